@@ -1,0 +1,54 @@
+// Package servertest finds the real programs that referee the tests.
+package servertest
+
+import (
+	"os"
+	"os/exec"
+	"testing"
+)
+
+// Variable is the environment variable that turns every skip for a missing
+// program into a failure: "1" requires, "" and "0" do not.
+const Variable = "REQUIRE_SERVERS"
+
+// Required reports whether missing programs are failures. Any value but "",
+// "0" and "1" fails the test, so that a misspelt setting can't hide skips.
+func Required(tb testing.TB) bool {
+	tb.Helper()
+	switch v := os.Getenv(Variable); v {
+	case "1":
+		return true
+	case "", "0":
+		return false
+	default:
+		tb.Fatalf("%s=%q: want 0 or 1", Variable, v)
+		return false
+	}
+}
+
+// Need returns the path of the program. Where it isn't installed the test is
+// skipped, or fails under REQUIRE_SERVERS=1.
+func Need(tb testing.TB, program string) string {
+	tb.Helper()
+	if path, err := exec.LookPath(program); err == nil {
+		return path
+	}
+	// Debian keeps most of these out of an ordinary user's PATH.
+	for _, dir := range []string{"/usr/sbin", "/sbin", "/usr/lib/dovecot"} {
+		path := dir + "/" + program
+		if info, err := os.Stat(path); err == nil && info.Mode()&0o111 != 0 {
+			return path
+		}
+	}
+	Missing(tb, program+" is not installed")
+	return ""
+}
+
+// Missing skips the test for the reason, or fails it under REQUIRE_SERVERS=1.
+func Missing(tb testing.TB, reason string) {
+	tb.Helper()
+	if Required(tb) {
+		tb.Fatal(reason)
+	}
+	tb.Skip(reason)
+}
