@@ -1,0 +1,2 @@
+// Package postfix holds Postfix's configuration files as typed values.
+package postfix
