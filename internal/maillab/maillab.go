@@ -1,0 +1,70 @@
+// Package maillab brings generated Postfix and Dovecot files up under the real
+// programs and says where each message of a list ended.
+//
+// A run has Linux namespaces of its own (network, mounts, processes, host
+// name, System V IPC): only loopback exists there, the machine's /etc,
+// /var/spool, /var/lib/postfix, /run and /dev/log are covered by private file
+// systems, and every process dies with the run. Inside are Postfix, Dovecot
+// with LMTP and Sieve, a name server, SMTP sinks in the roles of the smart
+// host, of the recipients' mail exchangers and of an internal mail store, and
+// certificates made for this run. What they are called and how they behave is
+// data: [World]. The configuration under test is [Site], the mail [Message],
+// the answer [Result].
+//
+// # Use
+//
+// The run is a second process of the test binary, so a package that uses
+// maillab has this in its TestMain:
+//
+//	func TestMain(m *testing.M) {
+//		if maillab.IsChild() {
+//			os.Exit(maillab.Child())
+//		}
+//		os.Exit(m.Run())
+//	}
+//
+// and its tests are
+//
+//	maillab.Need(t)
+//	result := maillab.Run(t, maillab.DefaultWorld(), site, messages)
+//	if diff := cmp.Diff(want, result.Messages["out"].Recipients["x@remote1.test"]); ...
+//
+// Need skips the test where root's rights, namespaces or programs are missing;
+// under REQUIRE_SERVERS=1 it fails.
+//
+// # How a message is followed
+//
+// Nothing relies on a header field that the configuration under test might
+// change. The reply to a message names its queue file; each delivery line of
+// Postfix's log names the next one ("queued as"), the sink's record or the
+// LMTP session; a mailbox copy names its LMTP session in the Received field
+// that Dovecot adds. Mail that re-enters from Sieve is joined by the chain of
+// its Received fields. The field [IDHeader], which Run puts before the message
+// unless [Message.NoID] is set, and the Message-ID decide only where the chain
+// is broken.
+//
+// Dovecot remembers across the messages of a run: a redirect of a Message-ID it
+// has redirected before is suppressed, and a vacation reply goes to each sender
+// once per mailbox. Messages whose copies are compared need Message-IDs and, for
+// vacation, senders of their own.
+package maillab
+
+import "testing"
+
+// IDHeader is the field with the message's ID that Run puts before each message
+// whose NoID isn't set.
+const IDHeader = "X-Lab-Id"
+
+// Run brings the site up in the world, sends the messages (several at once, in
+// no particular order), waits until the queues are idle, and reports where each
+// message ended. A broken set-up (a file Postfix can't start with, a message
+// without ID) ends the test with tb.Fatal; what the programs merely complain
+// about is in [Result.Complaints] and [Result.Warnings].
+func Run(tb testing.TB, w World, s Site, msgs []Message) Result {
+	tb.Helper()
+	result, err := run(w, s, msgs)
+	if err != nil {
+		tb.Fatalf("maillab: %v", err)
+	}
+	return result
+}

@@ -1,0 +1,71 @@
+package maillab
+
+// Site is the configuration under test. The harness adds nothing to it and
+// changes nothing in it; what it must contain for the world (inet_interfaces,
+// mynetworks, certificates in CertificateDir) is the test's business.
+type Site struct {
+	// Files are the files by slash path:
+	//
+	//	postfix/NAME        /etc/postfix/NAME
+	//	postfix-I/NAME      /etc/postfix-I/NAME, a further Postfix instance
+	//	sieve/users/U.sieve the personal script of U, as alice@example.com
+	//	sieve/DIR/NAME      /etc/dovecot/sieve/DIR/NAME; each .sieve is compiled by
+	//	                    sievec before Dovecot starts
+	//	dovecot/NAME.conf   /etc/dovecot/conf.d/NAME.conf, included in the order of
+	//	                    names at the end of dovecot.conf
+	//	etc/NAME            /etc/NAME
+	//
+	// Without master.cf the distribution's own is used. Indexed tables (hash,
+	// btree, lmdb, cdb, dbm) named in the configuration are built by postmap. No
+	// global Sieve script is installed for the site: its own fragment says
+	// sieve_before.
+	Files map[string][]byte
+	// Dovecot is text for dovecot.conf before the included fragments: settings
+	// of the customer's.
+	Dovecot string
+	// Exec are shell commands run in the namespaces, in this order, after the
+	// files are in place and before anything reads them. What one prints on
+	// standard error, or a failure, is a complaint.
+	Exec []string
+	// After are shell commands run there when the queues are idle; their output
+	// is Result.After.
+	After []string
+	// NoDovecot starts Postfix alone.
+	NoDovecot bool
+}
+
+// Message is one message to be sent, and how.
+type Message struct {
+	// ID names the message in Result.Messages: letters, digits, "-", "_", ".".
+	ID string
+	// Source is the client's IPv4 address; "" is World.Client.
+	Source string
+	// To is the listener, as "127.0.1.1:25"; "" is World.Listener. "sendmail" is
+	// local pickup, by a user of its own for each message; "sendmail:I" that of
+	// instance I.
+	To string
+	// TLS is "" for none, "tls" for STARTTLS, "1.2" for STARTTLS with at most
+	// that version.
+	TLS string
+	// Certificate is the client certificate, a key of World.Certificates.
+	Certificate string
+	// Auth is the name and password for AUTH PLAIN.
+	Auth *[2]string
+	// Proxy is a line for the PROXY protocol, sent first, without its CRLF.
+	Proxy string
+	// Helo is the name in EHLO; "" is client.lab.test.
+	Helo string
+	// From is the envelope sender; "" is the null sender. Options are
+	// parameters of MAIL, as SMTPUTF8.
+	From    string
+	Options []string
+	// Recipients are the envelope recipients.
+	Recipients []string
+	// Raw is the message. Over SMTP a bare LF is sent as CRLF, lines that begin
+	// with a dot are stuffed, a missing last line end is added; all other octets
+	// go as they are. sendmail gets the very octets.
+	Raw []byte
+	// NoID sends Raw alone, without the field IDHeader before it, for messages
+	// whose first octets matter.
+	NoID bool
+}
