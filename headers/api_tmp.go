@@ -2,29 +2,6 @@ package headers
 
 import "regexp"
 
-// Scan reads the header section at the start of raw as the view's server does,
-// appends its fields to dst and returns them with the body. Fields and body
-// alias raw.
-func Scan(dst Section, raw []byte, v View) (fields Section, body []byte) { return dst, raw }
-
-// Line appends the logical line that header_checks patterns see.
-func Line(dst []byte, f Field) []byte { return dst }
-
-// Value appends the value that Sieve tests see.
-func Value(dst []byte, f Field) []byte { return dst }
-
-// Class says which of Postfix's tables looks at a field.
-type Class uint8
-
-// The classes.
-const (
-	Primary Class = iota // header_checks
-	MIME                 // mime_header_checks
-	Nested               // nested_header_checks
-)
-
-// Walk visits all fields of a message as cleanup(8) does.
-func Walk(fields Section, body []byte, yield func(c Class, f Field) bool) {}
 
 // Matcher is a compiled predicate.
 type Matcher struct{}
