@@ -136,6 +136,9 @@ func Child() int {
 	}
 	what := os.Getenv(childVariable)
 	os.Unsetenv(childVariable)
+	out := os.NewFile(3, "answer")
+	// No program of the run may keep the caller waiting for the end of the answer.
+	syscall.CloseOnExec(3)
 	var t task
 	if err := gob.NewDecoder(os.Stdin).Decode(&t); err != nil {
 		fmt.Fprintln(os.Stderr, "maillab:", err)
@@ -151,7 +154,6 @@ func Child() int {
 	if err != nil {
 		a.Err = err.Error()
 	}
-	out := os.NewFile(3, "answer")
 	if err := gob.NewEncoder(out).Encode(a); err != nil {
 		fmt.Fprintln(os.Stderr, "maillab:", err)
 		return 2

@@ -1,0 +1,216 @@
+package maillab
+
+import (
+	"fmt"
+	"io/fs"
+	"net"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+)
+
+// Where mail and homes are in the run: HOMES/DOMAIN/USER, with Maildir below.
+const mailHomes = "/var/spool/maillab"
+
+// dovecot23 is the configuration of the mail store in the language of Dovecot
+// 2.3: LMTP with Sieve for Postfix at private/dovecot-lmtp, SASL at
+// private/auth of the queue directory (%[1]s), any user with the world's
+// password (%[2]s), personal scripts in /etc/dovecot/sieve/users. It has no
+// global script. One process does all deliveries, since 2.3 fails (panic, or
+// "Mailbox already exists") where two at once make the same mailbox. Customer settings (%[3]s) and the fragments come last, since
+// later settings win.
+const dovecot23 = `protocols = lmtp
+base_dir = /run/dovecot
+state_dir = /run/dovecot-state
+log_path = syslog
+syslog_facility = mail
+auth_verbose = yes
+ssl = no
+disable_plaintext_auth = no
+auth_mechanisms = plain login
+mail_home = ` + mailHomes + `/%%d/%%n
+mail_location = maildir:~/Maildir:LAYOUT=fs:UTF-8
+mail_uid = mail
+mail_gid = mail
+first_valid_uid = 1
+first_valid_gid = 1
+recipient_delimiter = +
+lda_mailbox_autocreate = yes
+lda_mailbox_autosubscribe = yes
+lmtp_save_to_detail_mailbox = no
+postmaster_address = postmaster@%[4]s
+hostname = %[4]s
+passdb {
+  driver = static
+  args = password=%[2]s
+}
+userdb {
+  driver = static
+  args = uid=mail gid=mail allow_all_users=yes home=` + mailHomes + `/%%d/%%n
+}
+namespace inbox {
+  inbox = yes
+  separator = /
+}
+service lmtp {
+  process_limit = 1
+  client_limit = 1000
+  unix_listener %[1]s/private/dovecot-lmtp {
+    user = postfix
+    group = postfix
+    mode = 0600
+  }
+  inet_listener lmtp {
+    address = 127.0.0.1
+    port = 24
+  }
+}
+service auth {
+  unix_listener %[1]s/private/auth {
+    user = postfix
+    group = postfix
+    mode = 0660
+  }
+}
+protocol lmtp {
+  mail_plugins = $mail_plugins sieve
+}
+plugin {
+  sieve = file:~/sieve;active=/etc/dovecot/sieve/users/%%u.sieve
+  sieve_max_redirects = 8
+}
+%[3]s
+!include_try conf.d/*.conf
+`
+
+// dovecotTemplate is the configuration for the version that "dovecot --version"
+// printed. Dovecot 2.4 has another configuration language.
+func dovecotTemplate(version string) (string, error) {
+	var major, minor int
+	if _, err := fmt.Sscanf(version, "%d.%d", &major, &minor); err != nil {
+		return "", fmt.Errorf("dovecot --version: %q isn't a version", version)
+	}
+	if major == 2 && minor == 3 {
+		return dovecot23, nil
+	}
+	return "", fmt.Errorf("no configuration for Dovecot %d.%d, only for 2.3", major, minor)
+}
+
+// startDovecot configures and starts the mail store. The addresses are those
+// whose homes must exist, because Pigeonhole's record of what it sent is there
+// and doesn't make the directory itself.
+func (r *runner) startDovecot(queue string, addresses []string) error {
+	version, err := exec.Command("dovecot", "--version").Output()
+	if err != nil {
+		return fmt.Errorf("dovecot --version: %w", err)
+	}
+	template, err := dovecotTemplate(string(version))
+	if err != nil {
+		return err
+	}
+	conf := fmt.Sprintf(template, queue, r.task.World.Password, r.task.Site.Dovecot, r.task.World.Host)
+	if err := install("/etc/dovecot/dovecot.conf", []byte(conf)); err != nil {
+		return err
+	}
+	check := exec.Command("doveconf", "-n")
+	check.Stdout = nil
+	r.complain("doveconf -n", check)
+	if err := r.compileScripts(); err != nil {
+		return err
+	}
+	if err := makeHomes(addresses); err != nil {
+		return err
+	}
+	server := exec.Command("dovecot", "-F")
+	if err := server.Start(); err != nil {
+		return err
+	}
+	socket := queue + "/private/dovecot-lmtp"
+	for range 200 {
+		conn, err := net.Dial("unix", socket)
+		if err == nil {
+			conn.Close()
+			return nil
+		}
+		time.Sleep(25 * time.Millisecond)
+	}
+	return fmt.Errorf("dovecot isn't listening at %s\n%s", socket, r.logTail())
+}
+
+// compileScripts compiles the global scripts and gives the personal ones to the
+// user who runs them, who compiles them at the first delivery.
+func (r *runner) compileScripts() error {
+	const root = "/etc/dovecot/sieve"
+	uid, gid, err := mailUser()
+	if err != nil {
+		return err
+	}
+	var scripts []string
+	err = filepath.WalkDir(root, func(name string, entry fs.DirEntry, err error) error {
+		personal := strings.HasPrefix(name, root+"/users")
+		switch {
+		case os.IsNotExist(err):
+			return nil
+		case err != nil:
+			return err
+		case personal:
+			return os.Chown(name, uid, gid)
+		case strings.HasSuffix(name, ".sieve"):
+			scripts = append(scripts, name)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	sort.Strings(scripts)
+	for _, name := range scripts {
+		r.complain("sievec "+name, exec.Command("sievec", name))
+	}
+	return nil
+}
+
+func mailUser() (uid, gid int, err error) {
+	u, err := user.Lookup("mail")
+	if err != nil {
+		return 0, 0, err
+	}
+	uid, _ = strconv.Atoi(u.Uid)
+	gid, _ = strconv.Atoi(u.Gid)
+	return uid, gid, nil
+}
+
+// makeHomes makes the home directories of the addresses.
+func makeHomes(addresses []string) error {
+	uid, gid, err := mailUser()
+	if err != nil {
+		return err
+	}
+	if err := os.MkdirAll(mailHomes, 0o755); err != nil {
+		return err
+	}
+	if err := os.Chown(mailHomes, uid, gid); err != nil {
+		return err
+	}
+	for _, a := range addresses {
+		local, domain, ok := cutAddress(mailbox(a))
+		if !ok || strings.ContainsAny(local+domain, "/\x00") || local == "" || domain == "" || local[0] == '.' || domain[0] == '.' {
+			continue
+		}
+		domainDir := filepath.Join(mailHomes, domain)
+		for _, dir := range []string{domainDir, filepath.Join(domainDir, local)} {
+			if err := os.Mkdir(dir, 0o700); err != nil && !os.IsExist(err) {
+				continue // a name no file can have has no mailbox either
+			}
+			if err := os.Chown(dir, uid, gid); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}

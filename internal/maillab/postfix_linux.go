@@ -1,0 +1,246 @@
+package maillab
+
+import (
+	"bytes"
+	"fmt"
+	"io/fs"
+	"os"
+	"os/exec"
+	"os/user"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strconv"
+	"strings"
+)
+
+// instance is one Postfix.
+type instance struct {
+	dir   string // configuration directory
+	queue string // queue_directory
+}
+
+// machinery are the files of /etc/postfix that belong to the program, not to a
+// configuration.
+var machinery = []string{"dynamicmaps.cf", "dynamicmaps.cf.d", "postfix-files", "postfix-files.d", "postfix-script", "post-install", "makedefs.out"}
+
+// stockMaster is where distributions keep an untouched master.cf.
+var stockMaster = []string{"/usr/share/postfix/master.cf.dist", "/etc/postfix/master.cf.proto", "/etc/postfix/master.cf"}
+
+// clearPostfix takes the machine's own configuration away and returns the
+// distribution's master.cf.
+func clearPostfix() ([]byte, error) {
+	var stock []byte
+	for _, name := range stockMaster {
+		if data, err := os.ReadFile(name); err == nil {
+			stock = data
+			break
+		}
+	}
+	entries, err := os.ReadDir("/etc/postfix")
+	if err != nil {
+		return nil, err
+	}
+	for _, e := range entries {
+		if !slices.Contains(machinery, e.Name()) {
+			if err := os.RemoveAll("/etc/postfix/" + e.Name()); err != nil {
+				return nil, err
+			}
+		}
+	}
+	others, err := filepath.Glob("/etc/postfix-*")
+	if err != nil {
+		return nil, err
+	}
+	for _, dir := range others {
+		if err := os.RemoveAll(dir); err != nil {
+			return nil, err
+		}
+	}
+	return stock, nil
+}
+
+// installFiles puts the site's files in their places and returns the Postfix
+// instances among them.
+func installFiles(s *Site, stock []byte) ([]instance, error) {
+	var instances []instance
+	for name, data := range s.Files {
+		if !fs.ValidPath(name) {
+			return nil, fmt.Errorf("file %q: want a clean relative slash path", name)
+		}
+		top, rest, _ := strings.Cut(name, "/")
+		target := ""
+		switch {
+		case rest == "":
+		case top == "postfix", strings.HasPrefix(top, "postfix-"):
+			target = "/etc/" + name
+			if rest == "main.cf" {
+				instances = append(instances, instance{dir: "/etc/" + top})
+			}
+		case top == "sieve":
+			target = "/etc/dovecot/" + name
+		case top == "dovecot" && strings.HasSuffix(rest, ".conf") && !strings.Contains(rest, "/"):
+			target = "/etc/dovecot/conf.d/" + rest
+		case top == "etc":
+			target = "/etc/" + rest
+		}
+		if target == "" {
+			return nil, fmt.Errorf("file %q: no place for it; see Site.Files", name)
+		}
+		if err := install(target, data); err != nil {
+			return nil, err
+		}
+	}
+	if len(instances) == 0 {
+		return nil, fmt.Errorf("the site has no postfix/main.cf")
+	}
+	slices.SortFunc(instances, func(a, b instance) int { return strings.Compare(a.dir, b.dir) })
+	for _, i := range instances {
+		master := i.dir + "/master.cf"
+		if _, err := os.Stat(master); os.IsNotExist(err) {
+			if err := install(master, stock); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return instances, nil
+}
+
+// preparePostfix builds the tables of an instance, makes its directories, and
+// has Postfix check it.
+func (r *runner) preparePostfix(i *instance) error {
+	settings, err := r.postconf(i, "-h", "queue_directory", "data_directory", "mail_owner")
+	if err != nil {
+		return err
+	}
+	values := strings.Split(settings, "\n")
+	if len(values) < 3 {
+		return fmt.Errorf("postconf -c %s: %q", i.dir, settings)
+	}
+	i.queue = values[0]
+	owner, err := user.Lookup(values[2])
+	if err != nil {
+		return err
+	}
+	uid, _ := strconv.Atoi(owner.Uid)
+	if err := os.MkdirAll(i.queue, 0o755); err != nil {
+		return err
+	}
+	if err := os.MkdirAll(values[1], 0o755); err != nil {
+		return err
+	}
+	if err := os.Chown(values[1], uid, -1); err != nil {
+		return err
+	}
+	if err := fillChroot(i.queue); err != nil {
+		return err
+	}
+	var text strings.Builder
+	for _, what := range []string{"-n", "-M", "-P"} {
+		out, err := r.postconf(i, what)
+		if err != nil {
+			return err
+		}
+		text.WriteString(out)
+	}
+	if err := r.buildTables(i, text.String()); err != nil {
+		return err
+	}
+	r.complain("postfix -c "+i.dir+" check", exec.Command("postfix", "-c", i.dir, "check"))
+	// It spares postfix start the same checks.
+	return os.WriteFile(i.queue+"/quick-start", nil, 0o644)
+}
+
+// postconf asks postconf; what it says on standard error is a complaint.
+func (r *runner) postconf(i *instance, arguments ...string) (string, error) {
+	arguments = append([]string{"-c", i.dir}, arguments...)
+	cmd := exec.Command("postconf", arguments...)
+	var stdout, stderr bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &stdout, &stderr
+	err := cmd.Run()
+	r.complaint("postconf "+strings.Join(arguments, " "), stderr.String())
+	if err != nil {
+		return "", fmt.Errorf("postconf %s: %w\n%s", strings.Join(arguments, " "), err, stderr.Bytes())
+	}
+	return stdout.String(), nil
+}
+
+// indexed finds the indexed tables that a configuration names.
+var indexed = regexp.MustCompile(`\b(hash|btree|lmdb|cdb|dbm|sdbm):(/[^\s,{}"]+)`)
+
+// buildTables indexes the tables whose source files are there; one that isn't
+// is left to Postfix to complain about. A table that Site.Exec has built
+// already is left alone.
+func (r *runner) buildTables(i *instance, configuration string) error {
+	seen := map[string]bool{}
+	for _, m := range indexed.FindAllStringSubmatch(configuration, -1) {
+		table, source := m[0], m[2]
+		if seen[table] {
+			continue
+		}
+		seen[table] = true
+		if info, err := os.Stat(source); err != nil || !info.Mode().IsRegular() {
+			continue
+		}
+		program := "postmap"
+		if source == "/etc/aliases" {
+			program = "postalias"
+		}
+		r.complain(program+" "+table, exec.Command(program, "-c", i.dir, table))
+	}
+	return nil
+}
+
+// fillChroot copies what a chrooted daemon looks up into the queue directory,
+// as the start scripts of distributions do.
+func fillChroot(queue string) error {
+	for _, name := range []string{"resolv.conf", "hosts", "nsswitch.conf", "services", "localtime"} {
+		data, err := os.ReadFile("/etc/" + name)
+		if err != nil {
+			continue
+		}
+		if err := install(queue+"/etc/"+name, data); err != nil {
+			return err
+		}
+	}
+	for _, name := range []string{"/etc/ssl/certs/ca-certificates.crt", "/etc/ssl/cert.pem"} {
+		data, err := os.ReadFile(name)
+		if err != nil {
+			return err
+		}
+		if err := install(queue+name, data); err != nil {
+			return err
+		}
+	}
+	return os.CopyFS(queue+CertificateDir, os.DirFS(CertificateDir))
+}
+
+// queued counts the files in the moving queues of the instance, and lists those
+// at rest by queue: "deferred" and "hold".
+func (i *instance) queued() (moving int, resting map[string][]string) {
+	count := func(queue string, file func(name string)) {
+		filepath.WalkDir(filepath.Join(i.queue, queue), func(name string, entry fs.DirEntry, err error) error {
+			if err == nil && entry.Type().IsRegular() {
+				file(entry.Name())
+			}
+			return nil // files come and go under our eyes
+		})
+	}
+	for _, queue := range []string{"maildrop", "incoming", "active"} {
+		count(queue, func(string) { moving++ })
+	}
+	resting = map[string][]string{}
+	for _, queue := range []string{"deferred", "hold"} {
+		count(queue, func(name string) { resting[queue] = append(resting[queue], name) })
+	}
+	return moving, resting
+}
+
+// header reads the header section of a queued message.
+func (i *instance) header(id string) []byte {
+	out, err := exec.Command("postcat", "-c", i.dir, "-h", "-q", id).Output()
+	if err != nil {
+		return nil
+	}
+	return out
+}
