@@ -1,0 +1,129 @@
+package sieve
+
+// Action is something the server does with a message. It is a closed sum of
+// plain values: [ActionKeep], [ActionFileInto], [ActionRedirect],
+// [ActionDiscard], [ActionReject], [ActionVacation].
+//
+//sumtype:decl
+type Action interface{ action() }
+
+// ActionKeep stores the message in the default mailbox, because the script
+// said keep.
+type ActionKeep struct {
+	// Flags are the IMAP flags set on it, each once, system flags as in
+	// RFC 3501 section 2.3.2.
+	Flags []string
+}
+
+// ActionFileInto stores the message in a mailbox.
+type ActionFileInto struct {
+	Mailbox string
+	Create  bool     // the mailbox is made where it is missing
+	Copy    bool     // the implicit keep isn't cancelled
+	Flags   []string // as in ActionKeep
+}
+
+// ActionRedirect sends the message to another address.
+type ActionRedirect struct {
+	// Address is the bare address, with the domain in lower case.
+	Address string
+	Copy    bool // the implicit keep isn't cancelled
+}
+
+// ActionDiscard cancels the implicit keep; it undoes no other action.
+type ActionDiscard struct{}
+
+// ActionReject refuses the message. Pigeonhole sends the text to the sender in
+// a message of its own.
+type ActionReject struct {
+	Text string
+	// Silent says that no answer goes out, because an earlier script has sent
+	// one (vacation) already.
+	Silent bool
+}
+
+// ActionVacation answers the sender, if the checks of RFC 5230 section 4 allow
+// it: those of time, of the recipient's addresses and of mailing lists are the
+// server's, and not made here.
+type ActionVacation Vacation
+
+func (ActionKeep) action()     {}
+func (ActionFileInto) action() {}
+func (ActionRedirect) action() {}
+func (ActionDiscard) action()  {}
+func (ActionReject) action()   {}
+func (ActionVacation) action() {}
+
+// ImplicitKeep says what became of the implicit keep (RFC 5228 section 2.10.2).
+type ImplicitKeep string
+
+const (
+	// KeepCancelled: an action took its place, or an explicit keep did.
+	KeepCancelled ImplicitKeep = "cancelled"
+	// KeepImplicit: the message is stored in the default mailbox besides what
+	// the actions do.
+	KeepImplicit ImplicitKeep = "implicit"
+	// KeepFailure: the script failed at run time, so the message is stored in
+	// the default mailbox; the actions of the failed script were not done
+	// (RFC 5228 section 2.10.6).
+	KeepFailure ImplicitKeep = "failure"
+)
+
+// Result is what a run comes to.
+type Result struct {
+	// Actions are what the server does, in order and each once.
+	Actions []Action
+	Keep    ImplicitKeep
+	// KeepFlags are the IMAP flags of the implicit keep.
+	KeepFlags []string
+	// Err is the run-time error where Keep is KeepFailure, else nil.
+	Err error
+	// Steps are the tests and commands that ran, where Options.Trace asked for
+	// them.
+	Steps []Step
+}
+
+// Inbox is the name of the mailbox that the keep stores in.
+const Inbox = "INBOX"
+
+// Mailboxes returns the mailboxes in which the message is stored, each once.
+// What is kept, explicitly or not, is in [Inbox].
+func (r *Result) Mailboxes() []string {
+	var out []string
+	add := func(name string) {
+		for _, have := range out {
+			if sameMailbox(have, name) {
+				return
+			}
+		}
+		out = append(out, name)
+	}
+	for _, a := range r.Actions {
+		switch a := a.(type) {
+		case ActionKeep:
+			add(Inbox)
+		case ActionFileInto:
+			add(a.Mailbox)
+		}
+	}
+	if r.Keep != KeepCancelled {
+		add(Inbox)
+	}
+	return out
+}
+
+// Step is a test that was decided or a command that ran.
+type Step struct {
+	// Script is the name of the script (Options.Name).
+	Script string
+	// Line is its line in the source, or where the script was built in Go, in
+	// what Format prints.
+	Line int
+	// Text is the test or command on one line, cut where it is long.
+	Text string
+	// Matched is the answer of a test, and true for a command.
+	Matched bool
+	// Input is the value that matched, or where none did, the last one that was
+	// compared.
+	Input string
+}

@@ -1,0 +1,511 @@
+package sieve
+
+import (
+	"errors"
+	"strings"
+)
+
+// This file reads addresses the way Dovecot 2.3 does, which is laxer than RFC
+// 5322 in some places (dots at odd places of a local part) and stricter in
+// others: one bad address spoils its header field for the address test.
+
+// address is a mailbox of a header field or of the envelope.
+type address struct {
+	local, domain string
+}
+
+// outcome is what a piece of the address grammar found.
+type outcome int
+
+const (
+	broken outcome = iota - 1 // not what was wanted
+	atEnd                     // found, and the text is used up
+	more                      // found, and there is text left
+)
+
+// addressParser reads addresses of s from offset i on.
+type addressParser struct {
+	s string
+	i int
+	b strings.Builder
+}
+
+func (p *addressParser) at(c byte) bool { return p.i < len(p.s) && p.s[p.i] == c }
+
+// isAtext reports atext of RFC 5322 section 3.2.3; octets over 127 count too.
+func isAtext(c byte) bool {
+	return isAlpha(int(c)) || isDigit(int(c)) || c >= 0x80 || strings.IndexByte("!#$%&'*+-/=?^`{|}~", c) >= 0
+}
+
+// blank skips white space and comments.
+func (p *addressParser) blank() outcome {
+	for p.i < len(p.s) {
+		switch p.s[p.i] {
+		case ' ', '\t', '\r', '\n':
+			p.i++
+		case '(':
+			if !p.comment() {
+				return broken
+			}
+		default:
+			return more
+		}
+	}
+	return atEnd
+}
+
+func (p *addressParser) comment() bool {
+	depth := 0
+	for ; p.i < len(p.s); p.i++ {
+		switch p.s[p.i] {
+		case '(':
+			depth++
+		case ')':
+			if depth--; depth == 0 {
+				p.i++
+				return true
+			}
+		case '\\':
+			p.i++
+		}
+	}
+	p.i = len(p.s)
+	return false
+}
+
+// run appends the octets that f takes to b.
+func (p *addressParser) run(b *strings.Builder, f func(byte) bool) {
+	start := p.i
+	for p.i < len(p.s) && f(p.s[p.i]) {
+		p.i++
+	}
+	b.WriteString(p.s[start:p.i])
+}
+
+func (p *addressParser) quoted(b *strings.Builder) outcome {
+	for p.i++; p.i < len(p.s); p.i++ {
+		switch c := p.s[p.i]; c {
+		case '"':
+			p.i++
+			return p.blank()
+		case '\r':
+			if p.i+1 < len(p.s) && p.s[p.i+1] == '\n' {
+				continue
+			}
+			b.WriteByte(c)
+		case '\n':
+		case '\\':
+			p.i++
+			if p.i == len(p.s) {
+				return broken
+			}
+			b.WriteByte(p.s[p.i])
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return broken
+}
+
+// phrase reads a display name or group name; the text is of no use here.
+func (p *addressParser) phrase() outcome {
+	if p.i == len(p.s) {
+		return atEnd
+	}
+	if p.at('.') {
+		return broken
+	}
+	for {
+		var b strings.Builder
+		var r outcome
+		if p.at('"') {
+			r = p.quoted(&b)
+		} else {
+			p.run(&b, func(c byte) bool { return isAtext(c) || c == '.' })
+			r = p.blank()
+		}
+		if r != more {
+			return r
+		}
+		if c := p.s[p.i]; !isAtext(c) && c != '"' && c != '.' {
+			return more
+		}
+	}
+}
+
+// localPart reads a local part; dots can stand anywhere in it.
+func (p *addressParser) localPart() (string, outcome) {
+	var b strings.Builder
+	if p.at('"') {
+		r := p.quoted(&b)
+		return b.String(), r
+	}
+	r := broken
+	for {
+		for p.at('.') {
+			b.WriteByte('.')
+			p.i++
+			if p.i == len(p.s) {
+				return b.String(), atEnd
+			}
+			r = more
+		}
+		if p.at('@') {
+			break
+		}
+		if p.i == len(p.s) || !isAtext(p.s[p.i]) {
+			r = broken
+			break
+		}
+		p.run(&b, isAtext)
+		if r = p.blank(); r != more || !p.at('.') {
+			break
+		}
+	}
+	return b.String(), r
+}
+
+// domain reads "@" and a domain.
+func (p *addressParser) domain() (string, outcome) {
+	p.i++
+	if p.blank() != more {
+		return "", broken
+	}
+	var b strings.Builder
+	if p.at('[') {
+		start := p.i
+		for ; p.i < len(p.s); p.i++ {
+			switch p.s[p.i] {
+			case '\\':
+				p.i++
+			case ']':
+				p.i++
+				b.WriteString(p.s[start:p.i])
+				return b.String(), p.blank()
+			}
+		}
+		p.i = len(p.s)
+		return "", broken
+	}
+	if !isAtext(p.s[p.i]) {
+		return "", broken
+	}
+	for {
+		p.run(&b, isAtext)
+		r := p.blank()
+		if r != more || !p.at('.') {
+			return b.String(), r
+		}
+		p.i++
+		b.WriteByte('.')
+		if p.blank() != more {
+			return b.String(), broken
+		}
+	}
+}
+
+// angle reads "<" route local-part "@" domain ">". Without a mailbox ok is
+// false and the outcome good.
+func (p *addressParser) angle(a *found) outcome {
+	p.i++
+	if p.blank() != more {
+		return broken
+	}
+	if p.at('@') {
+		for p.at('@') {
+			if _, r := p.domain(); r != more {
+				break
+			}
+			for p.blank() == more && p.at(',') {
+				p.i++
+			}
+		}
+		if p.i == len(p.s) {
+			return broken
+		}
+		if p.at(':') {
+			p.i++
+		}
+		if p.blank() != more {
+			return broken
+		}
+	}
+	if !p.at('>') {
+		local, r := p.localPart()
+		if r != broken {
+			a.local, a.hasLocal = local, true
+		}
+		if r != more {
+			return broken
+		}
+		if p.at('@') {
+			domain, r := p.domain()
+			if r != broken {
+				a.domain = domain
+			}
+			if r != more {
+				return broken
+			}
+		}
+	}
+	if !p.at('>') {
+		return broken
+	}
+	p.i++
+	return p.blank()
+}
+
+// found is an address under construction.
+type found struct {
+	address
+	hasLocal, bad bool
+}
+
+// mailbox reads one mailbox.
+func (p *addressParser) mailbox() (found, outcome) {
+	var a found
+	start := p.i
+	var r outcome
+	if p.phrase() == more && p.at('<') {
+		if p.angle(&a) == broken {
+			a.bad = true
+		}
+		r = atEnd
+		if p.i < len(p.s) {
+			r = more
+		}
+	} else {
+		p.i = start
+		r = p.addrSpec(&a)
+	}
+	if r == broken || !a.hasLocal || a.domain == "" {
+		a.bad = true
+	}
+	return a, r
+}
+
+func (p *addressParser) addrSpec(a *found) outcome {
+	local, r := p.localPart()
+	if r != broken {
+		a.local, a.hasLocal = local, true
+	}
+	if r != more {
+		a.bad = true
+	}
+	if r != atEnd && p.at('@') {
+		domain, rd := p.domain()
+		if rd != broken {
+			a.domain = domain
+		}
+		if rd != more {
+			r = rd
+		}
+		return r
+	}
+	a.bad = true
+	// Skip what can't be an address, to find the next comma.
+	p.phrase()
+	return broken
+}
+
+// parseAddresses reads a list of addresses, the members of groups included.
+// ok is false where one of them is broken: the server takes none of the field
+// then.
+func parseAddresses(s string) (list []address, ok bool) {
+	p := addressParser{s: s}
+	if p.blank() != more {
+		return nil, false
+	}
+	ok = true
+	add := func(a found) {
+		if a.bad {
+			ok = false
+		}
+		list = append(list, a.address)
+	}
+	// The server stops after 256.
+	for range 256 {
+		start := p.i
+		var r outcome
+		if p.phrase() == more && p.at(':') {
+			var good bool
+			if r, good = p.group(add); !good {
+				ok = false
+			}
+		} else {
+			p.i = start
+			var a found
+			a, r = p.mailbox()
+			add(a)
+		}
+		if r == atEnd {
+			break
+		}
+		if !p.at(',') {
+			break
+		}
+		p.i++
+		if r = p.blank(); r != more {
+			if r == broken {
+				ok = false
+			}
+			break
+		}
+	}
+	return list, ok
+}
+
+// group reads what follows the name of a group.
+func (p *addressParser) group(add func(found)) (r outcome, ok bool) {
+	p.i++
+	ok = true
+	if r = p.blank(); r != more {
+		ok = false
+	}
+	if r == more && !p.at(';') {
+		for {
+			a, _ := p.mailbox()
+			add(a)
+			if !p.at(',') {
+				break
+			}
+			p.i++
+			if p.blank() != more {
+				r = broken
+				break
+			}
+		}
+	}
+	if r != broken {
+		if !p.at(';') {
+			r = broken
+		} else {
+			p.i++
+			r = p.blank()
+		}
+	}
+	if r == broken {
+		ok = false
+	}
+	if r == atEnd {
+		return atEnd, ok
+	}
+	return more, ok
+}
+
+// parseMailbox reads exactly one address, with or without a display name, as
+// the redirect and vacation commands want it (RFC 5228 section 2.4.2.3).
+func parseMailbox(s string) (address, error) {
+	p := addressParser{s: s}
+	p.blank()
+	if p.i == len(p.s) {
+		return address{}, errors.New("is empty")
+	}
+	start := p.i
+	angle := p.phrase() == more && p.at('<')
+	if angle {
+		p.i++
+		if p.blank() != more {
+			return address{}, errors.New("lacks the address behind '<'")
+		}
+	} else {
+		p.i = start
+	}
+	var a address
+	var r outcome
+	if a.local, r = p.localPart(); r == broken {
+		return address{}, errors.New("has a broken local part")
+	}
+	if r != more || !p.at('@') {
+		return address{}, errors.New("lacks '@' and a domain")
+	}
+	if a.domain, r = p.domain(); r == broken {
+		return address{}, errors.New("has a broken or no domain")
+	}
+	if angle {
+		if !p.at('>') {
+			return address{}, errors.New("lacks the closing '>'")
+		}
+		p.i++
+		if p.blank() == broken {
+			return address{}, errors.New("has text behind the address")
+		}
+	}
+	switch {
+	case p.at(','):
+		return address{}, errors.New("is more than one address")
+	case p.i < len(p.s):
+		return address{}, errors.New("has text behind the address")
+	case a.local == "":
+		return address{}, errors.New("has an empty local part")
+	}
+	return a, nil
+}
+
+// String returns the address as SMTP spells it: the local part is quoted where
+// it must be (RFC 5321 section 4.1.2).
+func (a address) String() string {
+	plain := a.local != "" && a.local[0] != '.' && a.local[len(a.local)-1] != '.' && !strings.Contains(a.local, "..")
+	for i := 0; i < len(a.local) && plain; i++ {
+		plain = isAtext(a.local[i]) || a.local[i] == '.'
+	}
+	if plain {
+		return a.local + "@" + a.domain
+	}
+	var b strings.Builder
+	b.WriteByte('"')
+	for i := 0; i < len(a.local); i++ {
+		if c := a.local[i]; c == '"' || c == '\\' {
+			b.WriteByte('\\')
+		}
+		b.WriteByte(a.local[i])
+	}
+	b.WriteByte('"')
+	b.WriteByte('@')
+	b.WriteString(a.domain)
+	return b.String()
+}
+
+// redirectTarget is the address of a redirect as the server sends to it: bare,
+// with the domain in lower case.
+func redirectTarget(s string) (string, error) {
+	a, err := parseMailbox(s)
+	if err != nil {
+		return "", err
+	}
+	a.domain = lowerASCII(a.domain)
+	return a.String(), nil
+}
+
+// envelopeAddress splits an address of the SMTP envelope; the null sender has
+// ok false.
+func envelopeAddress(s string) (a address, ok bool) {
+	if s == "" {
+		return address{}, false
+	}
+	if strings.HasPrefix(s, `"`) {
+		if m, err := parseMailbox(s); err == nil {
+			return m, true
+		}
+	}
+	if i := strings.LastIndexByte(s, '@'); i >= 0 {
+		return address{s[:i], s[i+1:]}, true
+	}
+	return address{local: s}, true
+}
+
+// lowerASCII folds A to Z only, as mail does.
+func lowerASCII(s string) string {
+	for i := 0; i < len(s); i++ {
+		if 'A' <= s[i] && s[i] <= 'Z' {
+			b := []byte(s)
+			for ; i < len(b); i++ {
+				if 'A' <= b[i] && b[i] <= 'Z' {
+					b[i] += 'a' - 'A'
+				}
+			}
+			return string(b)
+		}
+	}
+	return s
+}

@@ -1,0 +1,136 @@
+package sieve
+
+import "slices"
+
+// Command is one command of a script. It is a closed sum of plain values that
+// compare with go-cmp as they are:
+//
+//   - [If]: if, elsif, else (RFC 5228 section 3.1)
+//   - [Stop] (RFC 5228 section 3.3)
+//   - [FileInto], [Redirect], [Keep], [Discard] (RFC 5228 section 4)
+//   - [Reject] (RFC 5429 section 2.2)
+//   - [Vacation] (RFC 5230 section 4)
+//   - [AddFlag], [SetFlag], [RemoveFlag] (RFC 5232 section 3)
+//   - [Comment]: a line that does nothing
+//
+// There is no require: it follows from what the script uses
+// ([Script.Requires]).
+//
+//sumtype:decl
+type Command interface{ command() }
+
+// If runs Then where Test holds, and Else where it does not (RFC 5228 section
+// 3.1). An Else of exactly one If is printed as elsif, and Parse reads an elsif
+// as that.
+type If struct {
+	Test Test
+	Then []Command
+	Else []Command
+}
+
+// Stop ends the script. In a [Sequence] the next script still runs where the
+// message is kept.
+type Stop struct{}
+
+// FileInto stores the message in a mailbox (RFC 5228 section 4.1) and cancels
+// the implicit keep.
+type FileInto struct {
+	// Mailbox is the name in UTF-8, with the server's hierarchy separator.
+	Mailbox string
+	// Copy leaves the implicit keep as it is (RFC 3894).
+	Copy bool
+	// Create makes the mailbox where it is missing (RFC 5490 section 3.2).
+	Create bool
+	// Flags are the IMAP flags to set in place of the script's own (RFC 5232
+	// section 5): flags separated by spaces in each string, "" for none. Nil
+	// leaves the tag out.
+	Flags []string
+}
+
+// Redirect sends the message on (RFC 5228 section 4.2) and cancels the
+// implicit keep.
+type Redirect struct {
+	// Address is one address, with or without a display name.
+	Address string
+	// Copy leaves the implicit keep as it is (RFC 3894).
+	Copy bool
+}
+
+// Keep stores the message in the default mailbox (RFC 5228 section 4.3).
+type Keep struct {
+	// Flags is as in [FileInto].
+	Flags []string
+}
+
+// Discard cancels the implicit keep (RFC 5228 section 4.4).
+type Discard struct{}
+
+// Reject refuses the message and tells its sender why (RFC 5429 section 2.2);
+// it cancels the implicit keep.
+type Reject struct {
+	Reason string
+}
+
+// Vacation answers the sender (RFC 5230); it leaves the implicit keep as it is.
+// The pointers are nil where the tag is absent, which is not the same as a tag
+// with 0 or "".
+type Vacation struct {
+	// Days between two answers to one sender; the server bounds it, and has a
+	// default (7).
+	Days    *uint64
+	Subject *string
+	// From is the address to answer from; empty leaves the tag out.
+	From string
+	// Addresses are the user's other addresses; nil leaves the tag out.
+	Addresses []string
+	// MIME says that Reason is a MIME entity with its header.
+	MIME bool
+	// Handle identifies the answer for the counting of days.
+	Handle *string
+	Reason string
+}
+
+// clone returns a copy that shares nothing with v.
+func (v Vacation) clone() Vacation {
+	if v.Days != nil {
+		days := *v.Days
+		v.Days = &days
+	}
+	if v.Subject != nil {
+		subject := *v.Subject
+		v.Subject = &subject
+	}
+	if v.Handle != nil {
+		handle := *v.Handle
+		v.Handle = &handle
+	}
+	v.Addresses = slices.Clone(v.Addresses)
+	return v
+}
+
+// AddFlag adds IMAP flags to the script's flags (RFC 5232 section 3.2): flags
+// separated by spaces in each string.
+type AddFlag struct{ Flags []string }
+
+// SetFlag replaces the script's flags (RFC 5232 section 3.1).
+type SetFlag struct{ Flags []string }
+
+// RemoveFlag takes flags away from the script's flags (RFC 5232 section 3.3).
+type RemoveFlag struct{ Flags []string }
+
+// Comment is a line "# text". It can't hold a line break or NUL. A text that
+// begins with "#" is printed without the space: Comment("# x") is "## x".
+type Comment string
+
+func (If) command()         {}
+func (Stop) command()       {}
+func (FileInto) command()   {}
+func (Redirect) command()   {}
+func (Keep) command()       {}
+func (Discard) command()    {}
+func (Reject) command()     {}
+func (Vacation) command()   {}
+func (AddFlag) command()    {}
+func (SetFlag) command()    {}
+func (RemoveFlag) command() {}
+func (Comment) command()    {}

@@ -1,0 +1,108 @@
+package sieve
+
+// node is a command or a test in the generic grammar of RFC 5228 section 8.2,
+// before its name and arguments mean anything. The typed values are read from
+// nodes and written to nodes, whichever text or tree those come from.
+type node struct {
+	name  string // as written
+	pos   pos
+	line  int // set by the printer
+	args  []argument
+	tests []*node
+	// list says that the tests stand in parentheses.
+	list bool
+	// block holds the commands of a block, where there is one.
+	block    []*node
+	hasBlock bool
+	// comment is the text of a comment; the node is nothing else then.
+	comment   string
+	isComment bool
+	// silent marks a node that no typed value stands for (the word else).
+	silent bool
+}
+
+// pos is a place in a source; the zero pos is none.
+type pos struct{ line, column int }
+
+// argKind is the kind of an argument (RFC 5228 section 2.6).
+type argKind string
+
+const (
+	argTag    argKind = "tag"
+	argString argKind = "string"
+	argList   argKind = "string list"
+	argNumber argKind = "number"
+)
+
+// argument is one argument.
+type argument struct {
+	kind argKind
+	pos  pos
+	tag  string // without the colon, as written
+	strs []item // one for a string, any number for a list
+	num  uint64 // with its quantifier applied
+	// quantifier is K, M or G where the number is to be printed with it.
+	quantifier byte
+}
+
+// item is one string of an argument.
+type item struct {
+	value string
+	pos   pos
+}
+
+func tagArg(name string) argument { return argument{kind: argTag, tag: name} }
+
+func stringArg(s string) argument {
+	return argument{kind: argString, strs: []item{{value: s}}}
+}
+
+// listArg is a string list; a list of one is a plain string, which means the
+// same wherever a list can stand (RFC 5228 section 2.4.2.1).
+func listArg(list []string) argument {
+	a := argument{kind: argList, strs: make([]item, len(list))}
+	for i, s := range list {
+		a.strs[i].value = s
+	}
+	if len(list) == 1 {
+		a.kind = argString
+	}
+	return a
+}
+
+func numberArg(n uint64) argument {
+	a := argument{kind: argNumber, num: n}
+	switch {
+	case n == 0:
+	case n&(1<<30-1) == 0:
+		a.quantifier = 'G'
+	case n&(1<<20-1) == 0:
+		a.quantifier = 'M'
+	case n&(1<<10-1) == 0:
+		a.quantifier = 'K'
+	}
+	return a
+}
+
+// values returns the strings of a string or string list.
+func (a argument) values() []string {
+	out := make([]string, len(a.strs))
+	for i, s := range a.strs {
+		out[i] = s.value
+	}
+	return out
+}
+
+// quantifierShift returns the power of two of a quantifier (RFC 5228 section
+// 2.4.1), in either case.
+func quantifierShift(c byte) (uint, bool) {
+	switch c {
+	case 'k', 'K':
+		return 10, true
+	case 'm', 'M':
+		return 20, true
+	case 'g', 'G':
+		return 30, true
+	}
+	return 0, false
+}

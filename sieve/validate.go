@@ -1,0 +1,261 @@
+package sieve
+
+import (
+	"fmt"
+	"reflect"
+	"strings"
+	"unicode/utf8"
+)
+
+// Validate reports everything wrong with a script built in Go, as an
+// [ErrorList] in the order of the script, each error with the path of its
+// value. A script without errors is accepted by sievec as Format prints it, and
+// Parse gives it back unchanged.
+//
+// Validate is stricter than Parse, which takes whatever the server takes: it
+// also refuses what the server takes and can't do anything with, such as names
+// that no header field can have, mailbox names with control characters, unknown
+// flags and strings that aren't UTF-8.
+func (s *Script) Validate() error {
+	v := validator{}
+	v.commands(s.Commands, "Commands")
+	if len(v.errs) > 0 {
+		return v.errs
+	}
+	if _, err := Compile(s, Options{}); err != nil {
+		return err
+	}
+	// Whatever is left (nesting, size) shows in the text itself.
+	src := s.Format()
+	back, err := Parse("", src)
+	if err != nil {
+		v.errorf("", "the printed script is not accepted: %w", err)
+	} else if !reflect.DeepEqual(back.Commands, s.Commands) && string(back.Format()) != string(src) {
+		v.errorf("", "the printed script means something else")
+	}
+	return v.errs.Err()
+}
+
+type validator struct{ errs ErrorList }
+
+func (v *validator) errorf(where, format string, args ...any) {
+	if len(v.errs) < maxErrors {
+		v.errs = append(v.errs, &Error{Where: where, Err: fmt.Errorf(format, args...)})
+	}
+}
+
+func (v *validator) commands(list []Command, where string) {
+	for i, c := range list {
+		v.command(c, fmt.Sprintf("%s[%d]", where, i))
+	}
+}
+
+func (v *validator) command(c Command, where string) {
+	switch c := c.(type) {
+	case If:
+		for {
+			v.test(c.Test, where+".Test")
+			v.commands(c.Then, where+".Then")
+			next, ok := elsif(c)
+			if !ok {
+				v.commands(c.Else, where+".Else")
+				return
+			}
+			where = shorten(where + ".Else[0]")
+			c = next
+		}
+	case Stop, Discard:
+	case Keep:
+		v.flagsTag(c.Flags, where+".Flags")
+	case FileInto:
+		v.mailbox(c.Mailbox, where+".Mailbox")
+		v.flagsTag(c.Flags, where+".Flags")
+	case Redirect:
+		v.address(c.Address, where+".Address")
+	case Reject:
+		v.text(c.Reason, where+".Reason")
+	case Vacation:
+		v.vacation(c, where)
+	case AddFlag:
+		v.flags(c.Flags, where+".Flags")
+	case SetFlag:
+		v.flags(c.Flags, where+".Flags")
+	case RemoveFlag:
+		v.flags(c.Flags, where+".Flags")
+	case Comment:
+		if strings.ContainsAny(string(c), "\r\n\x00") {
+			v.errorf(where, "comment %.40q holds a line break or NUL: use one Comment a line", string(c))
+		} else if !utf8.ValidString(string(c)) {
+			v.errorf(where, "comment %.40q is not UTF-8", string(c))
+		}
+	default:
+		v.errorf(where, "%T is not a command value", c)
+	}
+}
+
+// elsif returns the If that is all of c.Else.
+func elsif(c If) (If, bool) {
+	if len(c.Else) != 1 {
+		return If{}, false
+	}
+	next, ok := c.Else[0].(If)
+	return next, ok
+}
+
+// shorten keeps the path of a chain of thousands from growing without end.
+func shorten(where string) string {
+	if len(where) > 1000 {
+		return "..." + where[len(where)-500:]
+	}
+	return where
+}
+
+func (v *validator) vacation(c Vacation, where string) {
+	if c.Subject != nil {
+		v.line(*c.Subject, where+".Subject")
+	}
+	if c.From != "" {
+		v.address(c.From, where+".From")
+	}
+	if c.Addresses != nil && len(c.Addresses) == 0 {
+		v.errorf(where+".Addresses", "is empty: use nil")
+	}
+	for i, a := range c.Addresses {
+		v.address(a, fmt.Sprintf("%s.Addresses[%d]", where, i))
+	}
+	if c.Handle != nil {
+		v.line(*c.Handle, where+".Handle")
+	}
+	v.text(c.Reason, where+".Reason")
+}
+
+// text checks a string that may have line breaks.
+func (v *validator) text(s, where string) bool {
+	switch {
+	case !utf8.ValidString(s):
+		v.errorf(where, "%.40q is not UTF-8", s)
+	case strings.IndexByte(s, 0) >= 0:
+		v.errorf(where, "%.40q holds NUL", s)
+	case !quotable(s):
+		v.errorf(where, `%.40q holds a line break that isn't "\r\n", which is what Sieve strings have`, s)
+	default:
+		return true
+	}
+	return false
+}
+
+// line checks a string that can't have control characters.
+func (v *validator) line(s, where string) bool {
+	if strings.IndexFunc(s, func(r rune) bool { return r < ' ' && r != '\t' || r == 0x7f }) >= 0 {
+		v.errorf(where, "%.40q holds a control character", s)
+		return false
+	}
+	return v.text(s, where)
+}
+
+func (v *validator) mailbox(name, where string) {
+	if name == "" {
+		v.errorf(where, "is empty")
+		return
+	}
+	v.line(name, where)
+}
+
+func (v *validator) address(s, where string) {
+	if !v.line(s, where) {
+		return
+	}
+	if _, err := parseMailbox(s); err != nil {
+		v.errorf(where, "address %q: %w", s, err)
+	}
+}
+
+func (v *validator) flagsTag(flags []string, where string) {
+	if flags != nil {
+		v.flags(flags, where)
+	}
+}
+
+func (v *validator) flags(flags []string, where string) {
+	if len(flags) == 0 {
+		v.errorf(where, `is empty: use "" for no flag`)
+	}
+	for i, s := range flags {
+		for _, f := range splitFlags([]string{s}) {
+			if !flagValid(f) {
+				v.errorf(fmt.Sprintf("%s[%d]", where, i), "%q is not an IMAP flag", f)
+			}
+		}
+		v.text(s, fmt.Sprintf("%s[%d]", where, i))
+	}
+}
+
+func (v *validator) strings(list []string, where string, check func(string, string) bool) {
+	if len(list) == 0 {
+		v.errorf(where, "is empty")
+	}
+	for i, s := range list {
+		check(s, fmt.Sprintf("%s[%d]", where, i))
+	}
+}
+
+func (v *validator) fieldName(s, where string) bool {
+	if !isFieldName(s) {
+		v.errorf(where, "%q can't be the name of a header field", s)
+		return false
+	}
+	return true
+}
+
+// isFieldName reports whether s is a field name of RFC 5322 section 2.2.
+func isFieldName(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] <= ' ' || s[i] >= 0x7f || s[i] == ':' {
+			return false
+		}
+	}
+	return s != ""
+}
+
+func (v *validator) test(t Test, where string) {
+	switch t := t.(type) {
+	case True, False, Size:
+	case Not:
+		v.test(t.Test, where+".Test")
+	case AllOf:
+		v.tests(t, where)
+	case AnyOf:
+		v.tests(t, where)
+	case Exists:
+		v.strings(t.Names, where+".Names", v.fieldName)
+	case MailboxExists:
+		v.strings(t.Mailboxes, where+".Mailboxes", func(s, where string) bool { v.mailbox(s, where); return true })
+	case Header:
+		v.strings(t.Names, where+".Names", v.fieldName)
+		v.strings(t.Keys, where+".Keys", v.text)
+	case Address:
+		v.strings(t.Names, where+".Names", func(s, where string) bool {
+			if !isAddressField(s) {
+				v.errorf(where, "field %q holds no addresses: use Header", s)
+			}
+			return true
+		})
+		v.strings(t.Keys, where+".Keys", v.text)
+	case Envelope:
+		v.strings(t.Fields, where+".Fields", v.text)
+		v.strings(t.Keys, where+".Keys", v.text)
+	case HasFlag:
+		v.strings(t.Flags, where+".Flags", v.text)
+	default:
+		v.errorf(where, "%T is not a test value", t)
+	}
+}
+
+func (v *validator) tests(list []Test, where string) {
+	if len(list) == 0 {
+		v.errorf(where, "is empty: use True or False")
+	}
+	for i, t := range list {
+		v.test(t, fmt.Sprintf("%s[%d]", where, i))
+	}
+}
