@@ -18,7 +18,8 @@ type evidence struct {
 	header    func(file string) []byte // of a resting queue file
 
 	origins   map[string]origin
-	root      []string // queue file of each message, "" where there is none
+	root      []string         // queue file of each message, "" where there is none
+	delivered map[string][]int // LMTP session and mailbox to the copies
 	usedStore []bool
 	usedSink  []bool
 	headers   [][]byte       // of the mailbox copies
@@ -103,6 +104,7 @@ func sortPlaces(places []Place) {
 
 // prepare makes the indexes.
 func (e *evidence) prepare() {
+	e.delivered = map[string][]int{}
 	e.usedStore = make([]bool, len(e.mailboxes))
 	e.usedSink = make([]bool, len(e.records))
 	e.headers = make([][]byte, len(e.mailboxes))
@@ -286,9 +288,14 @@ func (e *evidence) fill(p *Place, r *record) {
 // copies are the mailbox copies that a delivery made: those of the recipient's
 // mailbox that came in the same LMTP transaction. Where one transaction had the
 // mailbox as recipient twice (by address extensions), the folders that Sieve
-// logged for the recipient tell the copies apart.
+// logged for the recipient tell the copies apart. Where one address is the
+// recipient twice (by two aliases), Postfix delivers it once and logs it twice.
 func (e *evidence) copies(f *queueFile, h *hop) []int {
 	user, session := mailbox(h.to), h.session()
+	once := session + " " + user
+	if found, ok := e.delivered[once]; ok && session != "" {
+		return found
+	}
 	var found []int
 	for i := range e.mailboxes {
 		if e.usedStore[i] || e.mailboxes[i].user != user {
@@ -322,6 +329,7 @@ func (e *evidence) copies(f *queueFile, h *hop) []int {
 	for _, i := range found {
 		e.usedStore[i] = true
 	}
+	e.delivered[once] = found
 	return found
 }
 

@@ -1,6 +1,7 @@
 package maillab
 
 import (
+	"bytes"
 	"fmt"
 	"io/fs"
 	"net"
@@ -127,9 +128,13 @@ func (r *runner) startDovecot(queue string, addresses []string) error {
 		return err
 	}
 	server := exec.Command("dovecot", "-F")
+	var said bytes.Buffer
+	server.Stdout, server.Stderr = &said, &said
 	if err := server.Start(); err != nil {
 		return err
 	}
+	ended := make(chan error, 1)
+	go func() { ended <- server.Wait() }()
 	socket := queue + "/private/dovecot-lmtp"
 	for range 200 {
 		conn, err := net.Dial("unix", socket)
@@ -137,7 +142,11 @@ func (r *runner) startDovecot(queue string, addresses []string) error {
 			conn.Close()
 			return nil
 		}
-		time.Sleep(25 * time.Millisecond)
+		select {
+		case err := <-ended:
+			return fmt.Errorf("dovecot: %w\n%s%s", err, said.Bytes(), r.logTail())
+		case <-time.After(25 * time.Millisecond):
+		}
 	}
 	return fmt.Errorf("dovecot isn't listening at %s\n%s", socket, r.logTail())
 }

@@ -48,8 +48,9 @@ func (e *evidence) findOrigins() {
 		e.readCopy(m.data)
 	}
 	for _, id := range e.trace.order {
-		if _, known := e.origins[id]; !known && e.resting[id] != "" {
-			// What waits in the queue has its own Received field already.
+		if _, _, known := e.owner(id); !known && e.resting[id] != "" {
+			// What waits in the queue has its own Received field already; it may be
+			// the second pass of what has no origin.
 			e.readCopy(e.header(id))
 		}
 	}

@@ -18,7 +18,7 @@ type Result struct {
 	// Site.Exec; a sound configuration has none.
 	Complaints []string
 	// Warnings are the log lines of severity warning and worse, of Postfix and
-	// Dovecot.
+	// Dovecot, but for remarks about the clock of the file system.
 	Warnings []string
 	// Log is the whole mail log, each line with the seconds since the start.
 	Log []string

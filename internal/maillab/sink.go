@@ -142,7 +142,7 @@ func (s *sinkServer) session(conn net.Conn) {
 		return err == nil
 	}
 	ok := say("220 " + name + " ESMTP")
-	current := base
+	current, begun := base, false
 	for ok {
 		line, err := in.ReadString('\n')
 		if err != nil {
@@ -167,16 +167,20 @@ func (s *sinkServer) session(conn net.Conn) {
 			if err != nil {
 				return
 			}
-			conn, base, current = secured, state, state
+			conn, base, current, begun = secured, state, state, false
 			in = bufio.NewReader(conn)
 		case "MAIL":
 			reply := s.reply(verb, "250 2.1.0 Ok")
 			if reply[0] == '2' {
-				current = base
+				current, begun = base, true
 				current.sender = argumentAddress(rest)
 			}
 			ok = say(reply)
 		case "RCPT":
+			if !begun { // pipelined after a refused MAIL
+				ok = say("503 5.5.1 need MAIL first")
+				continue
+			}
 			reply := s.reply(verb, "250 2.1.5 Ok")
 			if reply[0] == '2' {
 				current.recipients = append(current.recipients, argumentAddress(rest))
@@ -199,10 +203,10 @@ func (s *sinkServer) session(conn net.Conn) {
 			if reply == "" || reply[0] == '2' {
 				reply = fmt.Sprintf("250 2.0.0 %s%d", recordedAs, s.book.add(current))
 			}
-			current = base
+			current, begun = base, false
 			ok = say(reply)
 		case "RSET":
-			current = base
+			current, begun = base, false
 			ok = say("250 2.0.0 Ok")
 		case "NOOP":
 			ok = say("250 2.0.0 Ok")
