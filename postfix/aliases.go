@@ -1,0 +1,162 @@
+package postfix
+
+import (
+	"fmt"
+	"strings"
+)
+
+// Aliases are virtual_alias_maps with the parameters by which cleanup(8)
+// expands them.
+type Aliases struct {
+	Map    Map
+	Search Search
+	// Origin is appended, after "@", to results without a domain: $myorigin
+	// (append_at_myorigin). Empty: they stay as they are.
+	Origin string
+	// Propagate says that propagate_unmatched_extensions lists virtual, as it
+	// does by default: an extension that wasn't part of the key is added to
+	// the results.
+	Propagate bool
+	// RecursionLimit is virtual_alias_recursion_limit, 0: 1000.
+	RecursionLimit int
+	// ExpansionLimit is virtual_alias_expansion_limit, 0: 1000.
+	ExpansionLimit int
+	// AddressLimit is virtual_alias_address_length_limit, 0: 1000.
+	AddressLimit int
+}
+
+// Alias is one address that an expansion came to.
+type Alias struct {
+	Address string
+	// Hits are the rows that led there, in the order they were used; empty
+	// where the recipient has no alias.
+	Hits []Hit
+}
+
+// Expand returns the addresses that a recipient stands for: itself where it has
+// no alias. Results are expanded again, an address that comes back in its own
+// expansion stays (virtual(5)). The order is cleanup's; it also drops the
+// second of two equal results, which here stay both.
+//
+// Where a limit is reached the error is ErrSyntax; Postfix then doesn't accept
+// the message and says "4.6.0 Alias expansion error". A result is taken apart
+// at commas and white space outside quotes; comments and display names are
+// not understood.
+func (a *Aliases) Expand(rcpt string) ([]Alias, error) {
+	recursion, expansion, length := a.RecursionLimit, a.ExpansionLimit, a.AddressLimit
+	if recursion == 0 {
+		recursion = 1000
+	}
+	if expansion == 0 {
+		expansion = 1000
+	}
+	if length == 0 {
+		length = 1000
+	}
+	out := []Alias{{Address: rcpt}}
+	var seen map[string]bool // addresses that expanded into themselves, folded
+	for n := 0; n < len(out); n++ {
+		if len(out) > expansion {
+			return nil, &detail{ErrSyntax, fmt.Sprintf("%s has more than %d addresses: raise virtual_alias_expansion_limit", rcpt, expansion)}
+		}
+		for count := 0; ; count++ {
+			addr := out[n].Address
+			if seen[strings.ToLower(addr)] {
+				break
+			}
+			if count >= recursion {
+				return nil, &detail{ErrSyntax, fmt.Sprintf("%s is nested more than %d deep: mend the loop in the table", rcpt, recursion)}
+			}
+			hit, ok := a.Search.Address(a.Map, addr)
+			if !ok {
+				break
+			}
+			results := a.results(addr, hit)
+			if len(results) == 0 {
+				return nil, &detail{ErrSyntax, fmt.Sprintf("the alias of %s has no address: %q", addr, hit.Entry.Value)}
+			}
+			// Results share the way so far; each gets a copy it can extend.
+			way := append(out[n].Hits[:len(out[n].Hits):len(out[n].Hits)], hit)
+			for i, result := range results {
+				if len(result) > length {
+					return nil, &detail{ErrSyntax, fmt.Sprintf("an alias of %s is longer than %d bytes", rcpt, length)}
+				}
+				if i == 0 {
+					out[n] = Alias{result, way}
+				} else {
+					out = append(out, Alias{result, way})
+				}
+				if strings.EqualFold(result, addr) {
+					if seen == nil {
+						seen = make(map[string]bool)
+					}
+					seen[strings.ToLower(addr)] = true
+				}
+			}
+		}
+	}
+	return out, nil
+}
+
+// results takes the value of a row apart (mail_addr_map(3)).
+func (a *Aliases) results(addr string, hit Hit) []string {
+	value := hit.Entry.Value
+	if strings.HasPrefix(value, "@") {
+		user := addr
+		if at := strings.LastIndexByte(addr, '@'); at >= 0 {
+			user = addr[:at]
+		}
+		// The extension goes here, and comes back below where it propagates.
+		value = strings.TrimSuffix(user, hit.Extension) + value
+	}
+	list := splitAddresses(value)
+	for i, one := range list {
+		at := strings.LastIndexByte(one, '@')
+		if at < 0 && a.Origin != "" {
+			at = len(one)
+			one += "@" + a.Origin
+		}
+		if a.Propagate && hit.Extension != "" {
+			if at < 0 {
+				at = len(one)
+			}
+			one = one[:at] + hit.Extension + one[at:]
+		}
+		list[i] = one
+	}
+	return list
+}
+
+// splitAddresses splits an address list at commas and white space outside
+// quotes, and takes angle brackets off.
+func splitAddresses(value string) []string {
+	var list []string
+	start, quoted := -1, false
+	flush := func(end int) {
+		if start >= 0 {
+			one := value[start:end]
+			one = strings.TrimSuffix(strings.TrimPrefix(one, "<"), ">")
+			if one != "" {
+				list = append(list, one)
+			}
+			start = -1
+		}
+	}
+	for i := 0; i < len(value); i++ {
+		c := value[i]
+		switch {
+		case c == '\\' && quoted:
+			i++
+		case c == '"':
+			quoted = !quoted
+		case !quoted && (c == ',' || isSpace(c)):
+			flush(i)
+			continue
+		}
+		if start < 0 {
+			start = min(i, len(value)-1)
+		}
+	}
+	flush(len(value))
+	return list
+}

@@ -1,0 +1,350 @@
+package postfix
+
+import (
+	"bytes"
+	"fmt"
+	"regexp"
+	"strings"
+	"sync"
+
+	"github.com/oxmailroute/oxmailroute/headers"
+)
+
+// Checks is a [CheckTable] compiled for look-ups. It is immutable and safe for
+// concurrent use.
+type Checks struct {
+	rules  []check
+	guards []guard
+	// byName has, for header names in lower case, the rules that only that name
+	// can match; other are the rules that any name may match. Both in order.
+	byName map[string][]int32
+	other  []int32
+	lines  sync.Pool // *[]byte
+}
+
+// check is one pattern of a rule.
+type check struct {
+	matcher *headers.Matcher // or
+	pattern *regexp.Regexp
+	negate  bool
+	guards  []int32
+	hit     CheckHit
+}
+
+type guard struct {
+	pattern *regexp.Regexp
+	negate  bool
+}
+
+// CheckHit is the rule that decides about a header line.
+type CheckHit struct {
+	Action CheckAction
+	Rule   string // the rule's
+	Line   int    // of the pattern that matched, in the table's text
+}
+
+// Compile prepares the table for look-ups. The error is that of
+// [CheckTable.Format], and ErrSyntax for patterns that can't be compiled.
+func (t CheckTable) Compile() (*Checks, error) {
+	l, errs := t.units()
+	c := &Checks{byName: make(map[string][]int32)}
+	c.lines.New = func() any { b := make([]byte, 0, 1024); return &b }
+	known := make(map[CheckGuard]int32)
+	for _, u := range l {
+		r := &t[u.rule]
+		one := check{negate: r.Negate, hit: CheckHit{r.Action, r.Rule, u.line}}
+		fail := func(field string, err error) {
+			errs = append(errs, &Error{Name: fmt.Sprintf("[%d]%s", u.rule, field), Err: err})
+		}
+		name, exact := "", false
+		var err error
+		if u.when != nil {
+			if one.matcher, err = headers.Compile(u.when, headers.HeaderChecks); err != nil {
+				fail(".When", err)
+				continue
+			}
+			name, exact = nameOf(u.when)
+		} else {
+			if one.pattern, err = compileCheck(CheckGuard{r.Regexp, r.Flags, r.PCRE, false}); err != nil {
+				fail(".Regexp", err)
+				continue
+			}
+			name, exact = nameInPattern(r.Regexp, r.Flags)
+		}
+		guards := r.Guards
+		if r.Guard != "" {
+			guards = append(guards[:len(guards):len(guards)], CheckGuard{Regexp: r.Guard})
+		}
+		for _, g := range guards {
+			n, ok := known[g]
+			if !ok {
+				compiled, err := compileCheck(g)
+				if err != nil {
+					fail(".Guard", err)
+					continue
+				}
+				n = int32(len(c.guards))
+				known[g] = n
+				c.guards = append(c.guards, guard{compiled, g.Negate})
+			}
+			one.guards = append(one.guards, n)
+		}
+		n := int32(len(c.rules))
+		c.rules = append(c.rules, one)
+		if exact && !r.Negate {
+			key := string(lowerASCII(nil, name))
+			c.byName[key] = append(c.byName[key], n)
+		} else {
+			c.other = append(c.other, n)
+		}
+	}
+	if len(errs) > 0 {
+		return nil, errs
+	}
+	return c, nil
+}
+
+// units returns the table's patterns with their lines. A table that was read
+// has them already, and may hold what can't be written.
+func (t CheckTable) units() ([]unit, Errors) {
+	read := len(t) > 0
+	for i := range t {
+		read = read && t[i].Line > 0 && t[i].When == nil
+	}
+	if !read {
+		l, errs := t.layout()
+		return l.units, errs
+	}
+	var errs Errors
+	list := make([]unit, len(t))
+	for i := range t {
+		list[i] = unit{rule: i, line: t[i].Line}
+		if t[i].Action == nil {
+			errs = append(errs, &Error{Name: fmt.Sprintf("[%d].Action", i), Err: &detail{ErrIllegal, "the action is missing"}})
+		}
+	}
+	return list, errs
+}
+
+// Lookup returns what cleanup(8) finds in the table for a header line: the
+// first rule that matches. Rules about one exact header name cost other
+// headers nothing.
+func (c *Checks) Lookup(f headers.Field) (hit CheckHit, ok bool) {
+	var buf [128]byte
+	name := buf[:0]
+	for _, b := range f.Name {
+		name = append(name, lowerByte(b))
+	}
+	exact := c.byName[string(name)]
+	if len(exact)+len(c.other) == 0 {
+		return CheckHit{}, false
+	}
+	s := lineState{c: c, f: f}
+	i := c.search(&s, exact)
+	s.free()
+	if i < 0 {
+		return CheckHit{}, false
+	}
+	return c.rules[i].hit, true
+}
+
+// search tries the rules of both lists in order.
+func (c *Checks) search(s *lineState, exact []int32) int32 {
+	other := c.other
+	for len(exact)+len(other) > 0 {
+		var n int32
+		if len(other) == 0 || len(exact) > 0 && exact[0] < other[0] {
+			n, exact = exact[0], exact[1:]
+		} else {
+			n, other = other[0], other[1:]
+		}
+		if c.matches(n, s) {
+			return n
+		}
+	}
+	return -1
+}
+
+func (c *Checks) matches(n int32, s *lineState) bool {
+	r := &c.rules[n]
+	for _, g := range r.guards {
+		if headers.MatchERE(c.guards[g].pattern, s.line()) == c.guards[g].negate {
+			return false
+		}
+	}
+	if r.matcher != nil {
+		return r.matcher.MatchField(s.f) != r.negate
+	}
+	return headers.MatchERE(r.pattern, s.line()) != r.negate
+}
+
+// lineState makes the logical line when the first pattern needs it.
+type lineState struct {
+	c   *Checks
+	f   headers.Field
+	buf *[]byte
+}
+
+func (s *lineState) line() []byte {
+	if s.buf == nil {
+		s.buf = s.c.lines.Get().(*[]byte)
+		*s.buf = headers.Line((*s.buf)[:0], s.f)
+	}
+	return *s.buf
+}
+
+func (s *lineState) free() {
+	if s.buf != nil {
+		s.c.lines.Put(s.buf)
+	}
+}
+
+// compileCheck compiles a pattern with its flags.
+func compileCheck(g CheckGuard) (*regexp.Regexp, error) {
+	if g.PCRE {
+		return compilePCRE(g.Regexp, g.Flags)
+	}
+	fold := true
+	for _, f := range g.Flags {
+		switch f {
+		case 'i':
+			fold = !fold
+		case 'm', 'x':
+			return nil, &detail{ErrSyntax, fmt.Sprintf("flag %q can't be evaluated: write the pattern without it", f)}
+		default:
+			return nil, &detail{ErrSyntax, fmt.Sprintf("unknown flag %q", f)}
+		}
+	}
+	return headers.CompileERE(g.Regexp, fold)
+}
+
+// compilePCRE translates a Perl-compatible expression where Go has the same
+// with the same meaning. The text it is used on has one character for each
+// octet ([headers.MatchERE]).
+func compilePCRE(pattern, flags string) (*regexp.Regexp, error) {
+	unsupported := func(format string, args ...any) (*regexp.Regexp, error) {
+		return nil, &detail{ErrSyntax, fmt.Sprintf(format, args...) + " can't be evaluated"}
+	}
+	on := map[rune]bool{'i': true, 's': true}
+	for _, f := range flags {
+		switch f {
+		case 'i', 'm', 's', 'A', 'E', 'U':
+			on[f] = !on[f]
+		default:
+			return unsupported("flag %q", f)
+		}
+	}
+	var b strings.Builder
+	inSet, first := false, false
+	for i := 0; i < len(pattern); i++ {
+		c := pattern[i]
+		wasFirst := first
+		first = false
+		switch {
+		case c >= 0x80 || c < ' ' && c != '\t':
+			return unsupported("octet %q", c)
+		case c == '\\':
+			if i++; i == len(pattern) {
+				return unsupported("a backslash at the end")
+			}
+			switch e := pattern[i]; {
+			case e == 's':
+				// Perl's has the vertical tab.
+				if b.WriteString(`[\s\v]`); inSet {
+					trimmed := strings.TrimSuffix(b.String(), `[\s\v]`)
+					b.Reset()
+					b.WriteString(trimmed + `\s\v`)
+				}
+			case e == 'S' && !inSet:
+				b.WriteString(`[^\s\v]`)
+			case strings.IndexByte("dDwWtnrfa", e) >= 0, strings.IndexByte("bBAz", e) >= 0 && !inSet, !isAlnum(e):
+				b.WriteByte('\\')
+				b.WriteByte(e)
+			default:
+				return unsupported("\\%c", e)
+			}
+			continue
+		case inSet:
+			if c == ']' && !wasFirst {
+				inSet = false
+			}
+			if c == '[' && strings.HasPrefix(pattern[i:], "[:") {
+				n := strings.Index(pattern[i:], ":]")
+				if n < 0 {
+					return unsupported("%q", pattern[i:])
+				}
+				b.WriteString(pattern[i : i+n+2])
+				i += n + 1
+				continue
+			}
+			if c == '^' && wasFirst && pattern[i-1] == '[' {
+				first = true
+			}
+			if c == '[' {
+				b.WriteByte('\\')
+			}
+		case c == '[':
+			inSet, first = true, true
+		case c == '(' && strings.HasPrefix(pattern[i:], "(?") && !strings.HasPrefix(pattern[i:], "(?:") && !strings.HasPrefix(pattern[i:], "(?i)"):
+			return unsupported("%q", pattern[i:min(i+4, len(pattern))])
+		case c == '(' && strings.HasPrefix(pattern[i:], "(*"):
+			return unsupported("%q", pattern[i:min(i+4, len(pattern))])
+		}
+		b.WriteByte(c)
+	}
+	text := b.String()
+	prefix := ""
+	for _, f := range "imsU" {
+		if on[f] {
+			prefix += string(f)
+		}
+	}
+	if on['A'] {
+		text = `\A(?:` + text + `)`
+	}
+	if prefix != "" {
+		text = "(?" + prefix + ")" + text
+	}
+	re, err := regexp.Compile(text)
+	if err != nil {
+		return unsupported("pattern %q: %v", pattern, err)
+	}
+	return re, nil
+}
+
+// nameInPattern returns the header name that all lines begin with which a
+// pattern "^Name:..." matches.
+func nameInPattern(pattern, flags string) (name string, exact bool) {
+	rest, ok := strings.CutPrefix(pattern, "^")
+	if !ok || strings.ContainsAny(flags, "m") {
+		return "", false
+	}
+	var b []byte
+	for i := 0; i < len(rest); i++ {
+		c := rest[i]
+		if c == '\\' && i+1 < len(rest) && !isAlnum(rest[i+1]) {
+			i++
+			c = rest[i]
+		} else if !isAlnum(c) && strings.IndexByte("-_:", c) < 0 {
+			return "", false
+		}
+		if i+1 < len(rest) && strings.IndexByte("*+?{", rest[i+1]) >= 0 {
+			return "", false
+		}
+		if c == ':' {
+			return string(b), len(b) > 0 && !topLevelBar(rest)
+		}
+		b = append(b, c)
+	}
+	return "", false
+}
+
+// topLevelBar reports whether a pattern may have alternatives outside of
+// groups.
+func topLevelBar(pattern string) bool {
+	branches, err := splitBranches(pattern)
+	return err != nil || len(branches) != 1
+}
+
+// trimBlanks takes white space off the end, as the tables' readers do.
+func trimBlanks(text []byte) []byte { return bytes.TrimRight(text, spaces) }
