@@ -26,12 +26,13 @@ func nameOctet(c byte) bool { return c > ' ' && c < 0x7f && c != ':' }
 // their default settings:
 //
 //   - the header section ends at the first line that is neither a field nor the
-//     continuation of one, and that line is the body's first; an empty line, or
-//     one that begins with NUL, belongs to neither;
+//     continuation of one, and that line is the body's first; an empty line
+//     belongs to neither;
 //   - a first line that begins with a space or a tab is such a line, so that
 //     the message has no fields;
 //   - lines "From x", ">From x" at the very start are made fields with the name
-//     X-Mailbox-Line and the whole line as their value;
+//     X-Mailbox-Line and the whole line as their value (one that is longer than
+//     2048 octets Postfix garbles, Scan doesn't);
 //   - a name is one or more printable ASCII octets, with any spaces and tabs
 //     between it and its colon, which must be among the line's first 2048
 //     octets;
@@ -135,9 +136,8 @@ func trimLineEnd(b []byte) []byte {
 	return b
 }
 
-// blankLine returns the length of the first line of b where it is empty for
-// Postfix, or 0. What follows a NUL in a line isn't seen, and up to 2048 CRs
-// are part of the line's end.
+// blankLine returns the length of the first line of b where it is empty, or 0.
+// Up to 2048 CRs are part of the line's end.
 func blankLine(b []byte) int {
 	i := 0
 	for i < len(b) && b[i] == '\r' && i < lineLengthLimit {
@@ -148,8 +148,6 @@ func blankLine(b []byte) int {
 		return i
 	case b[i] == '\n':
 		return i + 1
-	case i == 0 && b[0] == 0:
-		return lineEnd(b)
 	}
 	return 0
 }

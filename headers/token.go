@@ -19,9 +19,10 @@ func (t token) is(word string) bool { return t.kind == tokenWord && equalFold(t.
 // everything, as Postfix does.
 type tokenizer struct{ rest []byte }
 
-// next returns the first three tokens up to the next semicolon, and how many
-// there are, or -1 where nothing is left.
-func (t *tokenizer) next() (tokens [3]token, n int) {
+// next returns the first tokens up to the next semicolon, and how many there
+// are (of which the fourth stands for all further ones), or -1 where nothing
+// is left.
+func (t *tokenizer) next() (tokens [4]token, n int) {
 	b := t.rest
 	i := 0
 	add := func(k token) {
