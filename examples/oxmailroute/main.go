@@ -1,0 +1,113 @@
+// Command oxmailroute shows what the library does, and is useful by itself in
+// shell scripts: it writes the files for a gateway into an existing Postfix
+// configuration, takes them out again, says where a message goes and why, and
+// runs fixtures.
+//
+//	oxmailroute demo
+//	oxmailroute write  -policy FILE [-base DIR] [-doveconf FILE] -out DIR
+//	oxmailroute remove -policy FILE -base DIR -out DIR
+//	oxmailroute route  -policy FILE [-base DIR] [-script MAILBOX=FILE]... -origin ROLE -from ADDR -to ADDR [-to ADDR]... MESSAGE
+//	oxmailroute test   FIXTURE...
+//
+// Exit status: 0, 1 where a fixture failed, 2 on bad input.
+package main
+
+import (
+	"errors"
+	"flag"
+	"fmt"
+	"io"
+	"os"
+	"strings"
+
+	"github.com/oxmailroute/oxmailroute/relay"
+)
+
+const usage = `usage: oxmailroute COMMAND [FLAGS]
+
+  demo     route sample messages through a policy of two tenants
+  write    write the files for a policy into a copy of a Postfix configuration
+  remove   take them out again
+  route    say where a message goes, as JSON
+  test     run fixtures
+
+oxmailroute COMMAND -h shows a command's flags.
+`
+
+func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
+
+// errFailed is a fixture that failed, as against bad input.
+var errFailed = errors.New("failed")
+
+func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
+	commands := map[string]func([]string, io.Reader, io.Writer, io.Writer) error{
+		"demo": demo, "write": write, "remove": remove, "route": route, "test": test,
+	}
+	if len(args) == 0 || commands[args[0]] == nil {
+		fmt.Fprint(stderr, usage)
+		return 2
+	}
+	err := commands[args[0]](args[1:], stdin, stdout, stderr)
+	switch {
+	case err == nil, errors.Is(err, flag.ErrHelp):
+		return 0
+	case errors.Is(err, errFailed):
+		return 1
+	case errors.Is(err, errUsage):
+		return 2 // package flag has said why
+	}
+	fmt.Fprintln(stderr, "oxmailroute:", strings.ReplaceAll(err.Error(), "\n", "\noxmailroute: "))
+	return 2
+}
+
+var errUsage = errors.New("usage")
+
+// flags makes the flag set of a command.
+func flags(name, arguments string, stderr io.Writer) *flag.FlagSet {
+	fs := flag.NewFlagSet("oxmailroute "+name, flag.ContinueOnError)
+	fs.SetOutput(stderr)
+	fs.Usage = func() {
+		fmt.Fprintf(stderr, "usage: oxmailroute %s [FLAGS] %s\n", name, arguments)
+		fs.PrintDefaults()
+	}
+	return fs
+}
+
+// parseFlags wants as many arguments as the command has.
+func parseFlags(fs *flag.FlagSet, args []string, least, most int) error {
+	if err := fs.Parse(args); err != nil {
+		if errors.Is(err, flag.ErrHelp) {
+			return err
+		}
+		return errUsage
+	}
+	if n := fs.NArg(); n < least || n > most {
+		fs.Usage()
+		return errUsage
+	}
+	return nil
+}
+
+// readPolicy reads and checks the policy file.
+func readPolicy(name string) (relay.Policy, error) {
+	if name == "" {
+		return relay.Policy{}, errors.New("-policy is missing")
+	}
+	data, err := os.ReadFile(name)
+	if err != nil {
+		return relay.Policy{}, err
+	}
+	return relay.ParsePolicy(name, data)
+}
+
+// readBase reads a configuration directory; none is an empty installation.
+func readBase(dir string) (relay.Installation, error) {
+	if dir == "" {
+		return relay.Installation{}, nil
+	}
+	in, err := relay.ReadInstallation(os.DirFS(dir))
+	if err != nil {
+		return in, fmt.Errorf("%s: %w", dir, err)
+	}
+	return in, nil
+}

@@ -1,0 +1,193 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/netip"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/oxmailroute/oxmailroute/relay"
+	"github.com/oxmailroute/oxmailroute/sieve"
+)
+
+// stringList is a flag that may be given more than once.
+type stringList []string
+
+func (l *stringList) String() string     { return strings.Join(*l, " ") }
+func (l *stringList) Set(s string) error { *l = append(*l, s); return nil }
+
+// answer is what route prints for one recipient.
+type answer struct {
+	To       string    `json:"to"`
+	Outcomes []outcome `json:"outcomes"`
+}
+
+type outcome struct {
+	Action relay.Action `json:"action"`
+	Target string       `json:"target"`
+	To     string       `json:"to"`
+	Text   string       `json:"text,omitempty"`
+	Rule   string       `json:"rule,omitempty"`
+	Edits  []edit       `json:"edits,omitempty"`
+	Trace  relay.Trace  `json:"trace"`
+}
+
+type edit struct {
+	Edit  string `json:"edit"`
+	Name  string `json:"name"`
+	Value string `json:"value"`
+}
+
+// maxMessage is more than any mail server takes.
+const maxMessage = 1 << 30
+
+func route(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
+	fs := flags("route", "MESSAGE (- for standard input)", stderr)
+	policyFile := fs.String("policy", "", "policy `file` (JSON)")
+	base := fs.String("base", "", "the existing Postfix configuration `directory`")
+	role := fs.String("origin", "", "where the message enters: gateway, submission, internal, reentry, internet or pickup")
+	client := fs.String("client", "", "client `address` (default: an ordinary client of the origin)")
+	tls := fs.String("tls", "", "none, tls, name=NAME, unverified=NAME or fingerprint=HEX (default: as an ordinary client)")
+	auth := fs.Bool("auth", true, "whether a user has logged in; for -origin submission")
+	peer := fs.String("smarthost", "", "what the smart host shows: unverified, plaintext or down (default: all is well)")
+	var from, doveconf optional
+	fs.Var(&from, "from", "envelope sender `address`; empty for the null sender")
+	fs.Var(&doveconf, "doveconf", "`file` with the output of doveconf -n")
+	var to, scripts stringList
+	fs.Var(&to, "to", "envelope recipient `address` (may be given more than once)")
+	fs.Var(&scripts, "script", "`MAILBOX=FILE`, a mailbox's own Sieve script (may be given more than once)")
+	if err := parseFlags(fs, args, 1, 1); err != nil {
+		return err
+	}
+	if len(to) == 0 || !from.set || *role == "" {
+		return errors.New("-origin, -from and -to are needed (-from= for the null sender)")
+	}
+	policy, err := readPolicy(*policyFile)
+	if err != nil {
+		return err
+	}
+	in, err := readBase(*base)
+	if err != nil {
+		return err
+	}
+	if doveconf.set {
+		if in.Doveconf, err = os.ReadFile(doveconf.value); err != nil {
+			return err
+		}
+	}
+	if in.Scripts, err = readScripts(scripts); err != nil {
+		return err
+	}
+	c, err := relay.Compile(policy, in)
+	if err != nil {
+		return err
+	}
+	m := relay.Message{From: from.value, SmartHost: relay.Peer(*peer)}
+	if m.Origin, err = origin(c, *role, *client, *tls, *auth); err != nil {
+		return err
+	}
+	if !slices.Contains([]relay.Peer{relay.PeerVerified, relay.PeerUnverified, relay.PeerPlaintext, relay.PeerDown}, m.SmartHost) {
+		return fmt.Errorf("-smarthost %q: unverified, plaintext or down", *peer)
+	}
+	if m.Raw, err = readMessage(fs.Arg(0), stdin); err != nil {
+		return err
+	}
+	var answers []answer
+	for _, m.To = range to {
+		d := c.Route(&m)
+		a := answer{To: d.To}
+		for _, o := range d.Outcomes {
+			out := outcome{Action: o.Action, Target: o.Target, To: o.To, Text: o.Text, Rule: o.Rule, Trace: o.Trace}
+			for _, e := range o.Edits {
+				kind := "added"
+				if e.Removed {
+					kind = "removed"
+				}
+				out.Edits = append(out.Edits, edit{kind, e.Name, e.Value})
+			}
+			a.Outcomes = append(a.Outcomes, out)
+		}
+		answers = append(answers, a)
+	}
+	e := json.NewEncoder(stdout)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(answers)
+}
+
+// optional is a string flag that knows whether it was given.
+type optional struct {
+	value string
+	set   bool
+}
+
+func (o *optional) String() string     { return o.value }
+func (o *optional) Set(s string) error { o.value, o.set = s, true; return nil }
+
+func origin(c *relay.Config, role, client, tls string, auth bool) (relay.Origin, error) {
+	r := relay.Role(role)
+	switch r {
+	case relay.RoleGateway, relay.RoleSubmission, relay.RoleInternal, relay.RoleReEntry, relay.FromInternet, relay.FromPickup:
+	default:
+		return relay.Origin{}, fmt.Errorf("-origin %q: gateway, submission, internal, reentry, internet or pickup", role)
+	}
+	o := c.Origin(r)
+	o.Authenticated = o.Authenticated && auth
+	if client != "" {
+		a, err := netip.ParseAddr(client)
+		if err != nil {
+			return o, fmt.Errorf("-client: %w", err)
+		}
+		o.Client = a
+	}
+	if tls != "" {
+		if err := o.SetTLS(tls); err != nil {
+			return o, fmt.Errorf("-tls: %w", err)
+		}
+	}
+	return o, nil
+}
+
+// readScripts compiles the mailboxes' scripts.
+func readScripts(specs []string) (map[string]*sieve.Program, error) {
+	out := map[string]*sieve.Program{}
+	for _, spec := range specs {
+		mailbox, file, ok := strings.Cut(spec, "=")
+		if !ok || mailbox == "" || file == "" {
+			return nil, fmt.Errorf("-script %q: write MAILBOX=FILE", spec)
+		}
+		src, err := os.ReadFile(file)
+		if err != nil {
+			return nil, err
+		}
+		s, err := sieve.Parse(file, src)
+		if err != nil {
+			return nil, err
+		}
+		if out[mailbox], err = sieve.Compile(s, sieve.Options{Name: file, Trace: true, AutoCreate: true}); err != nil {
+			return nil, err
+		}
+	}
+	return out, nil
+}
+
+func readMessage(name string, stdin io.Reader) ([]byte, error) {
+	r := stdin
+	if name != "-" {
+		f, err := os.Open(name)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		r = f
+	}
+	data, err := io.ReadAll(io.LimitReader(r, maxMessage+1))
+	if err == nil && len(data) > maxMessage {
+		err = fmt.Errorf("%s: more than %d bytes", name, maxMessage)
+	}
+	return data, err
+}

@@ -1,0 +1,109 @@
+package relay
+
+import (
+	"fmt"
+	"strings"
+	"unicode"
+	"unicode/utf8"
+
+	"github.com/oxmailroute/oxmailroute/headers"
+)
+
+// splitAddress cuts an address at its last @. Without one the domain is empty.
+func splitAddress(address string) (local, domain string) {
+	if i := strings.LastIndexByte(address, '@'); i >= 0 {
+		return address[:i], address[i+1:]
+	}
+	return address, ""
+}
+
+// checkAddress accepts what can stand as a key of every Postfix table without
+// quoting: a dot-atom (RFC 5321 section 4.1.2, RFC 6531 section 3.3) at a legal
+// domain. It returns the address with its domain as lower-case A-labels.
+func checkAddress(address string) (string, error) {
+	local, domain := splitAddress(address)
+	if domain == "" {
+		return "", fmt.Errorf("%q is not an address", address)
+	}
+	if err := checkLocalPart(local); err != nil {
+		return "", fmt.Errorf("%q: %w", address, err)
+	}
+	ascii, err := headers.ASCIIDomain(domain)
+	if err != nil {
+		return "", fmt.Errorf("%q: %w", address, err)
+	}
+	return strings.ToLower(local) + "@" + ascii, nil
+}
+
+func checkLocalPart(local string) error {
+	if local == "" || len(local) > 64 {
+		return fmt.Errorf("the local part must have 1 to 64 octets")
+	}
+	if !utf8.ValidString(local) {
+		return fmt.Errorf("the local part is not valid UTF-8")
+	}
+	for i, r := range local {
+		switch {
+		case r == '.':
+			if i == 0 || i == len(local)-1 || local[i-1] == '.' {
+				return fmt.Errorf("a dot in the local part must stand between other characters")
+			}
+		case r < utf8.RuneSelf:
+			if !isAtext(byte(r)) {
+				return fmt.Errorf("the local part can't have %q", r)
+			}
+		case unicode.IsControl(r) || unicode.IsSpace(r) || !unicode.IsPrint(r):
+			return fmt.Errorf("the local part can't have %q", r)
+		}
+	}
+	return nil
+}
+
+// isAtext is RFC 5322 section 3.2.3's atext.
+func isAtext(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' ||
+		strings.IndexByte("!#$%&'*+-/=?^_`{|}~", c) >= 0
+}
+
+// isASCIILower reports whether s can be a table key as it stands.
+func isASCIILower(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c >= utf8.RuneSelf || c >= 'A' && c <= 'Z' {
+			return false
+		}
+	}
+	return true
+}
+
+// fold is Postfix's casefold(): lower case, and for UTF-8 the full folding.
+func fold(s string) string {
+	if isASCIILower(s) {
+		return s
+	}
+	return strings.ToLower(s)
+}
+
+// domainKeys are the spellings of a domain that a sender may use: A-labels and,
+// for an internationalized one, U-labels (SMTPUTF8). Postfix compares them as
+// text, so a table needs both.
+func domainKeys(domain string) []string {
+	ascii, err := headers.ASCIIDomain(domain)
+	if err != nil {
+		return []string{fold(domain)}
+	}
+	unicode, err := headers.UnicodeDomain(ascii)
+	if err != nil || unicode == ascii {
+		return []string{ascii}
+	}
+	return []string{ascii, fold(unicode)}
+}
+
+// addressKeys are the same for an address.
+func addressKeys(address string) []string {
+	local, domain := splitAddress(address)
+	keys := domainKeys(domain)
+	for i, k := range keys {
+		keys[i] = fold(local) + "@" + k
+	}
+	return keys
+}

@@ -1,0 +1,274 @@
+package relay
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/oxmailroute/oxmailroute/headers"
+	"github.com/oxmailroute/oxmailroute/postfix"
+)
+
+// at is the place of a parameter in main.cf.
+func (c *compiler) at(name string) string {
+	if line := c.main.Line(name); line > 0 {
+		return fmt.Sprintf("main.cf:%d", line)
+	}
+	return "main.cf: " + name
+}
+
+// conflict reports a setting of the installation's that would break ours.
+func (c *compiler) conflict(name, fix, format string, args ...any) {
+	c.errs.add(c.at(name), ErrConflict, fix, name+": "+format, args...)
+}
+
+// checkInstallation reports what in the installation contradicts the policy.
+func (c *compiler) checkInstallation() {
+	b := c.base
+	transport, nexthop, _ := strings.Cut(b.get("default_transport"), ":")
+	c.direct = transport
+	if sv, ok := c.master.Lookup(transport, "unix"); !ok || sv.Command != "smtp" {
+		c.conflict("default_transport", "make it a transport that runs smtp(8)", "%q is not one, so there is no way past the gateway", transport)
+	}
+	if (nexthop != "" || b.get("relayhost") != "") && c.policy.DirectVia == "" {
+		c.warn("DirectVia", "the installation has a relayhost (%s); mail kept off the gateway goes to the MX directly unless DirectVia names it", strings.TrimPrefix(b.get("relayhost")+" "+nexthop, " "))
+	}
+	if v := b.get("relayhost"); strings.Contains(strings.ToLower(v), strings.ToLower(c.policy.Gateway.SmartHost.Host)) {
+		c.conflict("relayhost", "remove it: the sender map takes its place", "%q sends everything to the gateway, the null sender and foreign senders too", v)
+	}
+	if v := b.get("default_filter_nexthop"); v != "" {
+		c.conflict("default_filter_nexthop", "remove it", "%q would take the mail that bypasses the gateway", v)
+	}
+	if v := b.get("smtpd_proxy_filter"); v != "" {
+		c.conflict("smtpd_proxy_filter", "use content_filter, or set it on single listeners of role \"reinjection\"",
+			"%q takes messages past the cleanup service that removes forged markers", v)
+	}
+	if v := b.get("cleanup_service_name"); v != "cleanup" {
+		c.conflict("cleanup_service_name", "set it on single listeners", "%q takes the place of the cleanup services that check markers", v)
+	}
+	if c.policy.Topology == Outbound {
+		c.checkOutbound()
+	} else {
+		c.checkHosted()
+	}
+	c.checkTransportMaps()
+	c.checkSenderMaps()
+	c.checkNetworks()
+	c.checkServices()
+	c.ownChecks()
+	if c.policy.Topology != Outbound && b.get("smtpd_tls_cert_file") == "" && b.get("smtpd_tls_chain_files") == "" && b.get("smtpd_tls_eccert_file") == "" {
+		c.conflict("smtpd_tls_cert_file", "set it and smtpd_tls_key_file", "there is none, so the gateway can't use TLS")
+	}
+}
+
+// checkOutbound refuses the single pass wherever a hosted recipient could be
+// reached: FILTER overrides every other route.
+func (c *compiler) checkOutbound() {
+	for _, name := range []string{"mydestination", "virtual_alias_maps", "virtual_mailbox_domains", "virtual_mailbox_maps", "relay_domains", "transport_maps", "content_filter"} {
+		if v := c.base.get(name); v != "" {
+			c.conflict(name, `empty it, or use topology "mailboxes" or "store"`, "%q contradicts topology \"outbound\", where header checks override every route", v)
+		}
+	}
+}
+
+// checkHosted compares the policy's domains with the installation's.
+func (c *compiler) checkHosted() {
+	local := []*domainList{c.domains(c.base, "mydestination"), c.domains(c.base, "virtual_alias_domains"), c.domains(c.base, "virtual_mailbox_domains")}
+	opaque := false
+	for _, l := range local {
+		opaque = opaque || len(l.opaque) > 0
+	}
+	for i, t := range c.policy.Tenants {
+		if t.Store != "" {
+			continue
+		}
+		for j, d := range t.Domains {
+			ascii, _ := headers.ASCIIDomain(d)
+			if !opaque && !slices.ContainsFunc(local, func(l *domainList) bool {
+				return slices.ContainsFunc(domainKeys(ascii), l.has)
+			}) {
+				c.errs.add(index(index("Tenants", i)+".Domains", j), ErrConflict,
+					"add it to virtual_mailbox_domains, give the tenant a Store, or remove it", "%s is not local to the installation", ascii)
+			}
+		}
+	}
+}
+
+// checkTransportMaps looks for routes that take mail past the gateway.
+func (c *compiler) checkTransportMaps() {
+	raw, ok := c.main.Get("transport_maps")
+	if !ok {
+		return
+	}
+	known, opaque := c.maps(c.base.get("transport_maps"))
+	for _, o := range opaque {
+		c.warn(c.at("transport_maps"), "%s can't be read here; a \"*\" in it would take all mail past the gateway", o)
+	}
+	ours := c.transportTable()
+	for _, m := range known {
+		if _, line, ok := m.table.Lookup("*"); ok {
+			c.conflict("transport_maps", "move the route to relayhost or default_transport", "%q has a \"*\" (%s:%d), which takes all mail past the gateway", raw, m.file, line)
+		}
+		for _, e := range ours {
+			if have, line, ok := m.table.Lookup(e.Key); ok && have.Value != e.Value {
+				c.errs.add(e.Rule, ErrConflict, "remove one of the two", "%s has a route already: %q at %s:%d", e.Key, have.Value, m.file, line)
+			}
+		}
+	}
+}
+
+// checkSenderMaps: an exception is DUNNO in our map and would hide what the
+// installation's own map says of that sender.
+func (c *compiler) checkSenderMaps() {
+	const name = "sender_dependent_default_transport_maps"
+	value := c.base.get(name)
+	if value == "" {
+		return
+	}
+	known, opaque := c.maps(value)
+	for i, t := range c.policy.Tenants {
+		for j, e := range t.Scope.Except {
+			if !strings.Contains(e, "@") {
+				continue
+			}
+			at := index(index("Tenants", i)+".Scope.Except", j)
+			if len(opaque) > 0 {
+				c.errs.add(at, ErrConflict, "take the sender's domain out of scope, or give the map as a file", "%s (%s) can't be read here and may route this sender", name, strings.Join(opaque, ", "))
+				continue
+			}
+			_, d := splitAddress(e)
+			for _, k := range append(addressKeys(e), atAll(domainKeys(d))...) {
+				for _, m := range known {
+					if have, line, ok := m.table.Lookup(k); ok {
+						c.errs.add(at, ErrConflict, "remove one of the two", "%s routes %s already: %q at %s:%d", name, k, have.Value, m.file, line)
+					}
+				}
+			}
+		}
+	}
+}
+
+func atAll(domains []string) []string {
+	for i := range domains {
+		domains[i] = "@" + domains[i]
+	}
+	return domains
+}
+
+// networks reads mynetworks as far as it is literal.
+func (c *compiler) networks(s settings) (nets []netip.Prefix, opaque []string) {
+	if !s.set("mynetworks") {
+		// mynetworks_style depends on the machine's interfaces; the loopback
+		// network is in every style.
+		return []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}, []string{"mynetworks_style"}
+	}
+	for _, e := range list(s.get("mynetworks")) {
+		e = strings.NewReplacer("[", "", "]", "").Replace(e)
+		if p, err := netip.ParsePrefix(e); err == nil {
+			nets = append(nets, p.Masked())
+		} else if a, err := netip.ParseAddr(e); err == nil {
+			nets = append(nets, netip.PrefixFrom(a, a.BitLen()))
+		} else {
+			opaque = append(opaque, e)
+		}
+	}
+	return nets, opaque
+}
+
+func (c *compiler) checkNetworks() {
+	if c.policy.Topology == Outbound {
+		return
+	}
+	nets, _ := c.networks(c.base)
+	for i, g := range c.policy.Gateway.Networks {
+		for _, n := range nets {
+			if n.Overlaps(g) {
+				c.errs.add(index("Gateway.Networks", i), ErrConflict, "take the gateway's addresses out of mynetworks",
+					"%s is in mynetworks (%s, %s): the gateway could relay to anywhere", g, n, c.at("mynetworks"))
+			}
+		}
+	}
+}
+
+// checkServices wants a role for every listener.
+func (c *compiler) checkServices() {
+	roles := map[string]bool{}
+	for i, l := range c.policy.Listeners {
+		name, kind := l.split()
+		roles[name+" "+kind] = true
+		sv, ok := c.master.Lookup(name, kind)
+		switch {
+		case !ok:
+			c.errs.add(index("Listeners", i)+".Service", ErrConflict, "write the name as master.cf has it", "master.cf has no service %q of type %s", name, kind)
+		case sv.Command != "smtpd":
+			c.errs.add(index("Listeners", i)+".Service", ErrConflict, "name the service that runs smtpd(8)", "%q runs %s (master.cf:%d)", name, sv.Command, sv.Line)
+		default:
+			c.checkListener(index("Listeners", i), l.Role, sv)
+		}
+	}
+	ours := map[string]bool{}
+	for _, n := range []string{c.policy.secondPass().String(), c.policy.reEntry().String(), c.policy.strip().String()} {
+		ours[n] = true
+	}
+	for _, sv := range c.master.Services() {
+		at := fmt.Sprintf("master.cf:%d", sv.Line)
+		if sv.Command == "smtpd" && !roles[sv.Name+" "+sv.Type] {
+			c.errs.add(at, ErrRequired, fmt.Sprintf("add {Service: %q, Role: ...} to Listeners", serviceSpec(sv)), "service %q has no role", sv.Name)
+		}
+		if sv.Type == "inet" && ours[sv.Name] {
+			c.errs.add(at, ErrConflict, "choose other ports in Server", "%s is one of the policy's own listeners", sv.Name)
+		}
+		for _, o := range sv.Options {
+			if sv.Command == "smtp" && o.Name == "smtp_header_checks" {
+				c.errs.add(at, ErrConflict, "move it to main.cf's smtp_header_checks", "%s: its smtp_header_checks would let our markers out", sv.Name)
+			}
+			if sv.Command == "cleanup" && sv.Name == "cleanup" && (o.Name == "header_checks" || o.Name == "mime_header_checks" || o.Name == "nested_header_checks") {
+				c.errs.add(at, ErrConflict, "move it to main.cf", "%s of the cleanup service would be lost for the mail of our listeners", o.Name)
+			}
+		}
+	}
+}
+
+func serviceSpec(sv postfix.Service) string {
+	if sv.Type == "inet" {
+		return sv.Name
+	}
+	return sv.Name + "/" + sv.Type
+}
+
+// checkListener looks for options of a listener that switch our checks off.
+func (c *compiler) checkListener(path string, role Role, sv postfix.Service) {
+	at := fmt.Sprintf("master.cf:%d", sv.Line)
+	if role == RoleReEntry || role == RoleReinjection {
+		return
+	}
+	for _, o := range sv.Options {
+		switch o.Name {
+		case "cleanup_service_name", "smtpd_proxy_filter":
+			if o.Value != "" && !(o.Name == "cleanup_service_name" && o.Value == "cleanup") {
+				c.errs.add(at, ErrConflict, "remove it", "%s=%s takes the messages of %s past the check for forged markers (%s)", o.Name, o.Value, sv.Name, path)
+			}
+		case "receive_override_options":
+			if slices.Contains(list(o.Value), "no_header_body_checks") {
+				c.errs.add(at, ErrConflict, "remove no_header_body_checks", "it switches off the check for forged markers on %s (%s)", sv.Name, path)
+			}
+		}
+	}
+}
+
+// ownChecks keeps the installation's header checks for use beside ours. They
+// are copied expanded: $header_checks inside -o header_checks= is a fatal
+// recursion.
+func (c *compiler) ownChecks() {
+	c.ownHeader = c.base.get("header_checks")
+	c.ownMIME = c.base.get("mime_header_checks")
+	c.ownNested = c.base.get("nested_header_checks")
+	c.ownSMTP = c.base.get("smtp_header_checks")
+	if c.ownHeader == "" && c.ownMIME == "" && c.ownNested == "" {
+		return
+	}
+	for _, v := range []string{c.ownHeader, c.ownMIME, c.ownNested} {
+		c.installationChecks(v)
+	}
+}

@@ -1,0 +1,333 @@
+package relay
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/oxmailroute/oxmailroute/headers"
+	"github.com/oxmailroute/oxmailroute/postfix"
+	"github.com/oxmailroute/oxmailroute/sieve"
+)
+
+// Config is a compiled policy: the files that servers read and the evaluator
+// that walks what they say. It is immutable and safe for concurrent use.
+type Config struct {
+	files    []File
+	removed  []string
+	commands []Command
+	warnings []Warning
+	mailbox  *sieve.Script // the rules for a mailbox's own script
+	global   *sieve.Script // the rules of the global script
+
+	eval evaluator
+}
+
+// Warning is something that works and may not be what was meant.
+type Warning struct {
+	Path string // as in [Error]
+	Text string
+}
+
+// String returns path and text.
+func (w Warning) String() string { return w.Path + ": " + w.Text }
+
+// Warnings are what Compile noticed: the policy's own ([Policy.Warnings]) and
+// what the installation has that can't be read or judged here.
+func (c *Config) Warnings() []Warning { return slices.Clone(c.warnings) }
+
+// Compile turns a policy into the files for an installation. Its error is an
+// [Errors] with everything that is wrong: what [Policy.Validate] finds, or, in
+// a valid policy, what contradicts the installation or can't be expressed. It
+// keeps no reference to p.
+func Compile(p Policy, in Installation) (*Config, error) {
+	if err := p.Validate(); err != nil {
+		return nil, err
+	}
+	p = p.clone()
+	c := &compiler{
+		policy:  p,
+		names:   newNames(p.Gateway.Name),
+		in:      in,
+		sources: map[postfix.MapSpec]source{},
+		checks:  map[string]checkFile{},
+		cidrs:   map[string]postfix.CIDRTable{},
+		emitted: map[string][]byte{},
+		cfg:     &Config{},
+	}
+	c.warnings = p.Warnings()
+	if !c.load() {
+		return nil, c.errs.Err()
+	}
+	c.checkInstallation()
+	c.emitTables()
+	c.emitMaster()
+	c.emitMain()
+	c.emitSieve()
+	c.emitDovecot()
+	if len(c.errs) > 0 {
+		return nil, c.errs.Err()
+	}
+	if err := c.main.Set(c.names.owner, c.params); err != nil {
+		c.postfixErrors(err, "the installation's main.cf")
+	}
+	if err := c.master.Set(c.names.owner, c.services, c.options); err != nil {
+		c.postfixErrors(err, "the installation's master.cf")
+	}
+	if len(c.errs) > 0 {
+		return nil, c.errs.Err()
+	}
+	c.emit("postfix/main.cf", c.main.Format(), false)
+	c.emit("postfix/master.cf", c.master.Format(), false)
+	c.collectFiles()
+	c.buildEvaluator()
+	if len(c.errs) > 0 {
+		return nil, c.errs.Err()
+	}
+	c.cfg.warnings = c.warnings
+	return c.cfg, nil
+}
+
+// compiler holds the state of one Compile.
+type compiler struct {
+	policy   Policy
+	names    names
+	in       Installation
+	errs     Errors
+	warnings []Warning
+	cfg      *Config
+
+	main   *postfix.Main
+	master *postfix.Master
+	base   settings // the installation's own, before any edit of ours
+
+	params   []postfix.Param
+	services []postfix.Service
+	options  []postfix.ServiceOptions
+	emitted  map[string][]byte
+	indexes  []string // emitted files that postmap compiles
+
+	sources map[postfix.MapSpec]source
+	checks  map[string]checkFile         // header checks tables by file name
+	cidrs   map[string]postfix.CIDRTable // cidr: tables by file name
+
+	direct                                 string // transport of mail that bypasses the gateway
+	ownHeader, ownMIME, ownNested, ownSMTP string
+	untrusted, usesIn                      bool
+}
+
+// checkFile is a header checks table with the file that traces name.
+type checkFile struct {
+	file   string
+	checks *postfix.Checks
+	above  int // lines of the file above the table
+}
+
+func (f checkFile) at(hit postfix.CheckHit) place { return place{f.file, f.above + hit.Line} }
+
+func (c *compiler) warn(path, format string, args ...any) {
+	w := Warning{path, fmt.Sprintf(format, args...)}
+	if !slices.Contains(c.warnings, w) {
+		c.warnings = append(c.warnings, w)
+	}
+}
+
+// postfixErrors files every problem that package postfix found under its own
+// place.
+func (c *compiler) postfixErrors(err error, where string) {
+	var l postfix.Errors
+	if errors.As(err, &l) {
+		for _, e := range l {
+			place := where
+			if e.Name != "" {
+				place = e.Name
+			}
+			if e.Line > 0 {
+				place = fmt.Sprintf("%s:%d", place, e.Line)
+			}
+			c.errs.wrap(place, conflictOf(e.Err), "")
+		}
+		return
+	}
+	c.errs.wrap(where, conflictOf(err), "")
+}
+
+// conflictOf gives package postfix's conflicts our sentinel too.
+func conflictOf(err error) error {
+	if errors.Is(err, postfix.ErrConflict) {
+		return &also{err, ErrConflict}
+	}
+	return err
+}
+
+func (c *compiler) load() bool {
+	if c.in.Postfix == nil {
+		c.in.Postfix = map[string][]byte{}
+		c.skeleton()
+		if len(c.errs) > 0 {
+			return false
+		}
+	}
+	var err error
+	if c.main, err = postfix.ParseMain("main.cf", c.in.Postfix["main.cf"]); err != nil {
+		c.postfixErrors(err, "main.cf")
+	} else if err := c.main.Remove(c.names.owner); err != nil {
+		c.postfixErrors(err, "main.cf")
+	}
+	if c.in.Postfix["master.cf"] == nil {
+		c.errs.required("master.cf", "read the whole configuration directory")
+	} else if c.master, err = postfix.ParseMaster("master.cf", c.in.Postfix["master.cf"]); err != nil {
+		c.postfixErrors(err, "master.cf")
+	} else if err := c.master.Remove(c.names.owner); err != nil {
+		c.postfixErrors(err, "master.cf")
+	}
+	if len(c.errs) > 0 {
+		return false
+	}
+	c.base = settings{main: c.main}
+	return true
+}
+
+// managed is the first line of every file that is ours alone.
+func (n names) managed() string { return n.owner + ": managed file, change the policy instead" }
+
+// emit adds a file. own: the whole file is ours, so that one of that name which
+// is not ours must not be overwritten.
+func (c *compiler) emit(name string, data []byte, own bool) {
+	if base, ok := strings.CutPrefix(name, "postfix/"); ok && own {
+		if there, ok := c.in.Postfix[base]; ok && !bytes.HasPrefix(there, []byte("# "+c.names.managed())) {
+			c.errs.add(base, ErrConflict, "rename it, or choose another Gateway.Name", "the installation has a file of this name that is not ours")
+			return
+		}
+	}
+	c.emitted[name] = data
+}
+
+func (c *compiler) path(file string) string { return c.policy.configDir() + "/" + file }
+
+// regexpTable emits a header checks table.
+func (c *compiler) regexpTable(file string, t postfix.CheckTable) {
+	if len(t) == 0 {
+		return
+	}
+	text, err := t.Format()
+	if err != nil {
+		c.tableErrors(err, file, func(i int) string { return t[i].Rule })
+		return
+	}
+	checks, err := t.Compile()
+	if err != nil {
+		c.tableErrors(err, file, func(i int) string { return t[i].Rule })
+		return
+	}
+	// An if of the table would come before a comment of its first rule, and the
+	// first line is what tells our files.
+	text = append([]byte("# "+c.names.managed()+"\n"), text...)
+	c.emit("postfix/"+file, text, true)
+	c.checks[file] = checkFile{"postfix/" + file, checks, 1}
+}
+
+// hashTable emits an indexed table.
+func (c *compiler) hashTable(file string, t postfix.Table) {
+	if len(t) == 0 {
+		return
+	}
+	t[0].Comment = strings.TrimSuffix(c.names.managed()+"\n"+t[0].Comment, "\n")
+	text, err := t.Format()
+	if err != nil {
+		c.tableErrors(err, file, func(i int) string { return t[i].Rule })
+		return
+	}
+	c.emit("postfix/"+file, text, true)
+	c.indexes = append(c.indexes, file)
+	c.sources[postfix.MapSpec{Type: "hash", Name: c.path(file)}] = source{"postfix/" + file, t.Index()}
+}
+
+// tableErrors files problems of a table under the policy values that they come
+// from.
+func (c *compiler) tableErrors(err error, file string, rule func(int) string) {
+	var l postfix.Errors
+	if !errors.As(err, &l) {
+		c.errs.wrap(file, err, "")
+		return
+	}
+	for _, e := range l {
+		var i int
+		place := file + e.Name
+		if _, err := fmt.Sscanf(e.Name, "[%d]", &i); err == nil && rule(i) != "" {
+			place = rule(i)
+		}
+		c.errs.wrap(place, e.Err, "")
+	}
+}
+
+// clone copies everything that a caller could change later. Predicates are
+// values whose slices are cloned by the conditions' owners alone.
+func (p Policy) clone() Policy {
+	p.Gateway.Networks = slices.Clone(p.Gateway.Networks)
+	p.Gateway.Client.Names = slices.Clone(p.Gateway.Client.Names)
+	p.Gateway.Client.Fingerprints = slices.Clone(p.Gateway.Client.Fingerprints)
+	p.Gateway.Markers.Loop = slices.Clone(p.Gateway.Markers.Loop)
+	for i, l := range p.Gateway.Markers.Loop {
+		p.Gateway.Markers.Loop[i] = cloneCondition(l)
+	}
+	p.Gateway.Markers.Released = cloneCondition(p.Gateway.Markers.Released)
+	p.Gateway.Markers.Spam = cloneCondition(p.Gateway.Markers.Spam)
+	p.Gateway.Markers.Reserved = slices.Clone(p.Gateway.Markers.Reserved)
+	p.Server.Networks = slices.Clone(p.Server.Networks)
+	p.Tenants = slices.Clone(p.Tenants)
+	for i := range p.Tenants {
+		t := &p.Tenants[i]
+		t.Domains = slices.Clone(t.Domains)
+		t.Scope.Domains = slices.Clone(t.Scope.Domains)
+		t.Scope.Senders = slices.Clone(t.Scope.Senders)
+		t.Scope.Except = slices.Clone(t.Scope.Except)
+	}
+	p.Direct = slices.Clone(p.Direct)
+	p.Listeners = slices.Clone(p.Listeners)
+	p.Mailboxes = slices.Clone(p.Mailboxes)
+	p.Aliases = slices.Clone(p.Aliases)
+	for i := range p.Aliases {
+		p.Aliases[i].Members = slices.Clone(p.Aliases[i].Members)
+	}
+	return p
+}
+
+func cloneCondition(c headers.Condition) headers.Condition {
+	return headers.Condition{Predicate: clonePredicate(c.Predicate)}
+}
+
+func clonePredicate(p headers.Predicate) headers.Predicate {
+	switch p := p.(type) {
+	case nil:
+		return nil
+	case headers.Exists:
+		return p
+	case headers.Match:
+		p.Values = slices.Clone(p.Values)
+		return p
+	case headers.MatchPrefix:
+		p.Values = slices.Clone(p.Values)
+		return p
+	case headers.ContentType:
+		p.Types = slices.Clone(p.Types)
+		return p
+	case headers.Not:
+		return headers.Not{Predicate: clonePredicate(p.Predicate)}
+	case headers.All:
+		l := slices.Clone(p)
+		for i := range l {
+			l[i] = clonePredicate(l[i])
+		}
+		return l
+	case headers.Any:
+		l := slices.Clone(p)
+		for i := range l {
+			l[i] = clonePredicate(l[i])
+		}
+		return l
+	}
+	panic(fmt.Sprintf("relay: unknown predicate %T", p))
+}

@@ -1,0 +1,223 @@
+package relay
+
+import (
+	"encoding/json"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+)
+
+// Message is what [Config.Route] decides on: one message for one recipient.
+type Message struct {
+	Origin Origin
+	// From is the envelope sender; empty: the null sender.
+	From string
+	// To is the envelope recipient.
+	To string
+	// Raw is the message as it is sent, header and body, LF or CRLF.
+	Raw []byte
+	// SmartHost is what the gateway's smart host shows when it is connected to.
+	SmartHost Peer
+}
+
+// Origin says where a message enters.
+type Origin struct {
+	// Role is the role of the listener; or [FromInternet], a stranger on the
+	// gateway's listener; or [FromPickup].
+	Role Role
+	// Service names the listener where several have the role. Empty: the first.
+	Service string
+	// Client is the client's address.
+	Client netip.Addr
+	// TLS is the state of the client's connection.
+	TLS TLS
+	// Certificate is the client certificate that was shown, if any.
+	Certificate Certificate
+	// Authenticated says that the client has logged in (SASL).
+	Authenticated bool
+}
+
+// TLS says whether a connection is encrypted.
+type TLS bool
+
+// The states of a connection.
+const (
+	Plaintext TLS = false
+	Encrypted TLS = true
+)
+
+// Certificate is a client certificate as smtpd(8) sees it.
+type Certificate struct {
+	// Name is the subject's common name.
+	Name string
+	// Verified: it is valid now and issued by an authority that is trusted.
+	Verified bool
+	// Fingerprint is its SHA-256 fingerprint, in hex with colons.
+	Fingerprint string
+}
+
+// Peer is the state of the smart host, for asking "what if".
+type Peer string
+
+const (
+	// PeerVerified: it offers TLS with a certificate of the required name.
+	PeerVerified Peer = ""
+	// PeerUnverified: its certificate has another name, is expired, or is of an
+	// authority that is not trusted.
+	PeerUnverified Peer = "unverified"
+	// PeerPlaintext: it does not offer TLS.
+	PeerPlaintext Peer = "plaintext"
+	// PeerDown: it can't be reached.
+	PeerDown Peer = "down"
+)
+
+// Action is what becomes of a message. The zero value is never returned.
+type Action string
+
+// The actions, with what Outcome.Target is.
+const (
+	Relay   Action = "relay"   // handed to a fixed next hop: "[host]:port"
+	MX      Action = "mx"      // delivered to the MX hosts of a domain: the domain
+	Mailbox Action = "mailbox" // delivered here: the folder
+	Discard Action = "discard" // accepted and dropped; empty
+	Reject  Action = "reject"  // refused in the SMTP session: the reply code
+	Bounce  Action = "bounce"  // accepted, then returned to the sender: the reply code
+	Defer   Action = "defer"   // kept and tried again: the reply code
+)
+
+// Decision says where a message goes for one envelope recipient.
+type Decision struct {
+	To string
+	// Outcomes has one element, and more where an alias or a redirect makes
+	// more of it, in the order in which they are found.
+	Outcomes []Outcome
+}
+
+// Outcome is one end of a message's way.
+type Outcome struct {
+	Action Action
+	Target string
+	// To is the recipient at that end, after aliases and redirects.
+	To string
+	// Text is the reply for Reject, Bounce and Defer, with its enhanced status
+	// code (RFC 3463).
+	Text string
+	// Rule is the path of the policy's value that decided; empty where the
+	// installation's own settings did.
+	Rule string
+	// Edits are what was done to the header on the way, as it is seen at the
+	// destination, in order. Trace fields (Received, Delivered-To,
+	// Return-Path) are not listed.
+	Edits []Edit
+	// Trace is the whole way, in order, from the first decision.
+	Trace Trace
+}
+
+// Edit is one change to the header.
+type Edit struct {
+	Removed bool // otherwise added, at the top
+	Name    string
+	Value   string
+}
+
+// Trace is the way of a message.
+type Trace []Step
+
+// Step is one decision on the way. Its strings are the compiled
+// configuration's; rendering is [Step.String].
+type Step struct {
+	// Stage is the part of the server: "smtpd", "cleanup", "aliases", "route",
+	// "second pass", "smtp", "lmtp", "sieve".
+	Stage string
+	// Rule is the policy's value that is behind it, if any.
+	Rule string
+	// File and Line are the place that said so ("postfix/conbool_scope", 3), or
+	// the parameter and 0.
+	File string
+	Line int
+	// Input is what was looked at.
+	Input string
+	// Note is what came of it.
+	Note string
+}
+
+// String renders the step in one line.
+func (s Step) String() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%-11s %s", s.Stage, s.Note)
+	if s.Input != "" {
+		fmt.Fprintf(&b, " (%s)", s.Input)
+	}
+	if at := s.At(); at != "" {
+		fmt.Fprintf(&b, " at %s", at)
+	}
+	if s.Rule != "" {
+		fmt.Fprintf(&b, " for %s", s.Rule)
+	}
+	return b.String()
+}
+
+// At renders the place: "postfix/conbool_scope:3".
+func (s Step) At() string { return place{s.File, s.Line}.String() }
+
+// MarshalJSON writes the step with its place as one string, and without what
+// is empty.
+func (s Step) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		Stage string `json:"stage"`
+		Rule  string `json:"rule,omitempty"`
+		At    string `json:"at,omitempty"`
+		Input string `json:"input,omitempty"`
+		Note  string `json:"note"`
+	}{s.Stage, s.Rule, s.At(), s.Input, s.Note})
+}
+
+// place is a file and line, or a parameter and 0.
+type place struct {
+	file string
+	line int
+}
+
+func (p place) String() string {
+	if p.line == 0 {
+		return p.file
+	}
+	return p.file + ":" + strconv.Itoa(p.line)
+}
+
+const (
+	mainFile   = "postfix/main.cf"
+	masterFile = "postfix/master.cf"
+)
+
+// String renders the way, a step a line.
+func (t Trace) String() string {
+	var b strings.Builder
+	for _, s := range t {
+		b.WriteString(s.String())
+		b.WriteByte('\n')
+	}
+	return b.String()
+}
+
+// String says the end in a few words: "relay [mail.conbool.com]:25".
+func (o Outcome) String() string {
+	s := string(o.Action)
+	if o.Target != "" {
+		s += " " + o.Target
+	}
+	return s
+}
+
+// String joins the outcomes.
+func (d Decision) String() string {
+	ends := make([]string, len(d.Outcomes))
+	for i, o := range d.Outcomes {
+		ends[i] = o.String()
+		if o.To != d.To {
+			ends[i] += " <" + o.To + ">"
+		}
+	}
+	return strings.Join(ends, ", ")
+}

@@ -1,0 +1,155 @@
+package relay
+
+import (
+	"net/netip"
+	"strings"
+
+	"github.com/oxmailroute/oxmailroute/headers"
+	"github.com/oxmailroute/oxmailroute/sieve"
+)
+
+// deliver is Dovecot's LMTP server with Pigeonhole: the global script, then the
+// mailbox's own.
+func (w *walk) deliver(h hop, to string) {
+	if w.e.leaves[h.transport] {
+		w.leave()
+	}
+	if h.command != "lmtp" {
+		w.step(h.command, w.rule, h.at, to, "delivered without Sieve")
+		w.end(Mailbox, "INBOX", to, "")
+		return
+	}
+	boxes := directory{d: w.e.directory}
+	hit, known := w.e.router.search.Mailbox(&boxes, to)
+	if boxes.err != nil {
+		w.step("lmtp", "", h.at, to, boxes.err.Error())
+		w.end(Defer, "451", to, "4.3.0 Temporary lookup failure")
+		return
+	}
+	if !known && w.e.router.class(fold(domainOf(to))) == mailboxClass {
+		w.step("lmtp", "", h.at, to, "no such mailbox")
+		w.end(Bounce, "550", to, "5.1.1 User doesn't exist: "+to)
+		return
+	}
+	mailbox := to
+	if known && hit.Extension != "" {
+		mailbox = hit.Key
+	}
+	w.step("lmtp", "", h.at, mailbox, "to the mailbox")
+	var scripts [2]*sieve.Program
+	sequence := sieve.Sequence(scripts[:0])
+	if w.e.global != nil {
+		sequence = append(sequence, w.e.global)
+	}
+	own, err := w.e.directory.Script(fold(mailbox))
+	if err != nil {
+		// Pigeonhole defers when it can't read the active script.
+		w.step("sieve", "", h.at, mailbox, err.Error())
+		w.end(Defer, "451", to, "4.2.0 Temporary internal error")
+		return
+	}
+	if own != nil {
+		sequence = append(sequence, own)
+	}
+	if len(sequence) == 0 {
+		w.end(Mailbox, "INBOX", to, "")
+		return
+	}
+	in := sieve.Input{
+		Header: append(w.fields,
+			headers.Field{Name: returnPath, Body: []byte(" <" + w.m.From + ">")},
+			headers.Field{Name: deliveredTo, Body: []byte(" " + mailbox)},
+			headers.Field{Name: received, Body: []byte(" by " + w.e.hostname)},
+		),
+		Body: w.body, Size: int64(len(w.m.Raw)), From: w.m.From, To: to,
+	}
+	w.actions(sequence.Run(&in), to)
+}
+
+var (
+	returnPath  = []byte("Return-Path")
+	deliveredTo = []byte("Delivered-To")
+	received    = []byte("Received")
+)
+
+func domainOf(address string) string {
+	_, d := splitAddress(address)
+	return d
+}
+
+// actions turns what the scripts did into outcomes.
+func (w *walk) actions(r sieve.Result, to string) {
+	for i := range r.Steps {
+		s := &r.Steps[i]
+		rule := ""
+		if w.e.global != nil && s.Script == w.e.globalFile {
+			rule = w.e.globalRules[s.Line]
+		}
+		note := "no match"
+		if s.Matched {
+			note = s.Text
+			if rule != "" {
+				w.rule = rule
+			}
+		}
+		w.step("sieve", rule, place{s.Script, s.Line}, s.Input, note)
+	}
+	if r.Err != nil {
+		w.step("sieve", "", place{}, "", r.Err.Error())
+	}
+	before := len(*w.out)
+	// Redirects first: one that is refused at re-entry keeps the message.
+	kept := false
+	for _, a := range r.Actions {
+		if a, ok := a.(sieve.ActionRedirect); ok && !w.reEnter(a.Address, to) {
+			kept = true
+		}
+	}
+	redirected := (*w.out)[before:]
+	redirected = append([]Outcome(nil), redirected...)
+	*w.out = (*w.out)[:before]
+	inbox := false
+	for _, folder := range r.Mailboxes() {
+		inbox = inbox || strings.EqualFold(folder, sieve.Inbox)
+		w.end(Mailbox, folder, to, "")
+	}
+	if kept && !inbox {
+		w.end(Mailbox, sieve.Inbox, to, "")
+	}
+	for _, a := range r.Actions {
+		if a, ok := a.(sieve.ActionReject); ok && !a.Silent {
+			w.end(Bounce, "550", to, "5.7.1 "+a.Text)
+		}
+	}
+	*w.out = append(*w.out, redirected...)
+	if len(*w.out) == before {
+		w.end(Discard, "", to, "")
+	}
+}
+
+// reEnter brings a redirected message back in: Dovecot submits it at the
+// re-entry listener with its original sender (sieve_redirect_envelope_from).
+// It reports false where the listener refuses it for good: Pigeonhole then
+// keeps the message.
+func (w *walk) reEnter(address, mailbox string) bool {
+	if w.hops >= w.e.redirects {
+		w.step("sieve", "", place{}, address, "redirected too often")
+		w.end(Bounce, "554", address, "5.4.6 too many hops")
+		return true
+	}
+	m := *w.m
+	m.To = address
+	m.Origin = Origin{Role: RoleReEntry, Client: netip.AddrFrom4([4]byte{127, 0, 0, 1})}
+	f := w.fork()
+	f.m = &m
+	f.hops++
+	f.step("sieve", "", place{}, mailbox, "redirected to "+address)
+	steps, before := len(f.trace), len(*f.out)
+	f.enter()
+	if list := *f.out; len(list) == before+1 && list[before].Action == Reject && strings.HasPrefix(list[before].Target, "5") {
+		*f.out = list[:before]
+		w.trace = append(w.trace, list[before].Trace[steps-1:]...)
+		return false
+	}
+	return true
+}

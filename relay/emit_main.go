@@ -1,0 +1,140 @@
+package relay
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/oxmailroute/oxmailroute/headers"
+	"github.com/oxmailroute/oxmailroute/postfix"
+)
+
+// param adds a parameter of main.cf.
+func (c *compiler) param(name, comment string, values ...string) {
+	values = slices.DeleteFunc(values, func(v string) bool { return v == "" })
+	c.params = append(c.params, postfix.Param{Name: name, Value: strings.Join(values, ", "), Comment: comment})
+}
+
+// own returns the installation's value of a parameter as main.cf has it, so
+// that what it refers to stays a reference.
+func (c *compiler) own(name string) string {
+	v, _ := c.main.Get(name)
+	return strings.TrimSpace(v)
+}
+
+func (c *compiler) regexpMap(file string) string {
+	if _, ok := c.emitted["postfix/"+file]; !ok {
+		return ""
+	}
+	return "regexp:" + c.path(file)
+}
+
+func (c *compiler) hashMap(file string) string {
+	if _, ok := c.emitted["postfix/"+file]; !ok {
+		return ""
+	}
+	return "hash:" + c.path(file)
+}
+
+func (c *compiler) emitMain() {
+	n := c.names
+	if m := c.hashMap(n.scope); m != "" {
+		c.param("sender_dependent_default_transport_maps", "senders in scope; everybody else, and the null sender, keeps the normal route",
+			m, c.own("sender_dependent_default_transport_maps"))
+	}
+	if m := c.hashMap(n.transport); m != "" {
+		c.param("transport_maps", "recipients with a fixed route", m, c.own("transport_maps"))
+	}
+	c.emitRelayDomains()
+	c.param("smtp_header_checks", "markers leave with nothing", c.regexpMap(n.leave), c.ownSMTP)
+	if c.ownHeader != "" {
+		c.param(n.ownHeader, "the installation's own checks, copied so that they run beside ours", c.ownHeader)
+	}
+	if c.ownMIME != "" {
+		c.param(n.ownMIME, "", c.ownMIME)
+	}
+	if c.ownNested != "" {
+		c.param(n.ownNested, "", c.ownNested)
+	}
+	if c.untrusted {
+		c.param(n.stripHeader, "mail that is not the gateway's loses every marker", c.regexpMap(n.strip), c.ref(n.ownHeader, c.ownHeader))
+	}
+	if c.usesIn {
+		c.param(n.inHeader, "mail of the gateway", c.regexpMap(n.certName), c.regexpMap(n.spam), c.ref(n.ownHeader, c.ownHeader))
+	}
+	if v, ok := c.overrideOptions(); ok {
+		c.param(n.overrideOptions, "the installation's receive_override_options, with the header checks left on", v)
+	}
+	if c.policy.Topology == Outbound {
+		c.param("header_checks", "marked mail and calendaring go direct", c.regexpMap(n.bypass), c.ref(n.ownHeader, c.ownHeader))
+		c.param("mime_header_checks", "", c.regexpMap(n.bypassMIME), c.ref(n.ownMIME, c.ownMIME))
+		c.param("nested_header_checks", "", c.ref(n.ownNested, c.ownNested))
+		return
+	}
+	c.emitClientRestrictions()
+}
+
+// ref names a parameter of ours where it has a value.
+func (c *compiler) ref(name, value string) string {
+	if value == "" {
+		return ""
+	}
+	return "$" + name
+}
+
+// overrideOptions returns receive_override_options for the listeners whose
+// header checks must run, where main.cf would switch them off.
+func (c *compiler) overrideOptions() (string, bool) {
+	words := list(c.base.get("receive_override_options"))
+	if !slices.Contains(words, "no_header_body_checks") {
+		return "", false
+	}
+	words = slices.DeleteFunc(words, func(w string) bool { return w == "no_header_body_checks" })
+	return strings.Join(words, ", "), true
+}
+
+// emitRelayDomains makes Postfix accept mail for tenants with a store.
+func (c *compiler) emitRelayDomains() {
+	have := c.domains(c.base, "relay_domains")
+	var missing []string
+	for _, t := range c.policy.Tenants {
+		if t.Store == "" {
+			continue
+		}
+		for _, d := range t.Domains {
+			ascii, _ := headers.ASCIIDomain(d)
+			if !have.has(ascii) {
+				missing = append(missing, ascii)
+			}
+		}
+	}
+	if len(missing) > 0 {
+		c.param("relay_domains", "tenants whose mailboxes are on another host", append([]string{c.own("relay_domains")}, missing...)...)
+	}
+}
+
+// emitClientRestrictions writes who may use the gateway's listener. They stand
+// in main.cf, where lists may have spaces, and the listener names them.
+func (c *compiler) emitClientRestrictions() {
+	n := c.names
+	prepend := ""
+	if c.origin() {
+		// Before anything can permit: what the gateway sends carries our header.
+		prepend = "check_client_access cidr:" + c.path(n.origin)
+	}
+	certs, after := "", ""
+	if m := c.hashMap(n.certs); m != "" {
+		certs, after = "check_ccert_access "+m, "reject"
+	}
+	clients := "check_client_access cidr:" + c.path(n.clients)
+	if !c.policy.Inbound.Shared {
+		c.param(n.clientRestrictions, "the gateway's addresses, with TLS, and nobody else", clients, "reject_plaintext_session", prepend, certs, after)
+		return
+	}
+	permit := ""
+	if certs == "" {
+		permit = "permit"
+	}
+	c.param("smtpd_restriction_classes", "what the gateway must fulfil on a shared listener", c.own("smtpd_restriction_classes"), n.class)
+	c.param(n.class, "", "reject_plaintext_session", prepend, certs, after, permit)
+	c.param(n.clientRestrictions, "the gateway; others' mail is stripped of markers, then judged as before", clients, c.own("smtpd_client_restrictions"))
+}

@@ -1,0 +1,250 @@
+package relay
+
+import (
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/oxmailroute/oxmailroute/postfix"
+)
+
+func opt(name string, values ...string) postfix.Param {
+	values = slices.DeleteFunc(values, func(v string) bool { return v == "" })
+	return postfix.Param{Name: name, Value: strings.Join(values, ",")}
+}
+
+// option adds -o lines to a service of the installation's.
+func (c *compiler) option(name, kind string, options ...postfix.Param) {
+	c.options = append(c.options, postfix.ServiceOptions{Name: name, Type: kind, Options: options})
+}
+
+// add adds a service of ours.
+func (c *compiler) add(name, kind, maxProcesses, command, comment string, options ...postfix.Param) {
+	sv := postfix.Service{
+		Name: name, Type: kind, Private: "-", Unprivileged: "-", Chroot: "n", Wakeup: "-", MaxProcesses: maxProcesses,
+		Command: command, Comment: comment, Options: options,
+	}
+	if command == "smtpd" || command == "cleanup" {
+		sv.Private = "n"
+	}
+	c.services = append(c.services, sv)
+}
+
+func (c *compiler) emitMaster() {
+	for _, l := range c.policy.Listeners {
+		name, kind := l.split()
+		switch l.Role {
+		case RoleGateway:
+			c.gatewayListener(name, kind)
+		case RoleSubmission, RoleInternal:
+			c.stripped(name, kind)
+		case RoleReEntry, RoleReinjection:
+		}
+	}
+	if _, ok := c.master.Lookup("pickup", "unix"); ok {
+		c.stripped("pickup", "unix")
+	} else if _, ok := c.master.Lookup("pickup", "fifo"); ok {
+		c.stripped("pickup", "fifo")
+	}
+	if c.untrusted {
+		options := []postfix.Param{opt("header_checks", "$"+c.names.stripHeader)}
+		if c.policy.Topology != Outbound {
+			options = append(options, c.ownBehind()...)
+		}
+		c.add(c.names.cleanupStrip, "unix", "0", "cleanup", "cleanup for mail that is not the gateway's: markers are removed", options...)
+	}
+	if c.policy.Topology != Outbound {
+		if c.usesIn {
+			c.add(c.names.cleanupIn, "unix", "0", "cleanup", "cleanup for mail of the gateway",
+				append([]postfix.Param{opt("header_checks", "$"+c.names.inHeader)}, c.ownBehind()...)...)
+		}
+		if c.policy.Inbound.Shared {
+			c.sharedListener()
+		}
+		if c.policy.Topology == Mailboxes {
+			c.reEntry()
+		}
+		c.secondPass()
+	}
+	c.smartHost()
+	if slices.ContainsFunc(c.policy.Tenants, func(t Tenant) bool { return t.Store != "" }) {
+		c.add(c.names.store, "unix", "-", "smtp", "to the hosts that have the mailboxes: markers stay", opt("smtp_header_checks", c.ownSMTP))
+	}
+}
+
+// ownBehind are the installation's MIME and nested checks for a cleanup
+// service whose header_checks we replace.
+func (c *compiler) ownBehind() []postfix.Param {
+	return []postfix.Param{
+		opt("mime_header_checks", c.ref(c.names.ownMIME, c.ownMIME)),
+		opt("nested_header_checks", c.ref(c.names.ownNested, c.ownNested)),
+	}
+}
+
+// checksOn switches header checks on again where main.cf has them off.
+func (c *compiler) checksOn() []postfix.Param {
+	if _, ok := c.overrideOptions(); !ok {
+		return nil
+	}
+	return []postfix.Param{opt("receive_override_options", "$"+c.names.overrideOptions)}
+}
+
+func (c *compiler) stripped(name, kind string) {
+	c.untrusted = true
+	c.option(name, kind, append([]postfix.Param{opt("cleanup_service_name", c.names.cleanupStrip)}, c.checksOn()...)...)
+}
+
+// gatewayListener makes a listener of the installation's the gateway's.
+func (c *compiler) gatewayListener(name, kind string) {
+	g := c.policy.Gateway
+	c.usesIn = len(g.Client.Names) > 0 || c.policy.Spam.Mark
+	o := []postfix.Param{opt("smtpd_client_restrictions", "$"+c.names.clientRestrictions), opt("plaintext_reject_code", "550")}
+	if len(g.Client.Names) > 0 || len(g.Client.Fingerprints) > 0 {
+		o = append(o, opt("smtpd_tls_ask_ccert", "yes"), opt("smtpd_tls_CAfile", g.clientCAFile()))
+	}
+	if len(g.Client.Names) > 0 {
+		o = append(o, opt("smtpd_tls_received_header", "yes"), opt("mail_name", c.names.mailName))
+	}
+	if len(g.Client.Fingerprints) > 0 {
+		o = append(o, opt("smtpd_tls_fingerprint_digest", "sha256"))
+	}
+	if c.usesIn {
+		o = append(o, opt("cleanup_service_name", c.names.cleanupIn))
+		o = append(o, c.checksOn()...)
+	}
+	if level := c.base.get("smtpd_tls_security_level"); level == "" || level == "none" {
+		o = append(o, opt("smtpd_tls_security_level", "may"))
+	}
+	nets := make([]string, len(g.Networks))
+	for i, n := range g.Networks {
+		nets[i] = n.String()
+		if n.Addr().Is6() {
+			nets[i] = "[" + n.Addr().String() + "]/" + itoa(n.Bits())
+		}
+	}
+	// The gateway is one client with everybody's mail.
+	o = append(o, opt("smtpd_client_event_limit_exceptions", nets...))
+	if !c.policy.Inbound.Shared {
+		// Hosted recipients only, whatever mynetworks and SASL allow elsewhere;
+		// sender rules such as "our domains never come from outside" are not for
+		// mail that comes back from the gateway.
+		o = append(o,
+			opt("mynetworks", "127.0.0.1/32"),
+			opt("smtpd_sasl_auth_enable", "no"),
+			opt("smtpd_sender_restrictions"),
+			opt("smtpd_relay_restrictions", "reject_unauth_destination"),
+		)
+	}
+	c.option(name, kind, o...)
+}
+
+// inside are the options of a listener of ours on loopback: nothing that the
+// installation's main.cf asks of strangers is asked again.
+func inside(networks netip.Addr) []postfix.Param {
+	return []postfix.Param{
+		opt("mynetworks", networks.String()+"/32"),
+		opt("smtpd_authorized_xforward_hosts", networks.String()+"/32"),
+		opt("smtpd_proxy_filter"),
+		opt("smtpd_upstream_proxy_protocol"),
+		opt("smtpd_tls_security_level", "none"),
+		opt("smtpd_sasl_auth_enable", "no"),
+		opt("smtpd_reject_unlisted_sender", "no"),
+		opt("smtpd_discard_ehlo_keywords"),
+		opt("smtpd_discard_ehlo_keyword_address_maps"),
+		opt("smtpd_client_restrictions", "permit_mynetworks", "reject"),
+		opt("smtpd_helo_restrictions"),
+		opt("smtpd_sender_restrictions"),
+		opt("smtpd_relay_restrictions", "permit_mynetworks", "reject"),
+		opt("smtpd_recipient_restrictions", "permit_mynetworks", "reject"),
+		opt("smtpd_data_restrictions"),
+		opt("smtpd_end_of_data_restrictions"),
+		opt("smtpd_client_connection_count_limit", "0"),
+		opt("smtpd_client_connection_rate_limit", "0"),
+	}
+}
+
+// reEntry is where Dovecot's redirects come back: mail that was accepted
+// before keeps its markers. It is treated as sendmail(1)'s mail was.
+func (c *compiler) reEntry() {
+	a := c.policy.reEntry()
+	o := append([]postfix.Param{opt("syslog_name", "postfix/"+c.names.smartHost+"-reentry")}, c.checksOn()...)
+	o = append(o, opt("smtpd_milters", "$non_smtpd_milters"))
+	c.add(a.String(), "inet", "-", "smtpd", "re-entry for Dovecot (submission_host): markers are kept", append(o, inside(a.Addr())...)...)
+}
+
+// sharedListener takes what others sent to the gateway's listener through a
+// cleanup of its own, which removes markers. The installation's checks and
+// address mappings have run already.
+func (c *compiler) sharedListener() {
+	n := c.names
+	a := c.policy.strip()
+	c.add(a.String(), "inet", "-", "smtpd", "mail of others on the gateway's listener",
+		append([]postfix.Param{
+			opt("syslog_name", "postfix/"+n.smartHost+"-share"),
+			opt("cleanup_service_name", n.cleanupShare),
+			opt("receive_override_options", "no_unknown_recipient_checks", "no_address_mappings", "no_milters"),
+			opt("message_size_limit", "0"),
+		}, inside(a.Addr())...)...)
+	c.add(n.cleanupShare, "unix", "0", "cleanup", "",
+		opt("header_checks", c.regexpMap(n.strip)), opt("mime_header_checks"), opt("nested_header_checks"), opt("body_checks"), opt("message_size_limit", "0"))
+	c.loopbackTransport(n.stripGate, "")
+}
+
+// secondPass decides, for mail that is already known to leave, between the
+// gateway and the recipient's MX.
+func (c *compiler) secondPass() {
+	n := c.names
+	a := c.policy.secondPass()
+	c.add(a.String(), "inet", "-", "smtpd", "second pass: the gateway, or for marked mail and calendaring the MX",
+		append([]postfix.Param{
+			opt("syslog_name", "postfix/"+n.smartHost+"-out"),
+			opt("content_filter", n.smartHost+":"+c.policy.Gateway.SmartHost.nextHop()),
+			opt("cleanup_service_name", n.cleanupOut),
+			opt("receive_override_options", "no_unknown_recipient_checks", "no_address_mappings", "no_milters"),
+			opt("message_size_limit", "0"),
+		}, inside(a.Addr())...)...)
+	c.add(n.cleanupOut, "unix", "0", "cleanup", "",
+		opt("header_checks", c.regexpMap(n.bypass)),
+		opt("mime_header_checks", c.regexpMap(n.bypassMIME)),
+		opt("nested_header_checks"),
+		opt("body_checks"),
+		opt("disable_mime_input_processing", "no"),
+		opt("message_size_limit", "0"))
+	c.loopbackTransport(n.gate, "into the second pass")
+}
+
+// loopbackTransport delivers to a listener of ours and changes nothing.
+func (c *compiler) loopbackTransport(name, comment string) {
+	c.add(name, "unix", "-", "smtp", comment,
+		opt("smtp_tls_security_level", "none"),
+		opt("smtp_tls_policy_maps"),
+		opt("smtp_tls_wrappermode", "no"),
+		opt("smtp_sasl_auth_enable", "no"),
+		opt("smtp_send_xforward_command", "yes"),
+		opt("smtp_bind_address", "127.0.0.1"),
+		opt("smtp_fallback_relay"),
+		opt("smtp_generic_maps"),
+		opt("smtp_header_checks"),
+		opt("smtp_mime_header_checks"),
+		opt("smtp_nested_header_checks"),
+		opt("smtp_body_checks"),
+		opt("smtp_discard_ehlo_keywords"),
+		opt("smtp_discard_ehlo_keyword_address_maps"))
+}
+
+// smartHost is the transport to the gateway. Certificate and key are here, so
+// that no other server sees them, and "secure" with a name is here, so that no
+// policy map can miss it.
+func (c *compiler) smartHost() {
+	s := c.policy.Gateway.SmartHost
+	c.add(c.names.smartHost, "unix", "-", "smtp", "the gateway's smart host",
+		opt("smtp_tls_security_level", "secure"),
+		opt("smtp_tls_secure_cert_match", s.tlsName()),
+		opt("smtp_tls_CAfile", s.CAFile),
+		opt("smtp_tls_policy_maps"),
+		opt("smtp_tls_wrappermode", "no"),
+		opt("smtp_tls_cert_file", s.CertFile),
+		opt("smtp_tls_key_file", s.KeyFile),
+		opt("smtp_sasl_auth_enable", "no"),
+		opt("smtp_fallback_relay"))
+}

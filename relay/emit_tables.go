@@ -1,0 +1,300 @@
+package relay
+
+import (
+	"net/netip"
+	"strings"
+
+	"github.com/oxmailroute/oxmailroute/headers"
+	"github.com/oxmailroute/oxmailroute/postfix"
+)
+
+func (c *compiler) emitTables() {
+	c.hashTable(c.names.scope, c.scopeTable())
+	c.hashTable(c.names.transport, c.transportTable())
+	c.regexpTable(c.names.strip, c.reservedTable(postfix.Strip{Text: "untrusted marker"}))
+	c.regexpTable(c.names.leave, c.reservedTable(postfix.Ignore{}))
+	c.regexpTable(c.names.bypass, c.bypassTable())
+	c.regexpTable(c.names.bypassMIME, c.calendarTable())
+	if c.policy.Topology == Outbound {
+		return
+	}
+	c.regexpTable(c.names.certName, c.certNameTable())
+	if len(c.policy.Gateway.Client.Fingerprints) > 0 {
+		var t postfix.Table
+		for i, f := range c.policy.Gateway.Client.Fingerprints {
+			t = append(t, postfix.Entry{Key: strings.ToUpper(f), Value: "OK", Rule: index("Gateway.Client.Fingerprints", i)})
+		}
+		c.hashTable(c.names.certs, t)
+	}
+	if c.policy.Spam.Mark {
+		c.regexpTable(c.names.spam, postfix.CheckTable{{
+			When:   c.policy.Gateway.Markers.Spam.Predicate,
+			Action: postfix.Prepend{Text: spamFlagHeader + ": " + spamFlagValue},
+			Rule:   "Spam.Mark",
+		}})
+	}
+	c.clientTables()
+}
+
+// gateHop is what the sender map answers for a sender in scope: our second
+// pass, or in a single pass the smart host itself.
+func (c *compiler) gateHop() string {
+	if c.policy.Topology == Outbound {
+		return c.names.smartHost + ":" + c.policy.Gateway.SmartHost.nextHop()
+	}
+	a := c.policy.secondPass()
+	return c.names.gate + ":[" + a.Addr().String() + "]:" + port(a)
+}
+
+// scopeTable is the sender map (sender_dependent_default_transport_maps): only
+// senders that are in scope, so that the null sender and foreign ones keep
+// their normal route. Exceptions are DUNNO, which ends the search.
+func (c *compiler) scopeTable() postfix.Table {
+	var t postfix.Table
+	hop := c.gateHop()
+	for i, tenant := range c.policy.Tenants {
+		at := index("Tenants", i)
+		s := tenant.Scope
+		out := map[string]bool{}
+		for _, e := range s.Except {
+			if !strings.Contains(e, "@") {
+				d, _ := headers.ASCIIDomain(e)
+				out[d] = true
+			} else {
+				a, _ := checkAddress(e)
+				out[a] = true
+			}
+		}
+		start := len(t)
+		domain := func(d, rule string) {
+			ascii, _ := headers.ASCIIDomain(d)
+			if out[ascii] {
+				return
+			}
+			for _, k := range domainKeys(ascii) {
+				t = append(t, postfix.Entry{Key: "@" + k, Value: hop, Rule: rule})
+			}
+		}
+		switch s.Use {
+		case AllDomains:
+			for j, d := range tenant.Domains {
+				domain(d, index(at+".Domains", j))
+			}
+		case SomeDomains:
+			for j, d := range s.Domains {
+				domain(d, index(at+".Scope.Domains", j))
+			}
+		case SomeSenders:
+			for j, a := range s.Senders {
+				key, _ := checkAddress(a)
+				if _, d := splitAddress(key); out[key] || out[d] {
+					continue
+				}
+				for _, k := range addressKeys(key) {
+					t = append(t, postfix.Entry{Key: k, Value: hop, Rule: index(at+".Scope.Senders", j)})
+				}
+			}
+		case NoSenders:
+		}
+		if s.Use == AllDomains || s.Use == SomeDomains {
+			for j, e := range s.Except {
+				if !strings.Contains(e, "@") {
+					continue
+				}
+				key, _ := checkAddress(e)
+				for _, k := range addressKeys(key) {
+					t = append(t, postfix.Entry{Key: k, Value: "DUNNO", Rule: index(at+".Scope.Except", j)})
+				}
+			}
+		}
+		if len(t) > start {
+			t[start].Comment = "tenant " + tenant.Name
+		}
+	}
+	return t
+}
+
+// transportTable routes hosted recipients of a store and the recipient domains
+// that always go direct.
+func (c *compiler) transportTable() postfix.Table {
+	var t postfix.Table
+	for i, tenant := range c.policy.Tenants {
+		if tenant.Store == "" {
+			continue
+		}
+		for j, d := range tenant.Domains {
+			for _, k := range domainKeys(d) {
+				t = append(t, postfix.Entry{Key: k, Value: c.names.store + ":" + tenant.Store, Rule: index(index("Tenants", i)+".Domains", j)})
+			}
+		}
+	}
+	for i, d := range c.policy.Direct {
+		for _, k := range domainKeys(d) {
+			t = append(t, postfix.Entry{Key: k, Value: c.direct + ":" + c.policy.DirectVia, Rule: index("Direct", i)})
+		}
+	}
+	return t
+}
+
+// reservedTable takes the headers away that only the gateway may set, and our
+// own.
+func (c *compiler) reservedTable(action postfix.CheckAction) postfix.CheckTable {
+	var t postfix.CheckTable
+	for _, r := range c.policy.reservedPrefixes() {
+		var when headers.Predicate = headers.MatchPrefix{Prefix: r.prefix, Op: headers.Contains, Values: []string{""}}
+		if r.exact {
+			when = headers.Exists{Name: r.prefix}
+		}
+		t = append(t, postfix.CheckRule{When: when, Action: action, Rule: r.path})
+	}
+	if c.origin() {
+		t = append(t, postfix.CheckRule{When: headers.Exists{Name: c.policy.originHeader()}, Action: action, Rule: "Loop.OriginHeader"})
+	}
+	return t
+}
+
+// origin reports whether mail of the gateway gets a header of ours.
+func (c *compiler) origin() bool {
+	return !c.policy.Loop.NoOrigin && c.policy.Topology != Outbound
+}
+
+// bypassTable is what keeps marked mail off the smart host.
+func (c *compiler) bypassTable() postfix.CheckTable {
+	m := c.policy.Gateway.Markers
+	direct := postfix.Filter{Transport: c.direct, NextHop: c.policy.DirectVia}
+	var t postfix.CheckTable
+	switch {
+	case m.Domain.Prefix == "":
+	case c.policy.Loop.AnyDomain:
+		t = append(t, postfix.CheckRule{
+			When:   headers.MatchPrefix{Prefix: m.Domain.Prefix, Op: headers.Is, Values: []string{m.Domain.Value}},
+			Action: direct, Rule: "Loop.AnyDomain",
+		})
+	default:
+		seen := map[string]bool{}
+		for i, tenant := range c.policy.Tenants {
+			for j, d := range tenant.Domains {
+				at := index(index("Tenants", i)+".Domains", j)
+				name, err := headers.MarkerName(m.Domain.Prefix, d)
+				if err != nil {
+					c.errs.wrap(at, err, "")
+					continue
+				}
+				if seen[name] {
+					continue // two domains with one marker: Policy.Warnings says so
+				}
+				seen[name] = true
+				t = append(t, postfix.CheckRule{
+					When:   headers.Match{Name: name, Op: headers.Is, Values: []string{m.Domain.Value}},
+					Action: direct, Rule: at,
+				})
+			}
+		}
+	}
+	for i, l := range m.Loop {
+		t = append(t, postfix.CheckRule{When: l.Predicate, Action: direct, Rule: index("Gateway.Markers.Loop", i)})
+	}
+	if m.Released.Predicate != nil {
+		t = append(t, postfix.CheckRule{When: m.Released.Predicate, Action: direct, Rule: "Gateway.Markers.Released"})
+	}
+	if c.origin() {
+		t = append(t, postfix.CheckRule{
+			When:   headers.Match{Name: c.policy.originHeader(), Op: headers.Is, Values: []string{originValue}},
+			Action: direct, Rule: "Loop.OriginHeader",
+		})
+	}
+	return t
+}
+
+// calendarTable keeps calendaring off the smart host. mime_header_checks sees
+// the Content-Type of every part, attached messages included
+// (header_checks(5)).
+func (c *compiler) calendarTable() postfix.CheckTable {
+	cal := c.policy.Calendar
+	if cal.Off {
+		return nil
+	}
+	when := headers.ContentType{Types: []string{"text/calendar"}}
+	if cal.ICS {
+		when.Types = append(when.Types, "application/ics")
+	}
+	if cal.RequireMethod {
+		when.Param = "method"
+	}
+	return postfix.CheckTable{{
+		When: when, Action: postfix.Filter{Transport: c.direct, NextHop: c.policy.DirectVia}, Rule: "Calendar",
+	}}
+}
+
+// certNameTable checks the client certificate's name in the Received: line that
+// smtpd(8) writes for the gateway's listener, which is recognized by its
+// private mail_name; no access restriction of Postfix can compare names.
+// Anchored from end to end, because certificate and issuer names are chosen by
+// the client.
+func (c *compiler) certNameTable() postfix.CheckTable {
+	names := c.policy.Gateway.Client.Names
+	if len(names) == 0 {
+		return nil
+	}
+	quoted := make([]string, len(names))
+	for i, n := range names {
+		quoted[i] = strings.NewReplacer(".", `\.`, "*", `\*`).Replace(n)
+	}
+	cn := quoted[0]
+	if len(quoted) > 1 {
+		cn = "(" + strings.Join(quoted, "|") + ")"
+	}
+	return postfix.CheckTable{{
+		Guard:  `\(` + c.names.mailName + `\) (with|id) `,
+		Negate: true,
+		Regexp: `^Received: from [^[:space:]]+ \([^()]*\)[[:space:]]+\(using TLS[^()]*( \([^()]*\)[^()]*)*\)[[:space:]]+` +
+			`\(Client CN "` + cn + `", Issuer "[^"()]*" \(verified OK\)\)[[:space:]]+by `,
+		Action: postfix.Reject{Text: "5.7.1 client certificate " + strings.Join(names, " or ") + " required"},
+		Rule:   "Gateway.Client.Names",
+	}}
+}
+
+// clientTables are the cidr_table(5) maps by which the gateway's listener knows
+// the gateway.
+func (c *compiler) clientTables() {
+	var clients, origin postfix.CIDRTable
+	ours := "DUNNO"
+	others := "REJECT not a permitted mail gateway"
+	rule := "Gateway.Networks"
+	if c.policy.Inbound.Shared {
+		a := c.policy.strip()
+		ours = c.names.class
+		others = "FILTER " + c.names.stripGate + ":[" + a.Addr().String() + "]:" + port(a)
+		rule = "Inbound.Shared"
+	}
+	for i, n := range c.policy.Gateway.Networks {
+		at := index("Gateway.Networks", i)
+		clients = append(clients, postfix.CIDREntry{Prefix: n, Value: ours, Rule: at})
+		origin = append(origin, postfix.CIDREntry{Prefix: n, Value: "PREPEND " + c.policy.originHeader() + ": " + originValue, Rule: "Loop.OriginHeader"})
+	}
+	for _, all := range []string{"0.0.0.0/0", "::/0"} {
+		clients = append(clients, postfix.CIDREntry{Prefix: netip.MustParsePrefix(all), Value: others, Rule: rule})
+	}
+	c.cidrTable(c.names.clients, clients)
+	if c.origin() {
+		c.cidrTable(c.names.origin, origin)
+	}
+}
+
+func (c *compiler) cidrTable(file string, t postfix.CIDRTable) {
+	t[0].Comment = c.names.managed()
+	text, err := t.Format()
+	if err != nil {
+		c.tableErrors(err, file, func(i int) string { return t[i].Rule })
+		return
+	}
+	c.emit("postfix/"+file, text, true)
+	// Read back, so that the entries have the lines that traces name.
+	parsed, _ := postfix.ParseCIDR(file, text)
+	for i := range parsed {
+		if i < len(t) {
+			parsed[i].Rule = t[i].Rule
+		}
+	}
+	c.cidrs[file] = parsed
+}

@@ -1,0 +1,313 @@
+package relay
+
+import (
+	"fmt"
+	"io/fs"
+	"path"
+	"slices"
+	"strings"
+
+	"github.com/oxmailroute/oxmailroute/postfix"
+	"github.com/oxmailroute/oxmailroute/sieve"
+)
+
+// Installation is what is on the server already. The zero Installation is an
+// empty server: [Compile] then writes a whole configuration from the policy.
+type Installation struct {
+	// Postfix holds the files of the configuration directory by their names
+	// there ("main.cf", "master.cf", "tables/aliases"). Files of ours from an
+	// earlier run are recognized and replaced.
+	Postfix map[string][]byte
+	// Doveconf is what `doveconf -n` prints, for a free sieve_before<N>.
+	Doveconf []byte
+	// Directory answers for local addresses where they are not in the indexed
+	// files of Postfix.
+	Directory Directory
+	// Scripts are mailboxes' own Sieve scripts by address, for Route, where no
+	// Directory answers.
+	Scripts map[string]*sieve.Program
+}
+
+// maxInstallation bounds what ReadInstallation reads of one file; a table of a
+// million addresses has less.
+const maxInstallation = 1 << 28
+
+// ReadInstallation reads a Postfix configuration directory. Compiled tables
+// and anything that is not a regular file are left out.
+func ReadInstallation(dir fs.FS) (Installation, error) {
+	in := Installation{Postfix: map[string][]byte{}}
+	err := fs.WalkDir(dir, ".", func(name string, d fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if !d.Type().IsRegular() {
+			return nil
+		}
+		switch path.Ext(name) {
+		case ".db", ".lmdb", ".cdb", ".dir", ".pag":
+			return nil
+		}
+		info, err := d.Info()
+		if err != nil {
+			return err
+		}
+		if info.Size() > maxInstallation {
+			return fmt.Errorf("%s: %d bytes are more than a configuration file has", name, info.Size())
+		}
+		in.Postfix[name], err = fs.ReadFile(dir, name)
+		return err
+	})
+	if err != nil {
+		return Installation{}, err
+	}
+	if in.Postfix["main.cf"] == nil {
+		return Installation{}, fmt.Errorf("no main.cf: not a Postfix configuration directory")
+	}
+	return in, nil
+}
+
+// settings are the parameters as one service sees them: its own -o options
+// over main.cf over the defaults.
+type settings struct {
+	main    *postfix.Main
+	options map[string]string
+}
+
+func (s settings) service(sv postfix.Service) settings {
+	o := make(map[string]string, len(sv.Options))
+	for _, p := range sv.Options {
+		o[p.Name] = p.Value
+	}
+	return settings{s.main, o}
+}
+
+// get returns the value with every $name expanded; empty where nothing says
+// anything.
+func (s settings) get(name string) string {
+	raw, ok := s.lookup(name)
+	if !ok {
+		return ""
+	}
+	value, err := s.main.Expand(raw, s.lookup)
+	if err != nil {
+		// Postfix would not start on it; postfix check says so better than we.
+		return raw
+	}
+	return strings.TrimSpace(value)
+}
+
+func (s settings) lookup(name string) (string, bool) {
+	if v, ok := s.options[name]; ok {
+		return v, true
+	}
+	if v, ok := s.main.Get(name); ok {
+		return v, true
+	}
+	v, ok := s.defaultOf(name)
+	return v, ok
+}
+
+// set reports whether the installation itself sets the parameter.
+func (s settings) set(name string) bool {
+	if _, ok := s.options[name]; ok {
+		return true
+	}
+	_, ok := s.main.Get(name)
+	return ok
+}
+
+func (s settings) yes(name string) bool { return strings.EqualFold(s.get(name), "yes") }
+
+// defaultOf gives the built-in defaults of Postfix 3.7 to 3.9 (postconf -d)
+// that routing depends on. Those that hang on compatibility_level follow
+// COMPATIBILITY_README.
+func (s settings) defaultOf(name string) (string, bool) {
+	switch name {
+	case "relay_domains":
+		if s.level() < 2 {
+			return "$mydestination", true
+		}
+		return "", true
+	case "smtpd_relay_restrictions":
+		if s.level() < 1 {
+			return "", true
+		}
+	case "smtpd_relay_before_recipient_restrictions":
+		if s.level() < 306 {
+			return "no", true
+		}
+	}
+	v, ok := defaults[name]
+	return v, ok
+}
+
+// level is compatibility_level as major*100+minor, small values as they are.
+func (s settings) level() int {
+	v, ok := s.main.Get("compatibility_level")
+	if !ok {
+		return 0
+	}
+	major, minor, ok := version(v)
+	if !ok {
+		fmt.Sscan(v, &major)
+		if major >= 3 {
+			return major * 100
+		}
+		return major
+	}
+	return major*100 + minor
+}
+
+var defaults = map[string]string{
+	"mydomain":                                  "localdomain",
+	"myorigin":                                  "$myhostname",
+	"mydestination":                             "$myhostname, localhost.$mydomain, localhost",
+	"virtual_alias_maps":                        "",
+	"virtual_alias_domains":                     "$virtual_alias_maps",
+	"virtual_mailbox_maps":                      "",
+	"virtual_mailbox_domains":                   "$virtual_mailbox_maps",
+	"virtual_transport":                         "virtual",
+	"relay_recipient_maps":                      "",
+	"relay_transport":                           "relay",
+	"local_transport":                           "local:$myhostname",
+	"local_recipient_maps":                      "proxy:unix:passwd.byname $alias_maps",
+	"default_transport":                         "smtp",
+	"relayhost":                                 "",
+	"smtpd_relay_restrictions":                  "permit_mynetworks, permit_sasl_authenticated, defer_unauth_destination",
+	"smtpd_relay_before_recipient_restrictions": "yes",
+	"smtpd_delay_reject":                        "yes",
+	"smtpd_reject_unlisted_recipient":           "yes",
+	"smtpd_tls_security_level":                  "",
+	"cleanup_service_name":                      "cleanup",
+	"header_checks":                             "",
+	"mime_header_checks":                        "$header_checks",
+	"nested_header_checks":                      "$header_checks",
+	"plaintext_reject_code":                     "450",
+	"propagate_unmatched_extensions":            "canonical, virtual",
+	"parent_domain_matches_subdomains":          "debug_peer_list,fast_flush_domains,mynetworks,permit_mx_backup_networks,qmqpd_authorized_clients,relay_domains,smtpd_access_maps",
+}
+
+// list splits a value of names, tables and files as match_list(3) reads it.
+func list(value string) []string {
+	return strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' || r == '\r' || r == '\n' })
+}
+
+// domainList is a list of domains as mydestination has it.
+type domainList struct {
+	names   map[string]bool
+	maps    []source
+	parents bool
+	// opaque are elements that can't be read here (SQL, LDAP, files outside).
+	opaque []string
+}
+
+func (d *domainList) has(domain string) bool {
+	if d.names[domain] {
+		return true
+	}
+	if d.parents {
+		for i := strings.IndexByte(domain, '.'); i >= 0; {
+			if d.names[domain[i+1:]] {
+				return true
+			}
+			next := strings.IndexByte(domain[i+1:], '.')
+			if next < 0 {
+				break
+			}
+			i += 1 + next
+		}
+	}
+	for _, m := range d.maps {
+		if _, _, ok := m.table.Lookup(domain); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// source is a table with the file name that traces give.
+type source struct {
+	file  string
+	table postfix.Map
+}
+
+// indexed are the types whose source text postmap(1) compiles.
+var indexed = []string{"hash", "btree", "texthash", "lmdb", "cdb", "dbm", "sdbm"}
+
+// table reads a table of the installation; ok is false where its contents
+// can't be known here.
+func (c *compiler) table(spec postfix.MapSpec) (source, bool) {
+	if s, ok := c.sources[spec]; ok {
+		return s, s.table != nil
+	}
+	var s source
+	if name, ok := c.fileName(spec.Name); ok && slices.Contains(indexed, spec.Type) {
+		if text, ok := c.file(name); ok {
+			t, warnings := postfix.ParseTable(name, text)
+			c.tableWarnings(warnings)
+			s = source{"postfix/" + name, t.Index()}
+		}
+	}
+	c.sources[spec] = s
+	return s, s.table != nil
+}
+
+// fileName maps a path of the server to the name in the configuration
+// directory.
+func (c *compiler) fileName(p string) (string, bool) {
+	name, ok := strings.CutPrefix(p, c.policy.configDir()+"/")
+	return name, ok
+}
+
+// file returns a table's text: ours where we emit it, else the installation's.
+func (c *compiler) file(name string) ([]byte, bool) {
+	if f, ok := c.emitted["postfix/"+name]; ok {
+		return f, true
+	}
+	f, ok := c.in.Postfix[name]
+	return f, ok
+}
+
+func (c *compiler) tableWarnings(ws []postfix.Warning) {
+	for _, w := range ws {
+		c.warn(fmt.Sprintf("%s:%d", w.Name, w.Line), "%s", w.Text)
+	}
+}
+
+// domains reads a list of domains.
+func (c *compiler) domains(s settings, name string) *domainList {
+	d := &domainList{names: map[string]bool{}}
+	d.parents = name == "relay_domains" && slices.Contains(list(s.get("parent_domain_matches_subdomains")), "relay_domains")
+	for _, e := range list(s.get(name)) {
+		switch {
+		case strings.HasPrefix(e, "/") || strings.HasPrefix(e, "!"):
+			d.opaque = append(d.opaque, e)
+		case strings.Contains(e, ":"):
+			kind, file, _ := strings.Cut(e, ":")
+			if src, ok := c.table(postfix.MapSpec{Type: kind, Name: file}); ok {
+				d.maps = append(d.maps, src)
+			} else {
+				d.opaque = append(d.opaque, e)
+			}
+		default:
+			d.names[fold(e)] = true
+		}
+	}
+	return d
+}
+
+// maps reads a list of tables; opaque are those that can't be read here.
+func (c *compiler) maps(value string) (known []source, opaque []string) {
+	specs, err := postfix.ParseMaps(value)
+	if err != nil {
+		return nil, []string{value}
+	}
+	for _, spec := range specs {
+		if src, ok := c.table(spec); ok {
+			known = append(known, src)
+		} else {
+			opaque = append(opaque, spec.Type+":"+spec.Name)
+		}
+	}
+	return known, opaque
+}

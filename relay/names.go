@@ -1,0 +1,176 @@
+package relay
+
+import (
+	"cmp"
+	"fmt"
+	"net/netip"
+	"strconv"
+	"strings"
+
+	"github.com/oxmailroute/oxmailroute/headers"
+)
+
+// DefaultOriginHeader is the name of the header by which the second pass knows
+// what the gateway's listener accepted.
+const DefaultOriginHeader = "X-OXMailroute-Origin"
+
+const (
+	originValue       = "gateway"
+	spamFlagHeader    = "X-Spam-Flag"
+	spamFlagValue     = "YES"
+	defaultConfigDir  = "/etc/postfix"
+	defaultSieveDir   = "/etc/dovecot/sieve/before"
+	defaultSecondPass = "127.0.0.1:10030"
+	defaultStrip      = "127.0.0.1:10031"
+	defaultReEntry    = "127.0.0.1:10032"
+)
+
+func (p Policy) secondPass() netip.AddrPort { return orAddr(p.Server.SecondPass, defaultSecondPass) }
+func (p Policy) strip() netip.AddrPort      { return orAddr(p.Server.Strip, defaultStrip) }
+func (p Policy) reEntry() netip.AddrPort    { return orAddr(p.Server.ReEntry, defaultReEntry) }
+
+func orAddr(a netip.AddrPort, otherwise string) netip.AddrPort {
+	if a == (netip.AddrPort{}) {
+		return netip.MustParseAddrPort(otherwise)
+	}
+	return a
+}
+
+func (p Policy) configDir() string    { return cmp.Or(p.Server.ConfigDirectory, defaultConfigDir) }
+func (p Policy) sieveDir() string     { return cmp.Or(p.Sieve.Directory, defaultSieveDir) }
+func (p Policy) originHeader() string { return cmp.Or(p.Loop.OriginHeader, DefaultOriginHeader) }
+func (p Policy) sieveForm() SieveForm { return cmp.Or(p.Sieve.Form, Global) }
+
+func (s SmartHost) tlsName() string { return cmp.Or(s.TLSName, s.Host) }
+
+// nextHop is the smart host as transport(5) writes it.
+func (s SmartHost) nextHop() string {
+	if s.LookupMX {
+		return fmt.Sprintf("%s:%d", s.Host, s.Port)
+	}
+	return fmt.Sprintf("[%s]:%d", s.Host, s.Port)
+}
+
+func (g Gateway) clientCAFile() string { return cmp.Or(g.Client.CAFile, g.SmartHost.CAFile) }
+
+// names are the names of everything that is emitted for a gateway.
+type names struct {
+	owner string // of the managed blocks
+
+	scope, transport, bypass, bypassMIME, strip, leave, certName, certs, clients, origin, spam string // files
+	mailboxes, aliases                                                                         string // files, where there is no base
+
+	smartHost, gate, direct, store, stripGate                         string // transports
+	cleanupIn, cleanupStrip, cleanupOut, cleanupTrusted, cleanupShare string // cleanup services
+
+	clientRestrictions, class, ownHeader, ownMIME, ownNested, stripHeader, inHeader, overrideOptions, ownSMTP string // parameters
+
+	mailName string // mail_name of the gateway's listener, by which cleanup knows its Received: line
+}
+
+func newNames(gateway string) names {
+	g := gateway
+	return names{
+		owner: "oxmailroute-" + g,
+		scope: g + "_scope", transport: g + "_transport", bypass: g + "_bypass", bypassMIME: g + "_bypass_mime",
+		strip: g + "_strip", leave: g + "_leave", certName: g + "_cert_name", certs: g + "_certs",
+		clients: g + "_clients.cidr", origin: g + "_origin.cidr", spam: g + "_spam",
+		mailboxes: g + "_mailboxes", aliases: g + "_aliases",
+		smartHost: g, gate: g + "-gate", direct: g + "-direct", store: g + "-store", stripGate: g + "-strip",
+		cleanupIn: g + "-cleanup-in", cleanupStrip: g + "-cleanup-strip", cleanupOut: g + "-cleanup-out",
+		cleanupTrusted: g + "-cleanup-trusted", cleanupShare: g + "-cleanup-share",
+		clientRestrictions: g + "_client_restrictions", class: g + "_in",
+		ownHeader: g + "_own_header_checks", ownMIME: g + "_own_mime_header_checks", ownNested: g + "_own_nested_header_checks",
+		stripHeader: g + "_strip_header_checks", inHeader: g + "_in_header_checks",
+		overrideOptions: g + "_receive_override_options", ownSMTP: g + "_own_smtp_header_checks",
+		mailName: strings.ToUpper(g[:1]) + g[1:] + "In",
+	}
+}
+
+// reserved is a header name, or the beginning of some, that only the gateway
+// may use.
+type reserved struct {
+	prefix string
+	exact  bool
+	path   string
+}
+
+// reservedPrefixes are the gateway's names, without our own origin header.
+func (p Policy) reservedPrefixes() []reserved {
+	m := p.Gateway.Markers
+	var list []reserved
+	add := func(r reserved) {
+		for _, have := range list {
+			if !have.exact && len(r.prefix) >= len(have.prefix) && strings.EqualFold(r.prefix[:len(have.prefix)], have.prefix) ||
+				have.exact && r.exact && strings.EqualFold(have.prefix, r.prefix) {
+				return
+			}
+		}
+		list = append(list, r)
+	}
+	for i, r := range m.Reserved {
+		add(reserved{r, false, index("Gateway.Markers.Reserved", i)})
+	}
+	if m.Domain.Prefix != "" {
+		add(reserved{m.Domain.Prefix, false, "Gateway.Markers.Domain.Prefix"})
+	}
+	for i, c := range m.Loop {
+		for _, r := range fieldNames(c.Predicate) {
+			r.path = index("Gateway.Markers.Loop", i)
+			add(r)
+		}
+	}
+	for _, r := range fieldNames(m.Released.Predicate) {
+		r.path = "Gateway.Markers.Released"
+		add(r)
+	}
+	for _, r := range fieldNames(m.Spam.Predicate) {
+		r.path = "Gateway.Markers.Spam"
+		add(r)
+	}
+	return list
+}
+
+// fieldNames are the header names that a predicate looks at.
+func fieldNames(p headers.Predicate) []reserved {
+	switch p := p.(type) {
+	case headers.Exists:
+		return []reserved{{prefix: p.Name, exact: true}}
+	case headers.Match:
+		return []reserved{{prefix: p.Name, exact: true}}
+	case headers.MatchPrefix:
+		return []reserved{{prefix: p.Prefix}}
+	case headers.Not:
+		return fieldNames(p.Predicate)
+	case headers.All:
+		var list []reserved
+		for _, q := range p {
+			list = append(list, fieldNames(q)...)
+		}
+		return list
+	case headers.Any:
+		var list []reserved
+		for _, q := range p {
+			list = append(list, fieldNames(q)...)
+		}
+		return list
+	case headers.ContentType, nil:
+		return nil
+	}
+	panic(fmt.Sprintf("relay: unknown predicate %T", p))
+}
+
+// version reads the first two numbers of a version.
+func version(s string) (major, minor int, ok bool) {
+	parts := strings.FieldsFunc(s, func(r rune) bool { return r == '.' || r == '-' || r == '+' || r == ' ' })
+	if len(parts) < 2 {
+		return 0, 0, false
+	}
+	major, err1 := strconv.Atoi(parts[0])
+	minor, err2 := strconv.Atoi(parts[1])
+	return major, minor, err1 == nil && err2 == nil
+}
+
+func port(a netip.AddrPort) string { return strconv.Itoa(int(a.Port())) }
+
+func itoa(n int) string { return strconv.Itoa(n) }

@@ -1,0 +1,56 @@
+package relay
+
+import (
+	"fmt"
+	"net/netip"
+	"strings"
+)
+
+// Origin returns what an ordinary client of a role looks like: the gateway with
+// its own address and certificate, a user who has logged in, a server of the
+// installation. For [FromInternet] it is a stranger of TEST-NET-1 (RFC 5737)
+// without TLS.
+func (c *Config) Origin(role Role) Origin {
+	o := Origin{Role: role}
+	loopback := netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	switch role {
+	case RoleGateway:
+		o = c.eval.gatewayOrigin
+	case RoleSubmission:
+		o.Client, o.TLS, o.Authenticated = stranger, Encrypted, true
+	case RoleInternal, RoleReEntry, RoleReinjection:
+		o.Client = loopback
+		if l := c.eval.listener(o); l != nil && l.rules != nil && len(l.rules.networks) > 0 {
+			o.Client = l.rules.networks[0].Addr()
+		}
+	case FromInternet:
+		o.Client = stranger
+	case FromPickup:
+		o.Client = loopback
+	}
+	return o
+}
+
+var stranger = netip.AddrFrom4([4]byte{192, 0, 2, 1})
+
+// SetTLS sets the state of the connection as commands and fixtures write it:
+// "none", "tls", "name=NAME" for a verified client certificate of that name,
+// "unverified=NAME" for one that isn't, or "fingerprint=HEX".
+func (o *Origin) SetTLS(s string) error {
+	kind, value, has := strings.Cut(s, "=")
+	switch {
+	case s == "none":
+		o.TLS, o.Certificate = Plaintext, Certificate{}
+	case s == "tls":
+		o.TLS, o.Certificate = Encrypted, Certificate{}
+	case kind == "name" && has && value != "":
+		o.TLS, o.Certificate = Encrypted, Certificate{Name: value, Verified: true}
+	case kind == "unverified" && has && value != "":
+		o.TLS, o.Certificate = Encrypted, Certificate{Name: value}
+	case kind == "fingerprint" && fingerprint.MatchString(value):
+		o.TLS, o.Certificate = Encrypted, Certificate{Fingerprint: strings.ToUpper(value)}
+	default:
+		return fmt.Errorf("%w: TLS state %q: none, tls, name=NAME, unverified=NAME or fingerprint=HEX (32 octets with colons)", ErrInvalid, s)
+	}
+	return nil
+}

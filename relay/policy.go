@@ -1,0 +1,333 @@
+package relay
+
+import (
+	"net/netip"
+
+	"github.com/oxmailroute/oxmailroute/headers"
+)
+
+// Policy is the mail routing of one Open-Xchange installation behind a
+// gateway: plain data, the same in Go and in JSON ([ParsePolicy]). The zero
+// Policy fails [Policy.Validate] with a list of what is missing.
+type Policy struct {
+	Gateway Gateway
+	Server  Server
+	// Topology says what this Postfix does with hosted recipients; required.
+	Topology Topology
+	// Tenants own the hosted domains, each with a switch of its own.
+	Tenants []Tenant
+	// Direct are recipient domains that never go through the gateway.
+	Direct []string
+	// DirectVia, where not empty, is the next hop ("[relay.example.net]:587")
+	// that takes mail kept off the gateway, for a server that can't deliver to
+	// MX hosts itself. Empty: the recipient domain's MX.
+	DirectVia string
+	Inbound   Inbound
+	// Listeners gives every SMTP listener of master.cf its role.
+	Listeners []Listener
+	Loop      Loop
+	Calendar  Calendar
+	Spam      Spam
+	Sieve     Sieve
+	// Mailboxes and Aliases are the local addresses, where neither the
+	// installation's own tables nor a [Directory] has them.
+	Mailboxes []string
+	Aliases   []Alias
+}
+
+// Gateway is a cloud e-mail gateway as its vendor describes it. [Conbool]
+// returns one; any other is a literal.
+type Gateway struct {
+	// Name begins the names of the files, services and parameters emitted for
+	// the gateway: a lower-case letter, then up to 15 letters or digits.
+	Name      string
+	SmartHost SmartHost
+	// Networks are the addresses the gateway connects from.
+	Networks []netip.Prefix
+	// Client is the certificate the gateway shows when it connects to us.
+	Client  ClientCertificate
+	Markers Markers
+}
+
+// SmartHost is where outbound mail goes. There is no authentication: the
+// gateway knows us by our certificate and the sender's domain. TLS is always
+// required and the certificate always verified (smtp_tls_security_level =
+// secure, postconf(5)).
+type SmartHost struct {
+	Host string
+	Port uint16
+	// LookupMX delivers to the MX hosts of Host; otherwise Host itself is the
+	// server, which Postfix spells with brackets (transport(5)).
+	LookupMX bool
+	// TLSName is the name the server's certificate must have
+	// (smtp_tls_secure_cert_match). Empty: Host.
+	TLSName string
+	// CAFile holds the certificates of the authorities that are trusted
+	// (smtp_tls_CAfile); required, since "secure" without it stops all mail.
+	CAFile string
+	// CertFile and KeyFile are our client certificate.
+	CertFile string
+	KeyFile  string
+}
+
+// ClientCertificate says which client certificates are the gateway's: by name
+// or by fingerprint, not both. Zero: the address alone identifies the gateway,
+// which [Policy.Warnings] reports.
+type ClientCertificate struct {
+	// Names are subject common names; the certificate must be issued by an
+	// authority in CAFile.
+	Names []string
+	// Fingerprints are SHA-256 certificate fingerprints, 32 bytes in hex with
+	// colons, as check_ccert_access has them.
+	Fingerprints []string
+	// CAFile verifies the names (smtpd_tls_CAfile). Empty: SmartHost.CAFile.
+	CAFile string
+}
+
+// Markers are the headers by which the gateway tells us what it did.
+type Markers struct {
+	// Domain is the loop marker that is named after the hosted domain.
+	Domain DomainMarker
+	// Loop are further loop markers, the same for every domain.
+	Loop []headers.Condition
+	// Released marks mail released from quarantine: a loop marker too, and the
+	// reason to file it into INBOX before anything else.
+	Released headers.Condition
+	// Spam marks mail that the gateway holds for spam.
+	Spam headers.Condition
+	// Reserved are name prefixes that only the gateway may use; fields whose
+	// names begin so are removed from mail of everybody else. The names in the
+	// conditions above are reserved in any case.
+	Reserved []string
+}
+
+// DomainMarker is a header whose name is Prefix and the domain with dashes for
+// dots ("X-Conbool-example-com", [headers.MarkerName]). Zero: the gateway has
+// none.
+type DomainMarker struct {
+	Prefix string
+	Value  string
+}
+
+// Topology says what this Postfix does with hosted recipients.
+type Topology string
+
+const (
+	// Mailboxes: the hosted mailboxes are on this server; two passes.
+	Mailboxes Topology = "mailboxes"
+	// Store: hosted mail is handed to another host (Tenant.Store); two passes.
+	Store Topology = "store"
+	// Outbound: only outbound mail comes here and no hosted recipient can be
+	// reached from here; one pass. Refused where the installation has local,
+	// virtual or relay domains or transport_maps.
+	Outbound Topology = "outbound"
+)
+
+// Server is the machine that the files are for.
+type Server struct {
+	// Hostname is Postfix's myhostname. Only needed where there is no
+	// configuration to build on.
+	Hostname string
+	// Postfix and Dovecot are the versions, "3.7" and "2.3" (postconf -h
+	// mail_version, dovecot --version); required, because defaults and even
+	// the configuration language differ. Postfix 3.7 to 3.9 and Dovecot 2.3
+	// are known.
+	Postfix string
+	Dovecot string
+	// ConfigDirectory is where Postfix's files lie on the server. Empty:
+	// /etc/postfix.
+	ConfigDirectory string
+	// CertFile and KeyFile are the server's own certificate for inbound TLS,
+	// and Networks the clients that may relay (mynetworks). Only needed where
+	// there is no configuration to build on.
+	CertFile string
+	KeyFile  string
+	Networks []netip.Prefix
+	// SecondPass, ReEntry and Strip are the loopback addresses of our own
+	// listeners. Zero: 127.0.0.1:10030, 127.0.0.1:10032, 127.0.0.1:10031.
+	SecondPass netip.AddrPort
+	ReEntry    netip.AddrPort
+	Strip      netip.AddrPort
+}
+
+// Tenant is one customer of a multi-domain installation.
+type Tenant struct {
+	Name string
+	// Domains are hosted here: mail to them is local, and their loop markers
+	// are honoured, whether or not they use the gateway.
+	Domains []string
+	// Scope says whose outbound mail goes through the gateway; its zero value
+	// is not valid, so that no tenant is switched by omission.
+	Scope Scope
+	// Store is the next hop for hosted recipients ("[store.example.com]:25")
+	// in topology [Store], and empty otherwise.
+	Store string
+}
+
+// Scope narrows the senders whose mail goes through the gateway. Senders that
+// are not hosted, and the null sender, are never in scope.
+//
+// "Only in the Sieve rules of the chosen mailboxes", as vendors' pages have
+// it, is [SomeSenders] here, with [PerMailbox] Sieve rules: Sieve runs at
+// delivery and can't route outbound mail, the sender map does that.
+type Scope struct {
+	Use ScopeUse
+	// Domains are the domains in scope, for [SomeDomains].
+	Domains []string
+	// Senders are the addresses in scope, for [SomeSenders].
+	Senders []string
+	// Except takes domains or senders out again. Each must take out something.
+	Except []string
+}
+
+// ScopeUse is a tenant's switch.
+type ScopeUse string
+
+const (
+	AllDomains  ScopeUse = "all"     // every domain of the tenant
+	SomeDomains ScopeUse = "domains" // Scope.Domains
+	SomeSenders ScopeUse = "senders" // Scope.Senders
+	NoSenders   ScopeUse = "none"    // nobody; the tenant stays as it is
+)
+
+// Inbound is the way from the gateway to us.
+type Inbound struct {
+	// Host is the name under which the gateway reaches us, as it is entered in
+	// the vendor's assistant.
+	Host string
+	// Shared: others than the gateway connect to the gateway's listener too.
+	// Their mail is accepted by the installation's own rules and loses every
+	// marker. Otherwise everybody but the gateway is refused there.
+	Shared bool
+}
+
+// Listener gives an SMTP service of master.cf its role.
+type Listener struct {
+	// Service is the first column of master.cf as it is written there ("smtp",
+	// "127.0.0.1:587"), and where the type is not inet "/" and the type
+	// ("smtpd/pass").
+	Service string
+	Role    Role
+}
+
+// Role is what a listener's mail is trusted with.
+type Role string
+
+const (
+	// RoleGateway: the gateway connects here; its markers count.
+	RoleGateway Role = "gateway"
+	// RoleSubmission: users, authenticated; markers are removed.
+	RoleSubmission Role = "submission"
+	// RoleInternal: other servers of the installation; markers are removed.
+	RoleInternal Role = "internal"
+	// RoleReEntry: mail that was accepted before and keeps what it had
+	// (Dovecot's redirects). Our own listener has it; others may.
+	RoleReEntry Role = "reentry"
+	// RoleReinjection: the way back from a content filter; left alone.
+	RoleReinjection Role = "reinjection"
+)
+
+// Origins that are not listeners, for [Origin].
+const (
+	// FromInternet: a stranger on the gateway's listener.
+	FromInternet Role = "internet"
+	// FromPickup: sendmail(1) on the server itself.
+	FromPickup Role = "pickup"
+)
+
+// Loop is the loop protection beyond the gateway's own markers.
+type Loop struct {
+	// AnyDomain honours the loop marker of any domain with one rule instead of
+	// one for each hosted domain: weaker, and fast with many thousands.
+	AnyDomain bool
+	// NoOrigin switches off the header of our own, by which mail that the
+	// gateway's listener accepted never returns to the gateway even where the
+	// gateway set no marker.
+	NoOrigin bool
+	// OriginHeader is that header's name. Empty: X-OXMailroute-Origin.
+	OriginHeader string
+}
+
+// Calendar is which calendaring mail stays off the smart host: text/calendar
+// in any MIME part. The exemption needs no trust: whoever sends through us can
+// avoid the gateway with such a part.
+type Calendar struct {
+	// ICS exempts application/ics too.
+	ICS bool
+	// RequireMethod exempts only parts with a method parameter (RFC 6047).
+	RequireMethod bool
+	// Off exempts nothing.
+	Off bool
+}
+
+// Spam says what happens to mail with the gateway's spam marker: filed by
+// Sieve, marked by Postfix, or both.
+type Spam struct {
+	// Folder is the mailbox for flagged mail. Empty: not filed.
+	Folder string
+	// Create makes the folder where it is missing (fileinto :create, RFC 5490).
+	Create bool
+	// Mark prepends "X-Spam-Flag: YES" on the gateway's listener, for filters
+	// that know only that. Header checks see one field at a time, so released
+	// mail gets it too where the gateway left its spam marker in; the release
+	// rule still files that mail into INBOX.
+	Mark bool
+}
+
+// Sieve is where the rules for delivery go.
+type Sieve struct {
+	// Form is where the rules run. Empty: [Global].
+	Form SieveForm
+	// Directory is where the global script is installed. Empty:
+	// /etc/dovecot/sieve/before.
+	Directory string
+	// Slot is the number N of the sieve_before<N> setting that the Dovecot
+	// fragment may use; 1 is sieve_before itself. A fragment replaces a
+	// setting that is there already, so the slot must be free, and the list
+	// ends at its first gap. Zero: taken from Installation.Doveconf.
+	Slot int
+	// UserEditheader: users' scripts may use the editheader extension. It
+	// allows them to forge markers unless every name is forbidden.
+	UserEditheader bool
+}
+
+// SieveForm is where the Sieve rules run.
+type SieveForm string
+
+const (
+	// Global: one script before every mailbox's own (sieve_before).
+	Global SieveForm = "global"
+	// PerMailbox: the rules stand in the chosen mailboxes' own scripts
+	// ([Config.MailboxScript]); no global script is installed.
+	PerMailbox SieveForm = "mailbox"
+)
+
+// Alias is a virtual(5) alias.
+type Alias struct {
+	Address string // "team@example.com", or "@example.com" for every other address
+	Members []string
+}
+
+// Conbool returns the gateway as Conbool's page for Open-Xchange fixes it.
+// networks is the list of addresses that Conbool provides. Our client
+// certificate, SmartHost.CertFile and KeyFile, remains to be filled in.
+func Conbool(networks ...netip.Prefix) Gateway {
+	const host = "mail.conbool.com"
+	return Gateway{
+		Name: "conbool",
+		SmartHost: SmartHost{
+			Host:    host,
+			Port:    25,
+			TLSName: host,
+			CAFile:  "/etc/ssl/certs/ca-certificates.crt",
+		},
+		Networks: append([]netip.Prefix(nil), networks...),
+		Client:   ClientCertificate{Names: []string{host}},
+		Markers: Markers{
+			Domain:   DomainMarker{Prefix: "X-Conbool-", Value: "true"},
+			Released: headers.When(headers.Match{Name: "X-Conbool-Released", Op: headers.Is, Values: []string{"yes"}}),
+			Spam:     headers.When(headers.Match{Name: "X-Conbool-Flag", Op: headers.Is, Values: []string{"YES"}}),
+			Reserved: []string{"X-Conbool-"},
+		},
+	}
+}

@@ -1,0 +1,380 @@
+package relay
+
+import (
+	"net/netip"
+	"strings"
+
+	"github.com/oxmailroute/oxmailroute/postfix"
+)
+
+// restrictions is a compiled smtpd_*_restrictions list (postconf(5)).
+type restrictions []restriction
+
+type restriction struct {
+	kind    restrictionKind
+	name    string // as written, for traces
+	file    string
+	cidr    postfix.CIDRTable
+	table   postfix.Map
+	actions map[string]access // answers of the table that are known beforehand
+	class   restrictions
+	at      place
+}
+
+type restrictionKind uint8
+
+const (
+	unknownRestriction restrictionKind = iota
+	permit
+	reject
+	deferAll
+	permitMynetworks
+	permitSASL
+	permitAuthDestination
+	rejectUnauthDestination
+	deferUnauthDestination
+	rejectUnlistedRecipient
+	rejectNonFQDNRecipient
+	rejectNonFQDNSender
+	rejectPlaintextSession
+	checkClientCIDR
+	checkClientMap
+	checkCertificate
+	restrictionClass
+	warnIfReject
+)
+
+var restrictionKinds = map[string]restrictionKind{
+	"permit":                    permit,
+	"reject":                    reject,
+	"defer":                     deferAll,
+	"permit_mynetworks":         permitMynetworks,
+	"permit_sasl_authenticated": permitSASL,
+	"permit_auth_destination":   permitAuthDestination,
+	"reject_unauth_destination": rejectUnauthDestination,
+	"defer_unauth_destination":  deferUnauthDestination,
+	"reject_unlisted_recipient": rejectUnlistedRecipient,
+	"check_recipient_maps":      rejectUnlistedRecipient,
+	"reject_non_fqdn_recipient": rejectNonFQDNRecipient,
+	"reject_non_fqdn_sender":    rejectNonFQDNSender,
+	"reject_plaintext_session":  rejectPlaintextSession,
+	"warn_if_reject":            warnIfReject,
+}
+
+// harmless are restrictions that say nothing of mail as such, or only of the
+// protocol's course, so that they need no warning.
+var harmless = map[string]bool{
+	"sleep": true, "reject_unauth_pipelining": true, "permit_naked_ip_address": true,
+}
+
+const maxClassDepth = 10
+
+// restrictions compiles a list. What can't be judged without the network, or
+// is not known, is taken to have no opinion, and Compile warns of it.
+func (c *compiler) restrictions(s settings, value, parameter string, at place, depth int) restrictions {
+	parsed, err := postfix.ParseRestrictions(value)
+	if err != nil {
+		c.warn(at.String(), "%s: %v; Route takes it for empty", parameter, err)
+		return nil
+	}
+	classes := list(s.get("smtpd_restriction_classes"))
+	var out restrictions
+	for _, p := range parsed {
+		r := restriction{name: p.Name, at: at, kind: restrictionKinds[strings.ToLower(p.Name)]}
+		switch name := strings.ToLower(p.Name); {
+		case r.kind != unknownRestriction:
+		case name == "check_client_access":
+			c.clientAccess(&r, s, p.Arg, at, depth)
+		case name == "check_ccert_access":
+			if specs, err := postfix.ParseMaps(p.Arg); err == nil && len(specs) == 1 {
+				if src, ok := c.table(specs[0]); ok {
+					r.kind, r.table, r.file = checkCertificate, src.table, src.file
+				}
+			}
+		case depth < maxClassDepth && containsFold(classes, p.Name):
+			r.kind = restrictionClass
+			r.class = c.restrictions(s, s.get(p.Name), p.Name, at, depth+1)
+		case harmless[name]:
+		}
+		if r.kind == unknownRestriction && !harmless[strings.ToLower(p.Name)] {
+			c.warn(at.String(), "%s: %s can't be judged here; Route takes it to have no opinion", parameter, strings.TrimSpace(p.Name+" "+p.Arg))
+		}
+		out = append(out, r)
+	}
+	return out
+}
+
+func containsFold(l []string, s string) bool {
+	for _, e := range l {
+		if strings.EqualFold(e, s) {
+			return true
+		}
+	}
+	return false
+}
+
+func (c *compiler) clientAccess(r *restriction, s settings, arg string, at place, depth int) {
+	specs, err := postfix.ParseMaps(arg)
+	if err != nil || len(specs) != 1 {
+		return
+	}
+	spec := specs[0]
+	if spec.Type != "cidr" {
+		if src, ok := c.table(spec); ok {
+			r.kind, r.table, r.file = checkClientMap, src.table, src.file
+			r.actions = map[string]access{}
+		}
+		return
+	}
+	file, inside := c.fileName(spec.Name)
+	if !inside {
+		return
+	}
+	table, ok := c.cidrs[file]
+	if !ok {
+		text, ok := c.in.Postfix[file]
+		if !ok {
+			return
+		}
+		var warnings []postfix.Warning
+		table, warnings = postfix.ParseCIDR(file, text)
+		c.tableWarnings(warnings)
+	}
+	r.kind, r.cidr, r.file, r.actions = checkClientCIDR, table, "postfix/"+file, map[string]access{}
+	for _, e := range table {
+		r.actions[e.Value] = c.access(s, e.Value, at, depth)
+	}
+}
+
+// access is a compiled right-hand side of access(5).
+type access struct {
+	kind   accessKind
+	code   string
+	text   string
+	filter string
+	header string // PREPEND
+	list   restrictions
+}
+
+type accessKind uint8
+
+const (
+	accessDunno accessKind = iota
+	accessOK
+	accessReject
+	accessFilter
+	accessPrepend
+	accessList
+	accessDiscard
+)
+
+// access reads a right-hand side. Lists of restrictions are only understood
+// where they can be compiled beforehand.
+func (c *compiler) access(s settings, value string, at place, depth int) access {
+	if a, ok := parseAccess(value); ok {
+		return a
+	}
+	return access{kind: accessList, list: c.restrictions(s, value, "access table", at, depth+1)}
+}
+
+func parseAccess(value string) (access, bool) {
+	word, rest, _ := strings.Cut(value, " ")
+	rest = strings.TrimSpace(rest)
+	switch strings.ToUpper(word) {
+	case "OK":
+		return access{kind: accessOK}, true
+	case "DUNNO", "WARN", "INFO":
+		return access{}, true
+	case "REJECT":
+		return access{kind: accessReject, code: "554", text: rest}, true
+	case "DEFER", "DEFER_IF_PERMIT", "DEFER_IF_REJECT":
+		return access{kind: accessReject, code: "450", text: rest}, true
+	case "FILTER":
+		return access{kind: accessFilter, filter: rest}, true
+	case "PREPEND":
+		return access{kind: accessPrepend, header: rest}, true
+	case "DISCARD":
+		return access{kind: accessDiscard}, true
+	}
+	if len(word) == 3 && (word[0] == '4' || word[0] == '5') && word[1] >= '0' && word[1] <= '9' && word[2] >= '0' && word[2] <= '9' {
+		return access{kind: accessReject, code: word, text: rest}, true
+	}
+	if word != "" && strings.Trim(word, "0123456789") == "" {
+		return access{kind: accessOK}, true
+	}
+	return access{}, false
+}
+
+// verdict is what a list says.
+type verdict uint8
+
+const (
+	dunno verdict = iota
+	permitted
+	rejected
+	discarded
+)
+
+// session is one recipient's way through smtpd(8).
+type session struct {
+	w       *walk
+	l       *listener
+	class   string // "Client host", "Recipient address" ..., for replies
+	code    string
+	text    string
+	rule    string
+	filter  string
+	prepend []string
+	depth   int
+}
+
+// run judges by a list; the first opinion counts.
+func (s *session) run(list restrictions) verdict {
+	skip := false
+	for i := range list {
+		r := &list[i]
+		v := s.one(r)
+		if skip && v == rejected {
+			v, s.code, s.text = dunno, "", ""
+		}
+		skip = r.kind == warnIfReject
+		if v != dunno {
+			return v
+		}
+	}
+	return dunno
+}
+
+func (s *session) one(r *restriction) verdict {
+	w, rules := s.w, s.l.rules
+	switch r.kind {
+	case permit:
+		return permitted
+	case reject:
+		return s.refuse(r, "554", "5.7.1 ", ": "+s.class+" rejected: Access denied", "")
+	case deferAll:
+		return s.refuse(r, "450", "4.7.1 ", ": "+s.class+" rejected: Try again later", "")
+	case permitMynetworks:
+		if inNetworks(rules.networks, w.m.Origin.Client) {
+			return permitted
+		}
+	case permitSASL:
+		if rules.sasl && w.m.Origin.Authenticated {
+			return permitted
+		}
+	case permitAuthDestination:
+		if w.authDestination() {
+			return permitted
+		}
+	case rejectUnauthDestination:
+		if !w.authDestination() {
+			return s.refuse(r, "554", "5.7.1 ", ": Relay access denied", "")
+		}
+	case deferUnauthDestination:
+		if !w.authDestination() {
+			return s.refuse(r, "454", "4.7.1 ", ": Relay access denied", "")
+		}
+	case rejectUnlistedRecipient:
+		return s.unlisted(r.at)
+	case rejectNonFQDNRecipient:
+		if _, d := splitAddress(w.m.To); !fullyQualified(d) && !strings.EqualFold(w.m.To, "postmaster") {
+			return s.refuse(r, "504", "5.5.2 ", ": Recipient address rejected: need fully-qualified address", "")
+		}
+	case rejectNonFQDNSender:
+		if _, d := splitAddress(w.m.From); w.m.From != "" && !fullyQualified(d) {
+			return s.refuse(r, "504", "5.5.2 ", ": Sender address rejected: need fully-qualified address", "")
+		}
+	case rejectPlaintextSession:
+		if w.m.Origin.TLS == Plaintext {
+			return s.refuse(r, rules.plaintextCode, "5.7.1 ", ": "+s.class+" rejected: Session encryption is required", "")
+		}
+	case checkClientCIDR:
+		if e, ok := r.cidr.Lookup(w.m.Origin.Client); ok {
+			return s.access(r, r.actions[e.Value], place{r.file, e.Line}, e.Rule)
+		}
+	case checkClientMap:
+		if h, ok := w.e.router.search.Client(r.table, "", w.m.Origin.Client); ok {
+			a, _ := parseAccess(h.Entry.Value)
+			return s.access(r, a, place{r.file, h.Line}, h.Entry.Rule)
+		}
+	case checkCertificate:
+		if f := w.m.Origin.Certificate.Fingerprint; f != "" && w.m.Origin.TLS == Encrypted {
+			if e, line, ok := r.table.Lookup(f); ok {
+				a, _ := parseAccess(e.Value)
+				return s.access(r, a, place{r.file, line}, e.Rule)
+			}
+		}
+	case restrictionClass:
+		return s.run(r.class)
+	case unknownRestriction, warnIfReject:
+	}
+	return dunno
+}
+
+// refuse rejects; the trace names the list's place.
+func (s *session) refuse(r *restriction, code, status, text, rule string) verdict {
+	s.code, s.text, s.rule = code, status+"<"+s.w.m.To+">"+text, rule
+	s.w.step("smtpd", rule, r.at, r.name, "rejected with "+code)
+	return rejected
+}
+
+func (s *session) access(r *restriction, a access, at place, rule string) verdict {
+	switch a.kind {
+	case accessOK:
+		s.w.step("smtpd", rule, at, "", "permitted")
+		return permitted
+	case accessReject:
+		status := "5.7.1"
+		if a.code[0] == '4' {
+			status = "4.7.1"
+		}
+		text := a.text
+		if text == "" {
+			text = "Access denied"
+		}
+		s.code, s.text, s.rule = a.code, status+" <"+s.w.m.Origin.Client.String()+">: Client host rejected: "+text, rule
+		s.w.step("smtpd", rule, at, "", "client rejected")
+		return rejected
+	case accessFilter:
+		s.filter = a.filter
+		s.w.step("smtpd", rule, at, "", "filtered")
+	case accessPrepend:
+		s.prepend = append(s.prepend, a.header)
+		s.w.step("smtpd", rule, at, a.header, "header added")
+	case accessDiscard:
+		s.w.step("smtpd", rule, at, "", "discarded")
+		return discarded
+	case accessList:
+		return s.run(a.list)
+	case accessDunno:
+		s.w.step("smtpd", rule, at, "", "client known")
+	}
+	return dunno
+}
+
+// unlisted is reject_unlisted_recipient, and the check that smtpd_reject_unlisted_recipient
+// adds behind all lists.
+func (s *session) unlisted(at place) verdict {
+	code, text := s.w.unlistedRecipient()
+	if code == "" {
+		return dunno
+	}
+	s.code, s.text = code, text
+	s.w.step("smtpd", "", at, "reject_unlisted_recipient", "rejected with "+code)
+	return rejected
+}
+
+func inNetworks(nets []netip.Prefix, a netip.Addr) bool {
+	a = a.Unmap()
+	for _, n := range nets {
+		if n.Contains(a) {
+			return true
+		}
+	}
+	return false
+}
+
+func fullyQualified(domain string) bool {
+	return strings.Contains(domain, ".") && !strings.HasPrefix(domain, ".") && !strings.HasSuffix(domain, ".") ||
+		strings.HasPrefix(domain, "[") && strings.HasSuffix(domain, "]")
+}

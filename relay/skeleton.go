@@ -1,0 +1,158 @@
+package relay
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/oxmailroute/oxmailroute/postfix"
+)
+
+// skeleton makes the installation for a server that has none: the smallest
+// main.cf and master.cf that serve the policy's domains.
+func (c *compiler) skeleton() {
+	p := c.policy
+	if p.Server.Hostname == "" {
+		c.errs.required("Server.Hostname", "the server's name; or give the existing configuration as Installation.Postfix")
+	}
+	if p.Topology != Outbound && (p.Server.CertFile == "" || p.Server.KeyFile == "") {
+		c.errs.required("Server.CertFile", "CertFile and KeyFile for inbound TLS; or give the existing configuration as Installation.Postfix")
+	}
+	if p.Topology == Mailboxes && len(p.Mailboxes) == 0 {
+		c.errs.required("Mailboxes", "the mailboxes; or give the existing configuration as Installation.Postfix")
+	}
+	if len(p.Listeners) == 0 {
+		c.errs.required("Listeners", "at least one")
+	}
+	if len(c.errs) > 0 {
+		return
+	}
+	c.in.Postfix["main.cf"] = []byte(c.skeletonMain())
+	c.in.Postfix["master.cf"] = []byte(c.skeletonMaster())
+}
+
+func (c *compiler) skeletonMain() string {
+	p := c.policy
+	var b strings.Builder
+	set := func(name string, values ...string) {
+		values = slices.DeleteFunc(values, func(v string) bool { return v == "" })
+		b.WriteString(strings.TrimSuffix(name+" = "+strings.Join(values, ", "), " ") + "\n")
+	}
+	b.WriteString("# Written for " + p.Server.Hostname + "; parameters not named here have their defaults.\n")
+	set("compatibility_level", "3.6")
+	set("myhostname", p.Server.Hostname)
+	set("mydestination")
+	set("mynetworks", append([]string{"127.0.0.1/32"}, prefixes(p.Server.Networks)...)...)
+	set("inet_interfaces", c.interfaces())
+	set("recipient_delimiter", "+")
+	set("alias_maps")
+	set("local_recipient_maps")
+	set("local_transport", "error:5.1.1 no local users here")
+	if p.Topology == Mailboxes {
+		var domains []string
+		for _, t := range p.Tenants {
+			if t.Store != "" {
+				continue
+			}
+			for _, d := range t.Domains {
+				domains = append(domains, domainKeys(d)...)
+			}
+		}
+		set("virtual_mailbox_domains", domains...)
+		var boxes, aliases postfix.Table
+		for i, m := range p.Mailboxes {
+			for _, k := range addressKeys(m) {
+				boxes = append(boxes, postfix.Entry{Key: k, Value: "1", Rule: index("Mailboxes", i)})
+			}
+		}
+		for i, a := range p.Aliases {
+			for _, k := range addressKeys(a.Address) {
+				aliases = append(aliases, postfix.Entry{Key: k, Value: strings.Join(a.Members, ", "), Rule: index("Aliases", i)})
+			}
+		}
+		c.hashTable(c.names.mailboxes, boxes)
+		c.hashTable(c.names.aliases, aliases)
+		set("virtual_mailbox_maps", c.hashMap(c.names.mailboxes))
+		set("virtual_alias_maps", c.hashMap(c.names.aliases))
+		set("virtual_transport", "lmtp:unix:private/dovecot-lmtp")
+	}
+	if p.Server.CertFile != "" {
+		set("smtpd_tls_cert_file", p.Server.CertFile)
+		set("smtpd_tls_key_file", p.Server.KeyFile)
+		set("smtpd_tls_security_level", "may")
+	}
+	if p.Topology == Mailboxes {
+		set("smtpd_sasl_type", "dovecot")
+		set("smtpd_sasl_path", "private/auth")
+	}
+	set("smtp_tls_security_level", "may")
+	set("smtp_tls_CAfile", p.Gateway.SmartHost.CAFile)
+	if p.Topology == Outbound {
+		set("smtpd_relay_restrictions", "permit_mynetworks", "permit_sasl_authenticated", "reject")
+	} else {
+		set("smtpd_relay_restrictions", "permit_mynetworks", "permit_sasl_authenticated", "reject_unauth_destination")
+	}
+	return b.String()
+}
+
+// interfaces are the addresses of the listeners, and loopback for our own.
+func (c *compiler) interfaces() string {
+	addresses := []string{}
+	for _, l := range c.policy.Listeners {
+		name, _ := l.split()
+		host, _, ok := postfix.ServicePort(name)
+		if !ok || host == "" {
+			return "all"
+		}
+		if !slices.Contains(addresses, host) {
+			addresses = append(addresses, host)
+		}
+	}
+	if !slices.Contains(addresses, "127.0.0.1") {
+		addresses = append(addresses, "127.0.0.1")
+	}
+	return strings.Join(addresses, ", ")
+}
+
+func prefixes(nets []netip.Prefix) []string {
+	out := make([]string, len(nets))
+	for i, n := range nets {
+		out[i] = n.String()
+		if n.Addr().Is6() {
+			out[i] = fmt.Sprintf("[%s]/%d", n.Addr(), n.Bits())
+		}
+	}
+	return out
+}
+
+func (c *compiler) skeletonMaster() string {
+	var b strings.Builder
+	b.WriteString("# service type  private unpriv  chroot  wakeup  maxproc command + args\n")
+	for _, l := range c.policy.Listeners {
+		name, kind := l.split()
+		fmt.Fprintf(&b, "%s %s n - n - - smtpd\n", name, kind)
+		switch l.Role {
+		case RoleSubmission:
+			b.WriteString("  -o syslog_name=postfix/submission\n  -o smtpd_tls_security_level=encrypt\n  -o smtpd_sasl_auth_enable=yes\n" +
+				"  -o mynetworks=127.0.0.1/32\n  -o smtpd_relay_restrictions=permit_sasl_authenticated,reject\n")
+		case RoleInternal, RoleReEntry, RoleReinjection:
+			b.WriteString("  -o smtpd_relay_restrictions=permit_mynetworks,reject\n")
+		case RoleGateway:
+		}
+	}
+	// The services that every Postfix has, as in the distributed master.cf.
+	for _, s := range []string{
+		"pickup unix n - n 60 1 pickup", "cleanup unix n - n - 0 cleanup", "qmgr unix n - n 300 1 qmgr",
+		"tlsmgr unix - - n 1000? 1 tlsmgr", "rewrite unix - - n - - trivial-rewrite", "bounce unix - - n - 0 bounce",
+		"defer unix - - n - 0 bounce", "trace unix - - n - 0 bounce", "verify unix - - n - 1 verify",
+		"flush unix n - n 1000? 0 flush", "proxymap unix - - n - - proxymap", "proxywrite unix - - n - 1 proxymap",
+		"smtp unix - - n - - smtp", "relay unix - - n - - smtp", "showq unix n - n - - showq",
+		"error unix - - n - - error", "retry unix - - n - - error", "discard unix - - n - - discard",
+		"local unix - n n - - local", "virtual unix - n n - - virtual", "lmtp unix - - n - - lmtp",
+		"anvil unix - - n - 1 anvil", "scache unix - - n - 1 scache", "postlog unix-dgram n - n - 1 postlogd",
+	} {
+		b.WriteString(s + "\n")
+	}
+	return b.String()
+}

@@ -1,0 +1,683 @@
+package relay
+
+import (
+	"errors"
+	"net/netip"
+	"path"
+	"regexp"
+	"strings"
+	"unicode"
+
+	"github.com/oxmailroute/oxmailroute/headers"
+	"github.com/oxmailroute/oxmailroute/postfix"
+)
+
+// Validate reports everything that is wrong with the policy itself, as
+// [Errors]: each with its path, a sentinel and the fix. What contradicts an
+// installation is reported by [Compile].
+func (p Policy) Validate() error {
+	v := &validator{}
+	v.gateway("Gateway", p.Gateway)
+	v.server("Server", p)
+	v.topology(p)
+	hosted := v.tenants(p)
+	v.direct(p, hosted)
+	v.inbound(p)
+	v.listeners(p)
+	v.loop(p)
+	v.calendar(p.Calendar)
+	v.spam(p)
+	v.sieve(p)
+	v.addresses(p, hosted)
+	return v.errs.Err()
+}
+
+type validator struct{ errs Errors }
+
+// text refuses what could end a line of the file that the value goes to.
+func (v *validator) text(path, s string) bool {
+	if i := strings.IndexFunc(s, unicode.IsControl); i >= 0 {
+		v.errs.add(path, ErrInvalid, "remove it", "%q has a control character at octet %d", s, i)
+		return false
+	}
+	return true
+}
+
+// host wants a host name, not an address literal.
+func (v *validator) host(path, s, fix string) {
+	if s == "" {
+		v.errs.required(path, fix)
+		return
+	}
+	if _, err := netip.ParseAddr(s); err == nil {
+		v.errs.add(path, ErrInvalid, fix, "%q is an address, not a name", s)
+		return
+	}
+	if _, err := headers.ASCIIDomain(s); err != nil {
+		v.errs.add(path, ErrInvalid, fix, "%q: %v", s, err)
+	} else if !strings.Contains(s, ".") {
+		v.errs.add(path, ErrInvalid, fix, "%q is not fully qualified", s)
+	}
+}
+
+// file wants an absolute path that every configuration language takes as it is.
+func (v *validator) file(name, s, fix string) {
+	switch {
+	case s == "":
+		v.errs.required(name, fix)
+	case !path.IsAbs(s):
+		v.errs.add(name, ErrInvalid, "give the path from /", "%q is not absolute", s)
+	case !safePath.MatchString(s):
+		v.errs.add(name, ErrInvalid, "use letters, digits and /._+@-", "%q has a character that a configuration file reads differently", s)
+	case path.Clean(s) != s:
+		v.errs.add(name, ErrInvalid, "write "+path.Clean(s), "%q is not in its shortest form", s)
+	}
+}
+
+var (
+	safePath    = regexp.MustCompile(`^[A-Za-z0-9/._+@-]+$`)
+	gatewayName = regexp.MustCompile(`^[a-z][a-z0-9]{0,15}$`)
+	fingerprint = regexp.MustCompile(`^[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){31}$`)
+	// The name goes into a regular expression over the Received: line that
+	// smtpd(8) writes, where quotes and parentheses delimit it.
+	commonName = regexp.MustCompile(`^[A-Za-z0-9*][A-Za-z0-9 ._*-]*$`)
+)
+
+func (v *validator) networks(path string, nets []netip.Prefix) {
+	seen := map[netip.Prefix]int{}
+	for i, n := range nets {
+		at := index(path, i)
+		switch {
+		case !n.IsValid():
+			v.errs.add(at, ErrInvalid, "write address/length", "not a network")
+		case n.Addr().Is4In6():
+			v.errs.add(at, ErrInvalid, "write it as an IPv4 network", "%s is an IPv4 network in IPv6 form", n)
+		case n.Masked() != n:
+			v.errs.add(at, ErrInvalid, "write "+n.Masked().String(), "%s has host bits set", n)
+		case n.Bits() == 0:
+			v.errs.add(at, ErrInvalid, "list the gateway's own networks", "%s is everybody", n)
+		default:
+			if j, dup := seen[n]; dup {
+				v.errs.add(at, ErrDuplicate, "remove it", "%s stands at %s already", n, index(path, j))
+			}
+			seen[n] = i
+		}
+	}
+}
+
+func (v *validator) gateway(at string, g Gateway) {
+	switch {
+	case g.Name == "":
+		v.errs.required(at+".Name", "a short lower-case word, such as \"conbool\"")
+	case !gatewayName.MatchString(g.Name):
+		v.errs.add(at+".Name", ErrInvalid, "a lower-case letter, then up to 15 lower-case letters or digits", "%q", g.Name)
+	case postfixServices[g.Name]:
+		v.errs.add(at+".Name", ErrConflict, "choose another", "%q is a service of Postfix's own", g.Name)
+	}
+	v.smartHost(at+".SmartHost", g.SmartHost)
+	if len(g.Networks) == 0 {
+		v.errs.required(at+".Networks", "list the addresses that the gateway connects from")
+	}
+	v.networks(at+".Networks", g.Networks)
+	v.client(at+".Client", g.Client)
+	v.markers(at+".Markers", g.Markers)
+}
+
+// postfixServices are names that a transport of ours would shadow.
+var postfixServices = map[string]bool{
+	"smtp": true, "smtps": true, "submission": true, "submissions": true, "pickup": true, "cleanup": true, "qmgr": true,
+	"tlsmgr": true, "rewrite": true, "bounce": true, "defer": true, "trace": true, "verify": true, "flush": true,
+	"proxymap": true, "proxywrite": true, "relay": true, "showq": true, "error": true, "retry": true, "discard": true,
+	"local": true, "virtual": true, "lmtp": true, "anvil": true, "scache": true, "postlog": true, "maildrop": true,
+	"uucp": true, "smtpd": true, "dnsblog": true, "tlsproxy": true, "direct": true,
+}
+
+func (v *validator) smartHost(at string, s SmartHost) {
+	v.host(at+".Host", s.Host, "the gateway's host name")
+	if s.Port == 0 {
+		v.errs.required(at+".Port", "25 unless the vendor says else")
+	}
+	if s.TLSName != "" {
+		v.host(at+".TLSName", s.TLSName, "the name in the gateway's certificate")
+	}
+	v.file(at+".CAFile", s.CAFile, "the file with the trusted authorities, such as /etc/ssl/certs/ca-certificates.crt")
+	v.file(at+".CertFile", s.CertFile, "our client certificate, by which the gateway knows us")
+	v.file(at+".KeyFile", s.KeyFile, "the key of our client certificate")
+}
+
+func (v *validator) client(at string, c ClientCertificate) {
+	if len(c.Names) > 0 && len(c.Fingerprints) > 0 {
+		v.errs.add(at, headers.ErrNotExpressible, "give names or fingerprints",
+			"smtpd checks fingerprints and cleanup names, so that one of the two would always refuse what only the other allows")
+	}
+	for i, n := range c.Names {
+		if !commonName.MatchString(n) {
+			v.errs.add(index(at+".Names", i), ErrInvalid, "letters, digits, dots, dashes and spaces", "%q", n)
+		}
+	}
+	for i, f := range c.Fingerprints {
+		if !fingerprint.MatchString(f) {
+			v.errs.add(index(at+".Fingerprints", i), ErrInvalid, "32 octets in hex with colons (openssl x509 -noout -fingerprint -sha256)", "%q is not a SHA-256 fingerprint", f)
+		}
+	}
+	if c.CAFile != "" {
+		v.file(at+".CAFile", c.CAFile, "")
+	}
+}
+
+func (v *validator) condition(at string, c headers.Condition) {
+	if c.Predicate == nil {
+		return
+	}
+	err := headers.Validate(c.Predicate)
+	if err == nil {
+		return
+	}
+	if list, ok := err.(headers.Errors); ok {
+		for _, e := range list {
+			sub := at
+			if e.Path != "" {
+				sub += "." + e.Path
+			}
+			v.errs.wrap(sub, kindOf(e.Err), "")
+		}
+		return
+	}
+	v.errs.wrap(at, err, "")
+}
+
+// kindOf gives an error of package headers our sentinel beside its own.
+func kindOf(err error) error {
+	switch {
+	case errors.Is(err, headers.ErrRequired):
+		return &also{err, ErrRequired}
+	case errors.Is(err, headers.ErrInvalid):
+		return &also{err, ErrInvalid}
+	}
+	return err
+}
+
+func (v *validator) markers(at string, m Markers) {
+	d := m.Domain
+	if (d.Prefix == "") != (d.Value == "") {
+		v.errs.required(at+".Domain", "give Prefix and Value, or neither")
+	} else if d.Prefix != "" {
+		v.condition(at+".Domain", headers.When(headers.MatchPrefix{Prefix: d.Prefix, Op: headers.Is, Values: []string{d.Value}}))
+	}
+	for i, c := range m.Loop {
+		if c.Predicate == nil {
+			v.errs.required(index(at+".Loop", i), "a condition")
+		}
+		v.lineCondition(index(at+".Loop", i), c)
+	}
+	v.lineCondition(at+".Released", m.Released)
+	v.lineCondition(at+".Spam", m.Spam)
+	if d.Prefix == "" && len(m.Loop) == 0 {
+		v.errs.required(at, "a loop marker: Domain, or one in Loop")
+	}
+	for i, r := range m.Reserved {
+		if err := headers.Validate(headers.Exists{Name: strings.TrimSuffix(r, "-")}); err != nil {
+			v.errs.add(index(at+".Reserved", i), ErrInvalid, "the beginning of a header name, such as \"X-Conbool-\"", "%q", r)
+		} else if len(strings.Trim(strings.ToLower(r), "x-")) < 3 {
+			v.errs.add(index(at+".Reserved", i), ErrInvalid, "name the vendor's own prefix", "%q would remove other people's headers", r)
+		}
+	}
+}
+
+// lineCondition is a condition that header_checks must be able to say.
+func (v *validator) lineCondition(at string, c headers.Condition) {
+	before := len(v.errs)
+	v.condition(at, c)
+	if c.Predicate == nil || len(v.errs) > before {
+		return
+	}
+	if _, err := postfix.PatternsFor(c.Predicate); err != nil {
+		v.errs.wrap(at, err, "name one header field, or several with Any")
+	}
+	if len(fieldNames(c.Predicate)) == 0 {
+		v.errs.add(at, ErrInvalid, "name the gateway's own header", "a marker must be a header field that can be removed from other people's mail")
+	}
+}
+
+func (v *validator) server(at string, p Policy) {
+	s := p.Server
+	if s.Hostname != "" {
+		v.host(at+".Hostname", s.Hostname, "")
+	}
+	switch major, minor, ok := version(s.Postfix); {
+	case s.Postfix == "":
+		v.errs.required(at+".Postfix", "what `postconf -h mail_version` prints")
+	case !ok:
+		v.errs.add(at+".Postfix", ErrInvalid, "what `postconf -h mail_version` prints", "%q", s.Postfix)
+	case major != 3 || minor < 7 || minor > 9:
+		v.errs.add(at+".Postfix", ErrUnsupported, "3.7, 3.8 and 3.9 are known", "%s changes defaults that the emitted guarantees rest on", s.Postfix)
+	}
+	if p.Topology == Mailboxes {
+		switch major, minor, ok := version(s.Dovecot); {
+		case s.Dovecot == "":
+			v.errs.required(at+".Dovecot", "what `dovecot --version` prints")
+		case !ok:
+			v.errs.add(at+".Dovecot", ErrInvalid, "what `dovecot --version` prints", "%q", s.Dovecot)
+		case major != 2 || minor != 3:
+			v.errs.add(at+".Dovecot", ErrUnsupported, "2.3 is known", "Dovecot %s reads another configuration language", s.Dovecot)
+		}
+	}
+	for _, f := range []struct{ name, value string }{
+		{"ConfigDirectory", s.ConfigDirectory}, {"CertFile", s.CertFile}, {"KeyFile", s.KeyFile},
+	} {
+		if f.value != "" {
+			v.file(at+"."+f.name, f.value, "")
+		}
+	}
+	v.networks(at+".Networks", s.Networks)
+	ports := map[netip.AddrPort]string{}
+	for _, l := range []struct {
+		name string
+		addr netip.AddrPort
+	}{{"SecondPass", p.secondPass()}, {"ReEntry", p.reEntry()}, {"Strip", p.strip()}} {
+		if !l.addr.IsValid() || l.addr.Port() == 0 || !l.addr.Addr().IsLoopback() || !l.addr.Addr().Is4() {
+			v.errs.add(at+"."+l.name, ErrInvalid, "an address and port such as 127.0.0.1:10030", "%s is not an IPv4 loopback address with a port", l.addr)
+		} else if other, dup := ports[l.addr]; dup {
+			v.errs.add(at+"."+l.name, ErrDuplicate, "use another port", "%s is %s already", l.addr, other)
+		}
+		ports[l.addr] = at + "." + l.name
+	}
+}
+
+func (v *validator) topology(p Policy) {
+	switch p.Topology {
+	case Mailboxes, Store, Outbound:
+	case "":
+		v.errs.required("Topology", `"mailboxes", "store" or "outbound"`)
+	default:
+		v.errs.add("Topology", ErrInvalid, `"mailboxes", "store" or "outbound"`, "%q", p.Topology)
+	}
+	if p.DirectVia != "" {
+		v.nextHop("DirectVia", p.DirectVia)
+	}
+}
+
+// nextHop wants host, [host], host:port or [host]:port of smtp(8).
+func (v *validator) nextHop(at, s string) {
+	hop, err := postfix.ParseNextHop("smtp:" + s)
+	if err != nil || hop.Host == "" || strings.ContainsAny(s, " \t,{}$\"'") {
+		v.errs.add(at, ErrInvalid, "a next hop such as [relay.example.net]:25", "%q", s)
+		return
+	}
+	v.text(at, s)
+}
+
+// tenants returns the hosted domains, as A-labels, with their paths.
+func (v *validator) tenants(p Policy) map[string]string {
+	hosted := map[string]string{}
+	names := map[string]int{}
+	if len(p.Tenants) == 0 {
+		v.errs.required("Tenants", "at least one, with its domains")
+	}
+	for i, t := range p.Tenants {
+		at := index("Tenants", i)
+		if t.Name == "" {
+			v.errs.required(at+".Name", "a name for the tenant")
+		} else if v.text(at+".Name", t.Name) {
+			if j, dup := names[t.Name]; dup {
+				v.errs.add(at+".Name", ErrDuplicate, "choose another", "%q is Tenants[%d] already", t.Name, j)
+			}
+			names[t.Name] = i
+		}
+		if len(t.Domains) == 0 {
+			v.errs.required(at+".Domains", "the domains hosted for the tenant")
+		}
+		own := map[string]bool{}
+		for j, d := range t.Domains {
+			if ascii, ok := v.domain(index(at+".Domains", j), d, hosted, p.Gateway); ok {
+				own[ascii] = true
+			}
+		}
+		v.scope(at+".Scope", t.Scope, own)
+		switch {
+		case p.Topology == Store && t.Store == "":
+			v.errs.required(at+".Store", "the host that has the tenant's mailboxes, such as [store.example.com]:25")
+		case p.Topology != Store && t.Store != "":
+			v.errs.add(at+".Store", ErrConflict, `leave it out, or set Topology to "store"`, "only topology \"store\" has a mail store")
+		case t.Store != "":
+			v.nextHop(at+".Store", t.Store)
+		}
+	}
+	return hosted
+}
+
+func (v *validator) domain(at, d string, seen map[string]string, g Gateway) (string, bool) {
+	ascii, err := headers.ASCIIDomain(d)
+	if err == nil && !strings.Contains(ascii, ".") {
+		v.errs.add(at, ErrInvalid, "write the whole domain", "%q has one label only", d)
+		return "", false
+	}
+	if err != nil {
+		v.errs.add(at, ErrInvalid, "write a domain such as example.com", "%q: %v", d, err)
+		return "", false
+	}
+	if other, dup := seen[ascii]; dup {
+		v.errs.add(at, ErrDuplicate, "remove one", "%s is %s already", ascii, other)
+		return "", false
+	}
+	seen[ascii] = at
+	if host, err := headers.ASCIIDomain(g.SmartHost.Host); err == nil && (host == ascii || strings.HasSuffix(host, "."+ascii)) {
+		v.errs.add(at, ErrConflict, "remove it", "%s is the gateway's own domain", ascii)
+		return "", false
+	}
+	return ascii, true
+}
+
+func (v *validator) scope(at string, s Scope, own map[string]bool) {
+	in := map[string]string{} // what Use selects: domains, or addresses
+	switch s.Use {
+	case AllDomains:
+		for d := range own {
+			in[d] = ""
+		}
+	case SomeDomains:
+		if len(s.Domains) == 0 {
+			v.errs.required(at+".Domains", `the domains in scope, or Use "none"`)
+		}
+	case SomeSenders:
+		if len(s.Senders) == 0 {
+			v.errs.required(at+".Senders", `the senders in scope, or Use "none"`)
+		}
+	case NoSenders:
+	case "":
+		v.errs.required(at+".Use", `"all", "domains", "senders" or "none"`)
+	default:
+		v.errs.add(at+".Use", ErrInvalid, `"all", "domains", "senders" or "none"`, "%q", s.Use)
+	}
+	if s.Use != SomeDomains && len(s.Domains) > 0 {
+		v.errs.add(at+".Domains", ErrConflict, `leave it out, or set Use to "domains"`, "Use is %q", s.Use)
+	}
+	if s.Use != SomeSenders && len(s.Senders) > 0 {
+		v.errs.add(at+".Senders", ErrConflict, `leave it out, or set Use to "senders"`, "Use is %q", s.Use)
+	}
+	if s.Use == SomeDomains {
+		for i, d := range s.Domains {
+			v.member(index(at+".Domains", i), d, own, in, false)
+		}
+	}
+	if s.Use == SomeSenders {
+		for i, a := range s.Senders {
+			v.member(index(at+".Senders", i), a, own, in, true)
+		}
+	}
+	out := map[string]string{}
+	for i, e := range s.Except {
+		v.except(index(at+".Except", i), e, in, out)
+	}
+}
+
+// member checks a domain or sender of a scope: hosted by the tenant, and once.
+func (v *validator) member(at, s string, own map[string]bool, in map[string]string, sender bool) {
+	key, domain := "", ""
+	var err error
+	if sender {
+		key, err = checkAddress(s)
+		_, domain = splitAddress(key)
+	} else {
+		key, err = headers.ASCIIDomain(s)
+		domain = key
+	}
+	if err != nil {
+		v.errs.add(at, ErrInvalid, "", "%v", err)
+		return
+	}
+	if other, dup := in[key]; dup {
+		v.errs.add(at, ErrDuplicate, "remove one", "%s is %s already", key, other)
+		return
+	}
+	if !own[domain] {
+		v.errs.add(at, ErrConflict, "add it to the tenant's Domains, or remove it here", "%s is not a domain of the tenant; foreign senders are never in scope", domain)
+		return
+	}
+	in[key] = at
+}
+
+func (v *validator) except(at, s string, in, out map[string]string) {
+	isAddress := strings.Contains(s, "@")
+	var key string
+	var err error
+	if isAddress {
+		key, err = checkAddress(s)
+	} else {
+		key, err = headers.ASCIIDomain(s)
+	}
+	if err != nil {
+		v.errs.add(at, ErrInvalid, "a domain or a sender", "%v", err)
+		return
+	}
+	if other, dup := out[key]; dup {
+		v.errs.add(at, ErrDuplicate, "remove one", "%s is %s already", key, other)
+		return
+	}
+	out[key] = at
+	_, removes := in[key]
+	if isAddress && !removes {
+		_, domain := splitAddress(key)
+		_, removes = in[domain]
+		if _, gone := out[domain]; gone {
+			removes = false
+		}
+	} else if !isAddress && !removes {
+		for k := range in {
+			if strings.HasSuffix(k, "@"+key) {
+				removes = true
+				break
+			}
+		}
+	}
+	if !removes {
+		v.errs.add(at, ErrConflict, "remove it", "%s is not in scope, so the exception takes out nothing", key)
+	}
+}
+
+func (v *validator) direct(p Policy, hosted map[string]string) {
+	seen := map[string]string{}
+	for i, d := range p.Direct {
+		at := index("Direct", i)
+		ascii, err := headers.ASCIIDomain(d)
+		if err != nil {
+			v.errs.add(at, ErrInvalid, "write a domain such as example.com", "%q: %v", d, err)
+			continue
+		}
+		if other, dup := seen[ascii]; dup {
+			v.errs.add(at, ErrDuplicate, "remove one", "%s is %s already", ascii, other)
+		}
+		seen[ascii] = at
+		if h, ok := hosted[ascii]; ok {
+			v.errs.add(at, ErrConflict, "remove it", "%s is hosted (%s), so no mail for it leaves", ascii, h)
+		}
+	}
+	if len(p.Direct) > 0 && p.Topology == Outbound {
+		v.errs.add("Direct", headers.ErrNotExpressible, `use topology "mailboxes" or "store"`,
+			"topology \"outbound\" can't have transport_maps, since FILTER overrides them")
+	}
+}
+
+func (v *validator) inbound(p Policy) {
+	if p.Topology == Outbound {
+		if p.Inbound.Shared {
+			v.errs.add("Inbound.Shared", ErrConflict, "remove it", "nothing comes in from the gateway in topology \"outbound\"")
+		}
+		return
+	}
+	v.host("Inbound.Host", p.Inbound.Host, "the name entered in the gateway's assistant, such as mx-internal.example.com")
+	host, err := headers.ASCIIDomain(p.Inbound.Host)
+	if smart, err2 := headers.ASCIIDomain(p.Gateway.SmartHost.Host); err == nil && err2 == nil && host == smart {
+		v.errs.add("Inbound.Host", ErrConflict, "the name of this server", "%q is the gateway itself: mail would loop", p.Inbound.Host)
+	}
+	if p.Inbound.Shared && len(p.Gateway.Client.Names) > 0 {
+		v.errs.add("Inbound.Shared", headers.ErrNotExpressible, "use Gateway.Client.Fingerprints, or a listener for the gateway alone",
+			"the certificate's name is checked in cleanup(8), which can't tell the gateway's mail from others' on one listener")
+	}
+}
+
+func (v *validator) listeners(p Policy) {
+	seen := map[string]int{}
+	gateways := 0
+	for i, l := range p.Listeners {
+		at := index("Listeners", i)
+		name, kind := l.split()
+		switch {
+		case l.Service == "":
+			v.errs.required(at+".Service", "the first column of master.cf")
+		case !serviceName.MatchString(name) || kind != "inet" && kind != "pass":
+			v.errs.add(at+".Service", ErrInvalid, `as in master.cf, such as "smtp", "127.0.0.1:587" or "smtpd/pass"`, "%q", l.Service)
+		default:
+			if j, dup := seen[name+"/"+kind]; dup {
+				v.errs.add(at+".Service", ErrDuplicate, "remove one", "%s is Listeners[%d] already", l.Service, j)
+			}
+			seen[name+"/"+kind] = i
+		}
+		switch l.Role {
+		case RoleGateway:
+			gateways++
+			if gateways > 1 {
+				v.errs.add(at+".Role", ErrDuplicate, "one listener for the gateway", "the gateway has a listener already")
+			}
+			if p.Topology == Outbound {
+				v.errs.add(at+".Role", ErrConflict, `use topology "mailboxes" or "store"`, "topology \"outbound\" receives nothing from the gateway")
+			}
+		case RoleSubmission, RoleInternal, RoleReEntry, RoleReinjection:
+		case "":
+			v.errs.required(at+".Role", `"gateway", "submission", "internal", "reentry" or "reinjection"`)
+		default:
+			v.errs.add(at+".Role", ErrInvalid, `"gateway", "submission", "internal", "reentry" or "reinjection"`, "%q", l.Role)
+		}
+	}
+	if gateways == 0 && (p.Topology == Mailboxes || p.Topology == Store) {
+		v.errs.required("Listeners", "one listener with role \"gateway\"")
+	}
+}
+
+var serviceName = regexp.MustCompile(`^[A-Za-z0-9.:\[\]_-]+$`)
+
+// split returns the service's name and type.
+func (l Listener) split() (name, kind string) {
+	if name, kind, ok := strings.Cut(l.Service, "/"); ok {
+		return name, kind
+	}
+	return l.Service, "inet"
+}
+
+func (v *validator) loop(p Policy) {
+	l := p.Loop
+	if l.AnyDomain && p.Gateway.Markers.Domain.Prefix == "" {
+		v.errs.add("Loop.AnyDomain", ErrConflict, "remove it", "the gateway has no marker that is named after a domain")
+	}
+	if l.OriginHeader == "" {
+		return
+	}
+	if l.NoOrigin {
+		v.errs.add("Loop.OriginHeader", ErrConflict, "remove one of the two", "NoOrigin is set")
+	}
+	v.condition("Loop", headers.When(headers.Exists{Name: l.OriginHeader}))
+	for _, r := range p.reservedPrefixes() {
+		if !strings.EqualFold(r.prefix, l.OriginHeader) && len(l.OriginHeader) >= len(r.prefix) && strings.EqualFold(l.OriginHeader[:len(r.prefix)], r.prefix) {
+			v.errs.add("Loop.OriginHeader", ErrConflict, "choose another name", "the gateway may set %s too (%s)", l.OriginHeader, r.path)
+		}
+	}
+}
+
+func (v *validator) calendar(c Calendar) {
+	if c.Off && (c.ICS || c.RequireMethod) {
+		v.errs.add("Calendar.Off", ErrConflict, "remove the others, or Off", "ICS and RequireMethod say something, Off nothing")
+	}
+}
+
+func (v *validator) spam(p Policy) {
+	s := p.Spam
+	if p.Topology == Outbound {
+		if s != (Spam{}) {
+			v.errs.add("Spam", ErrConflict, "remove it", "no mail is delivered in topology \"outbound\"")
+		}
+		return
+	}
+	hasMarker := p.Gateway.Markers.Spam.Predicate != nil
+	switch {
+	case hasMarker && s.Folder == "" && !s.Mark:
+		v.errs.required("Spam", "a Folder for flagged mail, or Mark, or both")
+	case !hasMarker && s != (Spam{}):
+		v.errs.add("Spam", ErrConflict, "set Gateway.Markers.Spam, or remove it", "the gateway has no spam marker")
+	}
+	if s.Folder == "" && s.Create {
+		v.errs.required("Spam.Folder", "the folder to create")
+	}
+	if p.Topology == Store && s.Folder != "" {
+		v.errs.add("Spam.Folder", ErrConflict, "set it in the policy of the host that has the mailboxes", "mailboxes are on another host in topology \"store\"")
+	}
+	v.text("Spam.Folder", s.Folder)
+	if s.Create && p.Sieve.Form == PerMailbox {
+		v.errs.add("Spam.Create", headers.ErrNotExpressible, "remove it, or use the global form",
+			"OX shows a rule with :create as broken, so a mailbox's own script can't have it")
+	}
+}
+
+func (v *validator) sieve(p Policy) {
+	s := p.Sieve
+	switch s.Form {
+	case "", Global, PerMailbox:
+	default:
+		v.errs.add("Sieve.Form", ErrInvalid, `"global" or "mailbox"`, "%q", s.Form)
+	}
+	if s.Directory != "" {
+		v.file("Sieve.Directory", s.Directory, "")
+	}
+	if s.Slot < 0 || s.Slot > 999 {
+		v.errs.add("Sieve.Slot", ErrInvalid, "1 is sieve_before, 2 is sieve_before2", "%d", s.Slot)
+	}
+	if s.UserEditheader && p.Loop.AnyDomain {
+		v.errs.add("Sieve.UserEditheader", headers.ErrNotExpressible, "leave editheader off for users, or Loop.AnyDomain",
+			"sieve_editheader_forbid_add takes names, and AnyDomain honours names without number")
+	}
+}
+
+func (v *validator) addresses(p Policy, hosted map[string]string) {
+	seen := map[string]string{}
+	for i, m := range p.Mailboxes {
+		at := index("Mailboxes", i)
+		key, err := checkAddress(m)
+		if err != nil {
+			v.errs.add(at, ErrInvalid, "", "%v", err)
+			continue
+		}
+		v.local(at, key, hosted, seen)
+	}
+	for i, a := range p.Aliases {
+		at := index("Aliases", i)
+		key, err := checkAddress(a.Address)
+		if domain, ok := strings.CutPrefix(a.Address, "@"); ok {
+			if key, err = headers.ASCIIDomain(domain); err == nil {
+				key = "@" + key
+			}
+		}
+		if err != nil {
+			v.errs.add(at+".Address", ErrInvalid, "", "%v", err)
+		} else {
+			v.local(at+".Address", key, hosted, seen)
+		}
+		if len(a.Members) == 0 {
+			v.errs.required(at+".Members", "the addresses that the alias stands for")
+		}
+		for j, m := range a.Members {
+			if _, err := checkAddress(m); err != nil {
+				v.errs.add(index(at+".Members", j), ErrInvalid, "", "%v", err)
+			}
+		}
+	}
+}
+
+func (v *validator) local(at, key string, hosted map[string]string, seen map[string]string) {
+	if other, dup := seen[key]; dup {
+		v.errs.add(at, ErrDuplicate, "remove one", "%s is %s already", key, other)
+		return
+	}
+	seen[key] = at
+	if _, domain := splitAddress(key); hosted[domain] == "" {
+		v.errs.add(at, ErrConflict, "add the domain to a tenant, or remove the address", "%s is not hosted", domain)
+	}
+}

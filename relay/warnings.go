@@ -1,0 +1,62 @@
+package relay
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/oxmailroute/oxmailroute/headers"
+)
+
+// Warnings are what works and may not be what was meant. They are no errors;
+// Validate finds those. A policy that is not valid has none.
+func (p Policy) Warnings() []Warning {
+	if p.Validate() != nil {
+		return nil
+	}
+	var out []Warning
+	add := func(path, format string, args ...any) {
+		out = append(out, Warning{path, fmt.Sprintf(format, args...)})
+	}
+	if prefix := p.Gateway.Markers.Domain.Prefix; prefix != "" {
+		owner := map[string]string{}
+		for i, t := range p.Tenants {
+			for j, d := range t.Domains {
+				name, err := headers.MarkerName(prefix, d)
+				if err != nil {
+					continue
+				}
+				at := index(index("Tenants", i)+".Domains", j)
+				if other, dup := owner[name]; dup {
+					add(at, "%s and %s have one marker, %s: what the gateway says of one counts for both", d, other, name)
+				} else {
+					owner[name] = d
+				}
+			}
+		}
+	}
+	if p.Topology != Outbound && len(p.Gateway.Client.Names)+len(p.Gateway.Client.Fingerprints) == 0 {
+		add("Gateway.Client", "no certificate is asked for: whoever can send from the gateway's addresses is believed")
+	}
+	if p.Loop.AnyDomain {
+		add("Loop.AnyDomain", "the marker of any domain counts, of domains that are not hosted here too")
+	}
+	if p.Loop.NoOrigin && p.Topology != Outbound {
+		add("Loop.NoOrigin", "mail of the gateway that carries no marker can return to it")
+	}
+	if p.Calendar.Off {
+		add("Calendar.Off", "invitations go through the gateway, which the vendor's page excludes")
+	}
+	if p.Spam.Mark && p.Gateway.Markers.Released.Predicate != nil {
+		add("Spam.Mark", "released mail is marked too where the gateway left its spam marker in: header checks see one field at a time")
+	}
+	if !slices.ContainsFunc(p.Tenants, func(t Tenant) bool { return t.Scope.Use != NoSenders }) {
+		add("Tenants", "nobody is in scope: no mail goes through the gateway")
+	}
+	for i, l := range p.Listeners {
+		if l.Role == RoleReinjection && !strings.HasPrefix(l.Service, "127.") && !strings.HasPrefix(l.Service, "localhost:") && !strings.HasPrefix(l.Service, "[::1]:") {
+			add(index("Listeners", i), "%s believes the markers of whoever reaches it; bind it to loopback", l.Service)
+		}
+	}
+	return out
+}
