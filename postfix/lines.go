@@ -86,7 +86,4 @@ func (s *lineScanner) first() int { return s.parts[0].line }
 // indented reports whether the logical line begins with white space.
 func (s *lineScanner) indented() bool { return isSpace(s.text[0]) }
 
-// lineAt returns the number of the physical line that holds src[pos].
-func lineAt(src []byte, pos int) int { return 1 + bytes.Count(src[:pos], []byte{'\n'}) }
-
 const indentedText = "a logical line must not start with white space: the line and what continues it are ignored"

@@ -69,24 +69,30 @@ func ParseMain(name string, src []byte) (*Main, error) {
 	return m, nil
 }
 
-// splitParam splits "name = value" (split_nameval(3)).
+// splitParam splits a definition.
 func splitParam(text []byte) (p Param, why string) {
+	name, value, why := splitNameValue(text)
+	if why != "" {
+		return Param{}, why
+	}
+	return Param{Name: string(name), Value: squeeze(value)}, ""
+}
+
+// splitNameValue splits "name = value" (split_nameval(3)).
+func splitNameValue(text []byte) (name, value []byte, why string) {
 	text = bytes.TrimLeft(text, spaces)
 	end := 0
 	for end < len(text) && !isSpace(text[end]) && text[end] != '=' {
 		end++
 	}
 	if end == 0 {
-		return Param{}, `missing parameter name: write "name = value"`
+		return nil, nil, `missing parameter name: write "name = value"`
 	}
 	rest := bytes.TrimLeft(text[end:], spaces)
 	if len(rest) == 0 || rest[0] != '=' {
-		return Param{}, fmt.Sprintf(`missing "=" after %q: write "name = value", or indent the line to continue the one above`, text[:end])
+		return nil, nil, fmt.Sprintf(`missing "=" after %q: write "name = value", or indent the line to continue the one above`, text[:end])
 	}
-	return Param{
-		Name:  string(text[:end]),
-		Value: squeeze(bytes.Trim(rest[1:], spaces)),
-	}, ""
+	return text[:end], bytes.Trim(rest[1:], spaces), ""
 }
 
 // spaces is the set of isSpace.

@@ -1,20 +1,18 @@
 package postfix
 
-import (
-	"fmt"
-	"strings"
-)
+import "strings"
 
 // Restriction is one element of an smtpd_*_restrictions list (postconf(5)).
 type Restriction struct {
-	// Name is as written; Postfix compares names without regard to case. For a
-	// table without the name of a check it is "check_..." of the list that the
-	// table stands in, and here empty.
+	// Name is as written; Postfix compares names without regard to case. It is
+	// empty for a table that stands without the name of a check, which is the
+	// one that the list is named after: check_client_access in
+	// smtpd_client_restrictions.
 	Name string
 	// Arg is what the restriction takes: a table "hash:/etc/postfix/access" of
 	// check_client_access, a server of check_policy_service, a domain of
-	// reject_rbl_client, an action text of reject, or seconds of sleep. The
-	// braces of "{ server, settings }" are gone.
+	// reject_rbl_client, or seconds of sleep. The braces of
+	// "{ server, settings }" are gone.
 	Arg string
 }
 
@@ -34,7 +32,7 @@ func ParseRestrictions(value string) ([]Restriction, error) {
 	var list []Restriction
 	for i := 0; i < len(words); i++ {
 		r := Restriction{Name: words[i]}
-		if strings.Contains(r.Name, ":") && strings.IndexByte(r.Name, ':') > 0 && !strings.HasPrefix(r.Name, "{") {
+		if strings.Contains(r.Name, ":") {
 			r.Name, r.Arg = "", r.Name
 		} else if takesArgument(r.Name) {
 			if i+1 == len(words) {
@@ -60,8 +58,7 @@ func takesArgument(name string) bool {
 		"reject_rhsbl_sender", "reject_rhsbl_recipient", "permit_rhswl_client":
 		return true
 	}
-	return strings.HasPrefix(name, "check_") && strings.HasSuffix(name, "_access") ||
-		strings.HasPrefix(name, "check_") && strings.HasSuffix(name, "_maps")
+	return strings.HasPrefix(name, "check_") && strings.HasSuffix(name, "_access")
 }
 
 // splitList splits a list at commas and white space outside braces.
@@ -172,15 +169,15 @@ func InlineTable(name string) (Table, error) {
 		if err != nil {
 			return nil, err
 		}
-		p, why := splitParam([]byte(text))
+		k, v, why := splitNameValue([]byte(text))
 		if why != "" {
-			return nil, syntaxError("inline:%s: %s", name, fmt.Sprintf("no key=value in %q", w))
+			return nil, syntaxError("inline:%s: no key=value in %q", name, w)
 		}
-		key, ok := foldKey(p.Name)
+		key, ok := foldKey(string(k))
 		if !ok {
 			return nil, syntaxError("inline:%s: %q is not UTF-8", name, w)
 		}
-		e := Entry{Key: p.Name, Value: p.Value}
+		e := Entry{Key: string(k), Value: string(v)}
 		if i, dup := rows[key]; dup {
 			t[i] = e
 			continue
