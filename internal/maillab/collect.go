@@ -252,7 +252,7 @@ func (e *evidence) places(f *queueFile, h *hop, depth int) []Place {
 		var places []Place
 		for _, i := range copies {
 			q := p
-			q.Kind, q.Name = KindMailbox, e.mailboxes[i].folder
+			q.Kind, q.Name, q.Flags = KindMailbox, e.mailboxes[i].folder, e.mailboxes[i].flags
 			q.Header, q.Body = split(e.mailboxes[i].data)
 			places = append(places, q)
 		}
@@ -348,7 +348,7 @@ func (e *evidence) strays() []Place {
 	}
 	for i, m := range e.mailboxes {
 		if !e.usedStore[i] {
-			p := Place{Kind: KindMailbox, Name: m.folder, Address: m.user}
+			p := Place{Kind: KindMailbox, Name: m.folder, Address: m.user, Flags: m.flags}
 			p.Header, p.Body = split(m.data)
 			strays = append(strays, p)
 		}

@@ -86,7 +86,8 @@ func loopback(addresses []string) error {
 
 // privateTree covers everything of the machine that the mail programs read or
 // write: /etc by a copy; /dev, /run and the variable directories by empty file
-// systems.
+// systems. The rest is read-only, but for /tmp, where a test may have programs
+// for the run.
 func privateTree(scratch string) error {
 	if err := tmpfs(scratch); err != nil {
 		return err
@@ -98,12 +99,24 @@ func privateTree(scratch string) error {
 	if err := syscall.Mount(etc, "/etc", "", syscall.MS_BIND, ""); err != nil {
 		return fmt.Errorf("bind /etc: %w", err)
 	}
-	for _, dir := range []string{"/var/spool", "/var/lib/postfix", "/var/log", "/run"} {
+	for _, dir := range []string{"/var/spool", "/var/lib", "/var/log", "/var/mail", "/run"} {
+		if _, err := os.Stat(dir); err != nil {
+			continue
+		}
 		if err := tmpfs(dir); err != nil {
 			return err
 		}
 	}
-	return privateDev(filepath.Join(scratch, "dev"))
+	if err := privateDev(filepath.Join(scratch, "dev")); err != nil {
+		return err
+	}
+	if err := syscall.Mount("/tmp", "/tmp", "", syscall.MS_BIND|syscall.MS_REC, ""); err != nil {
+		return fmt.Errorf("bind /tmp: %w", err)
+	}
+	if err := syscall.Mount("", "/", "", syscall.MS_REMOUNT|syscall.MS_BIND|syscall.MS_RDONLY, ""); err != nil {
+		return fmt.Errorf("read-only root: %w", err)
+	}
+	return nil
 }
 
 // privateDev replaces /dev by one with the harmless devices only, so that
@@ -117,6 +130,9 @@ func privateDev(dev string) error {
 	}
 	for _, name := range []string{"null", "zero", "full", "random", "urandom", "tty"} {
 		target := filepath.Join(dev, name)
+		if _, err := os.Stat("/dev/" + name); err != nil {
+			continue
+		}
 		if err := os.WriteFile(target, nil, 0o644); err != nil {
 			return err
 		}

@@ -68,18 +68,35 @@ func (e *evidence) link(id string, o origin) {
 // message inside it, which a notification returns.
 func (e *evidence) readCopy(data []byte) {
 	header, body := split(data)
-	e.readChain(header)
-	if i := bytes.Index(body, []byte("\nReceived: ")); i >= 0 {
-		inner, _ := split(body[i+1:])
-		e.readChain(inner)
+	outer := e.readChain(header)
+	i := bytes.Index(body, []byte("\nReceived: "))
+	if i < 0 {
+		return
+	}
+	inner, _ := split(body[i+1:])
+	returned := e.readChain(inner)
+	if len(outer) == 0 || len(returned) == 0 {
+		return
+	}
+	// Sieve's rejection notice names the message by returning it only.
+	oldest, parent := outer[len(outer)-1], returned[0]
+	if e.trace.files[oldest] != nil && oldest != parent {
+		o := origin{kind: fromReply, parent: parent, by: address(fields(header, "From"))}
+		if s, ok := e.sessions[parent]; ok {
+			o.parent = s.file
+			if len(s.recipients) == 1 {
+				o.by = s.recipients[0]
+			}
+		}
+		e.link(oldest, o)
 	}
 }
 
 // readChain links each queue file of the chain that has no origin to the next
 // older link: it re-entered from Sieve. The oldest is a message of the list or
-// an answer to one.
-func (e *evidence) readChain(header []byte) {
-	var chain []string
+// an answer to one. It returns the chain, newest first: queue files and LMTP
+// transactions.
+func (e *evidence) readChain(header []byte) (chain []string) {
 	for _, id := range receivedIDs(header) {
 		_, session := e.sessions[id]
 		if e.trace.files[id] != nil || session {
@@ -116,6 +133,7 @@ func (e *evidence) readChain(header []byte) {
 		}
 		e.oldest(id, header, by)
 	}
+	return chain
 }
 
 // oldest finds the origin of a queue file whose copy names no older one.
@@ -158,18 +176,30 @@ func (e *evidence) byMessageID(messageID, but string) string {
 	return found
 }
 
+// sieved is something that Sieve sent, by its log.
+type sieved struct {
+	origin
+	messageID string // of the message it was delivered
+}
+
 // guessOrigins deals with the queue files of which no copy tells: mail of
 // Sieve's that ended without one, or answers to messages without Message-ID.
+// Sieve logs whom it sent something; the Message-ID, or that there is only one,
+// says which it is.
 func (e *evidence) guessOrigins() {
-	// The deliveries whose session sent a vacation reply to an address.
-	answered := map[string][]via{}
+	sent := map[string][]sieved{} // by recipient
 	for _, id := range e.trace.order {
 		f := e.trace.files[id]
 		for i := range f.hops {
-			for _, to := range e.trace.vacations[f.hops[i].session()] {
-				key := foldAddress(to)
-				answered[key] = append(answered[key], via{file: id, recipients: []string{mailbox(f.hops[i].to)}})
+			h := &f.hops[i]
+			note := func(kind originKind, recipients []string) {
+				for _, r := range recipients {
+					o := origin{kind: kind, parent: id, by: mailbox(h.to)}
+					sent[foldAddress(r)] = append(sent[foldAddress(r)], sieved{o, f.messageID})
+				}
 			}
+			note(fromRedirect, e.trace.redirects[h.session()])
+			note(fromReply, e.trace.replies[h.session()])
 		}
 	}
 	for _, id := range e.trace.order {
@@ -177,14 +207,21 @@ func (e *evidence) guessOrigins() {
 			continue
 		}
 		f := e.trace.files[id]
-		if parent := e.byMessageID(f.messageID, id); parent != "" {
-			e.link(id, origin{kind: fromRedirect, parent: parent})
-			continue
-		}
-		if len(f.hops) == 1 && f.sender == "" {
-			if by := answered[foldAddress(f.hops[0].to)]; len(by) == 1 {
-				e.link(id, origin{kind: fromReply, parent: by[0].file, by: by[0].recipients[0]})
+		var same, any []sieved
+		for i := range f.hops {
+			for _, s := range sent[foldAddress(f.hops[i].recipient())] {
+				any = append(any, s)
+				if s.kind == fromRedirect && s.messageID != "" && s.messageID == f.messageID {
+					same = append(same, s)
+				}
 			}
+		}
+		if len(same) == 1 {
+			e.link(id, same[0].origin)
+		} else if parent := e.byMessageID(f.messageID, id); parent != "" {
+			e.link(id, origin{kind: fromRedirect, parent: parent})
+		} else if len(any) == 1 {
+			e.link(id, any[0].origin)
 		}
 	}
 }

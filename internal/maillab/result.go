@@ -105,6 +105,8 @@ type Place struct {
 	// Header is the header section of the copy and Body the rest after the empty
 	// line, as stored, with LF line ends.
 	Header, Body []byte
+	// Flags are the IMAP flags and keywords of a mailbox copy, sorted.
+	Flags []string
 	// Peer is the address the copy came from, TLS the protocol ("TLSv1.3", ""
 	// in the clear), ClientCert the common name of the certificate that the
 	// site presented, Verified whether "ca" issued it, SNI the server name it

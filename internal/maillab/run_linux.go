@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"runtime"
+	"strings"
 	"syscall"
 	"testing"
 	"time"
@@ -92,7 +93,8 @@ func inner(ctx context.Context, what string, t task) (Result, error) {
 
 	// -test.run keeps a test binary without the hook from running its tests.
 	cmd := exec.CommandContext(ctx, "/proc/self/exe", "-test.run=^$")
-	cmd.Env = append(os.Environ(), childVariable+"="+what)
+	// A race-enabled binary would sleep a second before it exits.
+	cmd.Env = append(os.Environ(), childVariable+"="+what, "GORACE="+strings.TrimSpace(os.Getenv("GORACE")+" atexit_sleep_ms=0"))
 	cmd.Stdin, cmd.Stdout, cmd.Stderr = &in, &stderr, &stderr
 	cmd.ExtraFiles = []*os.File{childOut}
 	cmd.WaitDelay = 2 * time.Second

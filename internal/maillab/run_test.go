@@ -1,7 +1,9 @@
 package maillab
 
 import (
+	"bytes"
 	"fmt"
+	"os"
 	"strings"
 	"testing"
 	"time"
@@ -53,6 +55,15 @@ fileinto :create "Wäg/Inner"; keep;
 		},
 		Dovecot: "namespace inbox {\n  mailbox Spam {\n    auto = create\n  }\n}\n",
 	}
+}
+
+// scripts adds personal scripts to the site.
+func (s Site) scripts(byUser map[string]string) Site {
+	for user, script := range byUser {
+		s.Files["sieve/users/"+user+".sieve"] = []byte(script)
+		s.Files["postfix/mailboxes"] = append(s.Files["postfix/mailboxes"], user+" 1\n"...)
+	}
+	return s
 }
 
 // brief is a place in one line: where, for whom, by which mailbox's script.
@@ -262,6 +273,142 @@ smtpd_sender_restrictions = check_sender_access inline:{ drop@example.com=DISCAR
 		}
 	})
 	sound(t, r)
+}
+
+func TestSieve(t *testing.T) {
+	Need(t)
+	site := plainSite("").scripts(map[string]string{
+		"fwd2@example.com":   `redirect "out@remote2.test";`,
+		"chain@example.com":  `redirect "fwd@example.com";`,
+		"lost@example.com":   `redirect "x@nxdomain.invalid";`,
+		"reject@example.com": `require "reject"; reject "go away";`,
+		"copy@example.com":   `require ["copy", "fileinto", "imap4flags", "mailbox"]; setflag ["\\Seen", "$Label1", "\\Flagged"]; redirect :copy "bob@example.com"; fileinto :create "A/B"; fileinto :create "C";`,
+	})
+	raw := func(id string) []byte {
+		return fmt.Appendf(nil, "Message-ID: <%s@mua.example.com>\nSubject: %[1]s\nTo: x@example.com\n\nbody\n", id)
+	}
+	to := func(recipient string, places ...string) map[string][]string {
+		return map[string][]string{recipient: places}
+	}
+	tests := []struct {
+		Message
+		want seen
+	}{
+		{Message{ID: "two-redirects", From: "a@remote1.test", Recipients: []string{"fwd@example.com", "fwd2@example.com", "bob@example.com"}},
+			seen{250, map[string][]string{
+				"fwd@example.com":  {"consumed <fwd@example.com>"},
+				"fwd2@example.com": {"consumed <fwd2@example.com>"},
+				"bob@example.com":  {"mailbox:INBOX <bob@example.com>"},
+			}, []string{
+				"mx:remote1.test <out@remote1.test> by fwd@example.com",
+				"mx:remote2.test <out@remote2.test> by fwd2@example.com",
+			}, nil}},
+		{Message{ID: "chain", From: "a@remote1.test", Recipients: []string{"chain@example.com"}},
+			seen{250, to("chain@example.com", "consumed <chain@example.com>"), []string{
+				"consumed <fwd@example.com> by chain@example.com",
+				"mx:remote1.test <out@remote1.test> by fwd@example.com",
+			}, nil}},
+		{Message{ID: "redirect-bounces", From: "a@remote1.test", Recipients: []string{"lost@example.com"}},
+			seen{250, to("lost@example.com", "consumed <lost@example.com>"), []string{"bounced <x@nxdomain.invalid> by lost@example.com"},
+				[]string{"dsn mx:remote1.test <a@remote1.test>"}}},
+		{Message{ID: "redirect-of-null", From: "", Recipients: []string{"lost@example.com"}},
+			seen{250, to("lost@example.com", "consumed <lost@example.com>"), []string{"bounced <x@nxdomain.invalid> by lost@example.com"}, nil}},
+		{Message{ID: "reject", From: "r@remote1.test", Recipients: []string{"reject@example.com"}},
+			seen{250, to("reject@example.com", "consumed <reject@example.com>"), nil, []string{"reply mx:remote1.test <r@remote1.test> by reject@example.com"}}},
+		{Message{ID: "reject-without-id", NoID: true, From: "r2@remote1.test", Recipients: []string{"reject@example.com"}, Raw: []byte("\n")},
+			seen{250, to("reject@example.com", "consumed <reject@example.com>"), nil, []string{"reply mx:remote1.test <r2@remote1.test> by reject@example.com"}}},
+		{Message{ID: "copies", From: "a@remote1.test", Recipients: []string{"copy@example.com"}},
+			seen{250, to("copy@example.com", "mailbox:A/B <copy@example.com>", "mailbox:C <copy@example.com>"),
+				[]string{"mailbox:INBOX <bob@example.com> by copy@example.com"}, nil}},
+	}
+	var msgs []Message
+	for _, test := range tests {
+		m := test.Message
+		if m.Raw == nil {
+			m.Raw = raw(m.ID)
+		}
+		msgs = append(msgs, m)
+	}
+	r := Run(t, DefaultWorld(), site, msgs)
+	for _, test := range tests {
+		t.Run(test.ID, func(t *testing.T) {
+			if diff := cmp.Diff(test.want, short(r.Messages[test.ID])); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+	if diff := cmp.Diff([]string{"$Label1", `\Flagged`, `\Seen`}, r.Messages["copies"].Recipients["copy@example.com"][0].Flags); diff != "" {
+		t.Errorf("flags (-want +got):\n%s", diff)
+	}
+	sound(t, r)
+}
+
+// TestInstances has a second Postfix that does the sending, with the long form
+// of queue file names.
+func TestInstances(t *testing.T) {
+	Need(t)
+	site := plainSite("relayhost = [127.0.1.2]:25\nenable_long_queue_ids = yes\nalternate_config_directories = /etc/postfix-out\n")
+	site.Files["postfix/main.cf"] = bytes.Replace(site.Files["postfix/main.cf"], []byte("smtpd_sasl_auth_enable = yes\n"), nil, 1)
+	site.Files["postfix-out/main.cf"] = []byte(`compatibility_level = 3.6
+myhostname = out.example.com
+mydestination =
+mynetworks = 127.0.0.0/8
+inet_interfaces = 127.0.1.2
+inet_protocols = ipv4
+alias_maps =
+queue_directory = /var/spool/postfix-out
+data_directory = /var/lib/postfix-out
+smtpd_relay_restrictions = permit_mynetworks, reject
+`)
+	site.NoDovecot = true
+	r := Run(t, DefaultWorld(), site, []Message{
+		{ID: "out", From: "alice@example.com", Recipients: []string{"x@remote1.test", "y@remote2.test"}, Raw: []byte("\n")},
+		{ID: "pickup", To: "sendmail:out", From: "alice@example.com", Recipients: []string{"x@remote1.test"}, Raw: []byte("\n")},
+	})
+	want := map[string]seen{
+		"out": {250, map[string][]string{
+			"x@remote1.test": {"mx:remote1.test <x@remote1.test>"}, "y@remote2.test": {"mx:remote2.test <y@remote2.test>"},
+		}, nil, nil},
+		"pickup": {250, map[string][]string{"x@remote1.test": {"mx:remote1.test <x@remote1.test>"}}, nil, nil},
+	}
+	got := map[string]seen{}
+	for id, o := range r.Messages {
+		got[id] = short(o)
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if p := r.Messages["out"].Recipients["x@remote1.test"]; len(p) == 1 && len(p[0].Fields("Received")) != 2 {
+		t.Errorf("the copy went through one instance only:\n%s", p[0].Header)
+	}
+	sound(t, r)
+}
+
+// TestNothingEscapes checks that a run leaves the machine as it is.
+func TestNothingEscapes(t *testing.T) {
+	Need(t)
+	host, err := os.Hostname()
+	if err != nil {
+		t.Fatal(err)
+	}
+	site := plainSite("")
+	site.Exec = []string{"touch /etc/maillab-escape /var/lib/maillab-escape /run/maillab-escape", "touch /usr/maillab-escape"}
+	site.After = []string{"hostname; ls /etc/maillab-escape"}
+	r := Run(t, DefaultWorld(), site, nil)
+	if diff := cmp.Diff([]string{"touch /usr/maillab-escape: touch: cannot touch '/usr/maillab-escape': Read-only file system", "touch /usr/maillab-escape: exit status 1"}, r.Complaints); diff != "" {
+		t.Errorf("complaints (-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]string{"ox.example.com\n/etc/maillab-escape\n"}, r.After); diff != "" {
+		t.Errorf("after (-want +got):\n%s", diff)
+	}
+	for _, dir := range []string{"/etc", "/var/lib", "/run", "/usr"} {
+		if _, err := os.Stat(dir + "/maillab-escape"); err == nil {
+			t.Errorf("%s was written to", dir)
+		}
+	}
+	if now, _ := os.Hostname(); now != host {
+		t.Errorf("the host name is %s now, was %s", now, host)
+	}
 }
 
 func TestSmartHostModes(t *testing.T) {

@@ -50,17 +50,17 @@ type trace struct {
 	order []string // queue file names in order of appearance
 	// discards are the messages thrown away before they had a queue file.
 	discards []string
-	// folders are where an LMTP session stored its copies, as Sieve logs it, and
-	// vacations the addresses it sent vacation replies to.
-	folders   map[string][]string
-	vacations map[string][]string
+	// folders are where an LMTP session stored its copies, as Sieve logs it,
+	// redirects the addresses it sent the message on to, and replies those that
+	// it answered.
+	folders, redirects, replies map[string][]string
 }
 
 var (
 	postfixLine = regexp.MustCompile(`^(postfix[^\[\s]*|\S+?/(?:smtpd|cleanup|pickup|qmgr|smtp|lmtp|local|virtual|pipe|error|retry|discard|bounce))\[\d+\]: (\w+): (.*)$`)
 	hopLine     = regexp.MustCompile(`^to=<(.*?)>, (?:orig_to=<(.*?)>, )?relay=(\S+), (?:conn_use=\d+, )?delay=[^,]+, delays=[^,]+, dsn=([^,]+), status=(\w+) \((.*)\)$`)
 	fileLine    = regexp.MustCompile(`^(client=|uid=\d|from=<|to=<|removed$|(?:resent-)?message-id=|(?:milter-)?(?:hold|discard): |[\w -]+ notification: \w+$)`)
-	lmtpLine    = regexp.MustCompile(`^dovecot: lmtp\(.*?\)<\d+><([^>]+)>: .*(stored mail into mailbox|sent vacation response to) ['<](.*)['>]$`)
+	lmtpLine    = regexp.MustCompile(`^dovecot: lmtp\(.*?\)<\d+><([^>]+)>: .*(stored mail into mailbox|forwarded to|sent vacation response to|rejected message from) ['<](.*)['>](?: \(.*\))?$`)
 	childText   = regexp.MustCompile(`(?:queued|forwarded) as (\w+)`)
 	recordText  = regexp.MustCompile(recordedAs + `(\d+)`)
 	sessionText = regexp.MustCompile(`> (\S+) Saved$`)
@@ -69,14 +69,20 @@ var (
 
 // readTrace reads the log.
 func readTrace(lines []logLine) *trace {
-	t := &trace{files: map[string]*queueFile{}, folders: map[string][]string{}, vacations: map[string][]string{}}
+	t := &trace{
+		files:   map[string]*queueFile{},
+		folders: map[string][]string{}, redirects: map[string][]string{}, replies: map[string][]string{},
+	}
 	for _, line := range lines {
 		if m := lmtpLine.FindStringSubmatch(line.text); m != nil {
-			if strings.HasPrefix(m[2], "stored") {
-				t.folders[m[1]] = append(t.folders[m[1]], m[3])
-			} else {
-				t.vacations[m[1]] = append(t.vacations[m[1]], m[3])
+			what := t.replies
+			switch m[2] {
+			case "stored mail into mailbox":
+				what = t.folders
+			case "forwarded to":
+				what = t.redirects
 			}
+			what[m[1]] = append(what[m[1]], m[3])
 			continue
 		}
 		m := postfixLine.FindStringSubmatch(line.text)

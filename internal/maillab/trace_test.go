@@ -23,6 +23,8 @@ postfix/pickup[204]: 4C07073: uid=1048576 from=<alice@example.com>
 postfix/qmgr[199]: 4C07073: removed
 dovecot: lmtp(bob@example.com)<391><dmF1G/AgA2uHAQAAjco3Ow:T2>: sieve: msgid=<in@x>: fileinto action: stored mail into mailbox 'A/B'
 dovecot: lmtp(vac@example.com)<431><htl+LfAgA2uvAQAAjco3Ow>: sieve: msgid=<in@x>: vacation action: sent vacation response to <z@remote2.test>
+dovecot: lmtp(r@example.com)<431><X>: sieve: msgid=unspecified: reject action: rejected message from <r@remote1.test> (reject)
+dovecot: lmtp(fwd@example.com)<431><Y>: sieve: msgid=unspecified: redirect action: forwarded to <out@remote1.test>
 dovecot: lmtp(391): Connect from local
 postfix/smtpd[1]: warning: hostname x does not resolve`
 
@@ -50,7 +52,8 @@ func TestReadTrace(t *testing.T) {
 		order:     []string{"3689B6D", "3DB6675", "50AD888", "3C07073", "4C07073"},
 		discards:  []string{"discard: RCPT from a[1.2.3.4]: <c@d>: triggers; from=<a@b> to=<c@d> proto=ESMTP helo=<h>"},
 		folders:   map[string][]string{"dmF1G/AgA2uHAQAAjco3Ow:T2": {"A/B"}},
-		vacations: map[string][]string{"htl+LfAgA2uvAQAAjco3Ow": {"z@remote2.test"}},
+		redirects: map[string][]string{"Y": {"out@remote1.test"}},
+		replies:   map[string][]string{"htl+LfAgA2uvAQAAjco3Ow": {"z@remote2.test"}, "X": {"r@remote1.test"}},
 	}
 	if diff := cmp.Diff(want, got, cmp.AllowUnexported(trace{}, queueFile{}, hop{})); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
