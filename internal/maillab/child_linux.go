@@ -84,7 +84,7 @@ func checkMessages(msgs []Message) error {
 	for i, m := range msgs {
 		switch {
 		case m.ID == "" || strings.Trim(m.ID, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_.") != "":
-			errs = append(errs, fmt.Errorf("message %d: ID %q: want letters, digits, - _ and .", i, m.ID))
+			errs = append(errs, fmt.Errorf("message %d: ID %q: want letters, digits and -_. only", i, m.ID))
 		case seen[m.ID]:
 			errs = append(errs, fmt.Errorf("message %d: ID %q is there twice", i, m.ID))
 		case len(m.Recipients) == 0:

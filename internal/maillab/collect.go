@@ -6,6 +6,14 @@ import (
 	"strings"
 )
 
+// stored is one message in a mailbox.
+type stored struct {
+	user   string // user@domain
+	folder string // INBOX, or the path below it
+	flags  []string
+	data   []byte
+}
+
 // evidence is everything a run left behind.
 type evidence struct {
 	world     *World

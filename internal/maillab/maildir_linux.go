@@ -9,14 +9,6 @@ import (
 	"strings"
 )
 
-// stored is one message in a mailbox.
-type stored struct {
-	user   string // user@domain
-	folder string // INBOX, or the path below it
-	flags  []string
-	data   []byte
-}
-
 // readMaildirs reads the tree root/DOMAIN/USER/Maildir, whose folders are
 // directories (Dovecot's LAYOUT=fs with UTF-8 names).
 func readMaildirs(root string) ([]stored, error) {
