@@ -10,7 +10,7 @@ type contentTypeNode struct {
 func (n *contentTypeNode) fieldwise() bool { return true }
 func (n *contentTypeNode) cost() int       { return 1 }
 
-func (n *contentTypeNode) match(m *mail) bool {
+func (n *contentTypeNode) match(m mail) bool {
 	if m.view == Sieve {
 		return n.matchSieve(m)
 	}

@@ -50,7 +50,7 @@ func Compile(p Predicate, v View) (*Matcher, error) {
 // RFC 5703, or without ":anychild" for Top. Its MIME structure is that of
 // go-message, as far as that can read the message.
 func (m *Matcher) Match(fields Section, body []byte) bool {
-	return m.root.match(&mail{m.view, fields, body})
+	return m.root.match(mail{m.view, fields, body})
 }
 
 // MatchField reports whether the predicate holds because of this one field:
@@ -77,11 +77,11 @@ type mail struct {
 
 // sees reports whether the view's tests of the message's own header see the
 // field.
-func (m *mail) sees(f Field) bool { return m.view == Sieve || !IsMIME(f.Name) }
+func (m mail) sees(f Field) bool { return m.view == Sieve || !IsMIME(f.Name) }
 
 // node is a compiled predicate.
 type node interface {
-	match(m *mail) bool
+	match(m mail) bool
 	matchField(f Field) bool
 	// fieldwise reports whether matchField can answer.
 	fieldwise() bool
@@ -104,7 +104,7 @@ func (n *fieldNode) named(f Field) bool {
 	return equalFold(f.Name, n.name)
 }
 
-func (n *fieldNode) match(m *mail) bool {
+func (n *fieldNode) match(m mail) bool {
 	for _, f := range m.fields {
 		if n.named(f) && m.sees(f) && n.value(m.view, f) {
 			return true
@@ -131,14 +131,14 @@ func (n *fieldNode) cost() int       { return 0 }
 
 type notNode struct{ of node }
 
-func (n notNode) match(m *mail) bool    { return !n.of.match(m) }
+func (n notNode) match(m mail) bool    { return !n.of.match(m) }
 func (n notNode) matchField(Field) bool { return false }
 func (n notNode) fieldwise() bool       { return false }
 func (n notNode) cost() int             { return n.of.cost() }
 
 type allNode []node
 
-func (n allNode) match(m *mail) bool {
+func (n allNode) match(m mail) bool {
 	for cost := range 2 {
 		for _, of := range n {
 			if of.cost() == cost && !of.match(m) {
@@ -160,7 +160,7 @@ type anyNode struct {
 	rest   []node
 }
 
-func (n *anyNode) match(m *mail) bool {
+func (n *anyNode) match(m mail) bool {
 	if len(n.byName) > 0 {
 		for _, f := range m.fields {
 			if m.sees(f) && n.named(m.view, f) {

@@ -47,7 +47,7 @@ func IsMIME(name []byte) bool {
 
 // Postfix's limits on MIME, as they are by default (postconf(5)).
 const (
-	mimeNestingLimit  = 100  // mime_nesting_limit
+	mimeNestingLimit  = 102  // mime_nesting_limit is 100 but counts from the third
 	mimeBoundaryLimit = 2048 // mime_boundary_length_limit
 )
 
@@ -66,9 +66,9 @@ const (
 // go-message, for one, stops with an error at a field without a colon and at a
 // multipart without its boundary, where Postfix goes on.
 //
-// Postfix refuses a message with more than 100 levels of multiparts ("MIME
-// nesting exceeds safety limit") while any of the three tables is set; Walk
-// doesn't tell.
+// Postfix refuses a message with more than 102 multiparts in one another (550
+// 5.6.0 "MIME nesting exceeds safety limit") while any of the three tables is
+// set; Walk doesn't tell, and sees no parts below the 102nd.
 func Walk(fields Section, body []byte, yield func(c Class, f Field) bool) {
 	w := walker{kind: kindText}
 	for _, f := range fields {
@@ -77,11 +77,14 @@ func Walk(fields Section, body []byte, yield func(c Class, f Field) bool) {
 		}
 	}
 	in, inHeader := w.endHeader()
+	// torn: the header begins in the middle of a line, behind a boundary that
+	// fills a record of 2048 octets.
+	torn := false
 	for pos := 0; pos < len(body); {
 		line := body[pos:]
 		if inHeader {
 			if f, n := readField(line); n > 0 {
-				pos += n
+				pos, torn = pos+n, false
 				if !yield(w.field(f, in), f) {
 					return
 				}
@@ -90,7 +93,7 @@ func Walk(fields Section, body []byte, yield func(c Class, f Field) bool) {
 			inHeader = false
 			if n := blankLine(line); n > 0 {
 				in, inHeader = w.endHeader()
-				pos += n
+				pos, torn = pos+n, false
 				// The empty line may be one that begins a nested message.
 				continue
 			}
@@ -98,14 +101,18 @@ func Walk(fields Section, body []byte, yield func(c Class, f Field) bool) {
 		if len(w.stack) == 0 {
 			return // nothing can begin a header any more
 		}
-		if bytes.HasPrefix(line, []byte("--")) {
-			record, _, _ := nextRecord(line, lineLengthLimit)
-			if w.boundary(record[2:]) {
-				in, inHeader = MIME, true
+		if !torn && bytes.HasPrefix(line, []byte("--")) {
+			record, n, whole := nextRecord(line, lineLengthLimit)
+			// With an empty boundary "--" alone is none yet.
+			if len(record) > 2 && w.boundary(record[2:]) {
+				in, inHeader, torn = MIME, true, !whole
+				pos += n
+			} else {
+				pos += lineEnd(line)
 			}
-			pos += lineEnd(line)
 			continue
 		}
+		torn = false
 		// On to the next line that can be a boundary.
 		i := bytes.Index(line, []byte("\n--"))
 		if i < 0 {
@@ -138,7 +145,7 @@ type kind uint8
 const (
 	kindText kind = iota
 	kindMultipart
-	kindMessage // message/rfc822
+	kindMessage // message/rfc822, message/global
 	kindOther
 )
 
@@ -234,7 +241,7 @@ func (w *walker) contentType(f Field) {
 		w.kind = kindText
 	case tokens[0].is("message"):
 		w.kind = kindOther
-		if subtype("rfc822") {
+		if subtype("rfc822") || subtype("global") {
 			w.kind = kindMessage
 		}
 	case tokens[0].is("multipart"):
@@ -245,7 +252,7 @@ func (w *walker) contentType(f Field) {
 			if n < 0 {
 				break
 			}
-			if n >= 3 && tokens[0].is("boundary") && tokens[1].kind == '=' && len(w.stack) <= mimeNestingLimit {
+			if n >= 3 && tokens[0].is("boundary") && tokens[1].kind == '=' && len(w.stack) < mimeNestingLimit {
 				text := tokens[2].text
 				if len(text) > mimeBoundaryLimit {
 					text = text[:mimeBoundaryLimit]

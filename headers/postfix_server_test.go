@@ -6,6 +6,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"math/rand"
 	"net"
 	"os"
 	"os/exec"
@@ -18,14 +19,10 @@ import (
 	"testing"
 	"time"
 
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/oxmailroute/oxmailroute/internal/servertest"
 )
-
-// seen is one look-up of cleanup(8): the table and the exact key.
-type seen struct {
-	Class Class
-	Line  string
-}
 
 // realPostfix is a Postfix of our own in a temporary directory: smtpd and
 // cleanup, and header_checks tables that are a socketmap in this process, so
@@ -230,9 +227,6 @@ func (p *realPostfix) read(t *testing.T, messages [][]byte) (all [][]seen, repli
 		if len(log) == 0 || !strings.HasPrefix(log[0].Line, "Received:") {
 			t.Fatalf("no Received: line of smtpd's own in %q", log)
 		}
-		if os.Getenv("SHOWREC") != "" {
-			fmt.Printf("%q\n", log[0].Line)
-		}
 		all = append(all, log[1:])
 	}
 	fmt.Fprintf(conn, "QUIT\r\n")
@@ -256,4 +250,163 @@ func dotStuff(m []byte) []byte {
 	}
 	b.WriteString(".\r\n")
 	return b.Bytes()
+}
+
+// TestPostfixReads asks a real cleanup(8) what it looks up for every table case
+// and for random messages.
+func TestPostfixReads(t *testing.T) {
+	postfix := startPostfix(t)
+	var raws [][]byte
+	var names []string
+	add := func(name, raw string) {
+		raws = append(raws, []byte(raw))
+		names = append(names, name)
+	}
+	for _, tt := range postfixTests {
+		add(tt.name, tt.raw)
+	}
+	for _, tt := range walkTests {
+		add(tt.name, tt.raw)
+	}
+	refused := len(raws)
+	add("103 levels", levels(103))
+	pieces := []string{
+		"A: b", "B : c", "\n", "\r\n", "\n", "\n\n", " x", "\t", "\r", "\x00", "From x", ">From ", "junk", ":", "X", "\x80", "\"",
+		"--b", "--b--", "--c", "--", "\n--b\n", "\n--b--\n", "\n--c\nX: y\n", "\n\n", "--b \" cd\n", "Subject: x\n", "MIME-Version: 1.0\n",
+		mixed + "\n", digest + "\n", attached + "\n", "Content-Type: image/png\n", "Content-Type: multipart/x; boundary=c; boundary=b\n",
+		"Content-type:\n", "Content-type: message/partial\n", "Content-Type: text/plain\n", "Content-Type: message / (c) RFC822;x\n",
+		"Content-Type: multipart/mixed; boundary=\"b \\\" c\n \td\"\n", "Content-Transfer-Encoding: base64\n",
+		"Content-Type: multipart/mixed;boundary=\n", "Content-Type: multipart/mixed;boundary=\"\"\n", long(1500), strings.Repeat(" y", 700),
+	}
+	r := rand.New(rand.NewSource(1))
+	for range 1000 {
+		var b strings.Builder
+		for n := r.Intn(16); n >= 0; n-- {
+			b.WriteString(pieces[r.Intn(len(pieces))])
+		}
+		// Two things that Scan and Line leave out, as their comments say.
+		raw := b.String()
+		if _, rest, ok := strings.Cut(raw, "From "); ok && len(rest) > 1500 || strings.ContainsRune(raw, 0) && len(raw) > lineLengthLimit {
+			continue
+		}
+		add("random", raw)
+	}
+	all, replies := postfix.read(t, raws)
+	for i, raw := range raws {
+		if i == refused {
+			if !strings.HasPrefix(replies[i], "5") {
+				t.Errorf("%s: %s", names[i], replies[i])
+			}
+			continue
+		}
+		if diff := cmp.Diff(all[i], walked(raw), cmpopts.EquateEmpty()); diff != "" {
+			t.Errorf("%s: %.9000q (-postfix +ours)\n%s", names[i], raw, diff)
+		}
+	}
+	t.Logf("%d messages", len(raws))
+}
+
+// TestPostfixPatterns asks Postfix's regexp: tables, in the form that
+// Matcher.Match documents, about the table of matches.
+func TestPostfixPatterns(t *testing.T) {
+	postmap := servertest.Need(t, "postmap")
+	for _, tt := range matchTests {
+		patterns := headerPatterns(tt.predicate)
+		if tt.view != HeaderChecks || patterns == nil {
+			continue
+		}
+		file := filepath.Join(t.TempDir(), "re")
+		var table strings.Builder
+		for _, p := range patterns {
+			table.WriteString(p + " HIT\n")
+		}
+		if err := os.WriteFile(file, []byte(table.String()), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		for raw, want := range tt.messages() {
+			cmd := exec.CommandContext(t.Context(), postmap, "-u", "-hmq", "-", "regexp:"+file)
+			cmd.Stdin = strings.NewReader(raw)
+			out, _ := cmd.Output() // exit status 1: nothing found
+			if got := strings.Contains(string(out), "\tHIT"); got != want {
+				t.Errorf("%s: %q: Postfix says %v\n%s", tt.name, raw, got, table.String())
+			}
+		}
+	}
+}
+
+// headerPatterns are the header_checks patterns of a predicate, or nil where it
+// needs more than patterns.
+func headerPatterns(p Predicate) []string {
+	quote := func(s string) string {
+		var b strings.Builder
+		for _, c := range []byte(s) {
+			if strings.IndexByte(`^.[]$()|*+?{}\/`, c) >= 0 {
+				b.WriteByte('\\')
+			}
+			b.WriteByte(c)
+		}
+		return b.String()
+	}
+	const ws = "[[:space:]]*"
+	pattern := func(name string, op Op, values []string, c Comparator) []string {
+		var list []string
+		for _, v := range values {
+			// The name is compared without regard to case in any case.
+			n, flags := quote(name), ""
+			if c == Octet {
+				n, flags = "", "i"
+				for _, c := range []byte(name) {
+					n += "[" + strings.ToUpper(string(c)) + strings.ToLower(string(c)) + "]"
+				}
+				n = strings.ReplaceAll(n, "[--]", "-")
+			}
+			switch op {
+			case Is:
+				list = append(list, "/^"+n+":"+ws+quote(v)+ws+"$/"+flags)
+			case Contains:
+				list = append(list, "/^"+n+":.*"+quote(v)+"/"+flags)
+			case Matches:
+				glob := strings.NewReplacer(`\*`, ".*", `\?`, ".").Replace(quote(v))
+				list = append(list, "/^"+n+":"+ws+glob+ws+"$/"+flags)
+			case Regex:
+				return nil
+			}
+		}
+		return list
+	}
+	switch p := p.(type) {
+	case Exists:
+		return []string{"/^" + quote(p.Name) + ":/"}
+	case Match:
+		return pattern(p.Name, p.Op, p.Values, p.Comparator)
+	case MatchPrefix:
+		var list []string
+		for _, l := range pattern(p.Prefix, p.Op, p.Values, p.Comparator) {
+			list = append(list, strings.Replace(l, ":", "[^:]*:", 1))
+		}
+		return list
+	case ContentType:
+		var list []string
+		for _, t := range p.Types {
+			l := "/^Content-Type:" + ws + quote(t) + ws
+			if p.Param == "" {
+				l += "(;|$)/"
+			} else {
+				l += ";(.*[;[:space:]])?" + p.Param + ws + "=/"
+			}
+			list = append(list, l)
+		}
+		return list
+	case Any:
+		var list []string
+		for _, q := range p {
+			patterns := headerPatterns(q)
+			if patterns == nil {
+				return nil
+			}
+			list = append(list, patterns...)
+		}
+		return list
+	}
+	return nil
 }

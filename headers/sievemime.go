@@ -13,7 +13,7 @@ const sieveMaxDepth = 100
 
 // matchSieve is "header :mime :contenttype :is" (RFC 5703 section 4.1), with
 // ":anychild" unless top is set, as Pigeonhole 0.5.19 evaluates it.
-func (n *contentTypeNode) matchSieve(m *mail) bool {
+func (n *contentTypeNode) matchSieve(m mail) bool {
 	w := sieveWalker{want: n}
 	if n.top {
 		w.own(m.fields)

@@ -164,4 +164,3 @@ func isToken(s string) bool {
 	}
 	return s != ""
 }
-

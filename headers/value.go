@@ -63,9 +63,9 @@ func (t *valueTest) match(value []byte) bool {
 		}
 	case Regex:
 		// The copy keeps the caller's value on its stack.
-		value = bytes.Clone(value)
+		text := bytes.Clone(value)
 		for _, re := range t.exprs {
-			if MatchERE(re, value) {
+			if MatchERE(re, text) {
 				return true
 			}
 		}

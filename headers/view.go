@@ -164,7 +164,7 @@ func trimRightBlank(b []byte) []byte {
 	return b
 }
 
-// unfold appends b on one line. Dovecot reads a raw NUL as the octet 0x80.
+// unfold appends b on one line, with U+FFFD for each NUL.
 func unfold(dst, b []byte) []byte {
 	for i := 0; i < len(b); i++ {
 		switch c := b[i]; {
@@ -175,7 +175,7 @@ func unfold(dst, b []byte) []byte {
 				dst = append(dst, ' ')
 			}
 		case c == 0:
-			dst = append(dst, 0x80)
+			dst = append(dst, replacement...)
 		default:
 			dst = append(dst, c)
 		}
