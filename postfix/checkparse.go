@@ -163,6 +163,12 @@ func (p *checkParser) pattern(text string) (g CheckGuard, rest string, ok bool) 
 		}
 		n++
 	}
+	if n > len(text) && !p.pcre {
+		// regexp_table(5)'s reader takes a backslash at the end of the line
+		// for the closing delimiter.
+		g.Regexp = text[1 : len(text)-1]
+		return g, "", true
+	}
 	if n >= len(text) {
 		p.warn(false, "no closing delimiter %q: the rule is skipped", delimiter)
 		return g, "", false

@@ -26,8 +26,8 @@ type Index struct {
 // so are keys that are not UTF-8. The table may change afterwards, the index
 // doesn't.
 func (t Table) Index() *Index {
-	ix := newIndex(len(t))
-	ix.entries = slices.Clone(t)
+	ix := newIndex(slices.Clone(t))
+	ix.lines = make([]int32, 0, len(t))
 	line := 1
 	for i := range ix.entries {
 		e := &ix.entries[i]
@@ -43,33 +43,29 @@ func (t Table) Index() *Index {
 	return ix
 }
 
-func newIndex(n int) *Index {
+// newIndex returns an index of the table with no entry inserted.
+func newIndex(t Table) *Index {
 	// At most half full.
+	n := len(t)
 	size := 8
 	if n > 4 {
 		size = 1 << bits.Len(uint(2*n-1))
 	}
 	return &Index{
-		lines: make([]int32, 0, n),
-		slots: make([]uint64, size),
-		seed:  maphash.MakeSeed(),
+		entries: t,
+		slots:   make([]uint64, size),
+		seed:    maphash.MakeSeed(),
 	}
 }
 
-// add appends an entry for the duplicate check of Format.
-func (ix *Index) add(e Entry) (first int, duplicate bool) {
-	ix.entries = append(ix.entries, e)
-	return ix.insert(len(ix.entries) - 1)
-}
-
-// insert hashes entry i. A duplicate is left out.
+// insert hashes entry i; they come in order. A duplicate is left out.
 func (ix *Index) insert(i int) (first int, duplicate bool) {
 	key := ix.entries[i].Key
 	folded, ok := foldKey(key)
 	if ix.keys != nil {
 		ix.keys = append(ix.keys, folded)
 	} else if !ok || folded != key {
-		ix.keys = make([]string, 0, cap(ix.lines))
+		ix.keys = make([]string, 0, len(ix.entries))
 		for j := range i {
 			ix.keys = append(ix.keys, ix.entries[j].Key)
 		}

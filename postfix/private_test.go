@@ -1,0 +1,226 @@
+package postfix
+
+import (
+	"bufio"
+	"context"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/oxmailroute/oxmailroute/internal/servertest"
+)
+
+// private is a Postfix with directories of its own.
+type private struct {
+	tb   testing.TB
+	root string
+	etc  string
+	log  string
+	// ports are free ones that mainCf, masterCf and files know as $PORT0 and
+	// so on.
+	ports [4]int
+}
+
+// privateMain is the main.cf of a private Postfix; privateMaster are services
+// that each has.
+const privateMain = `compatibility_level = 3.6
+queue_directory = %[1]s/spool
+data_directory = %[1]s/data
+maillog_file = %[1]s/log
+maillog_file_prefixes = %[1]s
+myhostname = ox.test
+mydestination = localhost.test
+inet_interfaces = 127.0.0.1
+inet_protocols = ipv4
+mynetworks = 127.0.0.0/8
+alias_maps =
+local_recipient_maps =
+smtpd_peername_lookup = no
+`
+
+const privateMaster = `cleanup   unix  n       -       n       -       0       cleanup
+qmgr      unix  n       -       n       300     1       qmgr
+rewrite   unix  -       -       n       -       -       trivial-rewrite
+bounce    unix  -       -       n       -       0       bounce
+defer     unix  -       -       n       -       0       bounce
+trace     unix  -       -       n       -       0       bounce
+proxymap  unix  -       -       n       -       -       proxymap
+anvil     unix  -       -       n       -       1       anvil
+smtp      unix  -       -       n       -       -       smtp
+error     unix  -       -       n       -       -       error
+retry     unix  -       -       n       -       -       error
+discard   unix  -       -       n       -       -       discard
+postlog   unix-dgram n  -       n       -       1       postlogd
+`
+
+// newPrivate makes the directories and the configuration; mainCf and files may
+// refer to the configuration directory as $ETC.
+func newPrivate(tb testing.TB, mainCf, masterCf string, files map[string]string) *private {
+	tb.Helper()
+	servertest.Need(tb, "postconf")
+	if os.Geteuid() != 0 {
+		servertest.Missing(tb, "a private Postfix has to be started by root")
+	}
+	// Not TempDir: the path of a socket must be short.
+	root, err := os.MkdirTemp("", "pf")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { os.RemoveAll(root) })
+	p := &private{tb: tb, root: root, etc: filepath.Join(root, "etc"), log: filepath.Join(root, "log")}
+	for _, dir := range []string{"", "etc", "spool", "data"} {
+		dir = filepath.Join(root, dir)
+		os.Mkdir(dir, 0o755)
+		if err := os.Chmod(dir, 0o755); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	for i, port := 0, 2660; i < len(p.ports) && port <= 2690; port++ {
+		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			l.Close()
+			p.ports[i] = port
+			i++
+		}
+	}
+	expand := func(s string) string {
+		for i, port := range p.ports {
+			s = strings.ReplaceAll(s, fmt.Sprintf("$PORT%d", i), fmt.Sprint(port))
+		}
+		return strings.ReplaceAll(s, "$ETC", p.etc)
+	}
+	write(tb, filepath.Join(p.etc, "main.cf"), fmt.Sprintf(privateMain, root)+expand(mainCf))
+	write(tb, filepath.Join(p.etc, "master.cf"), expand(masterCf)+privateMaster)
+	for name, text := range files {
+		write(tb, filepath.Join(p.etc, name), expand(text))
+	}
+	return p
+}
+
+// start runs the daemons until the test ends.
+func (p *private) start() {
+	p.tb.Helper()
+	daemons, _ := run(p.tb, nil, "postconf", p.etc, "-h", "daemon_directory")
+	owner, _ := run(p.tb, nil, "postconf", p.etc, "-h", "mail_owner")
+	data := filepath.Join(p.root, "data")
+	if out, err := exec.Command("chown", strings.TrimSpace(owner), data).CombinedOutput(); err != nil {
+		p.tb.Fatalf("chown: %s", out)
+	}
+	if stdout, stderr := run(p.tb, nil, "postfix", p.etc, "check"); stdout+stderr != "" {
+		p.tb.Fatalf("postfix check: %s%s", stdout, stderr)
+	}
+	// It ends by itself, whatever becomes of the test.
+	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
+	cmd := exec.CommandContext(ctx, filepath.Join(strings.TrimSpace(daemons), "master"), "-c", p.etc, "-d", "-e", "170")
+	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
+	cmd.WaitDelay = 5 * time.Second
+	if err := cmd.Start(); err != nil {
+		cancel()
+		p.tb.Fatal(err)
+	}
+	p.tb.Cleanup(func() {
+		run(p.tb, nil, "postfix", p.etc, "abort")
+		cancel()
+		cmd.Wait()
+		if p.tb.Failed() {
+			log, _ := os.ReadFile(p.log)
+			p.tb.Logf("log:\n%s", log[max(0, len(log)-4000):])
+		}
+	})
+}
+
+// dial connects to a port, waiting until it is there.
+func (p *private) dial(port int) (net.Conn, *bufio.Reader) {
+	p.tb.Helper()
+	var err error
+	for range 100 {
+		var c net.Conn
+		if c, err = net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
+			c.SetDeadline(time.Now().Add(60 * time.Second))
+			return c, bufio.NewReader(c)
+		}
+		time.Sleep(100 * time.Millisecond)
+	}
+	p.tb.Fatal(err)
+	return nil, nil
+}
+
+// send gives a message to smtpd and returns its last reply. Lines of raw end
+// in CRLF.
+func (p *private) send(port int, from, to, raw string) string {
+	p.tb.Helper()
+	c, r := p.dial(port)
+	defer c.Close()
+	reply := func() string {
+		var last string
+		for {
+			line, err := r.ReadString('\n')
+			if err != nil {
+				p.tb.Fatalf("smtpd: %v after %q", err, last)
+			}
+			last = line
+			if len(line) < 4 || line[3] != '-' {
+				return last
+			}
+		}
+	}
+	reply()
+	stuffed := strings.ReplaceAll("\n"+raw, "\n.", "\n..")[1:]
+	var last string
+	for _, command := range []string{"EHLO test", "MAIL FROM:<" + from + "> SMTPUTF8", "RCPT TO:<" + to + ">", "DATA", stuffed + "."} {
+		if _, err := c.Write([]byte(command + "\r\n")); err != nil {
+			p.tb.Fatal(err)
+		}
+		last = reply()
+		if last[0] != '2' && last[0] != '3' {
+			p.tb.Fatalf("%.60q: %s", command, last)
+		}
+	}
+	return last
+}
+
+// waitLog waits until the log holds text, and returns all of it.
+func (p *private) waitLog(text string) string {
+	p.tb.Helper()
+	for range 200 {
+		log, _ := os.ReadFile(p.log)
+		if strings.Contains(string(log), text) {
+			return string(log)
+		}
+		time.Sleep(50 * time.Millisecond)
+	}
+	p.tb.Fatalf("%q isn't logged", text)
+	return ""
+}
+
+// resolve asks trivial-rewrite(8) for the transport of an address.
+func (p *private) resolve(sender, address string) (transport, nextHop string) {
+	p.tb.Helper()
+	c, err := net.Dial("unix", filepath.Join(p.root, "spool/private/rewrite"))
+	if err != nil {
+		p.tb.Fatal(err)
+	}
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(10 * time.Second))
+	fmt.Fprintf(c, "request\x00resolve\x00sender\x00%s\x00address\x00%s\x00\x00", sender, address)
+	attributes := make(map[string]string)
+	r := bufio.NewReader(c)
+	next := func() string {
+		s, err := r.ReadString(0)
+		if err != nil {
+			p.tb.Fatal(err)
+		}
+		return strings.TrimSuffix(s, "\x00")
+	}
+	for _, ok := attributes["recipient"]; !ok; _, ok = attributes["recipient"] {
+		// An empty name ends a list; the server's greeting is one.
+		if name := next(); name != "" {
+			attributes[name] = next()
+		}
+	}
+	return attributes["transport"], attributes["nexthop"]
+}
