@@ -3,6 +3,7 @@ package headers
 import (
 	"fmt"
 	"strings"
+	"unicode/utf8"
 
 	"golang.org/x/net/idna"
 )
@@ -31,8 +32,16 @@ func ASCIIDomain(domain string) (string, error) {
 		if len(domain) > 1024 {
 			return "", wrapError{ErrInvalid, fmt.Sprintf("a domain of %d octets is too long", len(domain))}
 		}
+		if !utf8.ValidString(domain) {
+			return invalid("it isn't UTF-8")
+		}
+		profile := idnaProfile()
 		var err error
-		ascii, err = idnaProfile().ToASCII(domain)
+		ascii, err = profile.ToASCII(domain)
+		if err == nil {
+			// What IDNA doesn't allow shows on the way back at the latest.
+			_, err = profile.ToUnicode(ascii)
+		}
 		if err != nil {
 			return invalid("%v", strings.TrimPrefix(err.Error(), "idna: "))
 		}

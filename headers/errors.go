@@ -82,7 +82,7 @@ type NotExpressibleError struct {
 
 // Error names predicate, target and reason.
 func (e *NotExpressibleError) Error() string {
-	return e.Target + " can't express " + Sentence(e.Predicate) + ": " + e.Reason
+	return e.Target + " can't express that " + Sentence(e.Predicate) + ": " + e.Reason
 }
 
 // Is reports whether the target is [ErrNotExpressible].

@@ -131,7 +131,7 @@ func (n *fieldNode) cost() int       { return 0 }
 
 type notNode struct{ of node }
 
-func (n notNode) match(m mail) bool    { return !n.of.match(m) }
+func (n notNode) match(m mail) bool     { return !n.of.match(m) }
 func (n notNode) matchField(Field) bool { return false }
 func (n notNode) fieldwise() bool       { return false }
 func (n notNode) cost() int             { return n.of.cost() }
