@@ -24,7 +24,8 @@ type evaluator struct {
 	smartHost string // transport to the smart host
 	router    router
 	aliases   postfix.Search
-	expand    bool // propagate_unmatched_extensions has virtual
+	access    postfix.Search // access(5)
+	expand    bool           // propagate_unmatched_extensions has virtual
 	delimiter string
 	directory Directory
 	leave     []checkFile     // smtp_header_checks
@@ -104,6 +105,7 @@ func (c *compiler) buildEvaluator() {
 	e.gate, e.shareGate, e.smartHost = c.names.gate, c.names.stripGate, c.names.smartHost
 	e.redirects = 10
 	e.aliases = postfix.Search{Delimiter: e.delimiter}
+	e.access = postfix.Search{Delimiter: e.delimiter, MatchParents: slices.Contains(list(main.get("parent_domain_matches_subdomains")), "smtpd_access_maps")}
 	c.buildRouter(main)
 	c.buildDirectory(main)
 	c.buildCertificate()

@@ -39,6 +39,8 @@ const (
 	rejectPlaintextSession
 	checkClientCIDR
 	checkClientMap
+	checkSenderMap
+	checkRecipientMap
 	checkCertificate
 	restrictionClass
 	warnIfReject
@@ -85,6 +87,15 @@ func (c *compiler) restrictions(s settings, value, parameter string, at place, d
 		case r.kind != unknownRestriction:
 		case name == "check_client_access":
 			c.clientAccess(&r, s, p.Arg, at, depth)
+		case name == "check_sender_access" || name == "check_recipient_access":
+			if specs, err := postfix.ParseMaps(p.Arg); err == nil && len(specs) == 1 {
+				if src, ok := c.table(specs[0]); ok {
+					r.kind, r.table, r.file = checkSenderMap, src.table, src.file
+					if name == "check_recipient_access" {
+						r.kind = checkRecipientMap
+					}
+				}
+			}
 		case name == "check_ccert_access":
 			if specs, err := postfix.ParseMaps(p.Arg); err == nil && len(specs) == 1 {
 				if src, ok := c.table(specs[0]); ok {
@@ -297,6 +308,10 @@ func (s *session) one(r *restriction) verdict {
 			a, _ := parseAccess(h.Entry.Value)
 			return s.access(r, a, place{r.file, h.Line}, h.Entry.Rule)
 		}
+	case checkSenderMap:
+		return s.address(r, w.m.From, "Sender address")
+	case checkRecipientMap:
+		return s.address(r, w.m.To, "Recipient address")
 	case checkCertificate:
 		if f := w.m.Origin.Certificate.Fingerprint; f != "" && w.m.Origin.TLS == Encrypted {
 			if e, line, ok := r.table.Lookup(f); ok {
@@ -350,6 +365,39 @@ func (s *session) access(r *restriction, a access, at place, rule string) verdic
 		s.w.step("smtpd", rule, at, "", "client known")
 	}
 	return dunno
+}
+
+// address is check_sender_access and check_recipient_access: access(5)'s search
+// for e-mail addresses, where the null sender is "<>".
+func (s *session) address(r *restriction, address, class string) verdict {
+	e := s.w.e
+	var hit postfix.Hit
+	ok := false
+	if address == "" {
+		hit.Entry, hit.Line, ok = r.table.Lookup("<>")
+	} else {
+		hit, ok = e.access.Access(r.table, address)
+	}
+	if !ok {
+		return dunno
+	}
+	a, known := parseAccess(hit.Entry.Value)
+	if !known {
+		s.w.step("smtpd", "", place{r.file, hit.Line}, address, "a restriction that can't be judged here")
+		return dunno
+	}
+	v := s.access(r, a, place{r.file, hit.Line}, "")
+	if v == rejected {
+		status, text := "5.7.1 ", a.text
+		if a.code[0] == '4' {
+			status = "4.7.1 "
+		}
+		if text == "" {
+			text = "Access denied"
+		}
+		s.text = status + "<" + address + ">: " + class + " rejected: " + text
+	}
+	return v
 }
 
 // unlisted is reject_unlisted_recipient, and the check that smtpd_reject_unlisted_recipient

@@ -1,0 +1,306 @@
+package relay_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/oxmailroute/oxmailroute/headers"
+	"github.com/oxmailroute/oxmailroute/internal/maillab"
+	"github.com/oxmailroute/oxmailroute/relay"
+	"github.com/oxmailroute/oxmailroute/sieve"
+)
+
+func TestMain(m *testing.M) {
+	if maillab.IsChild() {
+		os.Exit(maillab.Child())
+	}
+	os.Exit(m.Run())
+}
+
+const testdata = "../examples/oxmailroute/testdata/"
+
+// labBase is the customer's configuration of the tests' world.
+func labBase(tb testing.TB) relay.Installation {
+	tb.Helper()
+	in, err := relay.ReadInstallation(os.DirFS(testdata + "base"))
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return in
+}
+
+func labPolicy(tb testing.TB, name string) relay.Policy {
+	tb.Helper()
+	data, err := os.ReadFile(testdata + name)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	p, err := relay.ParsePolicy(name, data)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return p
+}
+
+// userScripts are mailboxes' own scripts of the tests' world.
+var userScripts = map[string]string{
+	"fwd@example.com":    "redirect \"out@remote1.test\";\n",
+	"filter@example.com": "require [\"fileinto\", \"copy\"];\n# a user's own rules\nif header :contains \"subject\" \"invoice\" { fileinto \"Invoices\"; stop; }\nif address :domain :is \"from\" \"remote2.test\" { redirect :copy \"out@remote2.test\"; }\nif header :is \"X-Conbool-Released\" \"yes\" { fileinto \"Never\"; }\nif size :over 100K { discard; }\n",
+	"vac@example.com":    "require [\"vacation\"];\nvacation :addresses [\"vac@example.com\"] \"away\";\n",
+}
+
+// scenario is a policy in an installation, brought up under the real servers.
+type scenario struct {
+	name     string
+	policy   func(tb testing.TB, w *maillab.World) relay.Policy
+	base     func(tb testing.TB) relay.Installation
+	world    func(w *maillab.World)
+	messages int
+	dovecot  string
+}
+
+// run compiles, sends, and compares every end with what Route says.
+func (s scenario) run(t *testing.T) {
+	maillab.Need(t)
+	w := maillab.DefaultWorld()
+	if s.world != nil {
+		s.world(&w)
+	}
+	p := s.policy(t, &w)
+	in := relay.Installation{}
+	if s.base != nil {
+		in = s.base(t)
+	}
+	in.Scripts = map[string]*sieve.Program{}
+	site := maillab.Site{Files: map[string][]byte{}, Dovecot: s.dovecot}
+	for user, text := range userScripts {
+		script, err := sieve.Parse(user, []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if in.Scripts[user], err = sieve.Compile(script, sieve.Options{Name: user, AutoCreate: true, Trace: true}); err != nil {
+			t.Fatal(err)
+		}
+		site.Files["sieve/users/"+user+".sieve"] = []byte(text)
+	}
+	c, err := relay.Compile(p, in)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for name, data := range in.Postfix {
+		site.Files["postfix/"+name] = data
+	}
+	for _, f := range c.Files() {
+		site.Files[f.Name] = f.Data
+	}
+	site.NoDovecot = p.Topology == relay.Outbound // else it has at least the users' passwords
+	g := generator{rand: rand.New(rand.NewPCG(1, 2)), policy: p, world: w}
+	var sent []generated
+	for i := range s.messages {
+		sent = append(sent, g.message(i))
+	}
+	msgs := make([]maillab.Message, len(sent))
+	for i, m := range sent {
+		msgs[i] = m.lab
+	}
+	result := maillab.Run(t, w, site, msgs)
+	for _, c := range result.Complaints {
+		t.Errorf("complaint: %s", c)
+	}
+	if !result.Drained {
+		t.Error("the queues did not drain")
+	}
+	differ := 0
+	kinds := map[string]int{}
+	for _, m := range sent {
+		for _, to := range m.lab.Recipients {
+			q := m.query
+			q.To = to
+			d := c.Route(&q)
+			want := expected(d, p, m.lab.Raw)
+			got := observed(result.Messages[m.lab.ID], to, d, p)
+			for _, k := range want {
+				kinds[strings.Fields(k)[0]]++
+			}
+			if !slices.Equal(want, got) {
+				if differ++; differ <= 10 {
+					t.Errorf("%s %s\nRoute:\n  %s\nservers:\n  %s\n%s%s", m.what, to, strings.Join(want, "\n  "), strings.Join(got, "\n  "), m.lab.Raw[:min(len(m.lab.Raw), 600)], traces(d))
+				}
+			}
+		}
+	}
+	if differ > 10 {
+		t.Errorf("%d recipients differ in all", differ)
+	}
+	t.Logf("%d messages in %.0f s, ends: %v", len(sent), result.Seconds, kinds)
+	if t.Failed() {
+		for _, l := range result.Warnings[:min(len(result.Warnings), 20)] {
+			t.Log(l)
+		}
+	}
+}
+
+func traces(d relay.Decision) string {
+	var b strings.Builder
+	for _, o := range d.Outcomes {
+		fmt.Fprintf(&b, "%s <%s>\n%s", o, o.To, o.Trace)
+	}
+	return b.String()
+}
+
+// watched are the headers whose fate is compared.
+func watched(name string) bool {
+	name = strings.ToLower(name)
+	return strings.HasPrefix(name, "x-conbool-") || strings.HasPrefix(name, "x-acme-") || name == "x-oxmailroute-origin" || name == "x-spam-flag" || name == "x-customer"
+}
+
+func fieldLine(name, value string) string {
+	return strings.ToLower(name) + "=" + strings.Join(strings.Fields(value), " ")
+}
+
+// expected renders what Route says: one line for each end, with the watched
+// headers that arrive there.
+func expected(d relay.Decision, p relay.Policy, raw []byte) []string {
+	var out []string
+	for _, o := range d.Outcomes {
+		target := o.Target
+		switch o.Action {
+		case relay.Relay, relay.MX, relay.Mailbox:
+			target += " <" + strings.ToLower(o.To) + ">"
+		case relay.Bounce, relay.Defer, relay.Discard:
+			target = ""
+		}
+		var fields []string
+		if o.Action == relay.Relay || o.Action == relay.MX || o.Action == relay.Mailbox {
+			section, _ := headers.Scan(nil, raw, headers.HeaderChecks)
+			for _, f := range section {
+				if watched(string(f.Name)) {
+					fields = append(fields, fieldLine(string(f.Name), string(f.Body)))
+				}
+			}
+			for _, e := range o.Edits {
+				if !watched(e.Name) {
+					continue
+				}
+				if line := fieldLine(e.Name, e.Value); !e.Removed {
+					fields = append(fields, line)
+				} else if i := slices.Index(fields, line); i >= 0 {
+					fields = slices.Delete(fields, i, i+1)
+				}
+			}
+			slices.Sort(fields)
+			fields = slices.Compact(fields)
+		}
+		out = append(out, strings.TrimSpace(fmt.Sprintf("%s %s %s", o.Action, target, strings.Join(fields, " "))))
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// observed renders what the servers did in the same way.
+func observed(o maillab.Outcome, to string, d relay.Decision, p relay.Policy) []string {
+	var out []string
+	add := func(pl maillab.Place) {
+		line := ""
+		switch pl.Kind {
+		case maillab.KindSmartHost:
+			if pl.ClientCert == "" {
+				// Only our transport to the smart host shows the certificate; this
+				// copy came by the MX record, which names the gateway too.
+				line = fmt.Sprintf("mx %s <%s>", strings.ToLower(domain(pl.Address)), strings.ToLower(pl.Address))
+				break
+			}
+			s := p.Gateway.SmartHost
+			line = fmt.Sprintf("relay [%s]:%d <%s>", s.Host, s.Port, strings.ToLower(pl.Address))
+		case maillab.KindMX:
+			line = fmt.Sprintf("mx %s <%s>", pl.Name, strings.ToLower(pl.Address))
+		case maillab.KindRelay:
+			line = fmt.Sprintf("relay [%s]:25 <%s>", pl.Name, strings.ToLower(pl.Address))
+		case maillab.KindMailbox:
+			line = fmt.Sprintf("mailbox %s <%s>", pl.Name, strings.ToLower(pl.Address))
+		case maillab.KindRejected:
+			out = append(out, fmt.Sprintf("reject %d", pl.Code))
+			return
+		case maillab.KindBounced:
+			if strings.Contains(pl.Text, "nxdomain") || strings.Contains(pl.Text, "Host or domain name not found") {
+				// The domain does not exist, which only DNS can say.
+				line = fmt.Sprintf("mx %s <%s>", strings.ToLower(domain(pl.Address)), strings.ToLower(pl.Address))
+				break
+			}
+			out = append(out, "bounce")
+			return
+		case maillab.KindDeferred:
+			out = append(out, "defer")
+			return
+		case maillab.KindDiscarded:
+			out = append(out, "discard")
+			return
+		default:
+			out = append(out, pl.String())
+			return
+		}
+		var fields []string
+		for line := range strings.SplitSeq(string(unfold(pl.Header)), "\n") {
+			if name, value, ok := strings.Cut(line, ":"); ok && watched(strings.TrimSpace(name)) {
+				fields = append(fields, fieldLine(strings.TrimSpace(name), value))
+			}
+		}
+		slices.Sort(fields)
+		fields = slices.Compact(fields)
+		out = append(out, strings.TrimSpace(line+" "+strings.Join(fields, " ")))
+	}
+	consumed := false
+	for _, pl := range o.Recipients[to] {
+		if pl.Kind == maillab.KindConsumed {
+			consumed = true
+			continue
+		}
+		add(pl)
+	}
+	// A redirected copy belongs to the recipient whose way led to that mailbox.
+	ways := map[string]bool{}
+	for _, e := range d.Outcomes {
+		for _, s := range e.Trace {
+			if s.Stage == "sieve" && strings.HasPrefix(s.Note, "redirected to ") {
+				ways[strings.ToLower(s.Input)] = true
+			}
+		}
+	}
+	redirected := 0
+	for _, pl := range o.Redirected {
+		if ways[strings.ToLower(pl.By)] || ways[strings.ToLower(to)] {
+			redirected++
+			add(pl)
+		}
+	}
+	if consumed && redirected == 0 && len(out) == 0 {
+		out = append(out, "discard")
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+func domain(address string) string { return address[strings.LastIndexByte(address, '@')+1:] }
+
+func unfold(header []byte) []byte {
+	return []byte(strings.NewReplacer("\n ", " ", "\n\t", " ").Replace(string(header)))
+}
+
+// generated is a message as it is sent and as Route is asked.
+type generated struct {
+	what  string
+	lab   maillab.Message
+	query relay.Message
+}
+
+type generator struct {
+	rand   *rand.Rand
+	policy relay.Policy
+	world  maillab.World
+}
+
+func pick[T any](g *generator, choices []T) T { return choices[g.rand.IntN(len(choices))] }
