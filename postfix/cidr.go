@@ -15,7 +15,8 @@ type CIDREntry struct {
 	// Prefix is the network, without host bits.
 	Prefix netip.Prefix
 	Value  string
-	// Negate: the rule applies to addresses outside Prefix ("!").
+	// Negate: the rule applies to addresses outside Prefix ("!"), of the same
+	// family: an IPv4 network says nothing of IPv6 addresses either way.
 	Negate bool
 	// Guards are the if...endif blocks that enclose the rule, the outermost
 	// first. Consecutive rules with equal guards share the blocks.
@@ -34,9 +35,10 @@ type CIDRGuard struct {
 	Negate bool
 }
 
-// matches reports whether the condition holds.
+// matchPrefix reports whether a condition holds. It never does for an address
+// of the other family, negated or not.
 func matchPrefix(p netip.Prefix, negate bool, addr netip.Addr) bool {
-	return p.Contains(addr) != negate
+	return p.Addr().BitLen() == addr.BitLen() && p.Contains(addr) != negate
 }
 
 // CIDRTable is a cidr: table; the first rule that matches counts.
@@ -125,9 +127,8 @@ func ParseCIDR(name string, src []byte) (CIDRTable, []Warning) {
 	var t CIDRTable
 	var warnings []Warning
 	type block struct {
-		line    int
-		guard   CIDRGuard
-		skipped bool
+		line  int
+		guard CIDRGuard
 	}
 	var open []block
 	s := lineScanner{src: src}
@@ -137,10 +138,6 @@ func ParseCIDR(name string, src []byte) (CIDRTable, []Warning) {
 		}
 		if s.indented() {
 			warn(indentedText)
-			continue
-		}
-		if text := cstring(s.text); !utf8.Valid(s.text) && !isASCII(text) {
-			warn("not UTF-8: the rule is skipped")
 			continue
 		}
 		text := string(bytes.TrimRight(cstring(s.text), " \t\n\v\f\r"))
@@ -157,7 +154,7 @@ func ParseCIDR(name string, src []byte) (CIDRTable, []Warning) {
 				warn("%s: the rule is skipped", why)
 				continue
 			}
-			open = append(open, block{s.first(), CIDRGuard{p, negate}, false})
+			open = append(open, block{s.first(), CIDRGuard{p, negate}})
 		case strings.EqualFold(word, "endif"):
 			if len(open) == 0 {
 				warn("ENDIF without IF is ignored")
@@ -187,6 +184,10 @@ func ParseCIDR(name string, src []byte) (CIDRTable, []Warning) {
 				e.Guards = append(e.Guards, b.guard)
 			}
 			t = append(t, e)
+			if !utf8.ValidString(value) {
+				warn("the result isn't UTF-8: where it is found, the look-up fails")
+				warnings[len(warnings)-1].Unevaluated = true
+			}
 		}
 	}
 	for _, b := range slices.Backward(open) {
@@ -242,8 +243,9 @@ func parsePattern(text string) (netip.Prefix, string) {
 	if !masked {
 		return netip.PrefixFrom(addr, addr.BitLen()), ""
 	}
-	bits, err := strconv.ParseUint(length, 10, 8)
-	if err != nil || int(bits) > addr.BitLen() {
+	// The length is kept in eight bits, and nobody looks at the others.
+	bits, err := strconv.ParseUint(length, 10, 31)
+	if bits &= 0xff; err != nil || int(bits) > addr.BitLen() {
 		return netip.Prefix{}, fmt.Sprintf("bad network/mask pattern %q", text)
 	}
 	p := netip.PrefixFrom(addr, int(bits))

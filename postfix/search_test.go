@@ -1,0 +1,433 @@
+package postfix
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+// asked records the keys of a search in which nothing is found.
+type asked []string
+
+func (a *asked) Lookup(key string) (Entry, int, bool) {
+	*a = append(*a, key)
+	return Entry{}, 0, false
+}
+
+// askedPatterns does for a table of patterns.
+type askedPatterns struct{ asked }
+
+func (*askedPatterns) Patterns() bool { return true }
+
+func TestSearchOrder(t *testing.T) {
+	plus := Search{Delimiter: "+"}
+	both := Search{Delimiter: "-+"}
+	local := Search{Delimiter: "+", Local: func(domain string) bool { return domain == "local.test" }}
+	parents := Search{Delimiter: "+", MatchParents: true}
+	client := netip.MustParseAddr
+	for name, c := range map[string]struct {
+		search func(m Map)
+		want   string
+	}{
+		"sender":                     {func(m Map) { plus.Sender(m, "Al@Example.com") }, "Al@Example.com @Example.com"},
+		"sender with extension":      {func(m Map) { plus.Sender(m, "al+x+y@example.com") }, "al+x+y@example.com al@example.com @example.com"},
+		"sender, no delimiter":       {func(m Map) { (&Search{}).Sender(m, "al+x@example.com") }, "al+x@example.com @example.com"},
+		"sender, local":              {func(m Map) { local.Sender(m, "al+x@local.test") }, "al+x@local.test al@local.test al+x al @local.test"},
+		"null sender":                {func(m Map) { plus.Sender(m, "") }, "<>"},
+		"sender without domain":      {func(m Map) { plus.Sender(m, "al+x") }, "al+x al"},
+		"first delimiter counts":     {func(m Map) { both.Sender(m, "a-b+c@x") }, "a-b+c@x a@x @x"},
+		"delimiter first":            {func(m Map) { plus.Sender(m, "+a@x") }, "+a@x @x"},
+		"delimiter last":             {func(m Map) { plus.Sender(m, "a+@x") }, "a+@x a@x @x"},
+		"owner-":                     {func(m Map) { both.Sender(m, "Owner-list@x") }, "Owner-list@x @x"},
+		"-request":                   {func(m Map) { both.Sender(m, "list-request@x") }, "list-request@x @x"},
+		"owner- with plus only":      {func(m Map) { plus.Sender(m, "owner-a+b@x") }, "owner-a+b@x owner-a@x @x"},
+		"mailer-daemon":              {func(m Map) { both.Sender(m, "MAILER-DAEMON@x") }, "MAILER-DAEMON@x @x"},
+		"double-bounce":              {func(m Map) { both.Sender(m, "double-bounce@x") }, "double-bounce@x @x"},
+		"two at signs":               {func(m Map) { plus.Sender(m, `"a@b"+c@x`) }, `"a@b"+c@x "a@b"@x @x`},
+		"mailbox":                    {func(m Map) { local.Mailbox(m, "al+x@local.test") }, "al+x@local.test al@local.test @local.test"},
+		"transport":                  {func(m Map) { plus.Transport(m, "a+b@s.example.com") }, "a+b@s.example.com a@s.example.com s.example.com .example.com .com *"},
+		"transport, parents":         {func(m Map) { parents.Transport(m, "a@s.example.com") }, "a@s.example.com s.example.com example.com com *"},
+		"transport, no domain":       {func(m Map) { plus.Transport(m, "a") }, ""},
+		"transport, empty domain":    {func(m Map) { plus.Transport(m, "a@") }, ""},
+		"access":                     {func(m Map) { plus.Access(m, "a+b@s.example.com") }, "a+b@s.example.com a@s.example.com s.example.com .example.com .com a+b@ a@"},
+		"access, null":               {func(m Map) { plus.Access(m, "") }, "<>"},
+		"client":                     {func(m Map) { parents.Client(m, "h.example.com", client("10.1.2.3")) }, "h.example.com example.com com 10.1.2.3 10.1.2 10.1 10"},
+		"client without name":        {func(m Map) { plus.Client(m, "", client("10.1.2.3")) }, "10.1.2.3 10.1.2 10.1 10"},
+		"client, IPv6":               {func(m Map) { plus.Client(m, "unknown", client("2001:db8::1")) }, "unknown 2001:db8::1 2001:db8: 2001:db8 2001"},
+		"client, IPv4 in IPv6":       {func(m Map) { plus.Client(m, "", client("::ffff:10.1.2.3")) }, "10.1.2.3 10.1.2 10.1 10"},
+		"client, loopback":           {func(m Map) { plus.Client(m, "", client("::1")) }, "::1 :"},
+		"client, no address":         {func(m Map) { plus.Client(m, "h", netip.Addr{}) }, "h"},
+		"several tables, key by key": {func(m Map) { plus.Sender(Maps{m, m}, "a@x") }, "a@x a@x @x @x"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			var a asked
+			c.search(&a)
+			if diff := cmp.Diff(c.want, strings.Join(a, " ")); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			var p askedPatterns
+			c.search(&p)
+			for _, key := range p.asked {
+				if key != p.asked[0] && key != "*" && key != "10.1.2.3" && key != "2001:db8::1" && key != "::1" {
+					t.Errorf("a table of patterns was asked for %q", key)
+				}
+			}
+		})
+	}
+}
+
+func TestSearchHit(t *testing.T) {
+	ix := Table{{Key: "al@x", Value: "1"}, {Key: "bo", Value: "2"}, {Key: "*", Value: "3"}}.Index()
+	s := Search{Delimiter: "+", Local: func(string) bool { return true }}
+	for addr, want := range map[string]Hit{
+		"Al+work@x": {Entry{Key: "al@x", Value: "1"}, 1, "Al@x", "+work"},
+		"al@x":      {Entry{Key: "al@x", Value: "1"}, 1, "al@x", ""},
+		"bo+1@x":    {Entry{Key: "bo", Value: "2"}, 2, "bo", "+1"},
+		"cy@x":      {},
+	} {
+		got, ok := s.Address(ix, addr)
+		if diff := cmp.Diff(want, got); diff != "" || ok != (want.Line > 0) {
+			t.Errorf("%s: %v (-want +got):\n%s", addr, ok, diff)
+		}
+	}
+	if hit, ok := s.Transport(ix, "z@y"); !ok || hit.Key != "*" || hit.Line != 3 {
+		t.Errorf("%v %v", hit, ok)
+	}
+}
+
+// TestSearchAsPostfix asks trivial-rewrite(8) of a running Postfix.
+func TestSearchAsPostfix(t *testing.T) {
+	r := rand.New(rand.NewPCG(11, 12))
+	users := []string{"al", "al+x", "AL+X", "bo", "bo-y+z", "owner-al", "+al", "al+", "list-request", "cy"}
+	domains := []string{"example.com", "s.example.com", "t.s.example.com", "EXAMPLE.com", "example.net", "local.test", "x.net"}
+	pick := func(list []string) string { return list[r.IntN(len(list))] }
+	var transport, sender Table
+	add := func(t *Table, key string) {
+		key, _ = foldKey(key)
+		if _, _, ok := t.Index().Lookup(key); !ok && badKey(key) == "" {
+			*t = append(*t, Entry{Key: key, Value: fmt.Sprintf("r%d:h%d", len(*t), len(*t))})
+		}
+	}
+	for range 14 {
+		add(&transport, pick(users)+"@"+pick(domains))
+		add(&sender, pick(users)+"@"+pick(domains))
+	}
+	for _, key := range []string{"example.net", ".example.com", ".s.example.com", "s.example.com"} {
+		add(&transport, key)
+	}
+	for _, key := range []string{"@example.com", "@example.net", "<>", "cy", "bo-y", "al+x", "@local.test", "example.com"} {
+		add(&sender, key)
+	}
+	format := func(t2 Table) string {
+		text, err := t2.Format()
+		if err != nil {
+			t.Fatal(err)
+		}
+		return string(text)
+	}
+	for _, c := range []struct{ delimiter, parents, wildcard string }{
+		{"+", "", ""}, {"", "", "* wild:card\n"}, {"-+", "transport_maps", "* wild:card\n"},
+	} {
+		t.Run(c.delimiter+c.parents, func(t *testing.T) {
+			p := newPrivate(t, fmt.Sprintf("recipient_delimiter = %s\nparent_domain_matches_subdomains = %s\n"+
+				"transport_maps = texthash:$ETC/transport\nsender_dependent_default_transport_maps = texthash:$ETC/sender\nmyorigin = local.test\nmydestination = local.test\nlocal_transport = local:here\n", c.delimiter, c.parents), "", map[string]string{
+				"transport": format(transport) + c.wildcard, "sender": format(sender),
+			})
+			p.start()
+			p.waitLog("daemon started")
+			table, _ := ParseTable("transport", []byte(format(transport)+c.wildcard))
+			transports, senders := table.Index(), sender.Index()
+			local := func(domain string) bool { return strings.EqualFold(domain, "local.test") }
+			s := Search{Delimiter: c.delimiter, Local: local, MatchParents: c.parents != ""}
+			hits := 0
+			for range 150 {
+				from, to := pick(users)+"@"+pick(domains), pick(users)+"@"+pick(domains)
+				if r.IntN(8) == 0 {
+					from = ""
+				}
+				domain := strings.ToLower(to[strings.LastIndexByte(to, '@')+1:])
+				want := "smtp:" + domain
+				if local(domain) {
+					want = "local:here"
+				}
+				if hit, ok := s.Transport(transports, to); ok {
+					want = hit.Entry.Value
+					hits++
+				} else if hit, ok := s.Sender(senders, from); ok && !local(domain) {
+					want = hit.Entry.Value
+					hits++
+				}
+				channel, hop := p.resolve(from, to)
+				if got := channel + ":" + strings.ToLower(hop); got != want {
+					t.Errorf("from %q to %q: Postfix says %s, the searches %s", from, to, got, want)
+				}
+			}
+			t.Logf("%d hits", hits)
+		})
+	}
+}
+
+func TestAliasesExpand(t *testing.T) {
+	table := Table{
+		{Key: "team@example.com", Value: "bob@example.com, ext@remote1.test"},
+		{Key: "all@example.com", Value: "team@example.com carol@example.com"},
+		{Key: "self@example.com", Value: "self@example.com, other@example.com"},
+		{Key: "loop1@example.com", Value: "loop2@example.com"},
+		{Key: "loop2@example.com", Value: "loop1@example.com"},
+		{Key: "@old.example", Value: "@example.com"},
+		{Key: "short@example.com", Value: "dave"},
+		{Key: "quoted@example.com", Value: `"a b, c"@example.com,<eve@example.com>`},
+		{Key: "grow@example.com", Value: "grow@example.com, a@x, b@x"},
+		{Key: "nothing@example.com", Value: ","},
+	}
+	for name, c := range map[string]struct {
+		rcpt string
+		want string // addresses; empty: an error
+	}{
+		"none":           {"zoe@example.com", "zoe@example.com"},
+		"two":            {"team@example.com", "bob@example.com ext@remote1.test"},
+		"nested":         {"all@example.com", "bob@example.com carol@example.com ext@remote1.test"},
+		"itself":         {"self@example.com", "self@example.com other@example.com"},
+		"case":           {"Self@Example.com", "self@example.com other@example.com"},
+		"domain":         {"Bob@old.example", "Bob@example.com"},
+		"domain, nested": {"team@old.example", "bob@example.com ext@remote1.test"},
+		"extension":      {"team+x@example.com", "bob+x@example.com ext+x@remote1.test"},
+		"ext. of domain": {"joe+x@old.example", "joe+x@example.com"},
+		"no domain":      {"short@example.com", "dave@ox.example"},
+		"quoted":         {"quoted@example.com", `"a b, c"@example.com eve@example.com`},
+		"loop":           {"loop1@example.com", ""},
+		"no address":     {"nothing@example.com", ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			a := Aliases{Map: table.Index(), Search: Search{Delimiter: "+"}, Origin: "ox.example", Propagate: true}
+			list, err := a.Expand(c.rcpt)
+			var got []string
+			for _, one := range list {
+				got = append(got, one.Address)
+			}
+			if strings.Join(got, " ") != c.want || (err == nil) != (c.want != "") {
+				t.Errorf("got %q, %v; want %q", got, err, c.want)
+			}
+		})
+	}
+	a := Aliases{Map: table.Index(), ExpansionLimit: 2}
+	if _, err := a.Expand("grow@example.com"); err == nil {
+		t.Error("no error above the expansion limit")
+	}
+	list, err := (&Aliases{Map: table.Index()}).Expand("all@example.com")
+	if err != nil {
+		t.Fatal(err)
+	}
+	var way []int
+	for _, hit := range list[2].Hits {
+		way = append(way, hit.Line)
+	}
+	if diff := cmp.Diff([]int{2, 1}, way); diff != "" {
+		t.Errorf("the way to %s (-want +got):\n%s", list[2].Address, diff)
+	}
+}
+
+// TestAliasesAsCleanup compares expansions with the recipients that a running
+// cleanup(8) writes into the queue file.
+func TestAliasesAsCleanup(t *testing.T) {
+	r := rand.New(rand.NewPCG(13, 14))
+	users := []string{"a", "b", "c", "d", "a+x", "e"}
+	domains := []string{"x.test", "y.test", "local.test"}
+	pick := func(list []string) string { return list[r.IntN(len(list))] }
+	address := func() string { return pick(users) + "@" + pick(domains) }
+	var table Table
+	seen := make(map[string]bool)
+	add := func(key, value string) {
+		if !seen[key] {
+			seen[key] = true
+			table = append(table, Entry{Key: key, Value: value})
+		}
+	}
+	for range 12 {
+		var results []string
+		for range 1 + r.IntN(3) {
+			results = append(results, address())
+		}
+		add(address(), strings.Join(results, []string{",", ", ", " "}[r.IntN(3)]))
+	}
+	add("@y.test", "@x.test")
+	add("e", "final@z.test")
+	add("plain@x.test", "unqualified, <angle@z.test>")
+	add("self@x.test", "self@x.test, "+address())
+	text, err := table.Format()
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newPrivate(t, `recipient_delimiter = +
+virtual_alias_maps = texthash:$ETC/virtual
+virtual_alias_recursion_limit = 20
+virtual_alias_expansion_limit = 30
+mydestination = local.test
+myorigin = local.test
+smtpd_recipient_restrictions = check_client_access static:HOLD, permit_mynetworks, reject
+`, "127.0.0.1:$PORT0 inet n - n - - smtpd\n  -o receive_override_options=no_unknown_recipient_checks\n", map[string]string{"virtual": string(text)})
+	p.start()
+	a := Aliases{
+		Map:    table.Index(),
+		Search: Search{Delimiter: "+", Local: func(d string) bool { return d == "local.test" }},
+		Origin: "local.test", Propagate: true, RecursionLimit: 20, ExpansionLimit: 30,
+	}
+	expanded, failed := 0, 0
+	for i := range 60 {
+		rcpt := address()
+		if i < 2 {
+			rcpt = []string{"plain@x.test", "self@x.test"}[i]
+		}
+		list, err := a.Expand(rcpt)
+		reply := p.trySend(p.ports[0], "s@z.test", rcpt, "Subject: x\r\n\r\nx\r\n")
+		if err != nil {
+			failed++
+			if !strings.HasPrefix(reply, "451 4.6.0") {
+				t.Errorf("%s: Expand says %v, Postfix %s", rcpt, err, reply)
+			}
+			continue
+		}
+		if !strings.HasPrefix(reply, "250") {
+			t.Errorf("%s: Expand says %v, Postfix %s", rcpt, list, reply)
+			continue
+		}
+		id := strings.TrimSpace(reply[strings.LastIndexByte(reply, ' ')+1:])
+		dump, stderr := run(t, nil, "postcat", p.etc, "-e", filepath.Join(p.root, "spool/hold", id))
+		if stderr != "" {
+			t.Fatal(stderr)
+		}
+		var got, want []string
+		for line := range strings.SplitSeq(dump, "\n") {
+			if address, ok := strings.CutPrefix(line, "recipient: "); ok {
+				got = append(got, address)
+			}
+		}
+		dropped := make(map[string]bool) // cleanup drops equal recipients
+		for _, one := range list {
+			if key := strings.ToLower(one.Address); !dropped[key] {
+				dropped[key] = true
+				want = append(want, one.Address)
+			}
+		}
+		if len(want) > 1 || want[0] != rcpt {
+			expanded++
+		}
+		if diff := cmp.Diff(got, want); diff != "" {
+			t.Errorf("%s (-cleanup +Expand):\n%s", rcpt, diff)
+		}
+	}
+	t.Logf("%d expanded, %d refused", expanded, failed)
+	if t.Failed() {
+		t.Logf("%s", text)
+	}
+}
+
+func TestCIDRLookup(t *testing.T) {
+	table := CIDRTable{
+		{Prefix: netip.MustParsePrefix("127.0.2.0/28"), Value: "conbool_in", Rule: "Gateway.Networks[0]", Comment: "the gateway"},
+		{Prefix: netip.MustParsePrefix("10.0.0.0/8"), Guards: []CIDRGuard{{Prefix: netip.MustParsePrefix("10.1.0.0/16"), Negate: true}}, Value: "ten"},
+		{Prefix: netip.MustParsePrefix("10.2.0.0/16"), Guards: []CIDRGuard{{Prefix: netip.MustParsePrefix("10.1.0.0/16"), Negate: true}}, Value: "never"},
+		{Prefix: netip.MustParsePrefix("2001:db8::/32"), Value: "six", Negate: true},
+		{Prefix: netip.MustParsePrefix("0.0.0.0/0"), Value: "REJECT not a permitted mail gateway"},
+	}
+	text, err := table.Format()
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := "# the gateway\n127.0.2.0/28\tconbool_in\nif !10.1.0.0/16\n10.0.0.0/8\tten\n10.2.0.0/16\tnever\nendif\n!2001:db8::/32\tsix\n0.0.0.0/0\tREJECT not a permitted mail gateway\n"
+	if diff := cmp.Diff(want, string(text)); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	for addr, want := range map[string]string{
+		"127.0.2.5": "conbool_in", "127.0.2.16": "REJECT not a permitted mail gateway", "10.1.2.3": "REJECT not a permitted mail gateway", "10.2.2.3": "ten", "2001:db8::1": "", "::1": "six", "::ffff:127.0.2.5": "conbool_in", "fe80::1%eth0": "six",
+	} {
+		e, ok := table.Lookup(netip.MustParseAddr(addr))
+		if ok != (want != "") || e.Value != want {
+			t.Errorf("%s: %q, %v; want %q", addr, e.Value, ok, want)
+		}
+	}
+	if _, ok := table.Lookup(netip.Addr{}); ok {
+		t.Error("the zero address is found")
+	}
+	for name, e := range map[string]CIDREntry{
+		"host bits":   {Prefix: netip.MustParsePrefix("10.0.0.1/8"), Value: "x"},
+		"no prefix":   {Value: "x"},
+		"mapped":      {Prefix: netip.MustParsePrefix("::ffff:10.0.0.0/104"), Value: "x"},
+		"empty value": {Prefix: netip.MustParsePrefix("10.0.0.0/8")},
+		"newline":     {Prefix: netip.MustParsePrefix("10.0.0.0/8"), Value: "x\n0.0.0.0/0 OK"},
+		"bad guard":   {Prefix: netip.MustParsePrefix("10.0.0.0/8"), Value: "x", Guards: []CIDRGuard{{}}},
+		"bad comment": {Prefix: netip.MustParsePrefix("10.0.0.0/8"), Value: "x", Comment: "\x00"},
+	} {
+		if _, err := (CIDRTable{e}).Format(); err == nil {
+			t.Errorf("%s: no error", name)
+		}
+	}
+}
+
+// cidrTexts are tables that cidr_table(5) reads in interesting ways.
+var cidrTexts = []string{
+	"10.0.0.0/8 a\n2001:db8::/32 b\n0.0.0.0/0 c\n",
+	"10.0.0.1/8 a\n10.0.0.0/8 b\n",
+	"10.0.0.0/33 a\n10.0.0.0/-1 b\n10.0.0.0/x c\n10.0.0.0/ d\n10.1.2.3 e\n",
+	"010.0.0.0/8 a\n10.0.0.0/08 b\n",
+	"[10.0.0.0]/8 a\n[10.1.2.3] b\n[2001:db8::1] c\n[10.0.0.0/8] d\n[10.0.0.0 e\n",
+	"10.0.0.0/8\n10.1.2.3 x\n",
+	"!10.0.0.0/8 a\n! 10.0.0.0/8 b\n!!10.0.0.0/8 c\n",
+	"if 10.0.0.0/8\n10.1.0.0/16 a\nendif\n0.0.0.0/0 b\n",
+	"if !10.0.0.0/8\n2001:db8::/32 a\nendif\n10.1.2.3 b\n",
+	"if 10.0.0.0/8\n10.1.0.0/16 a\n0.0.0.0/0 b\n",
+	"if 10.0.0.1/8\n10.1.0.0/16 a\nendif\n0.0.0.0/0 b\n",
+	"if 10.0.0.0/8 10.1.0.0/16 a\nendif x\n0.0.0.0/0 b\n",
+	"if 10.0.0.0/8\nif !10.1.0.0/16\n0.0.0.0/0 a\nendif\n10.1.2.3 b\nendif\n",
+	"IF 10.0.0.0/8\n10.1.2.3 a\nENDIF\nendif\n",
+	"if\n10.1.2.3 a\n", "if !\n10.1.2.3 a\n", "!\n10.1.2.3 a\n", "!10.1.2.3\n",
+	" 10.0.0.0/8 a\n10.1.2.3\n  b\n  # c\n  c\n", "10.1.2.3 \xff\n10.1.2.3 b\n", "10.1.2.3 a\x00b\n",
+	"::ffff:10.0.0.0/104 a\n", "::/0 a\n", "fe80::1%lo a\nfe80::1 b\n", "1.2.3 a\n", "host.example a\n", "endifx a\nif10.0.0.0/8 b\n", "2001:DB8::1 a\n",
+}
+
+func TestParseCIDRAsPostmap(t *testing.T) {
+	dir := confDir(t, minimalMain, "")
+	queries := []string{"10.1.2.3", "10.9.9.9", "192.0.2.1", "2001:db8::1", "::1", "fe80::1"}
+	check := func(text string) {
+		t.Helper()
+		table, warnings := ParseCIDR("t", []byte(text))
+		write(t, filepath.Join(dir, "t"), text)
+		stdout, stderr := run(t, []byte(strings.Join(queries, "\n")+"\n"), "postmap", dir, "-q", "-", "cidr:t")
+		for _, w := range warnings {
+			if w.Unevaluated {
+				return
+			}
+		}
+		want := ""
+		for _, q := range queries {
+			if e, ok := table.Lookup(netip.MustParseAddr(q)); ok {
+				want += q + "\t" + e.Value + "\n"
+			}
+		}
+		if diff := cmp.Diff(stdout, want); diff != "" {
+			t.Errorf("%q (-postmap +Lookup):\n%s%s%v", text, diff, stderr, warnings)
+		}
+		if (stderr == "") != (len(warnings) == 0) {
+			t.Errorf("%q: postmap warns %q, here %v", text, stderr, warnings)
+		}
+		for _, e := range table {
+			e.Comment, e.Line = "", 0
+			if _, err := (CIDRTable{e}).Format(); err != nil && !e.Prefix.Addr().Is4In6() {
+				t.Errorf("%q: %v", text, err)
+			}
+		}
+	}
+	for _, text := range cidrTexts {
+		check(text)
+	}
+	r := rand.New(rand.NewPCG(15, 16))
+	pieces := []string{"10.0.0.0/8", "10.1.2.3", "2001:db8::/32", "0.0.0.0/0", "!", "if ", "if ", "endif\n", "endif\n", " a", " b\n", " c\n", "\n", "\n ", "#", "[", "]", "/", "::", "1", ".", " "}
+	for range 300 {
+		check(randomText(r, pieces, 20))
+	}
+}
