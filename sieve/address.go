@@ -7,7 +7,7 @@ import (
 
 // This file reads addresses the way Dovecot 2.3 does, which is laxer than RFC
 // 5322 in some places (dots at odd places of a local part) and stricter in
-// others: one bad address spoils its header field for the address test.
+// others (octets over 127).
 
 // address is a mailbox of a header field or of the envelope.
 type address struct {
@@ -198,7 +198,7 @@ func (p *addressParser) domain() (string, outcome) {
 		}
 		p.i++
 		b.WriteByte('.')
-		if p.blank() != more {
+		if p.blank() != more || !isAtext(p.s[p.i]) {
 			return b.String(), broken
 		}
 	}
@@ -309,59 +309,55 @@ func (p *addressParser) addrSpec(a *found) outcome {
 }
 
 // parseAddresses reads a list of addresses, the members of groups included.
-// ok is false where one of them is broken: the server takes none of the field
-// then.
+// Broken addresses are left out. ok is false where there is text, but not one
+// address in it.
 func parseAddresses(s string) (list []address, ok bool) {
 	p := addressParser{s: s}
 	if p.blank() != more {
-		return nil, false
+		return nil, true
 	}
-	ok = true
 	add := func(a found) {
-		if a.bad {
-			ok = false
+		if !a.bad && a.sendable() {
+			list = append(list, a.address)
 		}
-		list = append(list, a.address)
 	}
 	// The server stops after 256.
 	for range 256 {
 		start := p.i
 		var r outcome
 		if p.phrase() == more && p.at(':') {
-			var good bool
-			if r, good = p.group(add); !good {
-				ok = false
-			}
+			r = p.group(add)
 		} else {
 			p.i = start
 			var a found
 			a, r = p.mailbox()
 			add(a)
 		}
-		if r == atEnd {
-			break
-		}
-		if !p.at(',') {
+		if r == atEnd || !p.at(',') {
 			break
 		}
 		p.i++
-		if r = p.blank(); r != more {
-			if r == broken {
-				ok = false
-			}
+		if p.blank() != more {
 			break
 		}
 	}
-	return list, ok
+	return list, len(list) > 0
+}
+
+// sendable reports whether SMTP could say the address.
+func (a address) sendable() bool {
+	for i := 0; i < len(a.local); i++ {
+		if a.local[i] < ' ' || a.local[i] >= 0x7f {
+			return false
+		}
+	}
+	return true
 }
 
 // group reads what follows the name of a group.
-func (p *addressParser) group(add func(found)) (r outcome, ok bool) {
+func (p *addressParser) group(add func(found)) outcome {
 	p.i++
-	ok = true
-	if r = p.blank(); r != more {
-		ok = false
-	}
+	r := p.blank()
 	if r == more && !p.at(';') {
 		for {
 			a, _ := p.mailbox()
@@ -371,26 +367,17 @@ func (p *addressParser) group(add func(found)) (r outcome, ok bool) {
 			}
 			p.i++
 			if p.blank() != more {
-				r = broken
-				break
+				return more
 			}
 		}
 	}
-	if r != broken {
-		if !p.at(';') {
-			r = broken
-		} else {
-			p.i++
-			r = p.blank()
+	if r != broken && p.at(';') {
+		p.i++
+		if p.blank() == atEnd {
+			return atEnd
 		}
 	}
-	if r == broken {
-		ok = false
-	}
-	if r == atEnd {
-		return atEnd, ok
-	}
-	return more, ok
+	return more
 }
 
 // parseMailbox reads exactly one address, with or without a display name, as
@@ -438,6 +425,8 @@ func parseMailbox(s string) (address, error) {
 		return address{}, errors.New("has text behind the address")
 	case a.local == "":
 		return address{}, errors.New("has an empty local part")
+	case !a.sendable():
+		return address{}, errors.New("has a local part that is not ASCII")
 	}
 	return a, nil
 }

@@ -19,13 +19,19 @@ import "slices"
 //sumtype:decl
 type Command interface{ command() }
 
-// If runs Then where Test holds, and Else where it does not (RFC 5228 section
-// 3.1). An Else of exactly one If is printed as elsif, and Parse reads an elsif
-// as that.
+// If runs Then where Test holds, else the block of the first ElsIf whose test
+// holds, else Else (RFC 5228 section 3.1).
 type If struct {
+	Test  Test
+	Then  []Command
+	ElsIf []ElsIf
+	Else  []Command
+}
+
+// ElsIf is one elsif of an [If].
+type ElsIf struct {
 	Test Test
 	Then []Command
-	Else []Command
 }
 
 // Stop ends the script. In a [Sequence] the next script still runs where the

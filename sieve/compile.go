@@ -41,15 +41,20 @@ type Program struct {
 
 // instruction is a compiled command.
 type instruction struct {
-	kind instructionKind
-	step int
-	test condition     // opIf
-	then []instruction // opIf
-	els  []instruction // opIf
-	act  Action        // the actions, as they are without flags
-	key  string        // what makes two actions the same: mailbox, address
-	flag []string      // the flags of the command
-	own  bool          // the command has :flags
+	kind     instructionKind
+	step     int
+	branches []branch      // opIf
+	els      []instruction // opIf
+	act      Action        // the actions, as they are without flags
+	key      string        // what makes two actions the same: mailbox, address
+	flag     []string      // the flags of the command
+	own      bool          // the command has :flags
+}
+
+// branch is a test and what it leads to.
+type branch struct {
+	test condition
+	then []instruction
 }
 
 type instructionKind uint8
@@ -143,10 +148,7 @@ func (c *compiler) step() int {
 func (c *compiler) commands(list []Command, where string) []instruction {
 	out := make([]instruction, 0, len(list))
 	for i, cmd := range list {
-		at := where
-		if where != "" {
-			at = fmt.Sprintf("%s[%d]", where, i)
-		}
+		at := fmt.Sprintf("%s[%d]", where, i)
 		step := c.step()
 		if _, ok := cmd.(Comment); ok {
 			continue
@@ -160,17 +162,17 @@ func (c *compiler) command(cmd Command, step int, where string) instruction {
 	in := instruction{step: step}
 	switch cmd := cmd.(type) {
 	case If:
-		return c.chain(cmd, step, where)
+		return c.chain(cmd, where)
 	case Stop:
 		in.kind = opStop
 	case Discard:
 		in.kind, in.act = opDiscard, ActionDiscard{}
 	case Keep:
 		in.kind, in.act, in.key = opKeep, ActionKeep{}, Inbox
-		in.flag, in.own = normalFlags(cmd.Flags), cmd.Flags != nil
+		in.flag, in.own = validFlags(cmd.Flags), cmd.Flags != nil
 	case FileInto:
 		in.kind, in.key = opFileInto, cmd.Mailbox
-		in.flag, in.own = normalFlags(cmd.Flags), cmd.Flags != nil
+		in.flag, in.own = validFlags(cmd.Flags), cmd.Flags != nil
 		in.act = ActionFileInto{Mailbox: cmd.Mailbox, Create: cmd.Create, Copy: cmd.Copy}
 	case Redirect:
 		target, err := redirectTarget(cmd.Address)
@@ -192,11 +194,11 @@ func (c *compiler) command(cmd Command, step int, where string) instruction {
 			}
 		}
 	case AddFlag:
-		in.kind, in.flag = opAddFlag, normalFlags(cmd.Flags)
+		in.kind, in.flag = opAddFlag, validFlags(cmd.Flags)
 	case SetFlag:
-		in.kind, in.flag = opSetFlag, normalFlags(cmd.Flags)
+		in.kind, in.flag = opSetFlag, validFlags(cmd.Flags)
 	case RemoveFlag:
-		in.kind, in.flag = opRemoveFlag, normalFlags(cmd.Flags)
+		in.kind, in.flag = opRemoveFlag, validFlags(cmd.Flags)
 	case Comment:
 		// Skipped by commands.
 	default:
@@ -205,21 +207,21 @@ func (c *compiler) command(cmd Command, step int, where string) instruction {
 	return in
 }
 
-// chain compiles an If and what follows it as elsif, however long.
-func (c *compiler) chain(cmd If, step int, where string) instruction {
-	first := instruction{kind: opIf, step: step}
-	for in := &first; ; {
-		in.test = c.test(cmd.Test, where+".Test")
-		in.then = c.commands(cmd.Then, where+".Then")
-		next, ok := elsif(cmd)
-		if !ok {
-			in.els = c.commands(cmd.Else, where+".Else")
-			return first
-		}
-		where = shorten(where + ".Else[0]")
-		in.els = []instruction{{kind: opIf, step: c.step()}}
-		in, cmd = &in.els[0], next
+// chain compiles an If with its elsif and else.
+func (c *compiler) chain(cmd If, where string) instruction {
+	in := instruction{kind: opIf}
+	add := func(test Test, then []Command, where string) {
+		b := branch{test: c.test(test, where+".Test")}
+		b.then = c.commands(then, where+".Then")
+		in.branches = append(in.branches, b)
 	}
+	add(cmd.Test, cmd.Then, where)
+	for i, e := range cmd.ElsIf {
+		c.step()
+		add(e.Test, e.Then, fmt.Sprintf("%s.ElsIf[%d]", where, i))
+	}
+	in.els = c.commands(cmd.Else, where+".Else")
+	return in
 }
 
 func (c *compiler) test(t Test, where string) condition {
@@ -243,21 +245,17 @@ func (c *compiler) test(t Test, where string) condition {
 		return mailboxTest{step, append([]string(nil), t.Mailboxes...)}
 	case Header:
 		c.nonEmpty(t.Keys, where+".Keys")
-		h := headerTest{step: step, match: c.matcher(t.Match, t.Relation, t.Comparator, t.Keys, where)}
-		if !t.MIME {
-			if t.AnyChild || t.MIMEPart != "" {
-				c.errorf(where, "AnyChild and MIMEPart need MIME")
+		if err := t.checkMIME(); err != nil {
+			c.errorf(where, "%w", err)
+		}
+		if t.MIME {
+			m, err := headers.Compile(headers.ContentType{Types: t.Keys, Top: !t.AnyChild}, headers.Sieve)
+			if err != nil {
+				c.errorf(where+".Keys", "%w", err)
 			}
-			h.slots = c.slots(t.Names, where+".Names")
-			return h
+			return contentTypeTest{step, m}
 		}
-		switch t.MIMEPart {
-		case "", MIMEType, MIMESubtype, MIMEContentType:
-		default:
-			c.errorf(where+".MIMEPart", "unknown MIME part %q", string(t.MIMEPart))
-		}
-		c.nonEmpty(t.Names, where+".Names")
-		return mimeTest{step, append([]string(nil), t.Names...), t.AnyChild, t.MIMEPart, h.match}
+		return headerTest{step, c.slots(t.Names, where+".Names"), c.matcher(t.Match, t.Relation, t.Comparator, t.Keys, where)}
 	case Address:
 		c.nonEmpty(t.Keys, where+".Keys")
 		return addressTest{step, c.slots(t.Names, where+".Names"), c.part(t.Part, where),
@@ -275,7 +273,13 @@ func (c *compiler) test(t Test, where string) condition {
 		}
 		return e
 	case HasFlag:
-		return flagTest{step, c.matcher(t.Match, t.Relation, t.Comparator, splitFlags(t.Flags), where)}
+		c.nonEmpty(t.Flags, where+".Flags")
+		flags := t.Flags
+		if t.Match == "" || t.Match == Is || t.Match == Contains {
+			// Only these take a string for several flags.
+			flags = splitFlags(flags)
+		}
+		return flagTest{step, c.matcher(t.Match, t.Relation, t.Comparator, flags, where)}
 	default:
 		c.errorf(where, "%T is not a test value", t)
 		return constant{step, false}

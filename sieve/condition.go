@@ -112,90 +112,15 @@ func (c headerTest) eval(r *run) bool {
 	return r.note(c.step, false, v)
 }
 
-// mimeTest is the header test of RFC 5703.
-type mimeTest struct {
-	step     int
-	names    []string
-	anyChild bool
-	part     MIMEPart
-	match    *matcher
+// contentTypeTest is the one form of the header test of RFC 5703 that is
+// supported.
+type contentTypeTest struct {
+	step  int
+	match *headers.Matcher
 }
 
-func (c mimeTest) eval(r *run) bool {
-	var v []byte
-	n := 0
-	found := false
-	field := func(f headers.Field) bool {
-		for _, name := range c.names {
-			if !equalFold(f.Name, lowerASCII(name)) {
-				continue
-			}
-			if v = mimeValue(c.part, r.decode(f)); v == nil {
-				continue
-			}
-			if c.match.kind == Count {
-				n++
-			} else if c.match.match(v) {
-				found = true
-				return false
-			}
-		}
-		return true
-	}
-	if c.anyChild {
-		headers.Walk(r.in.Header, r.in.Body, func(_ headers.Class, f headers.Field) bool { return field(f) })
-	} else {
-		for _, f := range r.in.Header {
-			if !field(f) {
-				break
-			}
-		}
-	}
-	if c.match.kind == Count {
-		return r.note(c.step, c.match.count(n), nil)
-	}
-	return r.note(c.step, found, v)
-}
-
-// mimeValue returns the piece of a value (RFC 5703 section 4.2), or nil where
-// the value isn't of that form.
-func mimeValue(part MIMEPart, v []byte) []byte {
-	if part == "" {
-		return v
-	}
-	p := addressParser{s: string(v)}
-	var pieces [2]bytes.Buffer
-	for i := range pieces {
-		if p.blank() != more {
-			return nil
-		}
-		start := p.i
-		for p.i < len(p.s) && isMIMEToken(p.s[p.i]) {
-			p.i++
-		}
-		pieces[i].WriteString(p.s[start:p.i])
-		r := p.blank()
-		if i == 0 {
-			if r != more || !p.at('/') {
-				return nil
-			}
-			p.i++
-		}
-	}
-	switch part {
-	case MIMEType:
-		return pieces[0].Bytes()
-	case MIMESubtype:
-		return pieces[1].Bytes()
-	}
-	pieces[0].WriteByte('/')
-	pieces[0].Write(pieces[1].Bytes())
-	return pieces[0].Bytes()
-}
-
-// isMIMEToken reports token of RFC 2045 section 5.1.
-func isMIMEToken(c byte) bool {
-	return c == '.' || isAtext(c) && c != '/' && c != '?' && c != '='
+func (c contentTypeTest) eval(r *run) bool {
+	return r.note(c.step, c.match.Match(r.in.Header, r.in.Body), nil)
 }
 
 type addressTest struct {
@@ -206,29 +131,18 @@ type addressTest struct {
 }
 
 func (c addressTest) eval(r *run) bool {
-	var v []byte
 	n := 0
-	try := func(s string) bool {
-		n++
-		if c.match.kind == Count {
-			return false
-		}
-		v = []byte(s)
-		return c.match.match(v)
-	}
+	var v []byte
 	for _, s := range c.slots {
 		for i := r.first[s]; i >= 0; i = r.next[i] {
-			raw := rawValue(r.in.Header[i].Body)
-			list, ok := parseAddresses(raw)
-			if !ok {
-				// The text as it stands is all there is.
-				if (raw == "" || c.part == All) && try(raw) {
-					return r.note(c.step, true, v)
-				}
+			values, count := addressValues(r.in.Header[i].Body, c.part)
+			n += count
+			if c.match.kind == Count {
 				continue
 			}
-			for _, a := range list {
-				if try(a.piece(c.part)) {
+			for _, value := range values {
+				v = []byte(value)
+				if c.match.match(v) {
 					return r.note(c.step, true, v)
 				}
 			}
@@ -238,6 +152,30 @@ func (c addressTest) eval(r *run) bool {
 		return r.note(c.step, c.match.count(n), nil)
 	}
 	return r.note(c.step, false, v)
+}
+
+// addressValues returns what the address test compares of a field, and as how
+// many addresses the field counts. Where there is no address in it, that is the
+// text as it stands.
+func addressValues(body []byte, part AddressPart) (values []string, count int) {
+	raw := rawValue(body)
+	if raw == "" {
+		return []string{""}, 1
+	}
+	list, ok := parseAddresses(raw)
+	if !ok {
+		if part == All {
+			values = []string{raw}
+		}
+		return values, 1
+	}
+	for _, a := range list {
+		// An empty local part counts, and is nothing to compare.
+		if a.local != "" {
+			values = append(values, a.piece(part))
+		}
+	}
+	return values, len(list)
 }
 
 // rawValue is the value as the address test sees it: not decoded.

@@ -15,8 +15,8 @@
 // 4790), copy (RFC 3894), mailbox (RFC 5490), relational (RFC 5231), regex
 // (draft-ietf-sieve-regex), reject (RFC 5429), vacation (RFC 5230), imap4flags
 // without variables (RFC 5232), and of mime (RFC 5703) the header test with
-// :mime, :anychild, :type, :subtype and :contenttype. Everything else is
-// refused with a position ([ErrUnsupported]); nothing is ignored.
+// :mime :contenttype :is "Content-Type", with and without :anychild. Everything
+// else is refused with a position ([ErrUnsupported]); nothing is ignored.
 //
 // # Where Parse is stricter than Pigeonhole
 //

@@ -36,25 +36,37 @@ func flagValid(flag string) bool {
 func splitFlags(list []string) []string {
 	var out []string
 	for _, s := range list {
-		out = append(out, strings.FieldsFunc(s, func(r rune) bool {
-			return r == ' ' || r == '\t' || r == '\r' || r == '\n'
-		})...)
+		for _, f := range strings.Split(s, " ") {
+			if f != "" {
+				out = append(out, f)
+			}
+		}
 	}
 	return out
 }
 
-// normalFlags returns the valid flags of a list, each once.
-func normalFlags(list []string) []string {
+// validFlags returns the valid flags of a list, each once and as it is written:
+// hasflag with i;octet sees how a flag was written first.
+func validFlags(list []string) []string {
 	var out []string
 	for _, f := range splitFlags(list) {
-		if !flagValid(f) {
-			continue
-		}
-		if name, ok := systemFlag(f); ok {
-			f = name
-		}
-		if !hasFlag(out, f) {
+		if flagValid(f) && !hasFlag(out, f) {
 			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// publicFlags returns a copy of the list with the system flags in their common
+// spelling.
+func publicFlags(list []string) []string {
+	if len(list) == 0 {
+		return nil
+	}
+	out := slices.Clone(list)
+	for i, f := range out {
+		if name, ok := systemFlag(f); ok {
+			out[i] = name
 		}
 	}
 	return out

@@ -153,6 +153,7 @@ func (l *lexer) hashComment() (string, bool) {
 }
 
 func (l *lexer) bracketComment(start pos) bool {
+	ok := true
 	l.off += 2
 	for {
 		switch l.peek() {
@@ -160,14 +161,16 @@ func (l *lexer) bracketComment(start pos) bool {
 			l.errorf(start, "the comment /* has no end: close it with */")
 			return false
 		case 0:
-			l.errorf(l.pos(), "a NUL in a comment: remove it")
+			if ok {
+				l.errorf(l.pos(), "a NUL in a comment: remove it")
+			}
+			ok = false
 			l.off++
-			return false
 		case '*':
 			l.off++
 			if l.peek() == '/' {
 				l.off++
-				return true
+				return ok
 			}
 		default:
 			l.advance()
@@ -373,6 +376,7 @@ func (l *lexer) multiline(p pos) token {
 		return token{kind: tokBad, pos: p}
 	default:
 		l.errorf(l.pos(), "only white space or a # comment can follow text: on its line")
+		l.skipText()
 		return token{kind: tokBad, pos: p}
 	}
 	var b strings.Builder

@@ -32,7 +32,7 @@ func (m *matcher) match(v []byte) bool {
 		return false
 	case Regex:
 		for _, re := range m.regexps {
-			if re.Match(v) {
+			if headers.MatchERE(re, v) {
 				return true
 			}
 		}
@@ -44,7 +44,8 @@ func (m *matcher) match(v []byte) bool {
 		case m.kind == Value:
 			ok = m.relation.holds(compare(m.comparator, v, k))
 		case m.comparator == ASCIINumeric:
-			ok = compareNumeric(v, k) == 0
+			// The empty value is only the empty key, whatever its number.
+			ok = len(v) == 0 && k == "" || len(v) > 0 && compareNumeric(v, k) == 0
 		case m.kind == Contains && m.comparator == Octet:
 			ok = bytes.Contains(v, []byte(k))
 		case m.kind == Contains:

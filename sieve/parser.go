@@ -28,12 +28,21 @@ func (p *parser) script() []*node {
 	p.next()
 	nodes := p.commands(1)
 	for p.tok.kind != tokEOF {
-		p.unexpected("a command")
-		// Go on behind it: there may be more to report.
-		p.next()
+		p.stray("a command")
 		nodes = append(nodes, p.commands(1)...)
 	}
 	return nodes
+}
+
+// stray reports a token that can't begin a command, and skips what may belong
+// to it: there may be more to report behind it.
+func (p *parser) stray(want string) {
+	p.unexpected(want)
+	if p.tok.kind == tokSemicolon || p.tok.kind == tokRBrace {
+		p.next()
+		return
+	}
+	p.recover()
 }
 
 // commands reads commands up to something that can't begin one.
@@ -74,11 +83,11 @@ func (p *parser) command(depth int) *node {
 		p.next()
 		n.block = p.commands(depth + 1)
 		for p.tok.kind != tokRBrace {
-			p.unexpected("a command or '}'")
 			if p.tok.kind == tokEOF {
+				p.unexpected("a command or '}'")
 				return nil
 			}
-			p.next()
+			p.stray("a command or '}'")
 			n.block = append(n.block, p.commands(depth+1)...)
 		}
 		p.next()

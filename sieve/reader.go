@@ -254,30 +254,29 @@ func (r *reader) commands(nodes []*node) []Command {
 
 // chain reads an if with its elsif and else. Comments between them are dropped.
 func (r *reader) chain(nodes []*node) Command {
-	var branches []If
-	var last []Command
+	var out If
 	for _, n := range nodes {
-		switch {
-		case n.isComment:
-		case strings.EqualFold(n.name, "else"):
+		if n.isComment {
+			continue
+		}
+		if strings.EqualFold(n.name, "else") {
 			r.arguments(n, shape{block: true}, nil)
-			last = r.commands(n.block)
-		default:
-			r.lines = append(r.lines, n.pos.line)
-			b := If{Test: False{}}
-			if _, ok := r.arguments(n, shape{tests: oneTest, block: true}, nil); ok {
-				b.Test = r.test(n.tests[0])
-			}
-			b.Then = r.commands(n.block)
-			branches = append(branches, b)
+			out.Else = r.commands(n.block)
+			continue
+		}
+		r.lines = append(r.lines, n.pos.line)
+		var test Test = False{}
+		if _, ok := r.arguments(n, shape{tests: oneTest, block: true}, nil); ok {
+			test = r.test(n.tests[0])
+		}
+		then := r.commands(n.block)
+		if strings.EqualFold(n.name, "if") {
+			out.Test, out.Then = test, then
+		} else {
+			out.ElsIf = append(out.ElsIf, ElsIf{test, then})
 		}
 	}
-	for i := len(branches) - 1; i > 0; i-- {
-		branches[i].Else = last
-		last = []Command{branches[i]}
-	}
-	branches[0].Else = last
-	return branches[0]
+	return out
 }
 
 // command reads a command that isn't part of an if; it returns nil where there

@@ -192,8 +192,8 @@ func (r *reader) header(n *node) Test {
 			case "anychild":
 				t.AnyChild = true
 				return tag, true
-			case "type", "subtype", "contenttype":
-				t.MIMEPart = MIMEPart(tag)
+			case "contenttype":
+				t.MIMEPart = MIMEContentType
 				return "MIME part", true
 			}
 		}
@@ -202,11 +202,11 @@ func (r *reader) header(n *node) Test {
 	if !ok {
 		return t
 	}
-	if (t.AnyChild || t.MIMEPart != "") && !t.MIME {
-		r.errorf(n.pos, "%s needs the tag :mime beside its other MIME tags", n.name)
-	}
 	t.Names, t.Keys = r.list(args[0]), r.list(args[1])
 	t.Match, t.Relation, t.Comparator = m.match, m.relation, m.comparator
+	if err := t.checkMIME(); err != nil {
+		r.report(n.pos, err)
+	}
 	r.checkMatching(n, m, args[1])
 	return t
 }

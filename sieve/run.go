@@ -197,32 +197,27 @@ func (r *run) errorf(in *instruction, format string, args ...any) error {
 // exec runs a block. The error is errStop or that of the run.
 func (r *run) exec(code []instruction) error {
 	for i := range code {
-		in := &code[i]
-		for in != nil && in.kind == opIf {
-			if in.test.eval(r) {
-				if err := r.exec(in.then); err != nil {
-					return err
-				}
-				in = nil
-				break
-			}
-			if len(in.els) != 1 {
-				if err := r.exec(in.els); err != nil {
-					return err
-				}
-				in = nil
-				break
-			}
-			in = &in.els[0]
+		var err error
+		if in := &code[i]; in.kind == opIf {
+			err = r.exec(r.choose(in))
+		} else {
+			err = r.perform(in)
 		}
-		if in == nil {
-			continue
-		}
-		if err := r.perform(in); err != nil {
+		if err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// choose returns the block of an if that is to run.
+func (r *run) choose(in *instruction) []instruction {
+	for i := range in.branches {
+		if in.branches[i].test.eval(r) {
+			return in.branches[i].then
+		}
+	}
+	return in.els
 }
 
 // perform runs a command that is not an if.
@@ -350,7 +345,7 @@ func (r *run) finish() Result {
 	case r.failed != nil:
 		out.Keep = KeepFailure
 	case r.active && keep < 0:
-		out.Keep, out.KeepFlags = KeepImplicit, slices.Clone(r.flags)
+		out.Keep, out.KeepFlags = KeepImplicit, publicFlags(r.flags)
 	}
 	if len(r.actions) == 0 {
 		return out
@@ -364,12 +359,12 @@ func (r *run) finish() Result {
 				continue
 			}
 			if len(a.flags) > 0 {
-				x.Flags = slices.Clone(a.flags)
+				x.Flags = publicFlags(a.flags)
 				act = x
 			}
 		case ActionFileInto:
 			if len(a.flags) > 0 {
-				x.Flags = slices.Clone(a.flags)
+				x.Flags = publicFlags(a.flags)
 				act = x
 			}
 		case ActionVacation:

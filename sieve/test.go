@@ -24,12 +24,15 @@ type Header struct {
 	Relation   Relation // with Count and Value only
 	Comparator Comparator
 	Keys       []string
-	// MIME makes it the header test of RFC 5703 section 4: Names are fields of
-	// a MIME part, by default those of the message itself.
+	// MIME makes it the header test of RFC 5703 section 4, of which one form is
+	// supported: is the media type of a part one of the Keys? Names is
+	// "Content-Type" alone, MIMEPart is MIMEContentType, Match Is and Comparator
+	// the default.
 	MIME bool
-	// AnyChild looks at every MIME part at any depth; it needs MIME.
+	// AnyChild looks at every MIME part at any depth and not at the message's
+	// own header alone; it needs MIME.
 	AnyChild bool
-	// MIMEPart compares a piece of the value only; it needs MIME.
+	// MIMEPart is the piece of the value that is compared; it needs MIME.
 	MIMEPart MIMEPart
 }
 
@@ -160,9 +163,5 @@ const (
 // 4.2).
 type MIMEPart string
 
-// The MIME parts. The zero MIMEPart means the whole value.
-const (
-	MIMEType        MIMEPart = "type"
-	MIMESubtype     MIMEPart = "subtype"
-	MIMEContentType MIMEPart = "contenttype" // type "/" subtype
-)
+// MIMEContentType is type "/" subtype.
+const MIMEContentType MIMEPart = "contenttype"

@@ -53,17 +53,14 @@ func (v *validator) commands(list []Command, where string) {
 func (v *validator) command(c Command, where string) {
 	switch c := c.(type) {
 	case If:
-		for {
-			v.test(c.Test, where+".Test")
-			v.commands(c.Then, where+".Then")
-			next, ok := elsif(c)
-			if !ok {
-				v.commands(c.Else, where+".Else")
-				return
-			}
-			where = shorten(where + ".Else[0]")
-			c = next
+		v.test(c.Test, where+".Test")
+		v.commands(c.Then, where+".Then")
+		for i, e := range c.ElsIf {
+			at := fmt.Sprintf("%s.ElsIf[%d]", where, i)
+			v.test(e.Test, at+".Test")
+			v.commands(e.Then, at+".Then")
 		}
+		v.commands(c.Else, where+".Else")
 	case Stop, Discard:
 	case Keep:
 		v.flagsTag(c.Flags, where+".Flags")
@@ -91,23 +88,6 @@ func (v *validator) command(c Command, where string) {
 	default:
 		v.errorf(where, "%T is not a command value", c)
 	}
-}
-
-// elsif returns the If that is all of c.Else.
-func elsif(c If) (If, bool) {
-	if len(c.Else) != 1 {
-		return If{}, false
-	}
-	next, ok := c.Else[0].(If)
-	return next, ok
-}
-
-// shorten keeps the path of a chain of thousands from growing without end.
-func shorten(where string) string {
-	if len(where) > 1000 {
-		return "..." + where[len(where)-500:]
-	}
-	return where
 }
 
 func (v *validator) vacation(c Vacation, where string) {

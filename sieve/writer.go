@@ -79,23 +79,22 @@ func (w *writer) commands(list []Command) []*node {
 	return out
 }
 
-// chain writes an If with what follows it as elsif and else.
+// chain writes an If with its elsif and else.
 func (w *writer) chain(out []*node, c If) []*node {
-	name := "if"
-	for {
+	branch := func(name string, test Test, then []Command) {
 		out = append(out, &node{
-			name: name, tests: []*node{w.test(c.Test)},
-			hasBlock: true, block: w.commands(c.Then),
+			name: name, tests: []*node{w.test(test)},
+			hasBlock: true, block: w.commands(then),
 		})
-		if len(c.Else) == 0 {
-			return out
-		}
-		if next, ok := c.Else[0].(If); ok && len(c.Else) == 1 {
-			name, c = "elsif", next
-			continue
-		}
-		return append(out, &node{name: "else", hasBlock: true, block: w.commands(c.Else), silent: true})
 	}
+	branch("if", c.Test, c.Then)
+	for _, e := range c.ElsIf {
+		branch("elsif", e.Test, e.Then)
+	}
+	if len(c.Else) > 0 {
+		out = append(out, &node{name: "else", hasBlock: true, block: w.commands(c.Else), silent: true})
+	}
+	return out
 }
 
 func (w *writer) command(c Command) *node {
