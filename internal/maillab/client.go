@@ -49,13 +49,16 @@ func sendSMTP(w *World, keys map[string]KeyPair, m *Message) delivery {
 	d := delivery{rcpt: map[string]Reply{}}
 	c := &client{stage: "connect"}
 	err := c.send(w, keys, m, &d)
-	if c.conn != nil {
-		c.conn.Close()
-	}
 	if r, ok := err.(*refusal); ok {
 		d.smtp = r.Reply
 	} else if err != nil {
 		d.smtp = Reply{Text: err.Error(), Stage: c.stage}
+	}
+	if c.conn != nil {
+		if d.smtp.Code != 0 {
+			c.command(2, "QUIT")
+		}
+		c.conn.Close()
 	}
 	return d
 }
@@ -118,8 +121,6 @@ func (c *client) send(w *World, keys map[string]KeyPair, m *Message, d *delivery
 	if _, id, ok := strings.Cut(reply.Text, "queued as "); ok {
 		d.queue, _, _ = strings.Cut(id, " ")
 	}
-	c.stage = "quit"
-	c.command(2, "QUIT")
 	return nil
 }
 

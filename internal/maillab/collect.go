@@ -143,9 +143,9 @@ func (e *evidence) outcome(i int) Outcome {
 	m, d := &e.msgs[i], &e.sent[i]
 	o := Outcome{SMTP: d.smtp, RCPT: d.rcpt, Recipients: map[string][]Place{}}
 	root := e.trace.files[e.root[i]]
-	// The same address may be there twice; each gives its own hop.
+	// Postfix may take two spellings of an address for one.
 	names := map[string]string{}
-	for _, r := range m.Recipients {
+	for _, r := range slices.Backward(m.Recipients) {
 		names[foldAddress(r)] = r
 	}
 	accepted := func(r string) bool {
@@ -171,7 +171,10 @@ func (e *evidence) outcome(i int) Outcome {
 			o.Recipients[r] = []Place{refused(r, reply)}
 		case d.smtp.Code/100 != 2:
 			o.Recipients[r] = []Place{refused(r, d.smtp)}
-		case len(o.Recipients[r]) == 0:
+		case len(o.Recipients[r]) > 0:
+		case len(o.Recipients[names[foldAddress(r)]]) > 0:
+			o.Recipients[r] = slices.Clone(o.Recipients[names[foldAddress(r)]])
+		default:
 			o.Recipients[r] = []Place{e.unsent(m, root, r)}
 		}
 	}

@@ -25,6 +25,11 @@ func TestRun(t *testing.T) {
 				"Alice@Example.com":   {"mailbox:INBOX <Alice@Example.com>"},
 				"bob+tag@example.com": {"mailbox:INBOX <bob+tag@example.com>"},
 			}, nil, nil}},
+		{Message{ID: "two-spellings", From: "a@remote2.test", Recipients: []string{"bob@example.com", "Bob@EXAMPLE.com"}},
+			seen{250, map[string][]string{
+				"bob@example.com": {"mailbox:INBOX <bob@example.com>"},
+				"Bob@EXAMPLE.com": {"mailbox:INBOX <bob@example.com>"},
+			}, nil, nil}},
 		{Message{ID: "spam", From: "a@remote2.test", Recipients: []string{"bob@example.com"}, Raw: []byte("X-Flag: spam\n\nbody\n")},
 			seen{250, to("bob@example.com", "mailbox:Spam <bob@example.com>"), nil, nil}},
 		{Message{ID: "mx", From: "alice@example.com", Recipients: []string{"x@remote1.test", "y@remote2.test", "z@any.test", `"a b"@remote1.test`}},

@@ -2,11 +2,33 @@ package maillab
 
 import (
 	"bytes"
+	"encoding/json"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
 )
+
+func TestWorldIsData(t *testing.T) {
+	w := DefaultWorld()
+	data, err := json.Marshal(w)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var back World
+	if err := json.Unmarshal(data, &back); err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(w, back); diff != "" {
+		t.Errorf("through JSON (-want +got):\n%s", diff)
+	}
+	for _, name := range []string{"conbool", "Conbool"} {
+		other, err := json.Marshal(WorldFor("out.gateway.test", "gw"))
+		if err != nil || bytes.Contains(other, []byte(name)) {
+			t.Errorf("another gateway's world has %q in it (%v)", name, err)
+		}
+	}
+}
 
 func TestSmartHostModes(t *testing.T) {
 	Need(t)
