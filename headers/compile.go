@@ -54,7 +54,7 @@ func compile(p Predicate, v View) (node, error) {
 		}
 		return list, nil
 	case Any:
-		n := &anyNode{byName: make(map[string][]*fieldNode)}
+		n := &anyNode{byName: make(map[string][]*fieldNode, len(p))}
 		for _, q := range p {
 			of, err := compile(q, v)
 			if err != nil {
@@ -70,20 +70,34 @@ func compile(p Predicate, v View) (node, error) {
 func (n *anyNode) add(of node) {
 	switch of := of.(type) {
 	case *fieldNode:
-		if !of.prefix {
-			n.byName[of.name] = append(n.byName[of.name], of)
-			return
+		if of.prefix {
+			n.rest = append(n.rest, of)
+		} else {
+			n.index(of)
 		}
-		n.rest = append(n.rest, of)
 	case *anyNode:
-		for name, list := range of.byName {
+		for _, list := range of.byName {
 			// The order of names doesn't show: each has its own list.
-			n.byName[name] = append(n.byName[name], list...)
+			for _, f := range list {
+				n.index(f)
+			}
 		}
 		n.rest = append(n.rest, of.rest...)
 	default:
 		n.rest = append(n.rest, of)
 	}
+}
+
+func (n *anyNode) index(of *fieldNode) {
+	if len(n.byName) == 0 {
+		n.prefix = of.name
+	}
+	same := 0
+	for same < len(n.prefix) && same < len(of.name) && n.prefix[same] == of.name[same] {
+		same++
+	}
+	n.prefix = n.prefix[:same]
+	n.byName[of.name] = append(n.byName[of.name], of)
 }
 
 // visible refuses a field that the view's tests of the header never see.

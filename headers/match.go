@@ -1,15 +1,17 @@
 package headers
 
+import "fmt"
+
 // Matcher is a predicate compiled for one view. It is immutable and safe for
 // concurrent use.
 type Matcher struct {
-	root node
-	view View
+	root      node
+	view      View
+	fieldwise bool
 }
 
 // Compile binds a predicate to a view. It fails with [Errors] where [Validate]
-// does, with an error that wraps [ErrInvalid] where a Regex can't be compiled,
-// and with a [NotExpressibleError] where the view's server has no such test:
+// does, with an error that wraps [ErrInvalid] for an unknown view, and with a [NotExpressibleError] where the view's server has no such test:
 //
 //   - in [Sieve], a [MatchPrefix];
 //   - in [HeaderChecks], [Exists] and [Match] of a name for which [IsMIME]
@@ -18,6 +20,9 @@ type Matcher struct {
 //     value of Is, Contains or Matches that begins or ends with white space,
 //     since the "[[:space:]]*" at both ends of the pattern takes that.
 func Compile(p Predicate, v View) (*Matcher, error) {
+	if v != HeaderChecks && v != Sieve {
+		return nil, wrapError{ErrInvalid, fmt.Sprintf("the view %q is not known: give %q or %q", v, HeaderChecks, Sieve)}
+	}
 	if err := Validate(p); err != nil {
 		return nil, err
 	}
@@ -25,7 +30,7 @@ func Compile(p Predicate, v View) (*Matcher, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Matcher{root, v}, nil
+	return &Matcher{root, v, v == HeaderChecks && root.fieldwise()}, nil
 }
 
 // Match reports whether the predicate holds for a message, given what [Scan]
@@ -62,11 +67,11 @@ func (m *Matcher) Match(fields Section, body []byte) bool {
 // The caller decides which table sees which field (see [Walk]); MatchField
 // doesn't look at that. It allocates nothing but for Regex.
 func (m *Matcher) MatchField(f Field) bool {
-	return m.Fieldwise() && m.root.matchField(f)
+	return m.fieldwise && m.root.matchField(f)
 }
 
 // Fieldwise reports whether [Matcher.MatchField] can answer.
-func (m *Matcher) Fieldwise() bool { return m.view == HeaderChecks && m.root.fieldwise() }
+func (m *Matcher) Fieldwise() bool { return m.fieldwise }
 
 // mail is what a Matcher looks at.
 type mail struct {
@@ -157,6 +162,8 @@ func (n allNode) cost() int             { return maxCost(n) }
 // found by that, so that a million markers cost as much as one.
 type anyNode struct {
 	byName map[string][]*fieldNode
+	// prefix is what all those names begin with; most fields differ there.
+	prefix string
 	rest   []node
 }
 
@@ -179,6 +186,9 @@ func (n *anyNode) match(m mail) bool {
 }
 
 func (n *anyNode) named(v View, f Field) bool {
+	if !hasPrefixFold(f.Name, n.prefix) {
+		return false
+	}
 	var buf [128]byte
 	key := buf[:0]
 	if len(f.Name) > len(buf) {

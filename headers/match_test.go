@@ -182,6 +182,7 @@ func TestCompileErrors(t *testing.T) {
 		part      Predicate
 		says      string
 	}{
+		{"unknown view", Exists{"A"}, "exim", ErrInvalid, nil, "exim"},
 		{"invalid", Exists{}, Sieve, ErrRequired, nil, "Name"},
 		{"a prefix in Sieve", Any{Exists{"A"}, MatchPrefix{"X-", Is, []string{"a"}, ""}}, Sieve, ErrNotExpressible, MatchPrefix{"X-", Is, []string{"a"}, ""}, "sieve"},
 		{"a MIME field", Not{is("Content-Type", "a")}, HeaderChecks, ErrNotExpressible, is("Content-Type", "a"), "ContentType"},

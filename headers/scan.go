@@ -22,8 +22,9 @@ func nameOctet(c byte) bool { return c > ' ' && c < 0x7f && c != ':' }
 // stack buffer pays nothing. The one exception is a "From " line (below), which
 // isn't a header line in raw.
 //
-// [HeaderChecks] reads like smtpd(8) and cleanup(8) of Postfix 3.7.11 with
-// their default settings:
+// [HeaderChecks] reads a message that comes by SMTP like smtpd(8) and cleanup(8)
+// of Postfix 3.7.11 with their default settings; the Received field that smtpd
+// puts in front isn't there:
 //
 //   - the header section ends at the first line that is neither a field nor the
 //     continuation of one, and that line is the body's first; an empty line

@@ -23,14 +23,32 @@ const maxDepth = 100
 //     section 5.1), more than 100 levels ([ErrInvalid]).
 func Validate(p Predicate) error {
 	var v validator
-	v.predicate("", p, 0)
+	v.predicate(nil, p, 0)
 	return v.found.Err()
 }
 
 type validator struct{ found Errors }
 
-func (v *validator) add(path string, sentinel error, format string, args ...any) {
-	v.found = append(v.found, &Error{path, wrapError{sentinel, fmt.Sprintf(format, args...)}})
+func (v *validator) add(at *place, sentinel error, format string, args ...any) {
+	v.found = append(v.found, &Error{at.String(), wrapError{sentinel, fmt.Sprintf(format, args...)}})
+}
+
+// place is a path, which is written only if there is something to say of it.
+type place struct {
+	parent *place
+	word   string
+	index  int // -1: none
+}
+
+func (p *place) String() string {
+	if p == nil {
+		return ""
+	}
+	path := join(p.parent.String(), p.word)
+	if p.index >= 0 {
+		path = fmt.Sprintf("%s[%d]", path, p.index)
+	}
+	return path
 }
 
 // wrapError is a text with a sentinel that it need not repeat.
@@ -50,58 +68,58 @@ func join(path, field string) string {
 	return path + "." + field
 }
 
-func (v *validator) predicate(path string, p Predicate, depth int) {
+func (v *validator) predicate(at *place, p Predicate, depth int) {
 	if depth > maxDepth {
-		v.add(path, ErrInvalid, "nested more than %d deep", maxDepth)
+		v.add(at, ErrInvalid, "nested more than %d deep", maxDepth)
 		return
 	}
 	switch p := p.(type) {
 	case nil:
-		v.add(path, ErrRequired, "there is no predicate: give one, such as Exists{Name: ...}")
+		v.add(at, ErrRequired, "there is no predicate: give one, such as Exists{Name: ...}")
 	case Exists:
-		v.name(join(path, "Name"), p.Name)
+		v.name(&place{at, "Name", -1}, p.Name)
 	case Match:
-		v.name(join(path, "Name"), p.Name)
-		v.comparison(path, p.Op, p.Values, p.Comparator)
+		v.name(&place{at, "Name", -1}, p.Name)
+		v.comparison(at, p.Op, p.Values, p.Comparator)
 	case MatchPrefix:
-		v.name(join(path, "Prefix"), p.Prefix)
-		v.comparison(path, p.Op, p.Values, p.Comparator)
+		v.name(&place{at, "Prefix", -1}, p.Prefix)
+		v.comparison(at, p.Op, p.Values, p.Comparator)
 	case ContentType:
 		if len(p.Types) == 0 {
-			v.add(join(path, "Types"), ErrRequired, "there is no media type: give one, such as \"text/calendar\"")
+			v.add(&place{at, "Types", -1}, ErrRequired, "there is no media type: give one, such as \"text/calendar\"")
 		}
 		for i, t := range p.Types {
 			typ, subtype, ok := strings.Cut(t, "/")
 			if !ok || !isToken(typ) || !isToken(subtype) {
-				v.add(fmt.Sprintf("%s[%d]", join(path, "Types"), i), ErrInvalid, "%q is no media type: write type/subtype, without parameters", t)
+				v.add(&place{at, "Types", i}, ErrInvalid, "%q is no media type: write type/subtype, without parameters", t)
 			}
 		}
 		if p.Param != "" && !isToken(p.Param) {
-			v.add(join(path, "Param"), ErrInvalid, "%q is no parameter's name: write its name alone, such as \"method\"", p.Param)
+			v.add(&place{at, "Param", -1}, ErrInvalid, "%q is no parameter's name: write its name alone, such as \"method\"", p.Param)
 		}
 	case Not:
-		v.predicate(join(path, "Not"), p.Predicate, depth+1)
+		v.predicate(&place{at, "Not", -1}, p.Predicate, depth+1)
 	case All:
 		for i, q := range p {
-			v.predicate(fmt.Sprintf("%s[%d]", join(path, "All"), i), q, depth+1)
+			v.predicate(&place{at, "All", i}, q, depth+1)
 		}
 	case Any:
 		for i, q := range p {
-			v.predicate(fmt.Sprintf("%s[%d]", join(path, "Any"), i), q, depth+1)
+			v.predicate(&place{at, "Any", i}, q, depth+1)
 		}
 	default:
-		v.add(path, ErrInvalid, "%T is none of the predicates: use the values of this package, not pointers to them or types around them", p)
+		v.add(at, ErrInvalid, "%T is none of the predicates: use the values of this package, not pointers to them or types around them", p)
 	}
 }
 
 // name checks a header's name or its beginning.
-func (v *validator) name(path, name string) {
+func (v *validator) name(at *place, name string) {
 	if name == "" {
-		v.add(path, ErrRequired, "it is empty: give a header's name")
+		v.add(at, ErrRequired, "it is empty: give a header's name")
 		return
 	}
 	if err := checkName(name); err != nil {
-		v.found = append(v.found, &Error{path, err})
+		v.found = append(v.found, &Error{at.String(), err})
 	}
 }
 
@@ -118,19 +136,19 @@ func checkName(name string) error {
 	return nil
 }
 
-func (v *validator) comparison(path string, op Op, values []string, c Comparator) {
+func (v *validator) comparison(at *place, op Op, values []string, c Comparator) {
 	switch op {
 	case Is, Contains, Matches, Regex:
 	case "":
-		v.add(join(path, "Op"), ErrRequired, "it is empty: give %q, %q, %q or %q", Is, Contains, Matches, Regex)
+		v.add(&place{at, "Op", -1}, ErrRequired, "it is empty: give %q, %q, %q or %q", Is, Contains, Matches, Regex)
 	default:
-		v.add(join(path, "Op"), ErrInvalid, "%q is not known: give %q, %q, %q or %q", op, Is, Contains, Matches, Regex)
+		v.add(&place{at, "Op", -1}, ErrInvalid, "%q is not known: give %q, %q, %q or %q", op, Is, Contains, Matches, Regex)
 	}
 	if len(values) == 0 {
-		v.add(join(path, "Values"), ErrRequired, "there is no value to compare with: give one, or ask Exists")
+		v.add(&place{at, "Values", -1}, ErrRequired, "there is no value to compare with: give one, or ask Exists")
 	}
 	for i, value := range values {
-		at := fmt.Sprintf("%s[%d]", join(path, "Values"), i)
+		at := &place{at, "Values", i}
 		if j := strings.IndexAny(value, "\r\n\x00"); j >= 0 {
 			v.add(at, ErrInvalid, "%q has the control character %q: remove it", value, value[j])
 			continue
@@ -145,13 +163,13 @@ func (v *validator) comparison(path string, op Op, values []string, c Comparator
 		if value == "" {
 			v.add(at, ErrInvalid, "an empty regular expression holds for every value: ask Exists")
 		} else if _, err := CompileERE(value, c != Octet); err != nil {
-			v.found = append(v.found, &Error{at, err})
+			v.found = append(v.found, &Error{at.String(), err})
 		}
 	}
 	switch c {
 	case "", ASCIICasemap, Octet:
 	default:
-		v.add(join(path, "Comparator"), ErrInvalid, "%q is not known: give %q or %q", c, ASCIICasemap, Octet)
+		v.add(&place{at, "Comparator", -1}, ErrInvalid, "%q is not known: give %q or %q", c, ASCIICasemap, Octet)
 	}
 }
 
