@@ -162,30 +162,33 @@ func (p *private) send(port int, from, to, raw string) string {
 // trySend is send where the message may be refused.
 func (p *private) trySend(port int, from, to, raw string) string {
 	p.tb.Helper()
+	stuffed := strings.ReplaceAll("\n"+raw, "\n.", "\n..")[1:]
+	return p.talk(port, "EHLO test", "MAIL FROM:<"+from+"> SMTPUTF8", "RCPT TO:<"+to+">", "DATA", stuffed+".")
+}
+
+// talk sends commands to smtpd until one is refused, and returns the last
+// reply.
+func (p *private) talk(port int, commands ...string) string {
+	p.tb.Helper()
 	c, r := p.dial(port)
 	defer c.Close()
 	reply := func() string {
-		var last string
 		for {
 			line, err := r.ReadString('\n')
 			if err != nil {
-				p.tb.Fatalf("smtpd: %v after %q", err, last)
+				p.tb.Fatalf("smtpd: %v", err)
 			}
-			last = line
 			if len(line) < 4 || line[3] != '-' {
-				return last
+				return line
 			}
 		}
 	}
-	reply()
-	stuffed := strings.ReplaceAll("\n"+raw, "\n.", "\n..")[1:]
-	var last string
-	for _, command := range []string{"EHLO test", "MAIL FROM:<" + from + "> SMTPUTF8", "RCPT TO:<" + to + ">", "DATA", stuffed + "."} {
+	last := reply()
+	for _, command := range commands {
 		if _, err := c.Write([]byte(command + "\r\n")); err != nil {
 			p.tb.Fatal(err)
 		}
-		last = reply()
-		if last[0] != '2' && last[0] != '3' {
+		if last = reply(); last[0] != '2' && last[0] != '3' {
 			break
 		}
 	}

@@ -131,9 +131,9 @@ func TestSearchAsPostfix(t *testing.T) {
 		return string(text)
 	}
 	for _, c := range []struct{ delimiter, parents, wildcard string }{
-		{"+", "", ""}, {"", "", "* wild:card\n"}, {"-+", "transport_maps", "* wild:card\n"},
+		{"+", "", ""}, {"", "", ""}, {"-+", "transport_maps", "* wild:card\n"}, {"-+", "transport_maps", ""},
 	} {
-		t.Run(c.delimiter+c.parents, func(t *testing.T) {
+		t.Run(c.delimiter+c.parents+c.wildcard, func(t *testing.T) {
 			p := newPrivate(t, fmt.Sprintf("recipient_delimiter = %s\nparent_domain_matches_subdomains = %s\n"+
 				"transport_maps = texthash:$ETC/transport\nsender_dependent_default_transport_maps = texthash:$ETC/sender\nmyorigin = local.test\nmydestination = local.test\nlocal_transport = local:here\n", c.delimiter, c.parents), "", map[string]string{
 				"transport": format(transport) + c.wildcard, "sender": format(sender),
@@ -169,6 +169,78 @@ func TestSearchAsPostfix(t *testing.T) {
 			}
 			t.Logf("%d hits", hits)
 		})
+	}
+}
+
+// TestAccessAsPostfix asks the access tables of a running smtpd(8).
+func TestAccessAsPostfix(t *testing.T) {
+	r := rand.New(rand.NewPCG(17, 18))
+	pick := func(list []string) string { return list[r.IntN(len(list))] }
+	names := []string{"h.example.com", "mx.s.example.com", "x.net", ""}
+	addrs := []string{"10.1.2.3", "10.1.9.9", "192.0.2.7", "2001:db8::1", "2001:db8:1::5"}
+	mails := []string{"al@example.com", "al+x@s.example.com", "+y@x.net", "Bo+z@X.net", "cy@h.example.com", ""}
+	keys := []string{
+		"example.com", ".example.com", "s.example.com", "h.example.com", "net", ".net", "10.1", "10.1.2.3", "10.1.2", "192", "2001:db8", "2001:db8::1", "2001",
+		"al@example.com", "al@s.example.com", "al@", "al+x@", "bo@", "bo+z@x.net", "<>", "cy@", "unknown", "10", "192.0.2.7",
+	}
+	for _, parents := range []string{"", "smtpd_access_maps"} {
+		var table Table
+		seen := make(map[string]bool)
+		for range 14 {
+			if key := pick(keys); !seen[key] {
+				seen[key] = true
+				table = append(table, Entry{Key: key, Value: fmt.Sprintf("554 5.7.1 row %d.", len(table)+1)})
+			}
+		}
+		text, err := table.Format()
+		if err != nil {
+			t.Fatal(err)
+		}
+		p := newPrivate(t, "recipient_delimiter = +\nmydestination =\nsmtpd_authorized_xclient_hosts = 127.0.0.1\nsmtpd_delay_reject = yes\nmaximal_queue_lifetime = 1d\n"+
+			"parent_domain_matches_subdomains = "+parents+"\nsmtpd_recipient_restrictions = permit_mynetworks, reject\nsmtpd_hard_error_limit = 10000\n",
+			"127.0.0.1:$PORT0 inet n - n - - smtpd\n  -o inet_protocols=all\n  -o { smtpd_relay_restrictions = check_client_access texthash:$ETC/access, reject }\n"+
+				"127.0.0.1:$PORT1 inet n - n - - smtpd\n  -o { smtpd_relay_restrictions = check_sender_access texthash:$ETC/access, reject }\n", map[string]string{"access": string(text)})
+		p.start()
+		s := Search{Delimiter: "+", MatchParents: parents != ""}
+		ix := table.Index()
+		found := 0
+		compare := func(what, reply string, hit Hit, ok bool) {
+			want := "Access denied"
+			if ok {
+				want = hit.Entry.Value[len("554 5.7.1 "):]
+				found++
+			}
+			if !strings.Contains(reply, want) {
+				t.Errorf("%s: smtpd says %q, the search %q\n%s", what, reply, want, text)
+			}
+		}
+		for _, name := range names {
+			for _, addr := range addrs {
+				xname, xaddr := name, addr
+				if name == "" {
+					xname = "[UNAVAILABLE]"
+				}
+				if strings.Contains(addr, ":") {
+					xaddr = "IPV6:" + addr
+				}
+				reply := p.talk(p.ports[0], "EHLO test", "XCLIENT NAME="+xname+" ADDR="+xaddr, "EHLO test", "MAIL FROM:<a@b.test>", "RCPT TO:<c@d.test>")
+				if strings.Contains(reply, "Bad ADDR syntax") && strings.Contains(addr, ":") {
+					t.Log("no IPv6 on this machine")
+					continue
+				}
+				if name == "" {
+					name = "unknown"
+				}
+				hit, ok := s.Client(ix, name, netip.MustParseAddr(addr))
+				compare(name+" "+addr, reply, hit, ok)
+			}
+		}
+		for _, mail := range mails {
+			reply := p.talk(p.ports[1], "EHLO test", "MAIL FROM:<"+mail+">", "RCPT TO:<c@d.test>")
+			hit, ok := s.Access(ix, mail)
+			compare("sender "+mail, reply, hit, ok)
+		}
+		t.Logf("%d found", found)
 	}
 }
 

@@ -17,11 +17,14 @@ import (
 // confDir is a configuration directory for postmap and postconf.
 func confDir(tb testing.TB, mainCf, masterCf string) string {
 	tb.Helper()
-	dir := tb.TempDir()
-	write(tb, filepath.Join(dir, "main.cf"), mainCf)
-	if masterCf != "" {
-		write(tb, filepath.Join(dir, "master.cf"), masterCf)
+	// Not TempDir, which has the test's name: postconf expands $name in it.
+	dir, err := os.MkdirTemp("", "pfconf")
+	if err != nil {
+		tb.Fatal(err)
 	}
+	tb.Cleanup(func() { os.RemoveAll(dir) })
+	write(tb, filepath.Join(dir, "main.cf"), mainCf)
+	write(tb, filepath.Join(dir, "master.cf"), masterCf)
 	return dir
 }
 
