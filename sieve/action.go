@@ -67,6 +67,12 @@ const (
 	// the default mailbox; the actions of the failed script were not done
 	// (RFC 5228 section 2.10.6).
 	KeepFailure ImplicitKeep = "failure"
+	// KeepLost: the script failed because a mailbox is missing, and the message
+	// is stored nowhere. Pigeonhole 0.5 does that where the script had stored
+	// it in the inbox before ("fileinto "INBOX"; fileinto "missing";"): it
+	// takes that back, and then believes that the keep is done. With :create
+	// no mailbox is missing.
+	KeepLost ImplicitKeep = "lost"
 )
 
 // Result is what a run comes to.
@@ -76,7 +82,7 @@ type Result struct {
 	Keep    ImplicitKeep
 	// KeepFlags are the IMAP flags of the implicit keep.
 	KeepFlags []string
-	// Err is the run-time error where Keep is KeepFailure, else nil.
+	// Err is the run-time error where Keep is KeepFailure or KeepLost, else nil.
 	Err error
 	// Steps are the tests and commands that ran, where Options.Trace asked for
 	// them.
@@ -106,7 +112,7 @@ func (r *Result) Mailboxes() []string {
 			add(a.Mailbox)
 		}
 	}
-	if r.Keep != KeepCancelled {
+	if r.Keep == KeepImplicit || r.Keep == KeepFailure {
 		add(Inbox)
 	}
 	return out

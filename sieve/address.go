@@ -438,8 +438,12 @@ func (a address) String() string {
 	for i := 0; i < len(a.local) && plain; i++ {
 		plain = isAtext(a.local[i]) || a.local[i] == '.'
 	}
+	at := "@"
+	if a.domain == "" {
+		at = "" // an envelope address such as postmaster
+	}
 	if plain {
-		return a.local + "@" + a.domain
+		return a.local + at + a.domain
 	}
 	var b strings.Builder
 	b.WriteByte('"')
@@ -449,9 +453,7 @@ func (a address) String() string {
 		}
 		b.WriteByte(a.local[i])
 	}
-	b.WriteByte('"')
-	b.WriteByte('@')
-	b.WriteString(a.domain)
+	b.WriteString(`"` + at + a.domain)
 	return b.String()
 }
 

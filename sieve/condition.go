@@ -217,6 +217,9 @@ func (c envelopeTest) eval(r *run) bool {
 		// The null sender is the empty string in every part.
 		v = []byte{}
 		if ok {
+			if c.part == Domain && a.domain == "" {
+				continue
+			}
 			v = []byte(a.piece(c.part))
 		}
 		if c.match.match(v) {

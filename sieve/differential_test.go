@@ -9,8 +9,9 @@ import (
 )
 
 var (
-	seed        = flag.Uint64("seed", 1, "of the generated scripts and messages")
-	scriptCount = flag.Int("scripts", 150, "generated scripts")
+	seed          = flag.Uint64("seed", 1, "of the generated scripts and messages")
+	scriptCount   = flag.Int("scripts", 150, "generated scripts")
+	sequenceCount = flag.Int("sequences", 200, "generated sequences of scripts")
 )
 
 // TestDifferential runs generated scripts over generated messages here and in

@@ -203,7 +203,7 @@ func (o *oracle) decideOne(tb testing.TB, from, to string, src, message []byte, 
 		args = append(args, "-a", to, "-r", to)
 	}
 	for _, b := range before {
-		args = append(args, "-s", o.script(tb, b))
+		args = append(args, "-s", filepath.Base(o.script(tb, b)))
 	}
 	stdout, stderr, err := o.run(tb, o.test, append(args, path, msg)...)
 	if err != nil && !strings.Contains(stderr, "failed; resolved with successful implicit keep") {
@@ -279,7 +279,7 @@ func sortFlags(flags []string) string {
 
 // decisionOf puts a Result in the same words.
 func decisionOf(r Result) decision {
-	if r.Keep == KeepFailure {
+	if r.Keep == KeepFailure || r.Keep == KeepLost {
 		return decision{Failed: true}
 	}
 	d := decision{Implicit: r.Keep == KeepImplicit}

@@ -25,14 +25,18 @@ type Input struct {
 	MailboxExists func(name string) bool
 }
 
-// Run says what the server does with the message when the script is the only
-// one. It never panics, whatever the message.
+// Run says what the script does with the message when it runs by itself, as in
+// sieve-test and sieve-filter. Delivery (dovecot-lda, LMTP) runs even a single
+// script as a [Sequence], in which keep is carried out at the end: there keep
+// and reject go together, while here that is a run-time error.
+//
+// Run never panics, whatever the message.
 func (p *Program) Run(in *Input) Result {
-	return runAll([]*Program{p}, in)
+	return runAll([]*Program{p}, in, false)
 }
 
-// Sequence is the scripts that run for a message: those of sieve_before, the
-// user's own, those of sieve_after.
+// Sequence is the scripts that run when a message is delivered: those of
+// sieve_before, the user's own, those of sieve_after; nil programs are skipped.
 type Sequence []*Program
 
 // Run says what the server does with the message. The rules are Pigeonhole's:
@@ -47,11 +51,11 @@ type Sequence []*Program
 //     does nothing; it doesn't cancel the implicit keep of its script either.
 //   - The limits on redirects and actions count for all scripts together, and
 //     are those of the script that runs.
-//   - A run-time error ends the sequence with a keep.
+//   - A run-time error ends the sequence with a keep (but see [KeepLost]).
 //   - The IMAP flags set by one script are there in the next.
-func (s Sequence) Run(in *Input) Result { return runAll(s, in) }
+func (s Sequence) Run(in *Input) Result { return runAll(s, in, true) }
 
-func runAll(programs []*Program, in *Input) Result {
+func runAll(programs []*Program, in *Input, delivery bool) Result {
 	if in == nil {
 		in = &Input{}
 	}
@@ -65,7 +69,7 @@ func runAll(programs []*Program, in *Input) Result {
 		r = new(run)
 	}
 	r.in = in
-	r.several = len(programs) > 1
+	r.delivery = delivery
 	for _, p := range programs {
 		if !r.script(p) {
 			break
@@ -79,9 +83,9 @@ func runAll(programs []*Program, in *Input) Result {
 
 // run is the state of a run. Between runs it keeps its buffers.
 type run struct {
-	in      *Input
-	program *Program
-	several bool // more than one script
+	in       *Input
+	program  *Program
+	delivery bool // as a Sequence
 
 	// The fields of each slot: first, and the next of each.
 	first, last []int32
@@ -95,6 +99,7 @@ type run struct {
 
 	active bool // the message is kept so far
 	failed error
+	lost   bool // the failure loses the message
 }
 
 func (r *run) reset() {
@@ -148,7 +153,7 @@ func (r *run) script(p *Program) bool {
 	if err != nil {
 		// The actions of the script are not done, and the message is kept.
 		r.actions = slices.DeleteFunc(r.actions, func(a performed) bool { return !a.done })
-		r.failed = err
+		r.failed, r.active = err, false
 		return false
 	}
 	explicit, implicit := false, true
@@ -172,12 +177,17 @@ func (r *run) checkMailboxes() error {
 	if r.in.MailboxExists == nil || r.program.autoCreate {
 		return nil
 	}
+	inbox := false
 	for _, a := range r.actions {
 		if a.done {
 			continue
 		}
-		if f, ok := a.act.(ActionFileInto); ok && !f.Create && !r.mailboxExists(f.Mailbox) {
+		switch f, _ := a.act.(ActionFileInto); {
+		case a.kind == opFileInto && !f.Create && !r.mailboxExists(f.Mailbox):
+			r.lost = inbox
 			return r.errorf(a.instruction, "mailbox %q doesn't exist", f.Mailbox)
+		case a.kind == opFileInto || a.kind == opKeep && !r.delivery:
+			inbox = inbox || sameMailbox(a.key, Inbox)
 		}
 	}
 	return nil
@@ -289,8 +299,8 @@ func (r *run) repeats(a *performed, in *instruction) bool {
 		if a.kind == in.kind {
 			return sameMailbox(a.key, in.key)
 		}
-		// With several scripts, keep is no action before the end.
-		return !r.several && (a.kind == opKeep || a.kind == opFileInto) && sameMailbox(a.key, in.key)
+		// In a delivery, keep is no action before the end.
+		return !r.delivery && (a.kind == opKeep || a.kind == opFileInto) && sameMailbox(a.key, in.key)
 	case opRedirect:
 		return a.kind == opRedirect && a.key == in.key
 	}
@@ -309,7 +319,7 @@ func (r *run) conflict(a, next *performed) error {
 	}
 	switch other.kind {
 	case opKeep:
-		if r.several {
+		if r.delivery {
 			return nil
 		}
 	case opFileInto, opRedirect:
@@ -342,6 +352,8 @@ func (r *run) finish() Result {
 		}
 	}
 	switch {
+	case r.lost:
+		out.Keep = KeepLost
 	case r.failed != nil:
 		out.Keep = KeepFailure
 	case r.active && keep < 0:
@@ -355,7 +367,7 @@ func (r *run) finish() Result {
 		act := a.act
 		switch x := act.(type) {
 		case ActionKeep:
-			if r.several && !r.active {
+			if r.delivery && !r.active {
 				continue
 			}
 			if len(a.flags) > 0 {
