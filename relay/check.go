@@ -213,7 +213,7 @@ func (c *compiler) checkServices() {
 	}
 	for _, sv := range c.master.Services() {
 		at := fmt.Sprintf("master.cf:%d", sv.Line)
-		if sv.Command == "smtpd" && !roles[sv.Name+" "+sv.Type] {
+		if sv.Command == "smtpd" && !roles[sv.Name+" "+sv.Type] && !ours[sv.Name] {
 			c.errs.add(at, ErrRequired, fmt.Sprintf("add {Service: %q, Role: ...} to Listeners", serviceSpec(sv)), "service %q has no role", sv.Name)
 		}
 		if sv.Type == "inet" && ours[sv.Name] {

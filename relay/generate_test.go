@@ -55,12 +55,12 @@ func (g *generator) entries() []entry {
 			no.Authenticated = false
 			clear := relay.Origin{Role: relay.RoleSubmission, Client: netip.MustParseAddr("127.0.66.6")}
 			e := entry{"submission", in, maillab.Message{To: l.Service, Source: "127.0.66.6", TLS: "tls", Auth: user}}
-			out = append(out, e, e, e,
+			out = append(out, e, e, e, e, e, e,
 				entry{"submission without login", no, maillab.Message{To: l.Service, Source: "127.0.66.6", TLS: "tls"}},
 				entry{"submission in the clear", clear, maillab.Message{To: l.Service, Source: "127.0.66.6"}})
 		case relay.RoleInternal:
 			e := entry{"internal", relay.Origin{Role: relay.RoleInternal, Client: netip.MustParseAddr("127.0.1.20")}, maillab.Message{To: l.Service, Source: "127.0.1.20"}}
-			out = append(out, e, e, e,
+			out = append(out, e, e, e, e, e, e,
 				entry{"internal stranger", relay.Origin{Role: relay.RoleInternal, Client: netip.MustParseAddr("127.0.66.6")}, maillab.Message{To: l.Service, Source: "127.0.66.6"}})
 		case relay.RoleReEntry:
 			e := entry{"trusted", relay.Origin{Role: relay.RoleReEntry, Client: netip.MustParseAddr("127.0.1.20")}, maillab.Message{To: l.Service, Source: "127.0.1.20"}}
@@ -73,7 +73,7 @@ func (g *generator) entries() []entry {
 			entry{"reentry stranger", relay.Origin{Role: relay.RoleReEntry, Client: netip.MustParseAddr("127.0.66.6")}, maillab.Message{To: "127.0.0.1:10032", Source: "127.0.66.6"}})
 	}
 	e := entry{"pickup", relay.Origin{Role: relay.FromPickup}, maillab.Message{To: "sendmail"}}
-	return append(out, e, e)
+	return append(out, e, e, e)
 }
 
 var senders = []string{
@@ -81,9 +81,16 @@ var senders = []string{
 	"", "z@remote2.test", "a@sub.example.com",
 }
 
+// recipients come as many to a message: local ones first, as the gateway sends to
+// nobody else in earnest.
 var recipients = [][]string{
+	{"bob@example.com"}, {"bob@example.com"}, {"dave@example.org"}, {"fwd@example.com"}, {"filter@example.com"}, {"team@example.com"},
+	{"all@example.net"}, {"carol@example.net", "fwd@example.com"}, {"outside@example.org"}, {"nobody+x@example.net"},
+}
+
+var everywhere = [][]string{
 	{"x@remote1.test"}, {"x@remote1.test"}, {"y@remote2.test"}, {"bob@example.com"}, {"Bob+ext@EXAMPLE.com"}, {"team@example.com"}, {"all@example.net"},
-	{"fwd@example.com"}, {"filter@example.com"}, {"vac@example.com"}, {"dave@example.org"}, {"outside@example.org"},
+	{"fwd@example.com"}, {"filter@example.com"}, {"vac@example.com"}, {"nobody@example.com"}, {"dave@example.org"}, {"outside@example.org"},
 	{"bob@example.com", "x@remote1.test"}, {"team@example.com", "y@remote2.test", "fwd@example.com"}, {"u@partner.test"}, {"v@elsewhere.test"},
 }
 
@@ -166,6 +173,9 @@ func (g *generator) message(i int) generated {
 	body := pick(g, bodies)
 	from := pick(g, senders)
 	to := pick(g, recipients)
+	if e.origin.Role != relay.RoleGateway || g.rand.IntN(5) == 0 {
+		to = pick(g, everywhere)
+	}
 	header := fmt.Sprintf("Message-ID: <g%d@lab.invalid>\nFrom: <%s>\nTo: someone@example.com\nDate: Mon, 01 Jun 2026 00:00:00 +0000\n", i, from)
 	if !strings.HasPrefix(claim[1], "Subject:") {
 		header += fmt.Sprintf("Subject: number %d\n", i)

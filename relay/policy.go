@@ -113,9 +113,10 @@ type DomainMarker struct {
 type Topology string
 
 const (
-	// Mailboxes: the hosted mailboxes are on this server; two passes.
+	// Mailboxes: the hosted mailboxes are on this server, but for tenants with a
+	// Store; two passes.
 	Mailboxes Topology = "mailboxes"
-	// Store: hosted mail is handed to another host (Tenant.Store); two passes.
+	// Store: all hosted mail is handed to other hosts (Tenant.Store); two passes.
 	Store Topology = "store"
 	// Outbound: only outbound mail comes here and no hosted recipient can be
 	// reached from here; one pass. Refused where the installation has local,
@@ -159,8 +160,9 @@ type Tenant struct {
 	// Scope says whose outbound mail goes through the gateway; its zero value
 	// is not valid, so that no tenant is switched by omission.
 	Scope Scope
-	// Store is the next hop for hosted recipients ("[store.example.com]:25")
-	// in topology [Store], and empty otherwise.
+	// Store is the next hop for the tenant's recipients
+	// ("[store.example.com]:25"), where their mailboxes are on another host:
+	// for every tenant in topology [Store], for some in topology [Mailboxes].
 	Store string
 }
 

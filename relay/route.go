@@ -239,7 +239,7 @@ func (w *walk) cleanup(c *cleanup) (v cleaned) {
 			case postfix.Reject:
 				w.step("cleanup", hit.Rule, at, string(f.Name), "rejected")
 				w.rule = hit.Rule
-				w.end(Reject, "550", w.m.To, rejectText(a.Text))
+				w.refuse(rejectText(a.Text))
 				v.done = true
 				return false
 			case postfix.Strip, postfix.Ignore:
@@ -294,6 +294,16 @@ func (w *walk) cleanup(c *cleanup) (v cleaned) {
 		}
 	}
 	return v
+}
+
+// refuse is cleanup(8)'s REJECT: the SMTP client is told; what sendmail(1) took
+// is returned.
+func (w *walk) refuse(text string) {
+	if w.m.Origin.Role == FromPickup {
+		w.end(Bounce, "550", w.m.To, text)
+		return
+	}
+	w.end(Reject, "550", w.m.To, text)
 }
 
 // drop marks a field as removed; the section is copied before its first change

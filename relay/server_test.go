@@ -1,7 +1,9 @@
 package relay_test
 
 import (
+	"flag"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"slices"
@@ -20,6 +22,12 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(m.Run())
 }
+
+// Other messages, and more of them, than the ones of every run.
+var (
+	seed  = flag.Uint64("seed", 1, "seed of the generated messages")
+	times = flag.Int("times", 1, "how many times as many generated messages")
+)
 
 const testdata = "../examples/oxmailroute/testdata/"
 
@@ -44,6 +52,12 @@ func labPolicy(tb testing.TB, name string) relay.Policy {
 		tb.Fatal(err)
 	}
 	return p
+}
+
+// users are the mailboxes of the tests' world.
+var users = []string{
+	"alice@example.com", "bob@example.com", "carol@example.net", "dave@example.org", "fwd@example.com", "filter@example.com",
+	"vac@example.com", "postmaster@example.com",
 }
 
 // userScripts are mailboxes' own scripts of the tests' world.
@@ -76,7 +90,7 @@ func (s scenario) run(t *testing.T) {
 		in = s.base(t)
 	}
 	in.Scripts = map[string]*sieve.Program{}
-	site := maillab.Site{Files: map[string][]byte{}, Dovecot: s.dovecot}
+	site := maillab.Site{Files: map[string][]byte{}, Dovecot: s.dovecot, Users: users}
 	for user, text := range userScripts {
 		script, err := sieve.Parse(user, []byte(text))
 		if err != nil {
@@ -98,9 +112,9 @@ func (s scenario) run(t *testing.T) {
 		site.Files[f.Name] = f.Data
 	}
 	site.NoDovecot = p.Topology == relay.Outbound // else it has at least the users' passwords
-	g := generator{rand: rand.New(rand.NewPCG(1, 2)), policy: p, world: w}
+	g := generator{rand: rand.New(rand.NewPCG(*seed, 2)), policy: p, world: w}
 	var sent []generated
-	for i := range s.messages {
+	for i := range s.messages * *times {
 		sent = append(sent, g.message(i))
 	}
 	msgs := make([]maillab.Message, len(sent))
@@ -108,6 +122,7 @@ func (s scenario) run(t *testing.T) {
 		msgs[i] = m.lab
 	}
 	result := maillab.Run(t, w, site, msgs)
+	again(t, w, site, msgs, &result)
 	for _, c := range result.Complaints {
 		t.Errorf("complaint: %s", c)
 	}
@@ -142,6 +157,30 @@ func (s scenario) run(t *testing.T) {
 			t.Log(l)
 		}
 	}
+}
+
+// transient reports a delivery that failed for the machine's reasons: a
+// connection that timed out under load says nothing of the policy.
+func transient(pl maillab.Place) bool {
+	return pl.Kind == maillab.KindDeferred && !strings.Contains(pl.Text, "TLS") && !strings.Contains(pl.Text, "not verified")
+}
+
+// again sends once more what failed so.
+func again(t *testing.T, w maillab.World, site maillab.Site, msgs []maillab.Message, result *maillab.Result) {
+	var retry []maillab.Message
+	for _, m := range msgs {
+		o := result.Messages[m.ID]
+		places := slices.Concat(slices.Collect(maps.Values(o.Recipients))...)
+		if slices.ContainsFunc(append(places, o.Redirected...), transient) {
+			retry = append(retry, m)
+		}
+	}
+	if len(retry) == 0 {
+		return
+	}
+	t.Logf("%d messages deferred by the machine are sent again", len(retry))
+	second := maillab.Run(t, w, site, retry)
+	maps.Copy(result.Messages, second.Messages)
 }
 
 func traces(d relay.Decision) string {
@@ -234,6 +273,10 @@ func observed(o maillab.Outcome, to string, d relay.Decision, p relay.Policy) []
 			out = append(out, "bounce")
 			return
 		case maillab.KindDeferred:
+			if transient(pl) {
+				out = append(out, "defer: "+pl.Text)
+				return
+			}
 			out = append(out, "defer")
 			return
 		case maillab.KindDiscarded:

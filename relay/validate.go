@@ -337,8 +337,8 @@ func (v *validator) tenants(p Policy) map[string]string {
 		switch {
 		case p.Topology == Store && t.Store == "":
 			v.errs.required(at+".Store", "the host that has the tenant's mailboxes, such as [store.example.com]:25")
-		case p.Topology != Store && t.Store != "":
-			v.errs.add(at+".Store", ErrConflict, `leave it out, or set Topology to "store"`, "only topology \"store\" has a mail store")
+		case p.Topology == Outbound && t.Store != "":
+			v.errs.add(at+".Store", ErrConflict, "leave it out", "topology \"outbound\" has no hosted recipients")
 		case t.Store != "":
 			v.nextHop(at+".Store", t.Store)
 		}

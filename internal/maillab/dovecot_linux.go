@@ -20,7 +20,7 @@ const mailHomes = "/var/spool/maillab"
 
 // dovecot23 is the configuration of the mail store in the language of Dovecot
 // 2.3: LMTP with Sieve for Postfix at private/dovecot-lmtp, SASL at
-// private/auth of the queue directory (%[1]s), any user with the world's
+// private/auth of the queue directory (%[1]s), users (%[5]s, %[6]s) with the world's
 // password (%[2]s), personal scripts in /etc/dovecot/sieve/users. It has no
 // global script. One process does all deliveries, since 2.3 fails (panic, or
 // "Mailbox already exists") where two at once make the same mailbox. Customer settings (%[3]s) and the fragments come last, since
@@ -46,13 +46,9 @@ lda_mailbox_autosubscribe = yes
 lmtp_save_to_detail_mailbox = no
 postmaster_address = postmaster@%[4]s
 hostname = %[4]s
-passdb {
+%[5]suserdb {
   driver = static
-  args = password=%[2]s
-}
-userdb {
-  driver = static
-  args = uid=mail gid=mail allow_all_users=yes home=` + mailHomes + `/%%d/%%n
+  args = uid=mail gid=mail %[6]shome=` + mailHomes + `/%%d/%%n
 }
 namespace inbox {
   inbox = yes
@@ -114,7 +110,19 @@ func (r *runner) startDovecot(queue string, addresses []string) error {
 	if err != nil {
 		return err
 	}
-	conf := fmt.Sprintf(template, queue, r.task.World.Password, r.task.Site.Dovecot, r.task.World.Host)
+	users, all := "passdb {\n  driver = static\n  args = password="+r.task.World.Password+"\n}\n", "allow_all_users=yes "
+	if len(r.task.Site.Users) > 0 {
+		const file = "/etc/dovecot/maillab.users"
+		var list strings.Builder
+		for _, u := range r.task.Site.Users {
+			fmt.Fprintf(&list, "%s:{PLAIN}%s::::::\n", u, r.task.World.Password)
+		}
+		if err := install(file, []byte(list.String())); err != nil {
+			return err
+		}
+		users, all = "passdb {\n  driver = passwd-file\n  args = "+file+"\n}\n", ""
+	}
+	conf := fmt.Sprintf(template, queue, r.task.World.Password, r.task.Site.Dovecot, r.task.World.Host, users, all)
 	if err := install("/etc/dovecot/dovecot.conf", []byte(conf)); err != nil {
 		return err
 	}

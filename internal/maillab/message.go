@@ -23,6 +23,9 @@ type Site struct {
 	// Dovecot is text for dovecot.conf before the included fragments: settings
 	// of the customer's.
 	Dovecot string
+	// Users are the addresses that Dovecot knows, for delivery and for the SASL
+	// service; none: everybody exists.
+	Users []string
 	// Exec are shell commands run in the namespaces, in this order, after the
 	// files are in place and before anything reads them. What one prints on
 	// standard error, or a failure, is a complaint.

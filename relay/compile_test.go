@@ -1,0 +1,343 @@
+package relay_test
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"golang.org/x/tools/txtar"
+
+	"github.com/oxmailroute/oxmailroute/headers"
+	"github.com/oxmailroute/oxmailroute/relay"
+)
+
+var update = flag.Bool("update", false, "write the golden files")
+
+func compile(tb testing.TB, p relay.Policy, in relay.Installation) *relay.Config {
+	tb.Helper()
+	c, err := relay.Compile(p, in)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return c
+}
+
+// TestGolden pins the emitted files of the tests' world, as one archive a
+// topology.
+func TestGolden(t *testing.T) {
+	store := labPolicy(t, "lab.json")
+	store.Tenants[2].Store = "[store.example.org]:25"
+	shared := labPolicy(t, "lab.json")
+	shared.Inbound.Shared = true
+	shared.Gateway.Client = relay.ClientCertificate{}
+	shared.Loop.AnyDomain = true
+	shared.Spam = relay.Spam{Folder: "Spam", Create: true, Mark: true}
+	tests := []struct {
+		name   string
+		policy relay.Policy
+		in     relay.Installation
+	}{
+		{"mailboxes", labPolicy(t, "lab.json"), labBase(t)},
+		{"outbound", labPolicy(t, "relay.json"), relay.Installation{}},
+		{"one tenant in a store", store, labBase(t)},
+		{"shared", shared, labBase(t)},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			var a txtar.Archive
+			for _, f := range compile(t, tt.policy, tt.in).Files() {
+				a.Files = append(a.Files, txtar.File{Name: f.Name, Data: f.Data})
+			}
+			got := txtar.Format(&a)
+			golden := filepath.Join("testdata", strings.ReplaceAll(tt.name, " ", "-")+".txtar")
+			if *update {
+				if err := os.MkdirAll("testdata", 0o755); err != nil {
+					t.Fatal(err)
+				}
+				if err := os.WriteFile(golden, got, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			want, err := os.ReadFile(golden)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(string(want), string(got)); diff != "" {
+				t.Errorf("files (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// result is the configuration directory after a run.
+func result(in relay.Installation, files []relay.File, obsolete []string) relay.Installation {
+	out := relay.Installation{Postfix: map[string][]byte{}}
+	for name, data := range in.Postfix {
+		out.Postfix[name] = data
+	}
+	for _, f := range files {
+		if name, ok := strings.CutPrefix(f.Name, "postfix/"); ok {
+			out.Postfix[name] = f.Data
+		}
+	}
+	for _, name := range obsolete {
+		delete(out.Postfix, strings.TrimPrefix(name, "postfix/"))
+	}
+	return out
+}
+
+// TestTwiceAndBack: compiling over the result changes nothing, and removing
+// restores the bytes from before, for every kind of policy.
+func TestTwiceAndBack(t *testing.T) {
+	policies := map[string]func(*relay.Policy){
+		"page":   func(*relay.Policy) {},
+		"shared": func(p *relay.Policy) { p.Inbound.Shared = true; p.Gateway.Client = relay.ClientCertificate{} },
+		"direct": func(p *relay.Policy) { p.Direct = []string{"remote1.test"}; p.Spam.Mark = true },
+		"store":  func(p *relay.Policy) { p.Tenants[2].Store = "[store.example.org]:25" },
+	}
+	bases := map[string]func(testing.TB) relay.Installation{
+		"plain": labBase,
+		"with settings of its own": withMain(partner+"# kept\nheader_checks = regexp:/etc/postfix/own\n  pcre:/etc/postfix/own2\nsender_dependent_default_transport_maps =\n  hash:/etc/postfix/senders\n# inside\n  hash:/etc/postfix/more\nsmtpd_restriction_classes = a\na = permit\nrelay_domains =\n",
+			map[string]string{"transport": partnerFiles["transport"], "own": "/^X:/ WARN\n", "senders": "", "more": "q@remote1.test smtp:[a]\n"}),
+		"CRLF": func(tb testing.TB) relay.Installation {
+			in := labBase(tb)
+			for _, n := range []string{"main.cf", "master.cf"} {
+				in.Postfix[n] = bytes.ReplaceAll(in.Postfix[n], []byte("\n"), []byte("\r\n"))
+			}
+			return in
+		},
+	}
+	for pn, alter := range policies {
+		for bn, base := range bases {
+			t.Run(pn+", "+bn, func(t *testing.T) {
+				p := labPolicy(t, "lab.json")
+				alter(&p)
+				in := base(t)
+				c := compile(t, p, in)
+				once := result(in, c.Files(), c.Obsolete())
+				c2 := compile(t, p, once)
+				if diff := cmp.Diff(once.Postfix, result(once, c2.Files(), c2.Obsolete()).Postfix); diff != "" {
+					t.Errorf("compiled twice (-once +twice):\n%s", diff)
+				}
+				if diff := cmp.Diff(c.Files(), compile(t, p, in).Files()); diff != "" {
+					t.Errorf("the same policy, other bytes:\n%s", diff)
+				}
+				r, err := relay.Remove("conbool", once)
+				if err != nil {
+					t.Fatal(err)
+				}
+				if diff := cmp.Diff(in.Postfix, result(once, r.Files, r.Obsolete).Postfix); diff != "" {
+					t.Errorf("removed (-before +after):\n%s", diff)
+				}
+			})
+		}
+	}
+}
+
+// TestPolicyShrinks: what a changed policy no longer has is named as obsolete.
+func TestPolicyShrinks(t *testing.T) {
+	p := labPolicy(t, "lab.json")
+	p.Direct = []string{"remote1.test"}
+	in := labBase(t)
+	c := compile(t, p, in)
+	once := result(in, c.Files(), nil)
+	p.Direct, p.Calendar.Off = nil, true
+	if diff := cmp.Diff([]string{"postfix/conbool_bypass_mime", "postfix/conbool_transport"}, compile(t, p, once).Obsolete()); diff != "" {
+		t.Errorf("obsolete (-want +got):\n%s", diff)
+	}
+}
+
+// TestInstallationConflicts: what would break the policy is refused, with the
+// place.
+func TestInstallationConflicts(t *testing.T) {
+	service := func(lines string) func(testing.TB) relay.Installation {
+		return func(tb testing.TB) relay.Installation {
+			in := labBase(tb)
+			in.Postfix["master.cf"] = append(in.Postfix["master.cf"], lines...)
+			return in
+		}
+	}
+	replace := func(old, new string) func(testing.TB) relay.Installation {
+		return func(tb testing.TB) relay.Installation {
+			in := labBase(tb)
+			for _, n := range []string{"main.cf", "master.cf"} {
+				in.Postfix[n] = []byte(strings.ReplaceAll(string(in.Postfix[n]), old, new))
+			}
+			return in
+		}
+	}
+	tests := []struct {
+		name  string
+		alter func(*relay.Policy)
+		base  func(testing.TB) relay.Installation
+		path  string
+		kind  error
+	}{
+		{"everything to the gateway already", nil, replace("relayhost =", "relayhost = [mail.conbool.com]:25"), "main.cf:32", relay.ErrConflict},
+		{"FILTER has a next hop", nil, withMain("default_filter_nexthop = [a.test]\n", nil), "main.cf:33", relay.ErrConflict},
+		{"proxy filter", nil, withMain("smtpd_proxy_filter = 127.0.0.1:10024\n", nil), "main.cf:33", relay.ErrConflict},
+		{"another cleanup", nil, withMain("cleanup_service_name = mine\n", nil), "main.cf:33", relay.ErrConflict},
+		{"a route for everything", nil, withMain(partner, map[string]string{"transport": "* smtp:[a.test]\n"}), "main.cf:33", relay.ErrConflict},
+		{"default transport that is not SMTP", nil, withMain("default_transport = error:no\n", nil), "main.cf:33", relay.ErrConflict},
+		{"the gateway may relay", nil, replace("127.0.1.0/24", "127.0.0.0/8"), "Gateway.Networks[0]", relay.ErrConflict},
+		{"no certificate", nil, replace("smtpd_tls_cert_file = /etc/ssl/lab/ox.pem", ""), "main.cf: smtpd_tls_cert_file", relay.ErrConflict},
+		{"hosted domain that is not local", func(p *relay.Policy) { p.Tenants[2].Domains = append(p.Tenants[2].Domains, "example.edu") }, labBase, "Tenants[2].Domains[1]", relay.ErrConflict},
+		{"listener without a role", nil, service("smtps inet n - n - - smtpd\n"), "master.cf:38", relay.ErrRequired},
+		{"role without a listener", func(p *relay.Policy) {
+			p.Listeners = append(p.Listeners, relay.Listener{Service: "smtps", Role: relay.RoleSubmission})
+		}, labBase, "Listeners[3].Service", relay.ErrConflict},
+		{"port of ours", nil, service("127.0.0.1:10030 inet n - n - - smtpd\n"), "master.cf:38", relay.ErrConflict},
+		{"transport of our name", nil, service("conbool unix - - n - - smtp\n"), "master.cf:38", relay.ErrConflict},
+		{"listener with its own cleanup", nil, replace("-o smtpd_sasl_auth_enable=yes", "-o cleanup_service_name=mine"), "master.cf:4", relay.ErrConflict},
+		{"listener without header checks", nil, replace("-o smtpd_sasl_auth_enable=yes", "-o receive_override_options=no_header_body_checks"), "master.cf:4", relay.ErrConflict},
+		{"gateway's listener with its own clients", nil, replace("smtpd\n# users'", "smtpd\n  -o smtpd_client_restrictions=permit\n# users'"), "master.cf:2", relay.ErrConflict},
+		{"transport with its own header checks", nil, service("slow unix - - n - - smtp\n  -o smtp_header_checks=\n"), "master.cf:38", relay.ErrConflict},
+		{"file of our name", nil, withMain("", map[string]string{"conbool_scope": "@example.com conbool:\n"}), "conbool_scope", relay.ErrConflict},
+		{"exception that hides a route", func(p *relay.Policy) { p.Tenants[0].Scope.Except = []string{"bob@example.com"} },
+			withMain("sender_dependent_default_transport_maps = hash:/etc/postfix/senders\n", map[string]string{"senders": "@example.com smtp:[a.test]\n"}), "Tenants[0].Scope.Except[0]", relay.ErrConflict},
+		{"exception that may hide a route", func(p *relay.Policy) { p.Tenants[0].Scope.Except = []string{"bob@example.com"} },
+			withMain("sender_dependent_default_transport_maps = mysql:/etc/postfix/senders.cf\n", nil), "Tenants[0].Scope.Except[0]", relay.ErrConflict},
+		{"direct domain with a route", func(p *relay.Policy) { p.Direct = []string{"partner.test"} }, withMain(partner, partnerFiles), "Direct[0]", relay.ErrConflict},
+		{"outbound with mailboxes", func(p *relay.Policy) {
+			p.Topology, p.Spam, p.Listeners[0].Role = relay.Outbound, relay.Spam{}, relay.RoleReEntry
+		}, labBase, "main.cf:6", relay.ErrConflict},
+		{"no slot", func(p *relay.Policy) { p.Sieve.Slot = 0 }, labBase, "Sieve.Slot", relay.ErrRequired},
+		{"redirects go elsewhere", nil, func(tb testing.TB) relay.Installation {
+			in := labBase(tb)
+			in.Doveconf = []byte("submission_host = mail.test:587\n")
+			return in
+		}, "doveconf: submission_host", relay.ErrConflict},
+		{"editheader for users and any domain", func(p *relay.Policy) { p.Loop.AnyDomain = true }, func(tb testing.TB) relay.Installation {
+			in := labBase(tb)
+			in.Doveconf = []byte("plugin {\n  sieve_extensions = +editheader\n}\n")
+			return in
+		}, "Loop.AnyDomain", headers.ErrNotExpressible},
+		{"nothing there and nothing said", nil, func(testing.TB) relay.Installation { return relay.Installation{} }, "Server.Hostname", relay.ErrRequired},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p := labPolicy(t, "lab.json")
+			if tt.alter != nil {
+				tt.alter(&p)
+			}
+			c, err := relay.Compile(p, tt.base(t))
+			if c != nil {
+				t.Error("a Config in spite of the error")
+			}
+			var list relay.Errors
+			if !errors.As(err, &list) {
+				t.Fatalf("error %v, want Errors", err)
+			}
+			i := slices.IndexFunc(list, func(e *relay.Error) bool { return e.Path == tt.path })
+			if i < 0 {
+				t.Fatalf("no error at %s:\n%v", tt.path, err)
+			}
+			if !errors.Is(list[i], tt.kind) {
+				t.Errorf("%v: not %v", list[i], tt.kind)
+			}
+		})
+	}
+}
+
+// TestSieveSlot: the fragment takes a number that is free.
+func TestSieveSlot(t *testing.T) {
+	tests := []struct {
+		name, doveconf string
+		slot           int
+		want           string
+	}{
+		{"unknown, given", "", 2, "sieve_before2 = "},
+		{"nothing there", "# 2.3.19\nplugin {\n  sieve = file:~/sieve\n}\n", 0, "sieve_before = "},
+		{"one there", "plugin {\n  sieve_before = /srv/a.sieve\n}\n", 0, "sieve_before2 = "},
+		{"ours there", "plugin {\n  sieve_before = /srv/a.sieve\n  sieve_before2 = /etc/dovecot/sieve/before/10-conbool.sieve\n}\n", 0, "sieve_before2 = "},
+		{"a gap", "plugin {\n  sieve_before = /srv/a.sieve\n  sieve_before3 = /srv/b.sieve\n}\n", 0, "sieve_before2 = "},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p := labPolicy(t, "lab.json")
+			p.Sieve.Slot = tt.slot
+			in := labBase(t)
+			if tt.doveconf != "" {
+				in.Doveconf = []byte(tt.doveconf)
+			}
+			for _, f := range compile(t, p, in).Files() {
+				if f.Name == "dovecot/99-conbool.conf" && !bytes.Contains(f.Data, []byte("  "+tt.want+"/etc/dovecot/sieve/before/10-conbool.sieve\n")) {
+					t.Errorf("fragment without %q:\n%s", tt.want, f.Data)
+				}
+			}
+		})
+	}
+	t.Run("taken", func(t *testing.T) {
+		p := labPolicy(t, "lab.json")
+		in := labBase(t)
+		in.Doveconf = []byte("plugin {\n  sieve_before = /srv/a.sieve\n}\n")
+		if _, err := relay.Compile(p, in); !errors.Is(err, relay.ErrConflict) {
+			t.Errorf("slot 1 is taken: %v", err)
+		}
+	})
+}
+
+// TestEditheader: with the extension on, every trusted name is forbidden, and
+// what was forbidden before stays so.
+func TestEditheader(t *testing.T) {
+	p := labPolicy(t, "lab.json")
+	p.Sieve.Slot = 0
+	in := labBase(t)
+	in.Doveconf = []byte("plugin {\n  sieve_extensions = +editheader\n  sieve_editheader_forbid_add = X-Own\n}\n")
+	const want = "  sieve_editheader_forbid_add = X-Own X-Conbool-example-com X-Conbool-example-net X-Conbool-example-org X-Conbool-Released X-Conbool-Flag X-OXMailroute-Origin\n"
+	for _, f := range compile(t, p, in).Files() {
+		if f.Name == "dovecot/99-conbool.conf" && !bytes.Contains(f.Data, []byte(want)) {
+			t.Errorf("fragment without %q:\n%s", want, f.Data)
+		}
+	}
+}
+
+// TestMailboxScript: the form for a mailbox's own script has nothing in it that
+// OX can't read, and no global script beside it.
+func TestMailboxScript(t *testing.T) {
+	p := labPolicy(t, "lab.json")
+	p.Sieve.Form = relay.PerMailbox
+	c := compile(t, p, labBase(t))
+	if c.GlobalScript() != nil {
+		t.Error("there is a global script too")
+	}
+	for _, f := range c.Files() {
+		if strings.HasPrefix(f.Name, "sieve/") {
+			t.Errorf("%s is emitted too", f.Name)
+		}
+	}
+	text := string(c.MailboxScript().Format())
+	for _, bad := range []string{":create", ":comparator", "mailbox\""} {
+		if strings.Contains(text, bad) {
+			t.Errorf("%q in\n%s", bad, text)
+		}
+	}
+	for _, good := range []string{`fileinto "INBOX";`, `fileinto "Spam";`, "stop;"} {
+		if !strings.Contains(text, good) {
+			t.Errorf("no %q in\n%s", good, text)
+		}
+	}
+}
+
+// TestCompileKeepsNoReference: changing the policy afterwards changes nothing.
+func TestCompileKeepsNoReference(t *testing.T) {
+	p := labPolicy(t, "lab.json")
+	c := compile(t, p, labBase(t))
+	before := c.Files()
+	p.Tenants[0].Domains[0] = "changed.test"
+	p.Gateway.Client.Names[0] = "changed"
+	p.Listeners[0].Role = relay.RoleInternal
+	d := c.Route(&relay.Message{Origin: c.Origin(relay.RoleGateway), From: "a@b.test", To: "bob@example.com", Raw: []byte("Subject: x\n\n")})
+	if d.String() != "mailbox INBOX" {
+		t.Errorf("Route: %s", d)
+	}
+	if diff := cmp.Diff(before, c.Files()); diff != "" {
+		t.Error(diff)
+	}
+}
