@@ -2,6 +2,7 @@ package sieve
 
 import (
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/oxmailroute/oxmailroute/headers"
@@ -33,6 +34,7 @@ type Program struct {
 	maxActions   int // < 0: none
 	autoCreate   bool
 	trace        bool
+	flagged      bool // the script uses imap4flags
 	code         []instruction
 	steps        []Step // the steps that can be recorded, without their outcome
 	fields       fieldTable
@@ -87,6 +89,7 @@ func Compile(s *Script, o Options) (*Program, error) {
 	p := &Program{
 		name: o.Name, autoCreate: o.AutoCreate, trace: o.Trace,
 		maxRedirects: o.MaxRedirects, maxActions: o.MaxActions,
+		flagged: slices.Contains(requires, extIMAP4Flags),
 	}
 	if p.maxRedirects == 0 {
 		p.maxRedirects = 4

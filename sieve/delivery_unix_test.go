@@ -142,7 +142,7 @@ func TestSequenceServer(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			var scripts [][]byte
 			for _, s := range tt.scripts {
-				scripts = append(scripts, []byte(req+s))
+				scripts = append(scripts, withRequire(s))
 			}
 			got := o.deliver(t, sequenceMessage, "sender@example.net", "user@example.org", scripts...)
 			if diff := cmp.Diff(tt.want, got, cmpopts.EquateEmpty()); diff != "" {

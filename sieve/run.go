@@ -119,6 +119,9 @@ func (r *run) reset() {
 type performed struct {
 	*instruction
 	flags []string
+	// unflagged marks an action of a script without imap4flags: a keep that is
+	// carried out later takes the flags of then.
+	unflagged bool
 	// done marks the actions of earlier scripts.
 	done bool
 	// silent is for ActionReject.
@@ -250,7 +253,7 @@ func (r *run) perform(in *instruction) error {
 
 // add adds an action to the result, as sieve_result_add_action does.
 func (r *run) add(in *instruction) error {
-	next := performed{instruction: in, flags: r.flags}
+	next := performed{instruction: in, flags: r.flags, unflagged: !r.program.flagged}
 	if in.own {
 		next.flags = in.flag
 	}
@@ -369,6 +372,9 @@ func (r *run) finish() Result {
 		case ActionKeep:
 			if r.delivery && !r.active {
 				continue
+			}
+			if a.unflagged {
+				a.flags = r.flags
 			}
 			if len(a.flags) > 0 {
 				x.Flags = publicFlags(a.flags)

@@ -128,6 +128,7 @@ var sequenceCases = []struct {
 	{"flags in a mailbox", []string{`addflag "\\Seen";`, `fileinto "A";`}, executed{Stored: one("A S")}},
 	{"flags of the last keep", []string{`keep :flags "\\Seen";`, `keep;`}, executed{Stored: one("INBOX")}},
 	{"flags of two keeps", []string{`keep :flags "\\Seen";`, `keep :flags "\\Flagged";`}, executed{Stored: one("INBOX F")}},
+	{"flags after a keep without imap4flags", []string{`NOREQ keep;`, `setflag "\\Seen";`}, executed{Stored: one("INBOX S")}},
 	{"a missing mailbox", []string{`fileinto "nosuch";`, `fileinto "A";`}, executed{Stored: one("INBOX"), Failed: true}},
 	{"a missing mailbox undoes the script", []string{`stop;`, `redirect "a@b"; fileinto "A"; fileinto "nosuch";`}, executed{Stored: one("INBOX"), Failed: true}},
 	{"a missing mailbox with create", []string{`fileinto :create "nosuch";`, `fileinto "A";`}, executed{Stored: one("nosuch")}},
@@ -146,6 +147,14 @@ var sequenceCases = []struct {
 	{"no script", nil, executed{Stored: one("INBOX")}},
 	{"one script, fileinto copy inbox", []string{`fileinto :copy "INBOX";`}, executed{Stored: one("INBOX")}},
 	{"one script, fileinto inbox and keep", []string{`fileinto "INBOX"; keep;`}, executed{Stored: one("INBOX")}},
+}
+
+// withRequire puts the require in front of a script.
+func withRequire(s string) []byte {
+	if s, ok := strings.CutPrefix(s, "NOREQ "); ok {
+		return []byte(s)
+	}
+	return []byte(req + s)
 }
 
 func compileSequence(t *testing.T, scripts [][]byte) Sequence {
@@ -178,7 +187,7 @@ func TestSequence(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			var scripts [][]byte
 			for _, s := range tt.scripts {
-				scripts = append(scripts, []byte(req+s))
+				scripts = append(scripts, withRequire(s))
 			}
 			got := executedOf(compileSequence(t, scripts).Run(sequenceInput()))
 			if diff := cmp.Diff(tt.want, got, cmpopts.EquateEmpty()); diff != "" {
