@@ -78,7 +78,23 @@ func (m *Main) Set(owner string, params []Param) error {
 		writeParam(&b, p)
 	}
 	b.WriteString(endLine(owner) + "\n")
-	return m.replace(b.Bytes())
+	changed, err := ParseMain(m.name, b.Bytes())
+	if err != nil {
+		return err
+	}
+	// Never write what would be read as something else, whatever stands
+	// around it.
+	for _, p := range params {
+		if v, _ := changed.Get(p.Name); v != p.Value {
+			errs = append(errs, &Error{Name: m.name, Err: &detail{ErrConflict,
+				fmt.Sprintf("%s can't be written so that Postfix reads it: mend the lines around it", p.Name)}})
+		}
+	}
+	if len(errs) > 0 {
+		return errs
+	}
+	*m = *changed
+	return nil
 }
 
 // Remove undoes [Main.Set]: the block goes, the lines that were commented out

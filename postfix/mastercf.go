@@ -77,6 +77,9 @@ func ParseMaster(name string, src []byte) (*Master, error) {
 		for _, text := range warn {
 			m.warnings = append(m.warnings, Warning{Name: name, Line: s.first(), Text: text})
 		}
+		if bytes.IndexByte(s.text, 0) >= 0 {
+			e.closed = "a NUL hides what follows"
+		}
 		e.Line = s.first()
 		e.parts = slices.Clone(s.parts)
 		for i := range e.Options {
@@ -168,6 +171,7 @@ func parseService(text string) (e masterEntry, fatal, warn []string) {
 		if value == "" {
 			if len(args) == 0 {
 				skip("-o without a value: write -o name=value")
+				e.closed = "it ends in -o without a value"
 				break
 			}
 			value, args = args[0], args[1:]

@@ -66,7 +66,7 @@ func (m *Master) Set(owner string, add []Service, options []ServiceOptions) erro
 			continue
 		}
 		if e.closed != "" {
-			fail(e.Line, "service %s %s takes no more -o options: %s; move that behind them", o.Name, o.Type, e.closed)
+			fail(e.Line, "service %s %s takes no more -o options: %s; mend that first", o.Name, o.Type, e.closed)
 			continue
 		}
 		for _, p := range o.Options {
@@ -113,7 +113,44 @@ func (m *Master) Set(owner string, add []Service, options []ServiceOptions) erro
 		}
 		b.WriteString(endLine(owner) + "\n")
 	}
-	return m.replace(b.Bytes())
+	changed, err := ParseMaster(m.name, b.Bytes())
+	if err != nil {
+		return err
+	}
+	// Never write what would be read as something else, whatever stands
+	// around it.
+	if errs := changed.missing(add, options); len(errs) > 0 {
+		return errs
+	}
+	*m = *changed
+	return nil
+}
+
+// missing says what of services and options isn't in the file as they are.
+func (m *Master) missing(add []Service, options []ServiceOptions) Errors {
+	var errs Errors
+	check := func(name, typ string, options []Param) {
+		e := m.find(name, typ)
+		for _, p := range options {
+			if e == nil {
+				break
+			}
+			if v, ok := e.Option(p.Name); !ok || v != p.Value {
+				e = nil
+			}
+		}
+		if e == nil && len(options) > 0 {
+			errs = append(errs, &Error{Name: m.name, Err: &detail{ErrConflict,
+				fmt.Sprintf("service %s %s can't be written so that Postfix reads it: mend the lines around it", name, typ)}})
+		}
+	}
+	for _, s := range add {
+		check(s.Name, s.Type, s.Options)
+	}
+	for _, o := range options {
+		check(o.Name, o.Type, o.Options)
+	}
+	return errs
 }
 
 // startsBetween reports whether a service starts between two lines.

@@ -169,15 +169,15 @@ func InlineTable(name string) (Table, error) {
 		if err != nil {
 			return nil, err
 		}
-		k, v, why := splitNameValue([]byte(text))
-		if why != "" {
+		k, v, ok := splitQuotedName(text)
+		if !ok {
 			return nil, syntaxError("inline:%s: no key=value in %q", name, w)
 		}
-		key, ok := foldKey(string(k))
+		key, ok := foldKey(k)
 		if !ok {
 			return nil, syntaxError("inline:%s: %q is not UTF-8", name, w)
 		}
-		e := Entry{Key: string(k), Value: string(v)}
+		e := Entry{Key: k, Value: v}
 		if i, dup := rows[key]; dup {
 			t[i] = e
 			continue
@@ -186,6 +186,26 @@ func InlineTable(name string) (Table, error) {
 		t = append(t, e)
 	}
 	return t, nil
+}
+
+// splitQuotedName splits "name = value", where the name may have double quotes
+// and backslashes in it (split_qnameval(3)).
+func splitQuotedName(text string) (name, value string, ok bool) {
+	text = strings.TrimLeft(text, spaces)
+	quoted, n := false, 0
+	for ; n < len(text) && (quoted || text[n] != '=' && !isSpace(text[n])); n++ {
+		switch text[n] {
+		case '"':
+			quoted = !quoted
+		case '\\':
+			n++
+		}
+	}
+	if n >= len(text) {
+		return "", "", false
+	}
+	rest, ok := strings.CutPrefix(strings.TrimLeft(text[n:], spaces), "=")
+	return text[:n], strings.Trim(rest, spaces), ok
 }
 
 // StaticValue returns the result of a static: table: the name, or what stands

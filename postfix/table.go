@@ -59,9 +59,9 @@ func (t Table) Format() ([]byte, error) {
 		}
 	}
 	if len(errs) == 0 {
-		ix := newIndex(t)
+		h := newHashed(t)
 		for i := range t {
-			if first, dup := ix.insert(i); dup {
+			if first, dup := h.insert(i); dup {
 				fail(i, "Key", ErrDuplicate, "%q is the key of [%d] already, and postmap keeps the first", t[i].Key, first)
 			}
 		}
@@ -223,9 +223,9 @@ func ParseTable(name string, src []byte) (Table, []Warning) {
 		}
 		t = append(t, Entry{Key: string(key), Value: string(value), Line: s.first()})
 	}
-	ix := newIndex(t)
+	h := newHashed(t)
 	for i := range t {
-		if first, dup := ix.insert(i); dup {
+		if first, dup := h.insert(i); dup {
 			warnings = append(warnings, Warning{Name: name, Line: t[i].Line,
 				Text: fmt.Sprintf("duplicate entry %q: the one in line %d counts", t[i].Key, t[first].Line)})
 		}
