@@ -166,9 +166,9 @@ func (s *Search) Transport(m Map, addr string) (Hit, bool) {
 	return Hit{}, false
 }
 
-// Sender and recipient searches of smtpd access tables: user+ext@domain,
-// user@domain, domain, its parents, user+ext@, user@ (access(5), EMAIL ADDRESS
-// PATTERNS). The empty address is looked up as [NullSender].
+// Access searches an smtpd access table for a sender or recipient:
+// user+ext@domain, user@domain, domain, its parents, user+ext@, user@ (access(5),
+// EMAIL ADDRESS PATTERNS). The empty address is looked up as [NullSender].
 func (s *Search) Access(m Map, addr string) (Hit, bool) {
 	if addr == "" {
 		addr = NullSender
