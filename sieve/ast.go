@@ -104,10 +104,6 @@ type converter struct{ report func(pos, error) }
 func (c *converter) errorf(format string, args ...any) { c.report(pos{}, fmt.Errorf(format, args...)) }
 
 func (c *converter) commands(cmds []gosieve.Command, depth int) []*node {
-	if depth > maxBlockNesting {
-		c.errorf("blocks are nested deeper than %d levels", maxBlockNesting)
-		return nil
-	}
 	var out []*node
 	for _, cmd := range cmds {
 		n := &node{name: cmd.Name}
@@ -120,6 +116,10 @@ func (c *converter) commands(cmds []gosieve.Command, depth int) []*node {
 			n.hasBlock = len(cmd.Block) > 0
 		}
 		n.list = len(n.tests) > 1
+		if n.hasBlock && depth+1 > maxBlockNesting {
+			c.errorf("blocks are nested deeper than %d levels", maxBlockNesting)
+			return nil
+		}
 		n.block = c.commands(cmd.Block, depth+1)
 		out = append(out, n)
 	}

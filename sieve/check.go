@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/oxmailroute/oxmailroute/headers"
 )
 
 // checkMailbox is what sievec demands of a mailbox name.
@@ -38,6 +40,9 @@ func (t Header) checkMIME() error {
 	if t.MIMEPart != MIMEContentType || len(t.Names) != 1 || !strings.EqualFold(t.Names[0], "Content-Type") ||
 		t.Match != "" && t.Match != Is || t.Comparator != "" && t.Comparator != ASCIICasemap {
 		return fmt.Errorf(`of the header test with :mime, all but :contenttype :is "Content-Type" is %w`, ErrUnsupported)
+	}
+	if err := headers.Validate(headers.ContentType{Types: t.Keys}); err != nil && len(t.Keys) > 0 {
+		return fmt.Errorf("with :contenttype, keys that are no media types are %w: %w", ErrUnsupported, err)
 	}
 	return nil
 }

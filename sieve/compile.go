@@ -250,8 +250,9 @@ func (c *compiler) test(t Test, where string) condition {
 		c.nonEmpty(t.Keys, where+".Keys")
 		if err := t.checkMIME(); err != nil {
 			c.errorf(where, "%w", err)
+			return constant{step, false}
 		}
-		if t.MIME {
+		if t.MIME && len(t.Keys) > 0 {
 			m, err := headers.Compile(headers.ContentType{Types: t.Keys, Top: !t.AnyChild}, headers.Sieve)
 			if err != nil {
 				c.errorf(where+".Keys", "%w", err)

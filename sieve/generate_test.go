@@ -144,7 +144,7 @@ func (g *generator) matching() (MatchType, Relation, Comparator, []string) {
 		for i, k := range keys {
 			k = strings.NewReplacer("*", "", "?", "", "\\", "").Replace(k)
 			keys[i] = pick(g, k, k+"*", "*"+k, "*"+k+"*", "*", "\\*", "x\\?y")
-			if k != "" && g.chance(30) {
+			if k != "" && k[0] < 0x80 && g.chance(30) {
 				keys[i] = k[:1] + "*" + k[1:]
 			}
 		}

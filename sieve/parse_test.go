@@ -248,6 +248,7 @@ var parseCases = []parseCase{
 	{name: "contenttype without mime", src: `require "mime"; if header :contenttype "Content-Type" "a/b" {}`, errs: bad("1:20")},
 	{name: "mime of another field", src: `require "mime"; if header :mime :anychild "Subject" "a" {}`, errs: bad("1:20"), server: unsupported},
 	{name: "mime contains", src: `require "mime"; if header :mime :contenttype :contains "Content-Type" "a" {}`, errs: bad("1:20"), server: unsupported},
+	{name: "mime with a key without subtype", src: `require "mime"; if header :mime :contenttype "Content-Type" "text" {}`, errs: bad("1:20"), server: unsupported},
 	{name: "mime type", src: `require "mime"; if header :mime :type "Content-Type" "text" {}`, errs: bad("1:33"), server: unsupported},
 	{name: "mime exists", src: `require "mime"; if exists :mime :anychild "Content-Type" {}`, errs: bad("1:27"), server: unsupported},
 

@@ -115,6 +115,9 @@ func fromContentType(p headers.ContentType) (Test, error) {
 	if len(p.Types) == 0 {
 		return False{}, nil
 	}
+	if err := headers.Validate(p); err != nil {
+		return nil, notExpressible(p, err.Error())
+	}
 	return Header{
 		Names: []string{"Content-Type"}, Match: Is, Keys: append([]string(nil), p.Types...),
 		MIME: true, AnyChild: !p.Top, MIMEPart: MIMEContentType,

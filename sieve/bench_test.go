@@ -1,0 +1,113 @@
+package sieve
+
+import (
+	"fmt"
+	"strings"
+	"testing"
+)
+
+// benchScript has n rules that don't match.
+func benchScript(n int) *Script {
+	s := &Script{}
+	for i := range n {
+		s.Commands = append(s.Commands, If{
+			Test: Header{Match: Is, Names: []string{[]string{"X-Conbool-Released", "X-Conbool-Flag", "Subject", "X-Spam"}[i%4]}, Keys: []string{fmt.Sprint("value ", i)}},
+			Then: []Command{FileInto{Mailbox: fmt.Sprint("Folder ", i)}, Stop{}},
+		})
+	}
+	return s
+}
+
+// gatewayScript is what the gateway's provisioning emits.
+func gatewayScript() *Script {
+	rule := func(name, value, mailbox string) Command {
+		return If{
+			Test: Header{Match: Is, Names: []string{name}, Keys: []string{value}},
+			Then: []Command{FileInto{Mailbox: mailbox}, Stop{}},
+		}
+	}
+	return &Script{Commands: []Command{rule("X-Conbool-Released", "yes", "INBOX"), rule("X-Conbool-Flag", "YES", "Spam")}}
+}
+
+// benchMessage has 2 KB and the header of a message that has come a long way.
+func benchMessage() []byte {
+	var b strings.Builder
+	for i := range 4 {
+		fmt.Fprintf(&b, "Received: from mx%d.example.net (mx%d.example.net [192.0.2.%d])\n\tby mail.example.org with ESMTPS id 4abc%d\n\tfor <user@example.org>; Sun, 22 Nov 2026 17:00:0%d +0000 (UTC)\n", i, i, i, i, i)
+	}
+	b.WriteString("DKIM-Signature: v=1; a=rsa-sha256; d=example.net; s=s1;\n\th=from:to:subject; bh=abcdefghijklmnopqrstuvwxyz0123456789abcdefg=;\n\tb=abcdefghijklmnopqrstuvwxyz\n")
+	for _, f := range []string{"From: Alice <alice@example.net>", "To: user@example.org", "Subject: Minutes of the meeting", "Date: Sun, 22 Nov 2026 17:00:00 +0000",
+		"Message-ID: <1@example.net>", "MIME-Version: 1.0", "Content-Type: text/plain; charset=utf-8", "Content-Transfer-Encoding: 8bit",
+		"X-Mailer: Example", "X-Conbool-example-org: true", "X-Conbool-Flag: YES", "Return-Path: <alice@example.net>"} {
+		b.WriteString(f + "\n")
+	}
+	b.WriteString("\n")
+	for b.Len() < 2048 {
+		b.WriteString("A line of text as people write it to each other.\n")
+	}
+	return []byte(b.String())
+}
+
+var benchSizes = []int{1, 25, 500}
+
+func BenchmarkParse(b *testing.B) {
+	for _, n := range benchSizes {
+		src := benchScript(n).Format()
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			b.SetBytes(int64(len(src)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := Parse("", src); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkFormat(b *testing.B) {
+	for _, n := range benchSizes {
+		s := benchScript(n)
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				s.Format()
+			}
+		})
+	}
+}
+
+func BenchmarkCompile(b *testing.B) {
+	for _, n := range benchSizes {
+		s := benchScript(n)
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := Compile(s, Options{}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+func BenchmarkRun(b *testing.B) {
+	in := input(benchMessage(), "alice@example.net", "user@example.org")
+	run := func(name string, s *Script, o Options) {
+		p, err := Compile(s, o)
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.Run(name, func(b *testing.B) {
+			b.ReportAllocs()
+			for b.Loop() {
+				p.Run(in)
+			}
+		})
+	}
+	run("gateway", gatewayScript(), Options{})
+	run("gateway traced", gatewayScript(), Options{Trace: true})
+	for _, n := range benchSizes {
+		run(fmt.Sprint(n), benchScript(n), Options{})
+	}
+}

@@ -1,0 +1,404 @@
+package sieve
+
+import (
+	"bytes"
+	"math/rand/v2"
+	"reflect"
+	"strings"
+	"testing"
+
+	gosieve "git.sr.ht/~emersion/go-sieve"
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+func ptr[T any](v T) *T { return &v }
+
+var formatCases = []struct {
+	name string
+	in   *Script
+	want string
+}{
+	{"empty", &Script{}, ""},
+	{"plain commands", &Script{Commands: []Command{Keep{}, Discard{}, Stop{}}}, "keep;\ndiscard;\nstop;\n"},
+	{"gateway", &Script{Commands: []Command{
+		Comment("Release bypass (policy: Gateway.Released)"),
+		If{
+			Test: Header{Match: Is, Names: []string{"X-Conbool-Released"}, Keys: []string{"yes"}},
+			Then: []Command{FileInto{Mailbox: "INBOX"}, Stop{}},
+		},
+		If{
+			Test: Header{Match: Is, Names: []string{"X-Conbool-Flag"}, Keys: []string{"YES"}},
+			Then: []Command{FileInto{Mailbox: "Spam", Create: true}, Stop{}},
+		},
+	}}, `require ["fileinto", "mailbox"];
+# Release bypass (policy: Gateway.Released)
+if header :is "X-Conbool-Released" "yes" {
+    fileinto "INBOX";
+    stop;
+}
+if header :is "X-Conbool-Flag" "YES" {
+    fileinto :create "Spam";
+    stop;
+}
+`},
+	{"if elsif else", &Script{Commands: []Command{If{
+		Test:  Not{Exists{[]string{"A", "B"}}},
+		Then:  []Command{Keep{}},
+		ElsIf: []ElsIf{{True{}, nil}, {AllOf{True{}}, []Command{Comment("# tag"), Comment("")}}},
+		Else:  []Command{If{Test: False{}, Then: []Command{Stop{}}}},
+	}}}, `if not exists ["A", "B"] {
+    keep;
+} elsif true {
+} elsif allof (true) {
+    ## tag
+    #
+} else {
+    if false {
+        stop;
+    }
+}
+`},
+	{"nested lists of tests", &Script{Commands: []Command{If{
+		Test: AnyOf{AllOf{True{}, Not{AnyOf{False{}, True{}}}}, Size{true, 100 << 10}, Size{false, 1 << 20}, Size{true, 3 << 30}, Size{true, 0}, Size{true, 1023}},
+	}}}, `if anyof (
+    allof (
+        true,
+        not anyof (
+            false,
+            true
+        )
+    ),
+    size :over 100K,
+    size :under 1M,
+    size :over 3G,
+    size :over 0,
+    size :over 1023
+) {
+}
+`},
+	{"everything that compares", &Script{Commands: []Command{If{Test: AnyOf{
+		Header{Names: []string{"a"}, Keys: []string{"b", "c"}},
+		Header{Names: []string{"a"}, Match: Count, Relation: GreaterOrEqual, Comparator: ASCIINumeric, Keys: []string{"2"}},
+		Header{Names: []string{"Content-Type"}, Match: Is, Keys: []string{"text/calendar"}, MIME: true, AnyChild: true, MIMEPart: MIMEContentType},
+		Address{Names: []string{"from"}, Part: Domain, Match: Matches, Comparator: Octet, Keys: []string{"*.org"}},
+		Envelope{Fields: []string{"from"}, Part: All, Match: Regex, Keys: []string{"^$"}},
+		HasFlag{Match: Contains, Flags: []string{`\Seen`}},
+		MailboxExists{[]string{"A"}},
+	}}}}, `require ["comparator-i;ascii-numeric", "envelope", "imap4flags", "mailbox", "mime", "regex", "relational"];
+if anyof (
+    header "a" ["b", "c"],
+    header :count "ge" :comparator "i;ascii-numeric" "a" "2",
+    header :mime :anychild :contenttype :is "Content-Type" "text/calendar",
+    address :domain :matches :comparator "i;octet" "from" "*.org",
+    envelope :all :regex "from" "^$",
+    hasflag :contains "\\Seen",
+    mailboxexists "A"
+) {
+}
+`},
+	{"everything that acts", &Script{Commands: []Command{
+		FileInto{Mailbox: `a"\b`, Copy: true, Create: true, Flags: []string{`\Seen x`, ""}},
+		Redirect{Address: "a@b"}, Redirect{Address: "A <a@b>", Copy: true},
+		Keep{Flags: []string{""}}, Reject{Reason: "no\r\nnever"},
+		Vacation{Reason: "gone"},
+		Vacation{
+			Days: ptr(uint64(1024)), Subject: ptr(""), From: "a@b", Addresses: []string{"c@d", "e@f"}, MIME: true, Handle: ptr("h"),
+			Reason: "Subject: x\r\n\r\nx\r\n",
+		},
+		AddFlag{[]string{"a"}}, SetFlag{[]string{"b", "c"}}, RemoveFlag{[]string{"d"}},
+	}}, `require ["copy", "fileinto", "imap4flags", "mailbox", "reject", "vacation"];
+fileinto :copy :create :flags ["\\Seen x", ""] "a\"\\b";
+redirect "a@b";
+redirect :copy "A <a@b>";
+keep :flags "";
+reject "no
+never";
+vacation "gone";
+vacation :days 1024 :subject "" :from "a@b" :addresses ["c@d", "e@f"] :mime :handle "h" "Subject: x
+
+x
+";
+addflag "a";
+setflag ["b", "c"];
+removeflag "d";
+`},
+	{"octets that no string can hold", &Script{Commands: []Command{
+		If{Test: Header{Names: []string{"a"}, Keys: []string{"\x00", "\r", "\n", "\r\n", "$", "${hex:41}", "\r\r\n\n"}}},
+	}}, "require [\"encoded-character\"];\nif header \"a\" [\"${hex:00}\", \"${hex:0d}\", \"${hex:0a}\", \"\n\", \"$\", \"${hex:24}{hex:41}\", \"${hex:0d}\n${hex:0a}\"] {\n}\n"},
+	{"what looks encoded and isn't", &Script{Commands: []Command{
+		If{Test: Header{Names: []string{"a"}, Keys: []string{"${hex:41}"}}},
+	}}, "if header \"a\" \"${hex:41}\" {\n}\n"},
+	{"long list", &Script{Commands: []Command{If{Test: Exists{[]string{strings.Repeat("a", 60), strings.Repeat("b", 60)}}, Then: []Command{Stop{}}}}},
+		"if exists [\n    \"" + strings.Repeat("a", 60) + "\",\n    \"" + strings.Repeat("b", 60) + "\"\n] {\n    stop;\n}\n"},
+}
+
+func TestFormat(t *testing.T) {
+	for _, tt := range formatCases {
+		t.Run(tt.name, func(t *testing.T) {
+			if diff := cmp.Diff(tt.want, string(tt.in.Format())); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			back, err := Parse("", []byte(tt.want))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.in, back, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("parsed again (-want +got):\n%s", diff)
+			}
+		})
+	}
+}
+
+// TestFormatServer holds the printed scripts of the table and generated ones
+// against sievec.
+func TestFormatServer(t *testing.T) {
+	o := newOracle(t)
+	for _, tt := range formatCases {
+		if v, text, _ := o.compile(t, tt.in.Format()); v != accepted {
+			t.Errorf("%s: %s\n%s\n%s", tt.name, v, text, tt.in.Format())
+		}
+	}
+	g := newGenerator(3)
+	for range 100 {
+		src := g.script().Format()
+		if v, text, _ := o.compile(t, src); v != accepted {
+			t.Errorf("%s\n%s\n%s", v, text, src)
+		}
+	}
+}
+
+// TestFormatHostile prints values that no valid script has: what is in a value
+// must not become a command.
+func TestFormatHostile(t *testing.T) {
+	const attack = "x\" {} discard;\r\n discard; /*"
+	s := &Script{Commands: []Command{
+		Comment(attack), nil, If{}, FileInto{Mailbox: attack}, Redirect{Address: attack}, Keep{Flags: []string{}},
+		If{Test: Header{Names: []string{attack}, Match: MatchType(attack), Relation: Relation(attack), Comparator: Comparator(attack), Keys: nil}},
+		If{Test: AllOf{}}, If{Test: Address{Part: AddressPart(attack)}},
+		If{Test: Header{MIMEPart: MIMEPart(attack), Match: Count, Relation: Relation(attack)}},
+	}}
+	p := parser{lex: newLexer(string(s.Format()), func(pos, error) {}), report: func(pos, error) {}}
+	var walk func(nodes []*node)
+	walk = func(nodes []*node) {
+		for _, n := range nodes {
+			if n.name == "discard" {
+				t.Errorf("a value became a command:\n%s", s.Format())
+			}
+			walk(n.block)
+		}
+	}
+	walk(p.script())
+	if _, err := Parse("", s.Format()); err == nil {
+		t.Error("Parse takes it")
+	}
+	if err := s.Validate(); err == nil {
+		t.Error("Validate takes it")
+	}
+}
+
+func TestRequires(t *testing.T) {
+	s := formatCases[2].in
+	if diff := cmp.Diff([]string{"fileinto", "mailbox"}, s.Requires()); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestAST(t *testing.T) {
+	for _, tt := range formatCases {
+		t.Run(tt.name, func(t *testing.T) {
+			back, err := FromAST(tt.in.AST())
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(withoutComments(tt.in.Commands), back.Commands, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+		})
+	}
+	g := newGenerator(5)
+	for range 200 {
+		s := g.script()
+		back, err := FromAST(s.AST())
+		if err != nil {
+			t.Fatal(err)
+		}
+		want := (&Script{Commands: withoutComments(s.Commands)}).Format()
+		if diff := cmp.Diff(string(want), string(back.Format())); diff != "" {
+			t.Fatalf("(-want +got):\n%s", diff)
+		}
+	}
+}
+
+func withoutComments(list []Command) []Command {
+	var out []Command
+	for _, c := range list {
+		switch c := c.(type) {
+		case Comment:
+			continue
+		case If:
+			c.Then, c.Else = withoutComments(c.Then), withoutComments(c.Else)
+			var branches []ElsIf
+			for _, e := range c.ElsIf {
+				branches = append(branches, ElsIf{e.Test, withoutComments(e.Then)})
+			}
+			c.ElsIf = branches
+			out = append(out, c)
+			continue
+		}
+		out = append(out, c)
+	}
+	return out
+}
+
+// TestASTOfGoSieve takes what go-sieve's own parser makes of a script that it
+// reads right.
+func TestASTOfGoSieve(t *testing.T) {
+	src := "require [\"fileinto\", \"relational\"];\nif header :count \"ge\" [\"a\"] \"1\" { fileinto \"x\ny\"; }\nelsif size :over 10K { stop; } else { keep; }\n"
+	cmds, err := gosieve.Parse(strings.NewReader(src))
+	if err != nil {
+		t.Fatal(err)
+	}
+	s, err := FromAST(cmds)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := Parse("", []byte(src))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want.Commands, s.Commands); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+}
+
+func TestFromASTErrors(t *testing.T) {
+	deep := gosieve.Test{Name: "true"}
+	for range 40 {
+		deep = gosieve.Test{Name: "not", Tests: []gosieve.Test{deep}}
+	}
+	block := []gosieve.Command{{Name: "keep"}}
+	for range 40 {
+		block = []gosieve.Command{{Name: "if", Tests: []gosieve.Test{{Name: "true"}}, Block: block}}
+	}
+	list := func(s ...string) []gosieve.Argument { return []gosieve.Argument{gosieve.ArgumentStringList(s)} }
+	for _, tt := range []struct {
+		name string
+		in   []gosieve.Command
+		want string
+	}{
+		{"unknown command", []gosieve.Command{{Name: "nonsense"}}, `unknown command "nonsense"`},
+		{"nameless", []gosieve.Command{{}}, `unknown command ""`},
+		{"missing require", []gosieve.Command{{Name: "fileinto", Arguments: list("x")}}, `needs the extension "fileinto"`},
+		{"empty list", []gosieve.Command{{Name: "redirect", Arguments: list()}}, "empty string list"},
+		{"NUL", []gosieve.Command{{Name: "redirect", Arguments: list("a\x00@b")}}, "has a NUL"},
+		{"negative number", []gosieve.Command{{Name: "keep", Arguments: []gosieve.Argument{gosieve.ArgumentNumber{Value: -1}}}}, "-1"},
+		{"quantifier", []gosieve.Command{{Name: "keep", Arguments: []gosieve.Argument{gosieve.ArgumentNumber{Value: 1, Quantifier: 'x'}}}}, "1x is not a number"},
+		{"nil argument", []gosieve.Command{{Name: "keep", Arguments: []gosieve.Argument{nil}}}, "type <nil>"},
+		{"deep tests", []gosieve.Command{{Name: "if", Tests: []gosieve.Test{deep}}}, "tests are nested deeper"},
+		{"deep blocks", block, "blocks are nested deeper"},
+		{"too many arguments", []gosieve.Command{{Name: "keep", Arguments: make([]gosieve.Argument, 33)}}, "more than 32 arguments"},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			if _, err := FromAST(tt.in); err == nil || !strings.Contains(err.Error(), tt.want) {
+				t.Errorf("%v, want %q", err, tt.want)
+			}
+		})
+	}
+}
+
+func TestComments(t *testing.T) {
+	src := "# first\nrequire \"fileinto\"; # behind require\n#second\n## third\n#\n# cr\rhere\nkeep; # behind keep\n/* bracket */\nif true # in the if\n{\n    # in the block\n    stop;\n    # last of the block\n}\n# before else\nelse { discard; }\n# last"
+	want := []Command{
+		Comment("first"), Comment("second"), Comment("# third"), Comment(""), Keep{},
+		If{Test: True{}, Then: []Command{Comment("in the block"), Stop{}, Comment("last of the block")}, Else: []Command{Discard{}}},
+		Comment("last"),
+	}
+	s, err := Parse("", []byte(src))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if diff := cmp.Diff(want, s.Commands); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	if diff := cmp.Diff([]int{1, 3, 4, 5, 7, 9, 9, 11, 12, 13, 16, 17}, s.Lines); diff != "" {
+		t.Errorf("lines (-want +got):\n%s", diff)
+	}
+	checkRoundTrip(t, s)
+}
+
+// anyString makes strings with much of what is special somewhere.
+func anyString(r *rand.Rand) string {
+	var b []byte
+	for range r.IntN(20) {
+		switch r.IntN(3) {
+		case 0:
+			b = append(b, byte(r.IntN(256)))
+		default:
+			b = append(b, []string{"\"", "\\", "\r\n", "\r", "\n", "\x00", "${hex:41}", "${", "}", "$", "${unicode:40}", ".", "text:", "*/", "#", ";", "é", "a", " "}[r.IntN(19)]...)
+		}
+	}
+	return string(b)
+}
+
+// TestQuoteServer proves with Pigeonhole itself that a string survives: a
+// header test compares the string in the script with a header field, and a
+// second one shows that a different string doesn't match.
+func TestQuoteServer(t *testing.T) {
+	o := newOracle(t)
+	r := rand.New(rand.NewPCG(11, 1))
+	// A field can't hold line breaks, NUL or white space at its ends, and what
+	// isn't ASCII may be decoded; the bytes that remain are all of the syntax.
+	clean := strings.NewReplacer("\r", "", "\n", "", "\x00", "", "=?", "")
+	var s Script
+	var msg bytes.Buffer
+	count := 0
+	for count < 400 {
+		v := strings.TrimSpace(clean.Replace(anyString(r)))
+		ascii := v != ""
+		for i := 0; i < len(v); i++ {
+			ascii = ascii && v[i] >= ' ' && v[i] < 0x7f
+		}
+		if !ascii {
+			continue
+		}
+		count++
+		name := []string{"X-" + strings.Repeat("a", count%50+1) + strings.Repeat("b", count/50)}
+		msg.WriteString(name[0] + ": " + v + "\n")
+		s.Commands = append(s.Commands, If{
+			Test: Not{Header{Names: name, Match: Is, Comparator: Octet, Keys: []string{v}}},
+			Then: []Command{Discard{}, Stop{}},
+		})
+	}
+	for _, extra := range []string{"", "\x00\r"} {
+		// The second time everything is printed with encoded-character.
+		script := s
+		if extra != "" {
+			script.Commands = append([]Command{If{Test: Header{Names: []string{"X-None"}, Keys: []string{extra}}, Then: []Command{Keep{}}}}, s.Commands...)
+		}
+		got := o.decideOne(t, "", "", script.Format(), append(msg.Bytes(), '\n'))
+		if !got.Implicit {
+			t.Errorf("a string did not survive: %+v\n%s", got, script.Format())
+		}
+	}
+}
+
+func TestStringsSurvive(t *testing.T) {
+	r := rand.New(rand.NewPCG(12, 1))
+	for range 5000 {
+		checkString(t, anyString(r))
+	}
+}
+
+// checkString checks that a string is the same behind Format and Parse.
+func checkString(t *testing.T, s string) {
+	t.Helper()
+	want := &Script{Commands: []Command{If{Test: Header{Names: []string{"a"}, Keys: []string{s, "${hex:41}"}}}}}
+	got, err := Parse("", want.Format())
+	if err != nil {
+		t.Fatalf("%q: %v\n%s", s, err, want.Format())
+	}
+	if !reflect.DeepEqual(want.Commands, got.Commands) {
+		t.Fatalf("%q became %s", s, got.Format())
+	}
+}

@@ -1,0 +1,153 @@
+package sieve
+
+import (
+	"errors"
+	"reflect"
+	"strings"
+	"testing"
+)
+
+// addSeeds adds the scripts of the tables.
+func addSeeds(f *testing.F) {
+	for _, tt := range parseCases {
+		if len(tt.src) < 4096 {
+			f.Add([]byte(tt.src))
+		}
+	}
+	for _, tt := range formatCases {
+		f.Add(tt.in.Format())
+	}
+	g := newGenerator(61)
+	for range 20 {
+		f.Add(g.script().Format())
+	}
+}
+
+// FuzzParse checks that Parse ends with a script or with errors that lie in the
+// source.
+func FuzzParse(f *testing.F) {
+	addSeeds(f)
+	f.Fuzz(func(t *testing.T, src []byte) {
+		s, err := Parse("fuzz", src)
+		if (s == nil) == (err == nil) {
+			t.Fatalf("script %v and error %v", s, err)
+		}
+		lines := strings.Split(string(src), "\n")
+		var list ErrorList
+		if errors.As(err, &list); err != nil && len(list) == 0 {
+			t.Fatalf("an empty list: %#v", err)
+		}
+		for _, e := range list {
+			if e.Line < 1 || e.Line > len(lines) || e.Column < 1 || e.Column > len(lines[e.Line-1])+1 {
+				t.Errorf("%v is outside the source", e)
+			}
+		}
+		if err != nil {
+			return
+		}
+		for _, line := range s.Lines {
+			if line < 1 || line > len(lines) {
+				t.Errorf("line %d of %d", line, len(lines))
+			}
+		}
+		if _, err := Compile(s, Options{}); err != nil {
+			t.Errorf("Compile: %v", err)
+		}
+	})
+}
+
+// FuzzFormatParse checks that a script is the same when it is printed and read
+// again, and when it goes through go-sieve's tree.
+func FuzzFormatParse(f *testing.F) {
+	addSeeds(f)
+	f.Fuzz(func(t *testing.T, src []byte) {
+		s, err := Parse("fuzz", src)
+		if err != nil {
+			return
+		}
+		text := s.Format()
+		if len(text) > maxScriptSize {
+			return
+		}
+		back, err := Parse("format", text)
+		if err != nil {
+			t.Fatalf("%v\n%s", err, text)
+		}
+		if !reflect.DeepEqual(s.Commands, back.Commands) || back.Lines != nil {
+			t.Fatalf("changed:\n%s\n%s", text, back.Format())
+		}
+		if again := back.Format(); string(again) != string(text) {
+			t.Fatalf("printed differently:\n%s\n%s", text, again)
+		}
+		tree, err := FromAST(s.AST())
+		if err != nil {
+			t.Fatalf("FromAST: %v\n%s", err, text)
+		}
+		want := (&Script{Commands: withoutComments(s.Commands)}).Format()
+		if got := tree.Format(); string(got) != string(want) && !hugeNumber(text) {
+			t.Fatalf("changed by the tree:\n%s\n%s", want, got)
+		}
+	})
+}
+
+// hugeNumber reports a number of 19 digits or more, which go-sieve's int may
+// not hold.
+func hugeNumber(text []byte) bool {
+	digits := 0
+	for _, c := range text {
+		if digits++; !isDigit(int(c)) {
+			digits = 0
+		}
+		// A 32-bit int holds 9 digits.
+		if digits > 9 {
+			return true
+		}
+	}
+	return false
+}
+
+// FuzzQuote checks that any string survives printing.
+func FuzzQuote(f *testing.F) {
+	for _, s := range []string{"", `"`, `\`, "\r\n", "\r", "\n", "\x00", "${hex:41}", "$${hex:}", "text:\r\n.\r\n", "é", "\xff"} {
+		f.Add(s)
+	}
+	f.Fuzz(func(t *testing.T, s string) { checkString(t, s) })
+}
+
+// FuzzRun checks that a run ends, and that it comes to the same a second time
+// and beside a trace.
+func FuzzRun(f *testing.F) {
+	g := newGenerator(71)
+	for range 40 {
+		f.Add(g.script().Format(), g.message(), "a@b", "c@d")
+	}
+	for _, tt := range runCases {
+		f.Add([]byte(runRequire+"if "+tt.test+" { discard; }"), []byte(tt.header+"\n\n"), "", "")
+	}
+	f.Fuzz(func(t *testing.T, src, message []byte, from, to string) {
+		s, err := Parse("fuzz", src)
+		if err != nil {
+			return
+		}
+		plain, err := Compile(s, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		traced, err := Compile(s, Options{Trace: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		in := input(message, from, to)
+		first := plain.Run(in)
+		again := traced.Run(in)
+		again.Steps = nil
+		if (first.Err == nil) != (again.Err == nil) {
+			t.Fatalf("%v and %v", first.Err, again.Err)
+		}
+		first.Err, again.Err = nil, nil
+		if !reflect.DeepEqual(first, again) {
+			t.Fatalf("%+v and %+v", first, again)
+		}
+		Sequence{plain, traced, plain}.Run(in)
+	})
+}

@@ -1,0 +1,169 @@
+package sieve
+
+import (
+	"errors"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/oxmailroute/oxmailroute/headers"
+)
+
+func TestFromPredicate(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		in   headers.Predicate
+		want Test
+	}{
+		{"exists", headers.Exists{Name: "X-A"}, Exists{[]string{"X-A"}}},
+		{"is", headers.Match{Name: "X-A", Op: headers.Is, Values: []string{"a", "b"}}, Header{Names: []string{"X-A"}, Match: Is, Keys: []string{"a", "b"}}},
+		{"contains", headers.Match{Name: "X-A", Op: headers.Contains, Values: []string{"a"}, Comparator: headers.ASCIICasemap}, Header{Names: []string{"X-A"}, Match: Contains, Keys: []string{"a"}}},
+		{"matches", headers.Match{Name: "X-A", Op: headers.Matches, Values: []string{"a*"}, Comparator: headers.Octet}, Header{Names: []string{"X-A"}, Match: Matches, Comparator: Octet, Keys: []string{"a*"}}},
+		{"regex", headers.Match{Name: "X-A", Op: headers.Regex, Values: []string{"^a"}}, Header{Names: []string{"X-A"}, Match: Regex, Keys: []string{"^a"}}},
+		{"no values", headers.Match{Name: "X-A", Op: headers.Is}, False{}},
+		{"content type", headers.ContentType{Types: []string{"text/calendar"}}, Header{Names: []string{"Content-Type"}, Match: Is, Keys: []string{"text/calendar"}, MIME: true, AnyChild: true, MIMEPart: MIMEContentType}},
+		{"content type at the top", headers.ContentType{Types: []string{"text/calendar"}, Top: true}, Header{Names: []string{"Content-Type"}, Match: Is, Keys: []string{"text/calendar"}, MIME: true, MIMEPart: MIMEContentType}},
+		{"no types", headers.ContentType{}, False{}},
+		{"not", headers.Not{Predicate: headers.Exists{Name: "A"}}, Not{Exists{[]string{"A"}}}},
+		{"all", headers.All{headers.Exists{Name: "A"}, headers.Exists{Name: "B"}}, AllOf{Exists{[]string{"A"}}, Exists{[]string{"B"}}}},
+		{"any", headers.Any{headers.Exists{Name: "A"}}, AnyOf{Exists{[]string{"A"}}}},
+		{"all of none", headers.All{}, True{}},
+		{"any of none", headers.Any{}, False{}},
+		{"condition", headers.When(headers.Exists{Name: "A"}), Exists{[]string{"A"}}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := FromPredicate(tt.in)
+			if err != nil {
+				t.Fatal(err)
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("(-want +got):\n%s", diff)
+			}
+			if err := (&Script{Commands: []Command{If{Test: got}}}).Validate(); err != nil {
+				t.Error(err)
+			}
+		})
+	}
+}
+
+func TestFromPredicateNotExpressible(t *testing.T) {
+	for _, tt := range []struct {
+		name string
+		in   headers.Predicate
+	}{
+		{"prefix", headers.MatchPrefix{Prefix: "X-Conbool-", Op: headers.Is, Values: []string{"true"}}},
+		{"parameter", headers.ContentType{Types: []string{"text/calendar"}, Param: "method"}},
+		{"inside", headers.Not{Predicate: headers.All{headers.Exists{Name: "A"}, headers.Any{headers.MatchPrefix{Prefix: "X-"}}}}},
+		{"nil", nil},
+		{"nil inside", headers.Not{}},
+		{"zero condition", headers.Condition{}},
+		{"no name", headers.Exists{}},
+		{"name with a colon", headers.Match{Name: "a:", Op: headers.Is, Values: []string{"x"}}},
+		{"unknown comparison", headers.Match{Name: "a", Op: "foo", Values: []string{"x"}}},
+		{"unknown comparator", headers.Match{Name: "a", Op: headers.Is, Comparator: "foo", Values: []string{"x"}}},
+		{"broken regular expression", headers.Match{Name: "a", Op: headers.Regex, Values: []string{"("}}},
+		{"no media type", headers.ContentType{Types: []string{"text"}}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			got, err := FromPredicate(tt.in)
+			var e *headers.NotExpressibleError
+			if !errors.Is(err, headers.ErrNotExpressible) || !errors.As(err, &e) || e.Target != "sieve" || e.Reason == "" {
+				t.Errorf("%v, %v", got, err)
+			}
+		})
+	}
+}
+
+// predicate makes a predicate that a test can say.
+func (g *generator) predicate(depth int) headers.Predicate {
+	if depth > 0 && g.chance(40) {
+		list := func() []headers.Predicate {
+			var out []headers.Predicate
+			for g.chance(65) {
+				out = append(out, g.predicate(depth-1))
+			}
+			return out
+		}
+		switch g.IntN(3) {
+		case 0:
+			return headers.Not{Predicate: g.predicate(depth - 1)}
+		case 1:
+			return headers.All(list())
+		default:
+			return headers.Any(list())
+		}
+	}
+	switch g.IntN(6) {
+	case 0:
+		return headers.Exists{Name: g.name()}
+	case 1:
+		return headers.ContentType{Types: pick(g, []string{"text/calendar"}, []string{"application/ics", "TEXT/PLAIN"}), Top: g.chance(40)}
+	}
+	for {
+		m, _, c, keys := g.matching()
+		if m == Count || m == Value || c == ASCIINumeric {
+			continue
+		}
+		if m == "" {
+			m = Is
+		}
+		return headers.Match{Name: g.name(), Op: headers.Op(m), Values: keys, Comparator: headers.Comparator(c)}
+	}
+}
+
+// TestPredicateAgrees checks that a predicate, the test made of it and
+// Pigeonhole say the same of generated messages.
+func TestPredicateAgrees(t *testing.T) {
+	g := newGenerator(51)
+	var messages [][]byte
+	for range 60 {
+		messages = append(messages, g.message())
+	}
+	check := func(t *testing.T, o *oracle, mailbox string) {
+		p := g.predicate(3)
+		test, err := FromPredicate(p)
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := headers.Compile(p, headers.Sieve)
+		if err != nil {
+			t.Fatal(err)
+		}
+		s := &Script{Commands: []Command{If{Test: test, Then: []Command{Discard{}}}}}
+		program, err := Compile(s, Options{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		var server []decision
+		if o != nil {
+			var ok bool
+			if server, ok = o.decide(t, s.Format(), mailbox); !ok || len(server) != len(messages) {
+				t.Fatalf("no answer for\n%s", s.Format())
+			}
+		}
+		for i, raw := range messages {
+			in := input(raw, "", "")
+			want := m.Match(in.Header, in.Body)
+			r := program.Run(in)
+			if got := r.Keep == KeepCancelled; got != want {
+				t.Fatalf("predicate %v, test %v:\n%s\n%s", want, got, s.Format(), raw)
+			}
+			if server != nil {
+				if diff := cmp.Diff(server[i], decisionOf(r), cmpopts.EquateEmpty()); diff != "" {
+					t.Fatalf("(-Pigeonhole +ours):\n%s\n%s\n%s", diff, s.Format(), raw)
+				}
+			}
+		}
+	}
+	for range 300 {
+		check(t, nil, "")
+	}
+	t.Run("server", func(t *testing.T) {
+		o := newOracle(t)
+		mailbox := o.mailbox(t, "mail", messages)
+		for range 40 {
+			check(t, o, mailbox)
+		}
+	})
+}
