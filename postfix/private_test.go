@@ -70,7 +70,12 @@ func newPrivate(tb testing.TB, mainCf, masterCf string, files map[string]string)
 	if err != nil {
 		tb.Fatal(err)
 	}
-	tb.Cleanup(func() { os.RemoveAll(root) })
+	tb.Cleanup(func() {
+		// The last daemons may still write while they end.
+		for i := 0; i < 50 && os.RemoveAll(root) != nil; i++ {
+			time.Sleep(20 * time.Millisecond)
+		}
+	})
 	p := &private{tb: tb, root: root, etc: filepath.Join(root, "etc"), log: filepath.Join(root, "log")}
 	for _, dir := range []string{"", "etc", "spool", "data"} {
 		dir = filepath.Join(root, dir)
