@@ -53,13 +53,13 @@ func manySenders(tb testing.TB, n int) *relay.Config {
 func BenchmarkRoute(b *testing.B) {
 	raw := mail2KB()
 	for _, n := range []int{10, 1_000, 100_000, 1_000_000} {
-		c := manySenders(b, n)
-		from := make([]string, 64)
-		for i := range from {
-			from[i] = fmt.Sprintf("user%07d@example.com", 1+(i*7919)%(n-1))
-		}
-		o := c.Origin(relay.RoleInternal)
 		b.Run(fmt.Sprintf("senders=%d", n), func(b *testing.B) {
+			c := manySenders(b, n)
+			from := make([]string, 64)
+			for i := range from {
+				from[i] = fmt.Sprintf("user%07d@example.com", 1+(i*7919)%(n-1))
+			}
+			o := c.Origin(relay.RoleInternal)
 			b.ReportAllocs()
 			b.SetBytes(int64(len(raw)))
 			i := 0

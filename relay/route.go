@@ -3,6 +3,7 @@ package relay
 import (
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/postfix"
@@ -16,18 +17,23 @@ import (
 // the decision says so. It makes no look-ups outside the configuration and the
 // Directory, and is safe for concurrent use.
 func (c *Config) Route(m *Message) Decision {
-	var start start
 	w := walk{e: &c.eval, m: m}
 	d := Decision{To: m.To}
 	w.out = &d.Outcomes
-	w.fields, w.body = headers.Scan(start.fields[:0], m.Raw, headers.HeaderChecks)
+	buffer := sections.Get().(*section)
+	w.fields, w.body = headers.Scan(buffer.fields[:0], m.Raw, headers.HeaderChecks)
 	w.trace = make(Trace, 0, 8)
 	w.enter()
+	clear(buffer.fields[:]) // it must not keep the message alive
+	sections.Put(buffer)
 	return d
 }
 
-// start keeps the header of an ordinary message off the heap.
-type start struct{ fields [48]headers.Field }
+// section holds the header of an ordinary message; a decision keeps nothing of
+// it.
+type section struct{ fields [64]headers.Field }
+
+var sections = sync.Pool{New: func() any { return new(section) }}
 
 // walk is a message on its way. Where the way forks, it is copied.
 type walk struct {

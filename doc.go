@@ -1,0 +1,33 @@
+// Package oxmailroute is the root of a module that provisions and proves mail
+// routing for Open-Xchange servers behind a cloud e-mail gateway. It has no
+// code; the packages are:
+//
+//   - [github.com/oxmailroute/oxmailroute/relay]: the policy, what it compiles
+//     to, and where a message goes
+//   - [github.com/oxmailroute/oxmailroute/headers]: header sections as the
+//     servers read them, and conditions on them
+//   - [github.com/oxmailroute/oxmailroute/sieve]: Sieve (RFC 5228) as Pigeonhole
+//     runs it: parse, build, print, run
+//   - [github.com/oxmailroute/oxmailroute/postfix]: main.cf and master.cf edited
+//     without losing a byte, tables, header checks
+//   - [github.com/oxmailroute/oxmailroute/relay/relaytest]: fixtures for tests
+//
+// Packages sieve and postfix build on headers and know nothing of each other;
+// only relay knows all three.
+//
+// # The flow
+//
+//	policy := relay.Policy{Gateway: relay.Conbool(networks...), ...}
+//	config, err := relay.Compile(policy, installation)   // everything that is wrong, at once
+//	err = relay.WriteDir(dir, config.Files())            // all files or none
+//	for _, c := range config.Commands() { ... }          // postmap, sievec, check, reload
+//	decision := config.Route(&message)                   // where does this message go, and why
+//
+// # What is promised
+//
+// What Route says of a message is what real Postfix and Pigeonhole do with the
+// emitted files: the tests run both. What a server can't express is an error
+// when the policy is compiled, never an approximation. Every byte of an
+// installation's own files stays, and removing the gateway brings the original
+// bytes back.
+package oxmailroute

@@ -1,0 +1,272 @@
+package relay_test
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/oxmailroute/oxmailroute/headers"
+	"github.com/oxmailroute/oxmailroute/internal/servertest"
+	"github.com/oxmailroute/oxmailroute/postfix"
+	"github.com/oxmailroute/oxmailroute/relay"
+	"github.com/oxmailroute/oxmailroute/sieve"
+)
+
+// spoil puts a string into one of the policy's text values.
+var spoil = []func(*relay.Policy, string){
+	func(p *relay.Policy, s string) { p.Gateway.Name = s },
+	func(p *relay.Policy, s string) { p.Gateway.SmartHost.Host = s },
+	func(p *relay.Policy, s string) { p.Gateway.SmartHost.TLSName = s },
+	func(p *relay.Policy, s string) { p.Gateway.SmartHost.CAFile = s },
+	func(p *relay.Policy, s string) { p.Gateway.SmartHost.CertFile = s },
+	func(p *relay.Policy, s string) { p.Gateway.SmartHost.KeyFile = s },
+	func(p *relay.Policy, s string) { p.Gateway.Client.Names = []string{s} },
+	func(p *relay.Policy, s string) { p.Gateway.Client.CAFile = s },
+	func(p *relay.Policy, s string) {
+		p.Gateway.Client = relay.ClientCertificate{Fingerprints: []string{s}}
+	},
+	func(p *relay.Policy, s string) { p.Gateway.Markers.Domain.Prefix = s },
+	func(p *relay.Policy, s string) { p.Gateway.Markers.Domain.Value = s },
+	func(p *relay.Policy, s string) {
+		p.Gateway.Markers.Released = headers.When(headers.Match{Name: s, Op: headers.Is, Values: []string{"yes"}})
+	},
+	func(p *relay.Policy, s string) {
+		p.Gateway.Markers.Released = headers.When(headers.Match{Name: "X-Conbool-Released", Op: headers.Is, Values: []string{s}})
+	},
+	func(p *relay.Policy, s string) {
+		p.Gateway.Markers.Spam = headers.When(headers.Match{Name: "X-Conbool-Flag", Op: headers.Contains, Values: []string{s}})
+	},
+	func(p *relay.Policy, s string) {
+		p.Gateway.Markers.Spam = headers.When(headers.Match{Name: "X-Conbool-Flag", Op: headers.Matches, Values: []string{s}})
+	},
+	func(p *relay.Policy, s string) {
+		p.Gateway.Markers.Spam = headers.When(headers.Match{Name: "X-Conbool-Flag", Op: headers.Regex, Values: []string{s}})
+	},
+	func(p *relay.Policy, s string) {
+		p.Gateway.Markers.Loop = []headers.Condition{headers.When(headers.Match{Name: "X-Loop-Mark", Op: headers.Is, Values: []string{s}, Comparator: headers.Octet})}
+	},
+	func(p *relay.Policy, s string) { p.Gateway.Markers.Reserved = []string{"X-Conbool-", s} },
+	func(p *relay.Policy, s string) { p.Tenants[0].Name = s },
+	func(p *relay.Policy, s string) { p.Tenants[0].Domains = append(p.Tenants[0].Domains, s) },
+	func(p *relay.Policy, s string) {
+		p.Tenants[1].Scope = relay.Scope{Use: relay.SomeSenders, Senders: []string{s}}
+	},
+	func(p *relay.Policy, s string) {
+		p.Tenants[1].Scope = relay.Scope{Use: relay.SomeSenders, Senders: []string{s + "@example.net"}}
+	},
+	func(p *relay.Policy, s string) { p.Tenants[0].Scope.Except = []string{s + "@example.com"} },
+	func(p *relay.Policy, s string) { p.Direct = []string{s} },
+	func(p *relay.Policy, s string) { p.DirectVia = s },
+	func(p *relay.Policy, s string) { p.Inbound.Host = s },
+	func(p *relay.Policy, s string) { p.Loop.OriginHeader = s },
+	func(p *relay.Policy, s string) { p.Spam.Folder = s },
+	func(p *relay.Policy, s string) { p.Sieve.Directory = s },
+	func(p *relay.Policy, s string) { p.Server.ConfigDirectory = s },
+	func(p *relay.Policy, s string) { p.Tenants[2].Store = s },
+}
+
+// breakOuts are strings that mean something to one of the readers.
+var breakOuts = []string{
+	"x", "conbool", "a.test", "/etc/a", "X-A", "\n", "a\nrelayhost = [evil.test]", "a\r\nb", "a\x00b", "a b", "a,b", "$myhostname", "${x}", "{ a }",
+	"a;b", "\"; stop; #", "\\", "a\"b", "/", "a/ FILTER smtp:[evil.test]\n/b", "(", ")", "[", "a|b", ".*", "^$", "a\n  -o x=y", "#", "# x",
+	"=", "a = b", "@", "*", "?", "é", "bücher.test", "xn--bcher-kva.test", "\xff", "..", "../../etc", "/a/../b", "INBOX.Spam", "Spam/Ünder", "%d",
+	strings.Repeat("a", 300), strings.Repeat("a.", 200) + "test", "-o", "--", "endif", "if /x/", "!", "text:\nx\n.\n", "END oxmailroute-conbool",
+	"\n# END oxmailroute-conbool\n", "a\v", "a\u2028b", "<!--", "[a]:25", "[a.test]:25\n", "a\\", "\\n", "'", "`id`", "$(id)", "\t", " a ", "a.",
+}
+
+// readers are the programs that read what is emitted.
+type readers struct{ postconf, postmap, sievec, dir string }
+
+func newReaders(tb testing.TB) readers {
+	r := readers{servertest.Need(tb, "postconf"), servertest.Need(tb, "postmap"), servertest.Need(tb, "sievec"), tb.TempDir()}
+	conf := "mail_location = maildir:" + r.dir + "/mail\nssl = no\n"
+	// postmap wants the addresses of inet_interfaces to exist, and reads nothing
+	// of main.cf that these tables depend on.
+	if err := os.WriteFile(filepath.Join(r.dir, "main.cf"), nil, 0o644); err != nil {
+		tb.Fatal(err)
+	}
+	if err := os.Chtimes(filepath.Join(r.dir, "main.cf"), time.Unix(1, 0), time.Unix(1, 0)); err != nil {
+		tb.Fatal(err)
+	}
+	if err := os.WriteFile(filepath.Join(r.dir, "dovecot.conf"), []byte(conf), 0o644); err != nil {
+		tb.Fatal(err)
+	}
+	return r
+}
+
+// output runs a reader; anything on standard error is what it complains about.
+func (r readers) output(tb testing.TB, name string, args ...string) []string {
+	tb.Helper()
+	cmd := exec.Command(name, args...)
+	var out, complaints bytes.Buffer
+	cmd.Stdout, cmd.Stderr = &out, &complaints
+	err := cmd.Run()
+	if complaints.Len() > 0 {
+		tb.Errorf("%s %v: %s", filepath.Base(name), args, complaints.String())
+	}
+	var exit *exec.ExitError
+	if err != nil && !(errors.As(err, &exit) && filepath.Base(name) == "postmap") {
+		tb.Errorf("%s %v: %v", filepath.Base(name), args, err)
+	}
+	return strings.Split(strings.TrimSpace(out.String()), "\n")
+}
+
+// shape is what the readers found: names, and how many of each; what a value
+// may not change.
+type shape struct {
+	Params, Services, Options []string
+	Commands, Requires        int
+	files                     map[string]string
+}
+
+// shape asks the readers about every file that is not as it was before.
+func (r readers) shape(tb testing.TB, c *relay.Config, before shape) shape {
+	tb.Helper()
+	s := before
+	s.files = map[string]string{}
+	changed := map[string]bool{}
+	for _, f := range c.Files() {
+		s.files[f.Name] = string(f.Data)
+		changed[f.Name] = before.files[f.Name] != string(f.Data)
+	}
+	dir, err := os.MkdirTemp(r.dir, "emit")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	if err := relay.WriteDir(dir, c.Files()); err != nil {
+		tb.Fatal(err)
+	}
+	// Postfix waits for files that were changed in this second.
+	old := time.Now().Add(-time.Hour)
+	for _, f := range c.Files() {
+		if err := os.Chtimes(filepath.Join(dir, f.Name), old, old); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	conf := filepath.Join(dir, "postfix")
+	name := func(line string) string { return strings.TrimSpace(strings.SplitN(line, "=", 2)[0]) }
+	if changed["postfix/main.cf"] || changed["postfix/master.cf"] {
+		s.Params, s.Services, s.Options = nil, nil, nil
+		for _, l := range r.output(tb, r.postconf, "-c", conf, "-n") {
+			s.Params = append(s.Params, name(l))
+		}
+		for _, l := range r.output(tb, r.postconf, "-c", conf, "-M") {
+			s.Services = append(s.Services, strings.Join(strings.Fields(l)[:2], " "))
+		}
+		for _, l := range r.output(tb, r.postconf, "-c", conf, "-P") {
+			s.Options = append(s.Options, name(l))
+		}
+		slices.Sort(s.Services)
+	}
+	for _, f := range c.Files() {
+		path := filepath.Join(dir, f.Name)
+		switch {
+		case !changed[f.Name]:
+		case strings.HasSuffix(f.Name, ".cidr"):
+			r.output(tb, r.postmap, "-c", r.dir, "-q", "192.0.2.77", "cidr:"+path)
+		case strings.HasSuffix(f.Name, "_scope"), strings.HasSuffix(f.Name, "_transport"), strings.HasSuffix(f.Name, "_certs"):
+			r.output(tb, r.postmap, "-c", r.dir, "hash:"+path)
+			rows, _ := postfix.ParseTable(f.Name, f.Data)
+			if n := len(r.output(tb, r.postmap, "-c", r.dir, "-s", "hash:"+path)); n != len(rows) {
+				tb.Errorf("%s: postmap has %d rows, we wrote %d:\n%s", f.Name, n, len(rows), f.Data)
+			}
+		case strings.HasPrefix(f.Name, "postfix/") && !strings.HasSuffix(f.Name, ".cf"):
+			r.output(tb, r.postmap, "-c", r.dir, "-q", "X-Nothing: of the kind", "regexp:"+path)
+		case strings.HasSuffix(f.Name, ".sieve"):
+			r.output(tb, r.sievec, "-c", filepath.Join(r.dir, "dovecot.conf"), path)
+			script, err := sieve.Parse(f.Name, f.Data)
+			if err != nil {
+				tb.Fatal(err)
+			}
+			s.Commands, s.Requires = len(script.Commands), len(script.Requires())
+		}
+	}
+	return s
+}
+
+// emits checks one string in one place: refused, or everything that the
+// readers find has the shape it has with an ordinary value.
+func (r readers) emits(tb testing.TB, want map[int]shape, field int, s string) (accepted bool) {
+	tb.Helper()
+	p := labPolicy(tb, "lab.json")
+	p.Topology = relay.Mailboxes
+	spoil[field](&p, s)
+	in := labBase(tb)
+	in.Postfix["main.cf"] = []byte(strings.ReplaceAll(string(in.Postfix["main.cf"]), "example.org\n", "example.org, "+"hosted.test\n"))
+	c, err := relay.Compile(p, in)
+	if err != nil {
+		var list relay.Errors
+		if !errors.As(err, &list) || len(list) == 0 || list[0].Path == "" {
+			tb.Errorf("an error without a place: %v", err)
+		}
+		return false
+	}
+	got := r.shape(tb, c, want[field])
+	if diff := cmp.Diff(want[field], got, cmpopts.IgnoreUnexported(shape{})); diff != "" && field != 0 {
+		tb.Errorf("field %d, %q: what the readers find (-ordinary +this):\n%s", field, s, diff)
+	}
+	return true
+}
+
+// ordinary are values that each field accepts.
+func ordinary(tb testing.TB, r readers) map[int]shape {
+	values := []string{"conbool", "mail.conbool.com", "mail.conbool.com", "/a", "/a", "/a", "a.test", "/a", strings.Repeat("AA:", 31) + "AA", "X-Conbool-", "true", "X-Conbool-Released", "yes", "YES", "YES", "YES", "x", "X-Other-", "t", "hosted.test", "a@example.net", "a", "a", "a.test", "[a.test]:25", "a.test", "X-Own-Origin", "Spam", "/a", "/etc/postfix", "[a.test]:25"}
+	if len(values) != len(spoil) {
+		tb.Fatalf("%d values for %d fields", len(values), len(spoil))
+	}
+	out := map[int]shape{}
+	for i, v := range values {
+		p := labPolicy(tb, "lab.json")
+		spoil[i](&p, v)
+		in := labBase(tb)
+		in.Postfix["main.cf"] = []byte(strings.ReplaceAll(string(in.Postfix["main.cf"]), "example.org\n", "example.org, hosted.test\n"))
+		c, err := relay.Compile(p, in)
+		if err != nil {
+			tb.Fatalf("field %d: %v", i, err)
+		}
+		out[i] = r.shape(tb, c, shape{})
+	}
+	return out
+}
+
+// TestBreakOut puts every string into every place.
+func TestBreakOut(t *testing.T) {
+	r := newReaders(t)
+	want := ordinary(t, r)
+	accepted := 0
+	for field := range spoil {
+		for _, s := range breakOuts {
+			if r.emits(t, want, field, s) {
+				accepted++
+			}
+		}
+	}
+	if accepted < 100 {
+		t.Errorf("only %d of %d were accepted: the test looks at little", accepted, len(spoil)*len(breakOuts))
+	}
+	t.Logf("%d accepted, %d refused", accepted, len(spoil)*len(breakOuts)-accepted)
+}
+
+// FuzzBreakOut looks for more of them.
+func FuzzBreakOut(f *testing.F) {
+	r := newReaders(f)
+	want := ordinary(f, r)
+	for field := range spoil {
+		for _, s := range breakOuts {
+			f.Add(uint8(field), s)
+		}
+	}
+	f.Fuzz(func(t *testing.T, field uint8, s string) {
+		r.emits(t, want, int(field)%len(spoil), s)
+	})
+}

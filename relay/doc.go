@@ -1,0 +1,61 @@
+// Package relay describes the mail routing of an Open-Xchange installation
+// behind a cloud e-mail gateway, compiles it to files for Postfix and Dovecot,
+// and answers where a message goes.
+//
+// A [Policy] is plain data. [Compile] checks it against an [Installation] and
+// returns a [Config], whose Files are written with [WriteDir] and activated by
+// its Commands, and whose Route walks the very tables and settings that were
+// written. [Remove] takes everything out again.
+//
+// # What is emitted, and why
+//
+// A gateway's own instructions usually say: set relayhost, and let a header
+// check FILTER marked mail past it. On a server with mailboxes that sends
+// marked mail for local recipients back to the gateway, because FILTER
+// overrides every other route (header_checks(5)); it sends bounces and foreign
+// senders' forwards to the gateway, which knows neither; and it believes
+// markers that users write themselves. So the work is done in two passes of
+// one Postfix instance:
+//
+//   - Pass 1 routes every recipient as always. Listeners that are not the
+//     gateway's, and local pickup, remove the gateway's markers before anything
+//     looks. Only what would leave for the Internet from a sender in scope goes
+//     on to the second pass (sender_dependent_default_transport_maps).
+//   - Pass 2 hands that mail to the smart host, unless a header check finds a
+//     marker, or a MIME part with a calendar, and sends it to the MX instead.
+//     There every recipient is known to be remote, so that FILTER does no harm.
+//
+// The gateway's listener takes mail from its networks alone, over TLS, with its
+// certificate, for hosted recipients; it adds a header of ours
+// ([DefaultOriginHeader]), so that what the gateway sent never returns to it,
+// even without a marker. smtp_header_checks remove all of these headers from
+// mail that leaves. Dovecot's redirects come back in at a listener of their own,
+// where markers stay. A global Sieve script files released mail into INBOX and
+// flagged mail into a folder before users' own rules run.
+//
+// With topology [Outbound] one pass is enough, and refused wherever a hosted
+// recipient could be reached.
+//
+// # What to know
+//
+//   - Postfix and Pigeonhole read a header differently, and Route models both:
+//     Pigeonhole decodes RFC 2047 words ("=?utf-8?q?YES?=" is "YES") and does
+//     not match a value that was folded to the next line; header checks see the
+//     raw line and match a folded value.
+//   - The calendar exemption needs no trust: whoever sends through the server
+//     can avoid the gateway with a text/calendar part. Calendars inside
+//     attached messages count, because mime_header_checks sees them.
+//   - Sieve runs at delivery and can't route outbound mail. "Enable the smart
+//     host only in the Sieve rules of the chosen mailboxes" is [SomeSenders]
+//     with [PerMailbox].
+//   - Header checks see one field at a time. [Spam].Mark therefore marks
+//     released mail too where the gateway left its spam marker in.
+//   - The certificate's name is checked in the Received: line that smtpd(8)
+//     writes, because no access restriction of Postfix compares names; it is
+//     the subject's common name that counts.
+//   - Markers honoured exactly cost one pattern a domain. Behind the guard
+//     "if /^X-.../" that is 14,000 header lines a second at 1,000 domains;
+//     [Loop].AnyDomain is one pattern for all, as a choice.
+//   - Route takes restrictions that need the network (DNS lists, policy
+//     services) to have no opinion, and [Config.Warnings] names them.
+package relay
