@@ -39,7 +39,7 @@ func newOracle(tb testing.TB) *oracle {
 		dir:    tb.TempDir(),
 	}
 	o.conf = filepath.Join(o.dir, "dovecot.conf")
-	uid, gid, user := owner(tb)
+	_, gid, user := owner(tb)
 	// The programs drop root's privileges and must still get here.
 	for d := o.dir; d != os.TempDir() && len(d) > 1; d = filepath.Dir(d) {
 		if err := os.Chmod(d, 0o755); err != nil {
@@ -52,7 +52,6 @@ func newOracle(tb testing.TB) *oracle {
 	if err := os.WriteFile(o.conf, []byte(conf), 0o644); err != nil {
 		tb.Fatal(err)
 	}
-	_ = uid
 	return o
 }
 

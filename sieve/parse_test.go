@@ -64,6 +64,7 @@ var parseCases = []parseCase{
 	{name: "hash comment", src: "# a\nkeep; # b\n"},
 	{name: "hash comment at the end", src: "keep; # b"},
 	{name: "hash comment with CR", src: "# a\rb\nkeep;"},
+	{name: "hash comment that isn't UTF-8", src: "# \xf40\nkeep;"},
 	{name: "hash comment with NUL", src: "# a \x00\nkeep;", errs: bad("1:5")},
 	{name: "bracket comment", src: "keep/**/;/* a * / ** */"},
 	{name: "bracket comment that opens twice", src: "keep/*/;*/;"},

@@ -144,12 +144,7 @@ func (w *writer) command(c Command) *node {
 		return &node{name: "removeflag", args: []argument{listArg(c.Flags)}}
 	case Comment:
 		// A line break would end the comment.
-		return &node{isComment: true, comment: strings.Map(func(r rune) rune {
-			if r == '\r' || r == '\n' || r == 0 {
-				return ' '
-			}
-			return r
-		}, string(c))}
+		return &node{isComment: true, comment: strings.NewReplacer("\r", " ", "\n", " ", "\x00", " ").Replace(string(c))}
 	}
 	return &node{name: invalid}
 }

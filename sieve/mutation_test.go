@@ -1,0 +1,74 @@
+package sieve
+
+import (
+	"bytes"
+	"errors"
+	"flag"
+	"testing"
+
+	"github.com/oxmailroute/oxmailroute/headers"
+)
+
+var mutationCount = flag.Int("mutations", 300, "scripts with small errors")
+
+// mutate makes small changes to a script.
+func (g *generator) mutate(src []byte) []byte {
+	out := bytes.Clone(src)
+	for range 1 + g.IntN(3) {
+		i := g.IntN(len(out) + 1)
+		switch g.IntN(5) {
+		case 0: // leave something out
+			end := min(len(out), i+1+g.IntN(4))
+			out = append(out[:i:i], out[end:]...)
+		case 1: // add something
+			add := pick(g, ";", ",", "(", ")", "[", "]", "{", "}", `"`, ":", "#", "/*", "*/", `\`, " ", "\n", "\r", "1", "9k", "x", ":copy", `"s"`, "text:\nx\n.\n", "not ", "true", "keep;", "\x00", "$", ".", "é", "_")
+			out = append(out[:i:i], append([]byte(add), out[i:]...)...)
+		case 2: // say something twice
+			end := min(len(out), i+1+g.IntN(12))
+			out = append(out[:end:end], append(bytes.Clone(out[i:end]), out[end:]...)...)
+		case 3: // change the case
+			end := min(len(out), i+1+g.IntN(8))
+			out = append(out[:i:i], append(bytes.ToUpper(out[i:end]), out[end:]...)...)
+		default: // other line ends
+			if g.chance(20) {
+				out = bytes.ReplaceAll(out, []byte("\n"), []byte("\r\n"))
+			}
+		}
+	}
+	return out
+}
+
+// TestMutationServer compares what Parse and sievec think of scripts with small
+// errors.
+func TestMutationServer(t *testing.T) {
+	o := newOracle(t)
+	g := newGenerator(*seed + 81)
+	bad := 0
+	for range *mutationCount {
+		src := g.script().Format()
+		if g.chance(30) {
+			src = []byte(pick(g, parseCases...).src)
+		}
+		if src = g.mutate(src); len(src) > 4096 {
+			continue
+		}
+		_, err := Parse("", src)
+		v, text, _ := o.compile(t, src)
+		switch {
+		case err == nil && v == accepted, err != nil && v == rejected:
+			continue
+		case err != nil && v == crashed:
+			continue
+		case err != nil && v == accepted:
+			// The differences that the package comment names.
+			if errors.Is(err, ErrUnsupported) || errors.Is(err, headers.ErrInvalid) ||
+				bytes.Contains(bytes.ToLower(src), []byte("true")) || bytes.Contains(bytes.ToLower(src), []byte("false")) {
+				continue
+			}
+		}
+		t.Errorf("Parse: %v\nsievec: %s %s\n%s\n%q", err, v, text, src, src)
+		if bad++; bad >= 5 {
+			t.Fatal("stopped after 5 disagreements")
+		}
+	}
+}
