@@ -24,17 +24,19 @@
 // ... }", what follows a true test in anyof, the branches after "if true").
 // Parse does, so that what it returns is the whole script. In all else the two
 // accept the same scripts for the commands covered; the limits are the same
-// too (1 MiB of source, 32 levels of blocks and of tests, the script itself the first, 32 arguments, 32
-// octets in an identifier).
+// too: 1 MiB of source, 32 levels of blocks and of tests (the script itself is
+// the first), 32 arguments, 32 octets in an identifier. Regular expressions are
+// those of headers.CompileERE.
 //
 // # The server's own faults
 //
 // The tests hold this package against Pigeonhole 0.5.19 (Dovecot 2.3.19). Where
-// strays, this package follows, so that it says what will happen: a message is
-// lost where a script stores it in the inbox and then in a missing mailbox
-// ([KeepLost]), and "${h:40}" is an encoded character. Not followed are its crashes (the compiler
-// on hasflag without arguments, the interpreter on some patterns of :matches
-// like "a*/") and that it says "X" matches "*?X".
+// the server strays, this package follows, so that it says what will happen: a
+// message is lost where a script stores it in the inbox and then in a missing
+// mailbox ([KeepLost]), and "${h:40}" is an encoded character. Not followed are
+// the server's crashes (the compiler on hasflag without arguments, the
+// interpreter on some patterns of :matches like "a*/") and that "X" matches
+// "*?X" there.
 //
 // # Strings
 //
