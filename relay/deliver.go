@@ -2,6 +2,7 @@ package relay
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/headers"
@@ -129,9 +130,15 @@ func (w *walk) actions(r sieve.Result, to string) {
 
 // reEnter brings a redirected message back in: Dovecot submits it at the
 // re-entry listener with its original sender (sieve_redirect_envelope_from).
-// It reports false where the listener refuses it for good: Pigeonhole then
-// keeps the message.
+// It reports false where the listener refuses it for good, and where this
+// mailbox has redirected the message to this address before (Pigeonhole
+// remembers by Message-ID): the message is then kept.
 func (w *walk) reEnter(address, mailbox string) bool {
+	way := redirect{fold(mailbox), fold(address)}
+	if slices.Contains(w.redirects, way) {
+		w.step("sieve", "", place{}, mailbox, "redirected to "+address+" before: kept")
+		return false
+	}
 	if w.hops >= w.e.redirects {
 		w.step("sieve", "", place{}, address, "redirected too often")
 		w.end(Bounce, "554", address, "5.4.6 too many hops")
@@ -143,6 +150,7 @@ func (w *walk) reEnter(address, mailbox string) bool {
 	f := w.fork()
 	f.m = &m
 	f.hops++
+	f.redirects = append(slices.Clone(w.redirects), way)
 	f.step("sieve", "", place{}, mailbox, "redirected to "+address)
 	steps, before := len(f.trace), len(*f.out)
 	f.enter()

@@ -62,13 +62,11 @@ func (c *compiler) collectFiles() {
 func WriteDir(dir string, files []File) (err error) {
 	type staged struct{ temporary, final string }
 	var all []staged
+	var made []string
 	defer func() {
 		for _, s := range all {
 			os.Remove(s.temporary)
 		}
-	}()
-	var made []string
-	defer func() {
 		if err == nil {
 			return
 		}

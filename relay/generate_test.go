@@ -86,12 +86,13 @@ var senders = []string{
 var recipients = [][]string{
 	{"bob@example.com"}, {"bob@example.com"}, {"dave@example.org"}, {"fwd@example.com"}, {"filter@example.com"}, {"team@example.com"},
 	{"all@example.net"}, {"carol@example.net", "fwd@example.com"}, {"outside@example.org"}, {"nobody+x@example.net"},
+	{"loop1@example.com"}, {"loop2+x@example.net"}, {"nowhere@example.org"},
 }
 
 var everywhere = [][]string{
 	{"x@remote1.test"}, {"x@remote1.test"}, {"y@remote2.test"}, {"bob@example.com"}, {"Bob+ext@EXAMPLE.com"}, {"team@example.com"}, {"all@example.net"},
 	{"fwd@example.com"}, {"filter@example.com"}, {"vac@example.com"}, {"nobody@example.com"}, {"dave@example.org"}, {"outside@example.org"},
-	{"bob@example.com", "x@remote1.test"}, {"team@example.com", "y@remote2.test", "fwd@example.com"}, {"u@partner.test"}, {"v@elsewhere.test"},
+	{"bob@example.com", "x@remote1.test"}, {"team@example.com", "y@remote2.test", "fwd@example.com"}, {"u@partner.test"}, {"v@elsewhere.test"}, {"loop1@example.com"},
 }
 
 // claims are header lines, by what they are called.

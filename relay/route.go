@@ -46,7 +46,12 @@ type walk struct {
 	out    *[]Outcome
 	rule   string // the policy's value that decided last
 	hops   int    // how often the message came back in
+	// redirects are those of Sieve on this way.
+	redirects []redirect
 }
+
+// redirect is what a mailbox's script did with the message.
+type redirect struct{ mailbox, address string }
 
 func (w *walk) step(stage, rule string, at place, input, note string) {
 	w.trace = append(w.trace, Step{Stage: stage, Rule: rule, File: at.file, Line: at.line, Input: input, Note: note})

@@ -147,7 +147,7 @@ message_size_limit = 100000
 			p.Server.Hostname = "ox.example.com"
 			p.Server.CertFile, p.Server.KeyFile = "/etc/ssl/lab/ox.pem", "/etc/ssl/lab/ox.key"
 			p.Server.Networks = []netip.Prefix{netip.MustParsePrefix("127.0.1.0/24")}
-			p.Mailboxes = []string{"alice@example.com", "bob@example.com", "carol@example.net", "dave@example.org", "fwd@example.com", "filter@example.com", "vac@example.com"}
+			p.Mailboxes = []string{"alice@example.com", "bob@example.com", "carol@example.net", "dave@example.org", "fwd@example.com", "filter@example.com", "vac@example.com", "loop1@example.com", "loop2@example.net", "nowhere@example.org"}
 			p.Aliases = []relay.Alias{
 				{Address: "team@example.com", Members: []string{"bob@example.com", "ext@remote1.test"}},
 				{Address: "all@example.net", Members: []string{"team@example.com", "carol@example.net", "fwd@example.com"}},

@@ -57,14 +57,17 @@ func labPolicy(tb testing.TB, name string) relay.Policy {
 // users are the mailboxes of the tests' world.
 var users = []string{
 	"alice@example.com", "bob@example.com", "carol@example.net", "dave@example.org", "fwd@example.com", "filter@example.com",
-	"vac@example.com", "postmaster@example.com",
+	"vac@example.com", "postmaster@example.com", "loop1@example.com", "loop2@example.net", "nowhere@example.org",
 }
 
 // userScripts are mailboxes' own scripts of the tests' world.
 var userScripts = map[string]string{
-	"fwd@example.com":    "redirect \"out@remote1.test\";\n",
-	"filter@example.com": "require [\"fileinto\", \"copy\"];\n# a user's own rules\nif header :contains \"subject\" \"invoice\" { fileinto \"Invoices\"; stop; }\nif address :domain :is \"from\" \"remote2.test\" { redirect :copy \"out@remote2.test\"; }\nif header :is \"X-Conbool-Released\" \"yes\" { fileinto \"Never\"; }\nif size :over 100K { discard; }\n",
-	"vac@example.com":    "require [\"vacation\"];\nvacation :addresses [\"vac@example.com\"] \"away\";\n",
+	"loop1@example.com":   "redirect \"loop2@example.net\";\n",
+	"loop2@example.net":   "redirect \"loop1@example.com\";\n",
+	"nowhere@example.org": "redirect \"nobody@example.com\";\n",
+	"fwd@example.com":     "redirect \"out@remote1.test\";\n",
+	"filter@example.com":  "require [\"fileinto\", \"copy\"];\n# a user's own rules\nif header :contains \"subject\" \"invoice\" { fileinto \"Invoices\"; stop; }\nif address :domain :is \"from\" \"remote2.test\" { redirect :copy \"out@remote2.test\"; }\nif header :is \"X-Conbool-Released\" \"yes\" { fileinto \"Never\"; }\nif size :over 100K { discard; }\n",
+	"vac@example.com":     "require [\"vacation\"];\nvacation :addresses [\"vac@example.com\"] \"away\";\n",
 }
 
 // scenario is a policy in an installation, brought up under the real servers.
@@ -317,7 +320,9 @@ func observed(o maillab.Outcome, to string, d relay.Decision, p relay.Policy) []
 	for _, pl := range o.Redirected {
 		if ways[strings.ToLower(pl.By)] || ways[strings.ToLower(to)] {
 			redirected++
-			add(pl)
+			if pl.Kind != maillab.KindConsumed { // else it was redirected once more
+				add(pl)
+			}
 		}
 	}
 	if consumed && redirected == 0 && len(out) == 0 {
