@@ -91,12 +91,13 @@ func (p *ereParser) element() (byte, error) {
 // class reads a character class and adds it to the set.
 func (p *ereParser) class(set *[256]bool) error {
 	at := p.pos
-	end := strings.Index(p.in[at:], ":]")
+	// The colon of "[:" is not the one of ":]".
+	end := strings.Index(p.in[at+2:], ":]")
 	if end < 0 {
 		return p.errorf(at, `"[:" without ":]"`)
 	}
-	name := p.in[at+2 : at+end]
-	p.pos = at + end + 2
+	name := p.in[at+2 : at+2+end]
+	p.pos = at + 2 + end + 2
 	is := classOf(name)
 	if is == nil {
 		return p.errorf(at, "there is no character class %q", name)

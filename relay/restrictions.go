@@ -236,7 +236,6 @@ type session struct {
 	rule    string
 	filter  string
 	prepend []string
-	depth   int
 }
 
 // run judges by a list; the first opinion counts.
