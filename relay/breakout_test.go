@@ -194,6 +194,17 @@ func (r readers) shape(tb testing.TB, c *relay.Config, before shape) shape {
 	return s
 }
 
+// breakOutBase hosts one domain more, and not those of a store.
+func breakOutBase(tb testing.TB, p relay.Policy) relay.Installation {
+	in := labBase(tb)
+	domains := "example.org, hosted.test\n"
+	if p.Tenants[2].Store != "" {
+		domains = "hosted.test\n"
+	}
+	in.Postfix["main.cf"] = []byte(strings.Replace(string(in.Postfix["main.cf"]), "example.org\n", domains, 1))
+	return in
+}
+
 // emits checks one string in one place: refused, or everything that the
 // readers find has the shape it has with an ordinary value.
 func (r readers) emits(tb testing.TB, want map[int]shape, field int, s string) (accepted bool) {
@@ -201,8 +212,7 @@ func (r readers) emits(tb testing.TB, want map[int]shape, field int, s string) (
 	p := labPolicy(tb, "lab.json")
 	p.Topology = relay.Mailboxes
 	spoil[field](&p, s)
-	in := labBase(tb)
-	in.Postfix["main.cf"] = []byte(strings.ReplaceAll(string(in.Postfix["main.cf"]), "example.org\n", "example.org, "+"hosted.test\n"))
+	in := breakOutBase(tb, p)
 	c, err := relay.Compile(p, in)
 	if err != nil {
 		var list relay.Errors
@@ -228,8 +238,7 @@ func ordinary(tb testing.TB, r readers) map[int]shape {
 	for i, v := range values {
 		p := labPolicy(tb, "lab.json")
 		spoil[i](&p, v)
-		in := labBase(tb)
-		in.Postfix["main.cf"] = []byte(strings.ReplaceAll(string(in.Postfix["main.cf"]), "example.org\n", "example.org, hosted.test\n"))
+		in := breakOutBase(tb, p)
 		c, err := relay.Compile(p, in)
 		if err != nil {
 			tb.Fatalf("field %d: %v", i, err)

@@ -47,6 +47,9 @@ func (c *compiler) checkInstallation() {
 	if v := b.get("cleanup_service_name"); v != "cleanup" {
 		c.conflict("cleanup_service_name", "set it on single listeners", "%q takes the place of the cleanup services that check markers", v)
 	}
+	if slices.Contains(c.filterTransports(), transport) {
+		c.conflict("content_filter", "give the filter a transport of its own in master.cf", "%q reaches the filter by the transport of all outgoing mail, where markers are removed", transport)
+	}
 	if c.policy.Topology == Outbound {
 		c.checkOutbound()
 	} else {
@@ -80,11 +83,15 @@ func (c *compiler) checkHosted() {
 		opaque = opaque || len(l.opaque) > 0
 	}
 	for i, t := range c.policy.Tenants {
-		if t.Store != "" {
-			continue
-		}
 		for j, d := range t.Domains {
 			ascii, _ := headers.ASCIIDomain(d)
+			if t.Store != "" {
+				if slices.ContainsFunc(local, func(l *domainList) bool { return slices.ContainsFunc(domainKeys(ascii), l.has) }) {
+					c.errs.add(index(index("Tenants", i)+".Domains", j), ErrConflict,
+						"take it out of mydestination, virtual_alias_domains and virtual_mailbox_domains, or leave Store out", "%s is local to the installation, but its mailboxes are at %s", ascii, t.Store)
+				}
+				continue
+			}
 			if !opaque && !slices.ContainsFunc(local, func(l *domainList) bool {
 				return slices.ContainsFunc(domainKeys(ascii), l.has)
 			}) {
@@ -220,14 +227,26 @@ func (c *compiler) checkServices() {
 			c.errs.add(at, ErrConflict, "choose other ports in Server", "%s is one of the policy's own listeners", sv.Name)
 		}
 		for _, o := range sv.Options {
-			if sv.Command == "smtp" && o.Name == "smtp_header_checks" {
-				c.errs.add(at, ErrConflict, "move it to main.cf's smtp_header_checks", "%s: its smtp_header_checks would let our markers out", sv.Name)
-			}
 			if sv.Command == "cleanup" && sv.Name == "cleanup" && (o.Name == "header_checks" || o.Name == "mime_header_checks" || o.Name == "nested_header_checks") {
 				c.errs.add(at, ErrConflict, "move it to main.cf", "%s of the cleanup service would be lost for the mail of our listeners", o.Name)
 			}
 		}
 	}
+}
+
+// filterTransports are the transports by which mail goes to content filters.
+func (c *compiler) filterTransports() []string {
+	var out []string
+	add := func(value string) {
+		if transport, _, ok := strings.Cut(value, ":"); ok {
+			out = append(out, transport)
+		}
+	}
+	add(c.base.get("content_filter"))
+	for _, sv := range c.master.Services() {
+		add(c.base.service(sv).get("content_filter"))
+	}
+	return out
 }
 
 func serviceSpec(sv postfix.Service) string {
@@ -264,7 +283,6 @@ func (c *compiler) ownChecks() {
 	c.ownHeader = c.base.get("header_checks")
 	c.ownMIME = c.base.get("mime_header_checks")
 	c.ownNested = c.base.get("nested_header_checks")
-	c.ownSMTP = c.base.get("smtp_header_checks")
 	if c.ownHeader == "" && c.ownMIME == "" && c.ownNested == "" {
 		return
 	}

@@ -113,9 +113,9 @@ type compiler struct {
 	checks  map[string]checkFile         // header checks tables by file name
 	cidrs   map[string]postfix.CIDRTable // cidr: tables by file name
 
-	direct                                 string // transport of mail that bypasses the gateway
-	ownHeader, ownMIME, ownNested, ownSMTP string
-	untrusted, usesIn                      bool
+	direct                        string // transport of mail that bypasses the gateway
+	ownHeader, ownMIME, ownNested string
+	usesRelay, untrusted, usesIn  bool
 }
 
 // checkFile is a header checks table with the file that traces name.

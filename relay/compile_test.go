@@ -45,7 +45,7 @@ func TestGolden(t *testing.T) {
 	}{
 		{"mailboxes", labPolicy(t, "lab.json"), labBase(t)},
 		{"outbound", labPolicy(t, "relay.json"), relay.Installation{}},
-		{"one tenant in a store", store, labBase(t)},
+		{"one tenant in a store", store, withoutOrg(t)},
 		{"shared", shared, labBase(t)},
 	}
 	for _, tt := range tests {
@@ -73,6 +73,15 @@ func TestGolden(t *testing.T) {
 			}
 		})
 	}
+}
+
+// withoutOrg is the customer's configuration with example.org hosted elsewhere.
+func withoutOrg(tb testing.TB) relay.Installation {
+	in := labBase(tb)
+	in.Postfix["main.cf"] = bytes.Replace(in.Postfix["main.cf"], []byte(", example.org"), nil, 1)
+	in.Postfix["mailboxes"] = bytes.Replace(in.Postfix["mailboxes"], []byte("dave@example.org\tx\n"), nil, 1)
+	in.Postfix["mailboxes"] = bytes.Replace(in.Postfix["mailboxes"], []byte("nowhere@example.org\tx\n"), nil, 1)
+	return in
 }
 
 // result is the configuration directory after a run.
@@ -119,6 +128,9 @@ func TestTwiceAndBack(t *testing.T) {
 				p := labPolicy(t, "lab.json")
 				alter(&p)
 				in := base(t)
+				if pn == "store" {
+					in.Postfix["main.cf"] = bytes.Replace(in.Postfix["main.cf"], []byte(", example.org"), nil, 1)
+				}
 				c := compile(t, p, in)
 				once := result(in, c.Files(), c.Obsolete())
 				c2 := compile(t, p, once)
@@ -188,6 +200,7 @@ func TestInstallationConflicts(t *testing.T) {
 		{"the gateway may relay", nil, replace("127.0.1.0/24", "127.0.0.0/8"), "Gateway.Networks[0]", relay.ErrConflict},
 		{"no certificate", nil, replace("smtpd_tls_cert_file = /etc/ssl/lab/ox.pem", ""), "main.cf: smtpd_tls_cert_file", relay.ErrConflict},
 		{"hosted domain that is not local", func(p *relay.Policy) { p.Tenants[2].Domains = append(p.Tenants[2].Domains, "example.edu") }, labBase, "Tenants[2].Domains[1]", relay.ErrConflict},
+		{"hosted here and elsewhere", func(p *relay.Policy) { p.Tenants[2].Store = "[a.test]:25" }, labBase, "Tenants[2].Domains[0]", relay.ErrConflict},
 		{"listener without a role", nil, service("smtps inet n - n - - smtpd\n"), "master.cf:38", relay.ErrRequired},
 		{"role without a listener", func(p *relay.Policy) {
 			p.Listeners = append(p.Listeners, relay.Listener{Service: "smtps", Role: relay.RoleSubmission})
@@ -197,7 +210,8 @@ func TestInstallationConflicts(t *testing.T) {
 		{"listener with its own cleanup", nil, replace("-o smtpd_sasl_auth_enable=yes", "-o cleanup_service_name=mine"), "master.cf:4", relay.ErrConflict},
 		{"listener without header checks", nil, replace("-o smtpd_sasl_auth_enable=yes", "-o receive_override_options=no_header_body_checks"), "master.cf:4", relay.ErrConflict},
 		{"gateway's listener with its own clients", nil, replace("smtpd\n# users'", "smtpd\n  -o smtpd_client_restrictions=permit\n# users'"), "master.cf:2", relay.ErrConflict},
-		{"transport with its own header checks", nil, service("slow unix - - n - - smtp\n  -o smtp_header_checks=\n"), "master.cf:38", relay.ErrConflict},
+		{"outgoing transport with its own header checks", nil, replace("-       smtp\nrelay", "-       smtp\n  -o smtp_header_checks=\nrelay"), "master.cf:26", relay.ErrConflict},
+		{"filter behind the outgoing transport", nil, withMain("content_filter = smtp:[127.0.0.1]:10024\n", nil), "main.cf:33", relay.ErrConflict},
 		{"file of our name", nil, withMain("", map[string]string{"conbool_scope": "@example.com conbool:\n"}), "conbool_scope", relay.ErrConflict},
 		{"exception that hides a route", func(p *relay.Policy) { p.Tenants[0].Scope.Except = []string{"bob@example.com"} },
 			withMain("sender_dependent_default_transport_maps = hash:/etc/postfix/senders\n", map[string]string{"senders": "@example.com smtp:[a.test]\n"}), "Tenants[0].Scope.Except[0]", relay.ErrConflict},

@@ -12,9 +12,6 @@ import (
 // deliver is Dovecot's LMTP server with Pigeonhole: the global script, then the
 // mailbox's own.
 func (w *walk) deliver(h hop, to string) {
-	if w.e.leaves[h.transport] {
-		w.leave()
-	}
 	if h.command != "lmtp" {
 		w.step(h.command, w.rule, h.at, to, "delivered without Sieve")
 		w.end(Mailbox, "INBOX", to, "")

@@ -28,8 +28,9 @@
 // The gateway's listener takes mail from its networks alone, over TLS, with its
 // certificate, for hosted recipients; it adds a header of ours
 // ([DefaultOriginHeader]), so that what the gateway sent never returns to it,
-// even without a marker. smtp_header_checks remove all of these headers from
-// mail that leaves. Dovecot's redirects come back in at a listener of their own,
+// even without a marker. The transport of outgoing mail removes all of these
+// headers (smtp_header_checks); hosts that the server relays to, and content
+// filters, get the markers. Dovecot's redirects come back in at a listener of their own,
 // where markers stay. A global Sieve script files released mail into INBOX and
 // flagged mail into a folder before users' own rules run.
 //

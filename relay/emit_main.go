@@ -45,7 +45,10 @@ func (c *compiler) emitMain() {
 		c.param("transport_maps", "recipients with a fixed route", m, c.own("transport_maps"))
 	}
 	c.emitRelayDomains()
-	c.param("smtp_header_checks", "markers leave with nothing", c.regexpMap(n.leave), c.ownSMTP)
+	c.param(n.leaveHeader, "markers leave with nothing", c.regexpMap(n.leave), c.own("smtp_header_checks"))
+	if c.usesRelay {
+		c.param(n.leaveOrigin, "nor does our own header to hosts that we relay to", c.regexpMap(n.leaveOriginFile), c.own("smtp_header_checks"))
+	}
 	if c.ownHeader != "" {
 		c.param(n.ownHeader, "the installation's own checks, copied so that they run beside ours", c.ownHeader)
 	}

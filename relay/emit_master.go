@@ -67,8 +67,9 @@ func (c *compiler) emitMaster() {
 		c.secondPass()
 	}
 	c.smartHost()
+	c.leaving()
 	if slices.ContainsFunc(c.policy.Tenants, func(t Tenant) bool { return t.Store != "" }) {
-		c.add(c.names.store, "unix", "-", "smtp", "to the hosts that have the mailboxes: markers stay", opt("smtp_header_checks", c.ownSMTP))
+		c.add(c.names.store, "unix", "-", "smtp", "to the hosts that have the mailboxes: markers stay")
 	}
 }
 
@@ -230,6 +231,18 @@ func (c *compiler) loopbackTransport(name, comment string) {
 		opt("smtp_body_checks"),
 		opt("smtp_discard_ehlo_keywords"),
 		opt("smtp_discard_ehlo_keyword_address_maps"))
+}
+
+// leaving removes markers where mail leaves: on the transport of all mail that
+// goes to an MX. Not in main.cf, because a content filter is reached by smtp(8)
+// too, and mail must come back from it as it went. Hosts that we relay to are
+// the installation's own and may want the markers; our header is not for them.
+func (c *compiler) leaving() {
+	c.option(c.direct, "unix", opt("smtp_header_checks", "$"+c.names.leaveHeader))
+	if sv, ok := c.master.Lookup("relay", "unix"); ok && sv.Command == "smtp" && c.direct != "relay" && c.origin() && !slices.Contains(c.filterTransports(), "relay") {
+		c.usesRelay = true
+		c.option("relay", "unix", opt("smtp_header_checks", "$"+c.names.leaveOrigin))
+	}
 }
 
 // smartHost is the transport to the gateway. Certificate and key are here, so

@@ -13,6 +13,9 @@ func (c *compiler) emitTables() {
 	c.hashTable(c.names.transport, c.transportTable())
 	c.regexpTable(c.names.strip, c.reservedTable(postfix.Strip{Text: "untrusted marker"}))
 	c.regexpTable(c.names.leave, c.reservedTable(postfix.Ignore{}))
+	if c.origin() {
+		c.regexpTable(c.names.leaveOriginFile, postfix.CheckTable{{When: headers.Exists{Name: c.policy.originHeader()}, Action: postfix.Ignore{}, Rule: "Loop.OriginHeader"}})
+	}
 	c.regexpTable(c.names.bypass, c.bypassTable())
 	c.regexpTable(c.names.bypassMIME, c.calendarTable())
 	if c.policy.Topology == Outbound {

@@ -28,8 +28,7 @@ type evaluator struct {
 	expand    bool           // propagate_unmatched_extensions has virtual
 	delimiter string
 	directory Directory
-	leave     []checkFile     // smtp_header_checks
-	leaves    map[string]bool // transports that use them
+	leaves    map[string][]checkFile // smtp_header_checks by transport
 	global    *sieve.Program
 	redirects int // hop limit
 	// certNames are the client certificate names that certAt's rule lets in.
@@ -134,13 +133,14 @@ func (c *compiler) buildEvaluator() {
 			e.share = c.buildCleanup(main.service(sv).get("cleanup_service_name"), main)
 		}
 	}
-	e.leaves = map[string]bool{}
+	e.leaves = map[string][]checkFile{}
 	for _, sv := range c.master.Services() {
-		if sv.Type == "unix" && sv.Command == "smtp" && main.service(sv).get("smtp_header_checks") == main.get("smtp_header_checks") {
-			e.leaves[sv.Name] = true
+		if sv.Type == "unix" && sv.Command == "smtp" {
+			if checks := c.checkList(main.service(sv).get("smtp_header_checks")); len(checks) > 0 {
+				e.leaves[sv.Name] = checks
+			}
 		}
 	}
-	e.leave = c.checkList(main.get("smtp_header_checks"))
 	if c.cfg.global != nil {
 		p, err := sieve.Compile(c.cfg.global, sieve.Options{Name: c.globalName(), Trace: true, AutoCreate: true})
 		if err != nil {

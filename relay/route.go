@@ -120,6 +120,9 @@ func (w *walk) enter() {
 		w.handOver(w.e.router.parse(filter, verdict.at), w.m.To)
 		return
 	}
+	if l.filter != "" {
+		w.step("filter", "", l.at, l.filter, "through the installation's content filter and back")
+	}
 	w.expand()
 }
 
@@ -426,9 +429,7 @@ func (w *walk) secondPass(to string) {
 func (w *walk) handOver(h hop, to string) {
 	_, domain := splitAddress(to)
 	domain = fold(domain)
-	if w.e.leaves[h.transport] {
-		w.leave()
-	}
+	w.leave(h.transport)
 	switch h.command {
 	case "smtp":
 		if h.transport == w.e.smartHost {
@@ -492,19 +493,20 @@ func (w *walk) toSmartHost(h hop, to string) {
 }
 
 // leave removes the markers as mail leaves by smtp(8) (smtp_header_checks).
-func (w *walk) leave() {
-	if len(w.e.leave) == 0 {
+func (w *walk) leave(transport string) {
+	leave := w.e.leaves[transport]
+	if len(leave) == 0 {
 		return
 	}
 	for _, f := range w.fields {
-		for i := range w.e.leave {
-			hit, ok := w.e.leave[i].checks.Lookup(f)
+		for i := range leave {
+			hit, ok := leave[i].checks.Lookup(f)
 			if !ok {
 				continue
 			}
 			switch hit.Action.(type) {
 			case postfix.Ignore, postfix.Strip:
-				w.step("smtp", hit.Rule, w.e.leave[i].at(hit), string(f.Name), "removed")
+				w.step("smtp", hit.Rule, leave[i].at(hit), string(f.Name), "removed")
 				w.edits = append(w.edits, Edit{Removed: true, Name: string(f.Name), Value: strings.TrimSpace(string(f.Body))})
 			}
 			break

@@ -74,6 +74,7 @@ message_size_limit = 100000
 			}
 			p.Inbound.Shared = true
 			p.Gateway.Client = relay.ClientCertificate{Fingerprints: []string{strings.ToLower(f)}}
+			p.Gateway.Networks = append(p.Gateway.Networks, netip.MustParsePrefix("2001:db8:25::/48"), netip.MustParsePrefix("2001:db8::25/128"))
 			p.Loop.AnyDomain = true
 			p.Spam = relay.Spam{Folder: "Junk/Gateway", Create: true, Mark: true}
 			p.Tenants[1].Scope = relay.Scope{Use: relay.NoSenders}
@@ -95,6 +96,40 @@ message_size_limit = 100000
 			return p
 		},
 		base: labBase,
+	},
+	{
+		name: "one tenant in a store", messages: 200,
+		policy: func(tb testing.TB, w *maillab.World) relay.Policy {
+			p := fromLab(tb, w)
+			p.Tenants[2].Store = "[mailstore.example.com]:25"
+			return p
+		},
+		base: withoutOrg,
+	},
+	{
+		// The filter is a wire: what matters is that mail leaves and comes back.
+		name: "a content filter", messages: 300,
+		policy: func(tb testing.TB, w *maillab.World) relay.Policy {
+			p := fromLab(tb, w)
+			p.Listeners = append(p.Listeners, relay.Listener{Service: "127.0.0.1:10025", Role: relay.RoleReinjection})
+			return p
+		},
+		base: func(tb testing.TB) relay.Installation {
+			in := withMain("content_filter = filter:[127.0.0.1]:10025\n", nil)(tb)
+			in.Postfix["master.cf"] = append(in.Postfix["master.cf"], `filter unix - - n - - smtp
+  -o smtp_send_xforward_command=yes
+  -o smtp_tls_security_level=none
+127.0.0.1:10025 inet n - n - - smtpd
+  -o content_filter=
+  -o receive_override_options=no_header_body_checks,no_unknown_recipient_checks,no_address_mappings
+  -o mynetworks=127.0.0.0/8
+  -o smtpd_authorized_xforward_hosts=127.0.0.0/8
+  -o smtpd_client_restrictions=permit_mynetworks,reject
+  -o smtpd_relay_restrictions=permit_mynetworks,reject
+  -o smtpd_recipient_restrictions=permit_mynetworks,reject
+`...)
+			return in
+		},
 	},
 	{
 		name: "smart host with a certificate of another name", messages: 60, policy: fromLab, base: labBase,

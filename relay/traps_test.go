@@ -1,0 +1,153 @@
+package relay_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/oxmailroute/oxmailroute/internal/maillab"
+	"github.com/oxmailroute/oxmailroute/relay"
+	"github.com/oxmailroute/oxmailroute/sieve"
+)
+
+// labSite is the emitted configuration of a policy in the customer's.
+func labSite(tb testing.TB, p relay.Policy, in relay.Installation) (*relay.Config, maillab.Site) {
+	tb.Helper()
+	c := compile(tb, p, in)
+	site := maillab.Site{Files: map[string][]byte{}, Users: users}
+	for name, data := range in.Postfix {
+		site.Files["postfix/"+name] = data
+	}
+	for _, f := range c.Files() {
+		site.Files[f.Name] = f.Data
+	}
+	return c, site
+}
+
+// kinds are the kinds of the places where a recipient's copies ended.
+func kinds(o maillab.Outcome, to string) string {
+	var out []string
+	for _, p := range append(o.Recipients[to], o.Redirected...) {
+		if p.Kind != maillab.KindConsumed {
+			out = append(out, string(p.Kind))
+		}
+	}
+	return strings.Join(out, " ")
+}
+
+// TestSmartHostModes: only a smart host with the right certificate gets mail;
+// everything else waits, and marked mail does not care.
+func TestSmartHostModes(t *testing.T) {
+	maillab.Need(t)
+	want := map[maillab.Mode]string{
+		maillab.Good: "smarthost", maillab.CNOnly: "smarthost", maillab.WrongName: "deferred", maillab.Expired: "deferred", maillab.OtherCA: "deferred",
+		maillab.SelfSigned: "deferred", maillab.NoTLS: "deferred", maillab.Reject: "bounced", maillab.TempFail: "deferred", maillab.Down: "deferred",
+	}
+	_, site := labSite(t, labPolicy(t, "lab.json"), labBase(t))
+	for _, mode := range maillab.Modes() {
+		t.Run(string(mode), func(t *testing.T) {
+			w := maillab.DefaultWorld()
+			w.SmartHost = mode
+			r := maillab.Run(t, w, site, []maillab.Message{
+				{ID: "out", To: "127.0.1.2:25", From: "alice@example.com", Recipients: []string{"x@remote1.test"}, Raw: hello},
+				{ID: "marked", To: "127.0.0.1:10032", Source: "127.0.0.1", From: "alice@example.com", Recipients: []string{"x@remote1.test"}, Raw: []byte("X-Conbool-Released: yes\n\n")},
+				{ID: "in", To: "127.0.1.2:25", From: "alice@example.com", Recipients: []string{"bob@example.com"}, Raw: hello},
+			})
+			for id, to := range map[string]string{"out": "x@remote1.test", "marked": "x@remote1.test", "in": "bob@example.com"} {
+				expected := map[string]string{"out": want[mode], "marked": "mx", "in": "mailbox"}[id]
+				if got := kinds(r.Messages[id], to); got != expected {
+					t.Errorf("%s: %q, want %q (%v)", id, got, expected, r.Messages[id].Recipients[to])
+				}
+			}
+			for _, p := range r.Messages["out"].Recipients["x@remote1.test"] {
+				if p.Kind == maillab.KindSmartHost && (p.ClientCert != "ox.example.com" || !p.Verified) {
+					t.Errorf("our certificate: %q, verified %v", p.ClientCert, p.Verified)
+				}
+			}
+			for _, p := range r.Messages["marked"].Recipients["x@remote1.test"] {
+				if p.ClientCert != "" || len(p.Fields("X-Conbool-Released")) > 0 {
+					t.Errorf("the MX saw certificate %q and %v", p.ClientCert, p.Fields("X-Conbool-Released"))
+				}
+			}
+		})
+	}
+}
+
+// TestLookupMX: without brackets the MX of the smart host's name gets the
+// connection, and is refused for its certificate.
+func TestLookupMX(t *testing.T) {
+	maillab.Need(t)
+	p := labPolicy(t, "lab.json")
+	p.Gateway.SmartHost.LookupMX = true
+	c, site := labSite(t, p, labBase(t))
+	r := maillab.Run(t, maillab.DefaultWorld(), site, []maillab.Message{
+		{ID: "out", To: "127.0.1.2:25", From: "alice@example.com", Recipients: []string{"x@remote1.test"}, Raw: hello},
+	})
+	if got := kinds(r.Messages["out"], "x@remote1.test"); got != "deferred" {
+		t.Errorf("%q, want deferred", got)
+	}
+	m := relay.Message{Origin: c.Origin(relay.RoleInternal), From: "alice@example.com", To: "x@remote1.test", Raw: hello, SmartHost: relay.PeerUnverified}
+	if d := c.Route(&m); d.String() != "defer 450" {
+		t.Errorf("Route: %s", d)
+	}
+}
+
+// TestSieveForgery: a user with editheader can't send past the gateway. The
+// same script without our fragment's list can, so that the test would notice.
+func TestSieveForgery(t *testing.T) {
+	maillab.Need(t)
+	const extension = "plugin {\n  sieve_extensions = +editheader\n}\n"
+	const script = "require \"editheader\";\naddheader \"X-Conbool-Released\" \"yes\";\naddheader \"X-OXMailroute-Origin\" \"gateway\";\nredirect \"x@remote1.test\";\n"
+	p := labPolicy(t, "lab.json")
+	for _, tt := range []struct {
+		name      string
+		protected bool
+		want      string
+	}{{"forbidden", true, "smarthost"}, {"control", false, "mx"}} {
+		t.Run(tt.name, func(t *testing.T) {
+			p.Sieve.UserEditheader = tt.protected
+			_, site := labSite(t, p, labBase(t))
+			site.Dovecot = extension
+			site.Files["sieve/users/bob@example.com.sieve"] = []byte(script)
+			r := maillab.Run(t, maillab.DefaultWorld(), site, []maillab.Message{
+				{ID: "out", To: "127.0.1.2:25", From: "alice@example.com", Recipients: []string{"bob@example.com"}, Raw: []byte("Message-ID: <1@forged.test>\nSubject: x\n\n")},
+			})
+			if got := kinds(r.Messages["out"], "bob@example.com"); got != tt.want {
+				t.Errorf("%q, want %q", got, tt.want)
+			}
+		})
+	}
+}
+
+// TestMailboxScriptServers: the rules in a mailbox's own script do what the
+// global ones do, before the user's rules.
+func TestMailboxScriptServers(t *testing.T) {
+	maillab.Need(t)
+	p := labPolicy(t, "lab.json")
+	p.Sieve.Form = relay.PerMailbox
+	c, site := labSite(t, p, labBase(t))
+	own := string(c.MailboxScript().Format()) + "# the user's\nif header :contains \"subject\" \"x\" { fileinto \"Own\"; }\n"
+	site.Files["sieve/users/bob@example.com.sieve"] = []byte(own)
+	in := labBase(t)
+	in.Scripts = map[string]*sieve.Program{"bob@example.com": program(t, "bob", own)}
+	c = compile(t, p, in)
+	want := map[string]string{
+		"Subject: x\n\n": "Own", "X-Conbool-Flag: YES\nSubject: x\n\n": "Spam", "X-Conbool-Flag: YES\nX-Conbool-Released: yes\nSubject: x\n\n": "INBOX", "Subject: y\n\n": "INBOX",
+	}
+	var msgs []maillab.Message
+	ids := map[string]string{}
+	for raw := range want {
+		id := "m" + string(rune('a'+len(msgs)))
+		ids[id] = raw
+		msgs = append(msgs, maillab.Message{ID: id, Source: "127.0.2.1", TLS: "tls", Certificate: "conbool", From: "z@remote2.test", Recipients: []string{"bob@example.com"}, Raw: []byte(raw)})
+	}
+	r := maillab.Run(t, maillab.DefaultWorld(), site, msgs)
+	for id, raw := range ids {
+		d := c.Route(&relay.Message{Origin: c.Origin(relay.RoleGateway), From: "z@remote2.test", To: "bob@example.com", Raw: []byte(raw)})
+		if d.String() != "mailbox "+want[raw] {
+			t.Errorf("%q: Route says %s, want %s", raw, d, want[raw])
+		}
+		if places := r.Messages[id].Recipients["bob@example.com"]; len(places) != 1 || places[0].Kind != maillab.KindMailbox || places[0].Name != want[raw] {
+			t.Errorf("%q: servers %v, want %s", raw, places, want[raw])
+		}
+	}
+}
