@@ -1,0 +1,143 @@
+package relay
+
+import (
+	"errors"
+	"strings"
+
+	"github.com/oxmailroute/oxmailroute/headers"
+	"github.com/oxmailroute/oxmailroute/postfix"
+)
+
+func (v *validator) gateway(at string, g Gateway) {
+	switch {
+	case g.Name == "":
+		v.errs.required(at+".Name", "a short lower-case word, such as \"conbool\"")
+	case !gatewayName.MatchString(g.Name):
+		v.errs.add(at+".Name", ErrInvalid, "a lower-case letter, then up to 15 lower-case letters or digits", "%q", g.Name)
+	case postfixServices[g.Name]:
+		v.errs.add(at+".Name", ErrConflict, "choose another", "%q is a service of Postfix's own", g.Name)
+	}
+	v.smartHost(at+".SmartHost", g.SmartHost)
+	if len(g.Networks) == 0 {
+		v.errs.required(at+".Networks", "list the addresses that the gateway connects from")
+	}
+	v.networks(at+".Networks", g.Networks)
+	v.client(at+".Client", g.Client)
+	v.markers(at+".Markers", g.Markers)
+}
+
+// postfixServices are names that a transport of ours would shadow.
+var postfixServices = map[string]bool{
+	"smtp": true, "smtps": true, "submission": true, "submissions": true, "pickup": true, "cleanup": true, "qmgr": true,
+	"tlsmgr": true, "rewrite": true, "bounce": true, "defer": true, "trace": true, "verify": true, "flush": true,
+	"proxymap": true, "proxywrite": true, "relay": true, "showq": true, "error": true, "retry": true, "discard": true,
+	"local": true, "virtual": true, "lmtp": true, "anvil": true, "scache": true, "postlog": true, "maildrop": true,
+	"uucp": true, "smtpd": true, "dnsblog": true, "tlsproxy": true, "direct": true,
+}
+
+func (v *validator) smartHost(at string, s SmartHost) {
+	v.host(at+".Host", s.Host, "the gateway's host name")
+	if s.Port == 0 {
+		v.errs.required(at+".Port", "25 unless the vendor says else")
+	}
+	if s.TLSName != "" {
+		v.host(at+".TLSName", s.TLSName, "the name in the gateway's certificate")
+	}
+	v.file(at+".CAFile", s.CAFile, "the file with the trusted authorities, such as /etc/ssl/certs/ca-certificates.crt")
+	v.file(at+".CertFile", s.CertFile, "our client certificate, by which the gateway knows us")
+	v.file(at+".KeyFile", s.KeyFile, "the key of our client certificate")
+}
+
+func (v *validator) client(at string, c ClientCertificate) {
+	if len(c.Names) > 0 && len(c.Fingerprints) > 0 {
+		v.errs.add(at, headers.ErrNotExpressible, "give names or fingerprints",
+			"smtpd checks fingerprints and cleanup names, so that one of the two would always refuse what only the other allows")
+	}
+	for i, n := range c.Names {
+		if !commonName.MatchString(n) {
+			v.errs.add(index(at+".Names", i), ErrInvalid, "letters, digits, dots, dashes and spaces", "%q", n)
+		}
+	}
+	for i, f := range c.Fingerprints {
+		if !fingerprint.MatchString(f) {
+			v.errs.add(index(at+".Fingerprints", i), ErrInvalid, "32 octets in hex with colons (openssl x509 -noout -fingerprint -sha256)", "%q is not a SHA-256 fingerprint", f)
+		}
+	}
+	if c.CAFile != "" {
+		v.file(at+".CAFile", c.CAFile, "")
+	}
+}
+
+func (v *validator) condition(at string, c headers.Condition) {
+	if c.Predicate == nil {
+		return
+	}
+	err := headers.Validate(c.Predicate)
+	if err == nil {
+		return
+	}
+	if list, ok := err.(headers.Errors); ok {
+		for _, e := range list {
+			sub := at
+			if e.Path != "" {
+				sub += "." + e.Path
+			}
+			v.errs.wrap(sub, kindOf(e.Err), "")
+		}
+		return
+	}
+	v.errs.wrap(at, err, "")
+}
+
+// kindOf gives an error of package headers our sentinel beside its own.
+func kindOf(err error) error {
+	switch {
+	case errors.Is(err, headers.ErrRequired):
+		return &also{err, ErrRequired}
+	case errors.Is(err, headers.ErrInvalid):
+		return &also{err, ErrInvalid}
+	}
+	return err
+}
+
+func (v *validator) markers(at string, m Markers) {
+	d := m.Domain
+	if (d.Prefix == "") != (d.Value == "") {
+		v.errs.required(at+".Domain", "give Prefix and Value, or neither")
+	} else if d.Prefix != "" {
+		v.condition(at+".Domain", headers.When(headers.MatchPrefix{Prefix: d.Prefix, Op: headers.Is, Values: []string{d.Value}}))
+	}
+	for i, c := range m.Loop {
+		if c.Predicate == nil {
+			v.errs.required(index(at+".Loop", i), "a condition")
+		}
+		v.lineCondition(index(at+".Loop", i), c)
+	}
+	v.lineCondition(at+".Released", m.Released)
+	v.lineCondition(at+".Spam", m.Spam)
+	if d.Prefix == "" && len(m.Loop) == 0 {
+		v.errs.required(at, "a loop marker: Domain, or one in Loop")
+	}
+	for i, r := range m.Reserved {
+		if err := headers.Validate(headers.Exists{Name: strings.TrimSuffix(r, "-")}); err != nil {
+			v.errs.add(index(at+".Reserved", i), ErrInvalid, "the beginning of a header name, such as \"X-Conbool-\"", "%q", r)
+		} else if len(strings.Trim(strings.ToLower(r), "x-")) < 3 {
+			v.errs.add(index(at+".Reserved", i), ErrInvalid, "name the vendor's own prefix", "%q would remove other people's headers", r)
+		}
+	}
+}
+
+// lineCondition is a condition that header_checks must be able to say.
+func (v *validator) lineCondition(at string, c headers.Condition) {
+	before := len(v.errs)
+	v.condition(at, c)
+	if c.Predicate == nil || len(v.errs) > before {
+		return
+	}
+	if _, err := postfix.PatternsFor(c.Predicate); err != nil {
+		v.errs.wrap(at, err, "name one header field, or several with Any")
+	}
+	if len(fieldNames(c.Predicate)) == 0 {
+		v.errs.add(at, ErrInvalid, "name the gateway's own header", "a marker must be a header field that can be removed from other people's mail")
+	}
+}

@@ -1,0 +1,198 @@
+package relay
+
+import (
+	"strings"
+
+	"github.com/oxmailroute/oxmailroute/headers"
+)
+
+// tenants returns the hosted domains, as A-labels, with their paths.
+func (v *validator) tenants(p Policy) map[string]string {
+	hosted := map[string]string{}
+	names := map[string]int{}
+	if len(p.Tenants) == 0 {
+		v.errs.required("Tenants", "at least one, with its domains")
+	}
+	for i, t := range p.Tenants {
+		at := index("Tenants", i)
+		if t.Name == "" {
+			v.errs.required(at+".Name", "a name for the tenant")
+		} else if v.text(at+".Name", t.Name) {
+			if j, dup := names[t.Name]; dup {
+				v.errs.add(at+".Name", ErrDuplicate, "choose another", "%q is Tenants[%d] already", t.Name, j)
+			}
+			names[t.Name] = i
+		}
+		if len(t.Domains) == 0 {
+			v.errs.required(at+".Domains", "the domains hosted for the tenant")
+		}
+		own := map[string]bool{}
+		for j, d := range t.Domains {
+			if ascii, ok := v.domain(index(at+".Domains", j), d, hosted, p.Gateway); ok {
+				own[ascii] = true
+			}
+		}
+		v.scope(at+".Scope", t.Scope, own)
+		switch {
+		case p.Topology == Store && t.Store == "":
+			v.errs.required(at+".Store", "the host that has the tenant's mailboxes, such as [store.example.com]:25")
+		case p.Topology == Outbound && t.Store != "":
+			v.errs.add(at+".Store", ErrConflict, "leave it out", "topology \"outbound\" has no hosted recipients")
+		case t.Store != "":
+			v.nextHop(at+".Store", t.Store)
+		}
+	}
+	return hosted
+}
+
+func (v *validator) domain(at, d string, seen map[string]string, g Gateway) (string, bool) {
+	ascii, err := headers.ASCIIDomain(d)
+	if err == nil && !strings.Contains(ascii, ".") {
+		v.errs.add(at, ErrInvalid, "write the whole domain", "%q has one label only", d)
+		return "", false
+	}
+	if err != nil {
+		v.errs.add(at, ErrInvalid, "write a domain such as example.com", "%q: %v", d, err)
+		return "", false
+	}
+	if other, dup := seen[ascii]; dup {
+		v.errs.add(at, ErrDuplicate, "remove one", "%s is %s already", ascii, other)
+		return "", false
+	}
+	seen[ascii] = at
+	if host, err := headers.ASCIIDomain(g.SmartHost.Host); err == nil && (host == ascii || strings.HasSuffix(host, "."+ascii)) {
+		v.errs.add(at, ErrConflict, "remove it", "%s is the gateway's own domain", ascii)
+		return "", false
+	}
+	return ascii, true
+}
+
+func (v *validator) scope(at string, s Scope, own map[string]bool) {
+	in := map[string]string{} // what Use selects: domains, or addresses
+	switch s.Use {
+	case AllDomains:
+		for d := range own {
+			in[d] = ""
+		}
+	case SomeDomains:
+		if len(s.Domains) == 0 {
+			v.errs.required(at+".Domains", `the domains in scope, or Use "none"`)
+		}
+	case SomeSenders:
+		if len(s.Senders) == 0 {
+			v.errs.required(at+".Senders", `the senders in scope, or Use "none"`)
+		}
+	case NoSenders:
+	case "":
+		v.errs.required(at+".Use", `"all", "domains", "senders" or "none"`)
+	default:
+		v.errs.add(at+".Use", ErrInvalid, `"all", "domains", "senders" or "none"`, "%q", s.Use)
+	}
+	if s.Use != SomeDomains && len(s.Domains) > 0 {
+		v.errs.add(at+".Domains", ErrConflict, `leave it out, or set Use to "domains"`, "Use is %q", s.Use)
+	}
+	if s.Use != SomeSenders && len(s.Senders) > 0 {
+		v.errs.add(at+".Senders", ErrConflict, `leave it out, or set Use to "senders"`, "Use is %q", s.Use)
+	}
+	if s.Use == SomeDomains {
+		for i, d := range s.Domains {
+			v.member(index(at+".Domains", i), d, own, in, false)
+		}
+	}
+	if s.Use == SomeSenders {
+		for i, a := range s.Senders {
+			v.member(index(at+".Senders", i), a, own, in, true)
+		}
+	}
+	out := map[string]string{}
+	for i, e := range s.Except {
+		v.except(index(at+".Except", i), e, in, out)
+	}
+}
+
+// member checks a domain or sender of a scope: hosted by the tenant, and once.
+func (v *validator) member(at, s string, own map[string]bool, in map[string]string, sender bool) {
+	key, domain := "", ""
+	var err error
+	if sender {
+		key, err = checkAddress(s)
+		_, domain = splitAddress(key)
+	} else {
+		key, err = headers.ASCIIDomain(s)
+		domain = key
+	}
+	if err != nil {
+		v.errs.add(at, ErrInvalid, "", "%v", err)
+		return
+	}
+	if other, dup := in[key]; dup {
+		v.errs.add(at, ErrDuplicate, "remove one", "%s is %s already", key, other)
+		return
+	}
+	if !own[domain] {
+		v.errs.add(at, ErrConflict, "add it to the tenant's Domains, or remove it here", "%s is not a domain of the tenant; foreign senders are never in scope", domain)
+		return
+	}
+	in[key] = at
+}
+
+func (v *validator) except(at, s string, in, out map[string]string) {
+	isAddress := strings.Contains(s, "@")
+	var key string
+	var err error
+	if isAddress {
+		key, err = checkAddress(s)
+	} else {
+		key, err = headers.ASCIIDomain(s)
+	}
+	if err != nil {
+		v.errs.add(at, ErrInvalid, "a domain or a sender", "%v", err)
+		return
+	}
+	if other, dup := out[key]; dup {
+		v.errs.add(at, ErrDuplicate, "remove one", "%s is %s already", key, other)
+		return
+	}
+	out[key] = at
+	_, removes := in[key]
+	if isAddress && !removes {
+		_, domain := splitAddress(key)
+		_, removes = in[domain]
+		if _, gone := out[domain]; gone {
+			removes = false
+		}
+	} else if !isAddress && !removes {
+		for k := range in {
+			if strings.HasSuffix(k, "@"+key) {
+				removes = true
+				break
+			}
+		}
+	}
+	if !removes {
+		v.errs.add(at, ErrConflict, "remove it", "%s is not in scope, so the exception takes out nothing", key)
+	}
+}
+
+func (v *validator) direct(p Policy, hosted map[string]string) {
+	seen := map[string]string{}
+	for i, d := range p.Direct {
+		at := index("Direct", i)
+		ascii, err := headers.ASCIIDomain(d)
+		if err != nil {
+			v.errs.add(at, ErrInvalid, "write a domain such as example.com", "%q: %v", d, err)
+			continue
+		}
+		if other, dup := seen[ascii]; dup {
+			v.errs.add(at, ErrDuplicate, "remove one", "%s is %s already", ascii, other)
+		}
+		seen[ascii] = at
+		if h, ok := hosted[ascii]; ok {
+			v.errs.add(at, ErrConflict, "remove it", "%s is hosted (%s), so no mail for it leaves", ascii, h)
+		}
+	}
+	if len(p.Direct) > 0 && p.Topology == Outbound {
+		v.errs.add("Direct", headers.ErrNotExpressible, `use topology "mailboxes" or "store"`,
+			"topology \"outbound\" can't have transport_maps, since FILTER overrides them")
+	}
+}
