@@ -107,3 +107,44 @@ func addressKeys(address string) []string {
 	}
 	return keys
 }
+
+// canonical is an address as trivial-rewrite(8) hands it on: no quotes that are
+// not needed, swap_bangpath and allow_percent_hack for addresses without a
+// domain, append_at_myorigin, and no dot at the end of the domain.
+func canonical(address, origin string) string {
+	if plainAddress(address) {
+		return address
+	}
+	if address == "" {
+		return ""
+	}
+	local, domain := address, ""
+	if i := strings.LastIndexByte(address, '@'); i >= 0 {
+		local, domain = address[:i], address[i+1:]
+	}
+	if n := len(local); n > 2 && local[0] == '"' && local[n-1] == '"' && checkLocalPart(local[1:n-1]) == nil {
+		local = local[1 : n-1]
+	}
+	if domain == "" {
+		if site, user, ok := strings.Cut(local, "!"); ok && site != "" && user != "" {
+			local, domain = user, site
+		} else if i := strings.LastIndexByte(local, '%'); i > 0 && i < len(local)-1 {
+			local, domain = local[:i], local[i+1:]
+		} else {
+			domain = origin
+		}
+	}
+	if n := len(domain); n > 1 && domain[n-1] == '.' && domain[n-2] != '.' {
+		domain = domain[:n-1]
+	}
+	if domain == "" {
+		return local
+	}
+	return local + "@" + domain
+}
+
+// plainAddress reports whether canonical has nothing to do.
+func plainAddress(a string) bool {
+	at := strings.LastIndexByte(a, '@')
+	return at > 0 && at < len(a)-1 && a[0] != '"' && a[len(a)-1] != '.'
+}

@@ -34,8 +34,13 @@ func (c *compiler) checkInstallation() {
 	if (nexthop != "" || b.get("relayhost") != "") && c.policy.DirectVia == "" {
 		c.warn("DirectVia", "the installation has a relayhost (%s); mail kept off the gateway goes to the MX directly unless DirectVia names it", strings.TrimPrefix(b.get("relayhost")+" "+nexthop, " "))
 	}
-	if v := b.get("relayhost"); strings.Contains(strings.ToLower(v), strings.ToLower(c.policy.Gateway.SmartHost.Host)) {
-		c.conflict("relayhost", "remove it: the sender map takes its place", "%q sends everything to the gateway, the null sender and foreign senders too", v)
+	for _, name := range []string{"relayhost", "default_transport", "smtp_fallback_relay", "fallback_relay", "sender_dependent_relayhost_maps", "sender_dependent_default_transport_maps", "transport_maps", "relay_transport"} {
+		if v := b.get(name); c.namesGateway(v) {
+			c.conflict(name, "remove it: the sender map takes its place", "%q sends mail to the gateway without verifying it, the null sender's and foreign senders' too", v)
+		}
+	}
+	if v := b.get("empty_address_default_transport_maps_lookup_key"); v != "" && v != "<>" {
+		c.conflict("empty_address_default_transport_maps_lookup_key", "remove it", "%q puts the null sender into somebody's scope", v)
 	}
 	if v := b.get("default_filter_nexthop"); v != "" {
 		c.conflict("default_filter_nexthop", "remove it", "%q would take the mail that bypasses the gateway", v)
@@ -60,9 +65,27 @@ func (c *compiler) checkInstallation() {
 	c.checkNetworks()
 	c.checkServices()
 	c.ownChecks()
+	c.unfollowed()
 	if c.policy.Topology != Outbound && b.get("smtpd_tls_cert_file") == "" && b.get("smtpd_tls_chain_files") == "" && b.get("smtpd_tls_eccert_file") == "" {
 		c.conflict("smtpd_tls_cert_file", "set it and smtpd_tls_key_file", "there is none, so the gateway can't use TLS")
 	}
+}
+
+// namesGateway reports whether a value, or a table that it names and that can
+// be read, has the smart host in it.
+func (c *compiler) namesGateway(value string) bool {
+	host := strings.ToLower(c.policy.Gateway.SmartHost.Host)
+	if strings.Contains(strings.ToLower(value), host) {
+		return true
+	}
+	for _, word := range list(value) {
+		if _, path, ok := strings.Cut(word, ":"); ok {
+			if name, inside := c.fileName(path); inside && strings.Contains(strings.ToLower(string(c.in.Postfix[name])), host) {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // checkOutbound refuses the single pass wherever a hosted recipient could be
@@ -220,6 +243,9 @@ func (c *compiler) checkServices() {
 	}
 	for _, sv := range c.master.Services() {
 		at := fmt.Sprintf("master.cf:%d", sv.Line)
+		if sv.Command == "pickup" || sv.Command == "qmqpd" {
+			c.checkListener(sv.Name, RoleInternal, sv)
+		}
 		if sv.Command == "smtpd" && !roles[sv.Name+" "+sv.Type] && !ours[sv.Name] {
 			c.errs.add(at, ErrRequired, fmt.Sprintf("add {Service: %q, Role: ...} to Listeners", serviceSpec(sv)), "service %q has no role", sv.Name)
 		}
@@ -283,10 +309,109 @@ func (c *compiler) ownChecks() {
 	c.ownHeader = c.base.get("header_checks")
 	c.ownMIME = c.base.get("mime_header_checks")
 	c.ownNested = c.base.get("nested_header_checks")
-	if c.ownHeader == "" && c.ownMIME == "" && c.ownNested == "" {
-		return
-	}
+	seen := map[string]bool{}
 	for _, v := range []string{c.ownHeader, c.ownMIME, c.ownNested} {
 		c.installationChecks(v)
+		c.checkActions(v, seen)
+	}
+	if c.policy.Inbound.Shared {
+		c.checkSharedAccess()
+	}
+}
+
+// checkActions refuses actions of the installation's header checks that take
+// messages past ours: PASS ends all checks, and on a shared listener FILTER and
+// REDIRECT take the place of the FILTER that leads others' mail to the removal
+// of markers.
+func (c *compiler) checkActions(value string, seen map[string]bool) {
+	specs, err := postfix.ParseMaps(value)
+	if err != nil {
+		return
+	}
+	for _, spec := range specs {
+		if seen[spec.Type+":"+spec.Name] {
+			continue
+		}
+		seen[spec.Type+":"+spec.Name] = true
+		file, inside := c.fileName(spec.Name)
+		text, ok := c.in.Postfix[file]
+		if !inside || !ok || spec.Type != "regexp" && spec.Type != "pcre" {
+			if c.policy.Inbound.Shared {
+				c.errs.add("Inbound.Shared", ErrConflict, "give the table as a file, or the gateway a listener of its own", "%s:%s can't be read here and may lead others' mail past the removal of markers", spec.Type, spec.Name)
+			} else {
+				c.warn("main.cf", "%s:%s can't be read here; a PASS in it would switch the removal of forged markers off", spec.Type, spec.Name)
+			}
+			continue
+		}
+		rules, _ := postfix.ParseCheckTable(file, spec.Type, text)
+		for _, r := range rules {
+			at := fmt.Sprintf("%s:%d", file, r.Line)
+			switch r.Action.(type) {
+			case postfix.Pass:
+				c.errs.add(at, ErrConflict, "use DUNNO", "PASS switches the removal of forged markers off for the rest of the message")
+			case postfix.Filter, postfix.Redirect:
+				if c.policy.Inbound.Shared {
+					c.errs.add(at, ErrConflict, "give the gateway a listener of its own", "on a shared listener it would lead others' mail past the removal of markers")
+				}
+			}
+		}
+	}
+}
+
+// checkSharedAccess refuses access tables of a shared listener that may FILTER
+// or REDIRECT: the last FILTER counts, and ours would be lost.
+func (c *compiler) checkSharedAccess() {
+	for _, l := range c.policy.Listeners {
+		if l.Role != RoleGateway {
+			continue
+		}
+		name, kind := l.split()
+		sv, _ := c.master.Lookup(name, kind)
+		own := c.base.service(sv)
+		for _, list := range append([]string{"smtpd_client_restrictions"}, sharedParameters()...) {
+			rules, err := postfix.ParseRestrictions(own.get(list))
+			if err != nil {
+				continue
+			}
+			for _, r := range rules {
+				if !strings.HasPrefix(r.Name, "check_") || !strings.HasSuffix(r.Name, "_access") {
+					continue
+				}
+				_, path, _ := strings.Cut(r.Arg, ":")
+				file, inside := c.fileName(path)
+				text, ok := c.in.Postfix[file]
+				if !inside || !ok {
+					c.errs.add(c.at(list), ErrConflict, "give the table as a file, or the gateway a listener of its own", "%s %s can't be read here; a FILTER in it would lead others' mail past the removal of markers", r.Name, r.Arg)
+				} else if upper := strings.ToUpper(string(text)); strings.Contains(upper, "FILTER") || strings.Contains(upper, "REDIRECT") {
+					c.errs.add(c.at(list), ErrConflict, "give the gateway a listener of its own", "%s has a FILTER or REDIRECT, which would lead others' mail past the removal of markers", file)
+				}
+			}
+		}
+	}
+}
+
+func sharedParameters() []string {
+	out := make([]string, len(sharedLists))
+	for i, l := range sharedLists {
+		out[i] = l.parameter
+	}
+	return out
+}
+
+// unfollowed are settings of the installation that stay in force, and that Route
+// doesn't follow.
+func (c *compiler) unfollowed() {
+	for _, name := range []string{
+		"canonical_maps", "sender_canonical_maps", "recipient_canonical_maps", "masquerade_domains", "smtp_generic_maps", "smtpd_milters", "non_smtpd_milters",
+		"body_checks", "relay_recipient_maps", "always_bcc", "sender_bcc_maps", "recipient_bcc_maps", "smtpd_sender_login_maps",
+	} {
+		if v := c.base.get(name); v != "" {
+			c.warn(c.at(name), "%s stays in force, but Route does not follow it", name)
+		}
+	}
+	for _, name := range []string{"smtpd_reject_unlisted_sender", "strict_7bit_headers", "strict_8bitmime", "strict_mime_encoding_domain"} {
+		if c.base.yes(name) {
+			c.warn(c.at(name), "%s stays in force, but Route does not follow it", name)
+		}
 	}
 }

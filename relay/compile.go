@@ -55,9 +55,10 @@ func Compile(p Policy, in Installation) (*Config, error) {
 		checks:  map[string]checkFile{},
 		cidrs:   map[string]postfix.CIDRTable{},
 		emitted: map[string][]byte{},
+		warned:  map[Warning]bool{},
 		cfg:     &Config{},
 	}
-	c.warnings = p.Warnings()
+	c.warnings = p.warnings()
 	if !c.load() {
 		return nil, c.errs.Err()
 	}
@@ -97,11 +98,14 @@ type compiler struct {
 	in       Installation
 	errs     Errors
 	warnings []Warning
+	warned   map[Warning]bool
 	cfg      *Config
 
 	main   *postfix.Main
 	master *postfix.Master
 	base   settings // the installation's own, before any edit of ours
+	// gatewayOwn are the settings of the gateway's listener before ours.
+	gatewayOwn settings
 
 	params   []postfix.Param
 	services []postfix.Service
@@ -129,7 +133,8 @@ func (f checkFile) at(hit postfix.CheckHit) place { return place{f.file, f.above
 
 func (c *compiler) warn(path, format string, args ...any) {
 	w := Warning{path, fmt.Sprintf(format, args...)}
-	if !slices.Contains(c.warnings, w) {
+	if !c.warned[w] {
+		c.warned[w] = true
 		c.warnings = append(c.warnings, w)
 	}
 }

@@ -113,7 +113,7 @@ func TestTwiceAndBack(t *testing.T) {
 	bases := map[string]func(testing.TB) relay.Installation{
 		"plain": labBase,
 		"with settings of its own": withMain(partner+"# kept\nheader_checks = regexp:/etc/postfix/own\n  pcre:/etc/postfix/own2\nsender_dependent_default_transport_maps =\n  hash:/etc/postfix/senders\n# inside\n  hash:/etc/postfix/more\nsmtpd_restriction_classes = a\na = permit\nrelay_domains =\n",
-			map[string]string{"transport": partnerFiles["transport"], "own": "/^X:/ WARN\n", "senders": "", "more": "q@remote1.test smtp:[a]\n"}),
+			map[string]string{"transport": partnerFiles["transport"], "own": "/^X:/ WARN\n", "own2": "/^Y:/ WARN\n", "senders": "", "more": "q@remote1.test smtp:[a]\n"}),
 		"CRLF": func(tb testing.TB) relay.Installation {
 			in := labBase(tb)
 			for _, n := range []string{"main.cf", "master.cf"} {
@@ -202,6 +202,26 @@ func TestInstallationConflicts(t *testing.T) {
 		{"hosted domain that is not local", func(p *relay.Policy) { p.Tenants[2].Domains = append(p.Tenants[2].Domains, "example.edu") }, labBase, "Tenants[2].Domains[1]", relay.ErrConflict},
 		{"hosted here and elsewhere", func(p *relay.Policy) { p.Tenants[2].Store = "[a.test]:25" }, labBase, "Tenants[2].Domains[0]", relay.ErrConflict},
 		{"listener without a role", nil, service("smtps inet n - n - - smtpd\n"), "master.cf:38", relay.ErrRequired},
+		{"the gateway as the default", nil, withMain("default_transport = smtp:[mail.conbool.com]:25\n", nil), "main.cf:33", relay.ErrConflict},
+		{"the gateway as a fallback", nil, withMain("smtp_fallback_relay = [Mail.Conbool.com]\n", nil), "main.cf:33", relay.ErrConflict},
+		{"the vendor's recipe", nil, withMain("sender_dependent_relayhost_maps = hash:/etc/postfix/sender_relay\n", map[string]string{"sender_relay": "@example.com [mail.conbool.com]:25\n"}), "main.cf:33", relay.ErrConflict},
+		{"the null sender in scope", nil, withMain("empty_address_default_transport_maps_lookup_key = postmaster@example.com\n", nil), "main.cf:33", relay.ErrConflict},
+		{"checks that end all checks", nil, withMain("header_checks = regexp:/etc/postfix/own\n", map[string]string{"own": "/^Subject:/ DUNNO\n/^X-Ok:/ PASS\n"}), "own:2", relay.ErrConflict},
+		{"pickup without header checks", nil, replace("60     1       pickup", "60     1       pickup\n  -o receive_override_options=no_header_body_checks"), "master.cf:14", relay.ErrConflict},
+		{"shared, and a check that leads past ours", func(p *relay.Policy) { p.Inbound.Shared = true; p.Gateway.Client = relay.ClientCertificate{} },
+			withMain("header_checks = regexp:/etc/postfix/own\n", map[string]string{"own": "/^Subject:/ FILTER amavis:[127.0.0.1]:10024\n"}), "own:1", relay.ErrConflict},
+		{"shared, and a table that may", func(p *relay.Policy) { p.Inbound.Shared = true; p.Gateway.Client = relay.ClientCertificate{} },
+			withMain("smtpd_sender_restrictions = check_sender_access mysql:/etc/postfix/s.cf\n", nil), "main.cf:33", relay.ErrConflict},
+		{"redirects go elsewhere, by protocol", nil, func(tb testing.TB) relay.Installation {
+			in := labBase(tb)
+			in.Doveconf = []byte("protocol lmtp {\n  submission_host = mail.test:587\n}\n")
+			return in
+		}, "doveconf: protocol lmtp: submission_host", relay.ErrConflict},
+		{"a global script of one protocol", nil, func(tb testing.TB) relay.Installation {
+			in := labBase(tb)
+			in.Doveconf = []byte("protocol lmtp {\n  plugin {\n    sieve_before = /srv/x.sieve\n  }\n}\n")
+			return in
+		}, "doveconf: protocol lmtp: plugin: sieve_before", relay.ErrConflict},
 		{"role without a listener", func(p *relay.Policy) {
 			p.Listeners = append(p.Listeners, relay.Listener{Service: "smtps", Role: relay.RoleSubmission})
 		}, labBase, "Listeners[3].Service", relay.ErrConflict},
@@ -304,12 +324,20 @@ func TestEditheader(t *testing.T) {
 	p.Sieve.Slot = 0
 	in := labBase(t)
 	in.Doveconf = []byte("plugin {\n  sieve_extensions = +editheader\n  sieve_editheader_forbid_add = X-Own\n}\n")
-	const want = "  sieve_editheader_forbid_add = X-Own X-Conbool-example-com X-Conbool-example-net X-Conbool-example-org X-Conbool-Released X-Conbool-Flag X-OXMailroute-Origin\n"
-	for _, f := range compile(t, p, in).Files() {
-		if f.Name == "dovecot/99-conbool.conf" && !bytes.Contains(f.Data, []byte(want)) {
-			t.Errorf("fragment without %q:\n%s", want, f.Data)
+	const names = "X-Conbool-example-com X-Conbool-example-net X-Conbool-example-org X-Conbool-Released X-Conbool-Flag X-OXMailroute-Origin\n"
+	check := func() {
+		t.Helper()
+		for _, f := range compile(t, p, in).Files() {
+			for _, want := range []string{"  sieve_editheader_forbid_add = X-Own " + names, "  sieve_editheader_forbid_delete = " + names} {
+				if f.Name == "dovecot/99-conbool.conf" && !bytes.Contains(f.Data, []byte(want)) {
+					t.Errorf("fragment without %q:\n%s", want, f.Data)
+				}
+			}
 		}
 	}
+	check()
+	in.Doveconf = []byte("plugin {\n  sieve_editheader_forbid_add = X-Own\n}\nprotocol lmtp {\n  plugin {\n    sieve_extensions = +editheader\n  }\n}\n")
+	check()
 }
 
 // TestMailboxScript: the form for a mailbox's own script has nothing in it that

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"bytes"
 	"net/netip"
 	"slices"
 	"strings"
@@ -59,7 +60,7 @@ func (w *walk) deliver(h hop, to string) {
 			headers.Field{Name: deliveredTo, Body: []byte(" " + mailbox)},
 			headers.Field{Name: received, Body: []byte(" by " + w.e.hostname)},
 		),
-		Body: w.body, Size: int64(len(w.m.Raw)), From: w.m.From, To: to,
+		Body: w.body, Size: size(w.m.Raw), From: w.m.From, To: to,
 	}
 	w.actions(sequence.Run(&in), to)
 }
@@ -69,6 +70,12 @@ var (
 	deliveredTo = []byte("Delivered-To")
 	received    = []byte("Received")
 )
+
+// size is the message's size as Dovecot counts it: every line end is two
+// octets. What Received: fields on the way add is not known here.
+func size(raw []byte) int64 {
+	return int64(len(raw) + bytes.Count(raw, []byte("\n")) - bytes.Count(raw, []byte("\r\n")))
+}
 
 func domainOf(address string) string {
 	_, d := splitAddress(address)
@@ -115,7 +122,8 @@ func (w *walk) actions(r sieve.Result, to string) {
 		w.end(Mailbox, sieve.Inbox, to, "")
 	}
 	for _, a := range r.Actions {
-		if a, ok := a.(sieve.ActionReject); ok && !a.Silent {
+		// The null sender gets no notice.
+		if a, ok := a.(sieve.ActionReject); ok && !a.Silent && w.m.From != "" {
 			w.end(Bounce, "550", to, "5.7.1 "+a.Text)
 		}
 	}
@@ -132,7 +140,7 @@ func (w *walk) actions(r sieve.Result, to string) {
 // remembers by Message-ID): the message is then kept.
 func (w *walk) reEnter(address, mailbox string) bool {
 	way := redirect{fold(mailbox), fold(address)}
-	if slices.Contains(w.redirects, way) {
+	if slices.Contains(*w.redirects, way) {
 		w.step("sieve", "", place{}, mailbox, "redirected to "+address+" before: kept")
 		return false
 	}
@@ -147,7 +155,7 @@ func (w *walk) reEnter(address, mailbox string) bool {
 	f := w.fork()
 	f.m = &m
 	f.hops++
-	f.redirects = append(slices.Clone(w.redirects), way)
+	*w.redirects = append(*w.redirects, way)
 	f.step("sieve", "", place{}, mailbox, "redirected to "+address)
 	steps, before := len(f.trace), len(*f.out)
 	f.enter()

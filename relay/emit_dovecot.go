@@ -35,6 +35,14 @@ func parseDoveconf(text []byte) doveconf {
 	return d
 }
 
+// deliverySections are where settings for the delivery of mail may stand; the
+// later ones win.
+var deliverySections = []string{"", "protocol lda/", "protocol lmtp/"}
+
+func doveconfPlace(section, setting string) string {
+	return "doveconf: " + strings.ReplaceAll(section, "/", ": ") + setting
+}
+
 // beforeName is the setting of a slot: sieve_before, sieve_before2, ...
 func beforeName(slot int) string {
 	if slot == 1 {
@@ -54,8 +62,19 @@ func (c *compiler) emitDovecot() {
 	fmt.Fprintf(&b, "# Redirects come back in where markers are kept.\nsubmission_host = %s\n", c.policy.reEntry())
 	known := c.in.Doveconf != nil
 	conf := parseDoveconf(c.in.Doveconf)
-	if have := conf["submission_host"]; have != "" && have != c.policy.reEntry().String() {
-		c.errs.add("doveconf: submission_host", ErrConflict, "remove it, and give that server's mail a listener of role \"reentry\"", "redirects go to %s, where markers may be lost", have)
+	for _, section := range deliverySections {
+		if have := conf[section+"submission_host"]; have != "" && have != c.policy.reEntry().String() {
+			c.errs.add(doveconfPlace(section, "submission_host"), ErrConflict, "remove it, and give that server's mail a listener of role \"reentry\"", "redirects go to %s, where markers may be lost", have)
+		}
+		if section == "" {
+			continue
+		}
+		// What stands in a protocol's section wins over our fragment.
+		for name := range conf {
+			if setting, ok := strings.CutPrefix(name, section+"plugin/"); ok && (strings.HasPrefix(setting, "sieve_before") || strings.HasPrefix(setting, "sieve_editheader_forbid")) {
+				c.errs.add(doveconfPlace(section+"plugin/", setting), ErrConflict, "move it to the plugin section outside of the protocol's", "it would hide what the fragment sets")
+			}
+		}
 	}
 	var plugin bytes.Buffer
 	if c.cfg.global != nil {
@@ -64,28 +83,44 @@ func (c *compiler) emitDovecot() {
 			fmt.Fprintf(&plugin, "  %s = %s\n", beforeName(slot), file)
 		}
 	}
-	extensions := list(conf["plugin/sieve_extensions"])
-	if c.policy.Sieve.UserEditheader || slices.Contains(extensions, "+editheader") || slices.Contains(extensions, "editheader") {
+	editheader := c.policy.Sieve.UserEditheader
+	for _, section := range deliverySections {
+		for _, e := range list(conf[section+"plugin/sieve_extensions"]) {
+			editheader = editheader || e == "+editheader" || e == "editheader"
+		}
+	}
+	if editheader {
 		if c.policy.Loop.AnyDomain {
 			c.errs.add("Loop.AnyDomain", headers.ErrNotExpressible, "leave editheader off for users, or Loop.AnyDomain",
 				"users may use editheader, and sieve_editheader_forbid_add takes names while AnyDomain honours names without number")
 		}
 		if !known {
-			c.warn("Sieve.UserEditheader", "sieve_editheader_forbid_add is set anew; give Installation.Doveconf to keep names that are forbidden already")
+			c.warn("Sieve.UserEditheader", "sieve_editheader_forbid_add and _delete are set anew; give Installation.Doveconf to keep names that are forbidden already")
 		}
-		names := list(conf["plugin/sieve_editheader_forbid_add"])
-		for _, n := range c.markerNames() {
-			if !containsFold(names, n) {
-				names = append(names, n)
+		plugin.WriteString("  # No script may forge what the gateway says, nor hide it.\n")
+		markers := c.markerNames()
+		for _, setting := range []string{"sieve_editheader_forbid_add", "sieve_editheader_forbid_delete"} {
+			names := list(conf["plugin/"+setting])
+			have := map[string]bool{}
+			for _, n := range names {
+				have[strings.ToLower(n)] = true
 			}
+			for _, n := range markers {
+				if !have[strings.ToLower(n)] {
+					names = append(names, n)
+				}
+			}
+			fmt.Fprintf(&plugin, "  %s = %s\n", setting, strings.Join(names, " "))
 		}
-		fmt.Fprintf(&plugin, "  # No script may forge what the gateway says.\n  sieve_editheader_forbid_add = %s\n", strings.Join(names, " "))
 	}
 	if plugin.Len() > 0 {
 		fmt.Fprintf(&b, "plugin {\n%s}\n", plugin.Bytes())
 	}
-	c.emit("dovecot/99-"+c.policy.Gateway.Name+".conf", b.Bytes(), false)
+	c.emit(c.fragmentName(), b.Bytes(), false)
 }
+
+// fragmentName is the Dovecot fragment's file.
+func (c *compiler) fragmentName() string { return "dovecot/99-" + c.policy.Gateway.Name + ".conf" }
 
 // slot is the number of a free sieve_before<N>.
 func (c *compiler) slot(conf doveconf, known bool, file string) int {
@@ -115,25 +150,32 @@ func (c *compiler) slot(conf doveconf, known bool, file string) int {
 // markerNames are the names of all headers that mail is trusted for.
 func (c *compiler) markerNames() []string {
 	var names []string
+	seen := map[string]bool{}
+	add := func(n string) {
+		if key := strings.ToLower(n); !seen[key] {
+			seen[key] = true
+			names = append(names, n)
+		}
+	}
 	m := c.policy.Gateway.Markers
 	if m.Domain.Prefix != "" {
 		for _, t := range c.policy.Tenants {
 			for _, d := range t.Domains {
-				if n, err := headers.MarkerName(m.Domain.Prefix, d); err == nil && !slices.Contains(names, n) {
-					names = append(names, n)
+				if n, err := headers.MarkerName(m.Domain.Prefix, d); err == nil {
+					add(n)
 				}
 			}
 		}
 	}
 	for _, cond := range append(slices.Clone(m.Loop), m.Released, m.Spam) {
 		for _, r := range fieldNames(cond.Predicate) {
-			if r.exact && !containsFold(names, r.prefix) {
-				names = append(names, r.prefix)
+			if r.exact {
+				add(r.prefix)
 			}
 		}
 	}
 	if c.origin() {
-		names = append(names, c.policy.originHeader())
+		add(c.policy.originHeader())
 	}
 	return names
 }

@@ -46,17 +46,24 @@ func (c *compiler) emitMaster() {
 	} else if _, ok := c.master.Lookup("pickup", "fifo"); ok {
 		c.stripped("pickup", "fifo")
 	}
+	// Mail by QMQP comes from other machines, too, and knows no roles.
+	for _, sv := range c.master.Services() {
+		if sv.Command == "qmqpd" {
+			c.stripped(sv.Name, sv.Type)
+		}
+	}
 	if c.untrusted {
 		options := []postfix.Param{opt("header_checks", "$"+c.names.stripHeader)}
 		if c.policy.Topology != Outbound {
 			options = append(options, c.ownBehind()...)
 		}
+		options = append(options, c.ownCleanup()...)
 		c.add(c.names.cleanupStrip, "unix", "0", "cleanup", "cleanup for mail that is not the gateway's: markers are removed", options...)
 	}
 	if c.policy.Topology != Outbound {
 		if c.usesIn {
 			c.add(c.names.cleanupIn, "unix", "0", "cleanup", "cleanup for mail of the gateway",
-				append([]postfix.Param{opt("header_checks", "$"+c.names.inHeader)}, c.ownBehind()...)...)
+				slices.Concat([]postfix.Param{opt("header_checks", "$"+c.names.inHeader)}, c.ownBehind(), c.ownCleanup())...)
 		}
 		if c.policy.Inbound.Shared {
 			c.sharedListener()
@@ -82,6 +89,15 @@ func (c *compiler) ownBehind() []postfix.Param {
 	}
 }
 
+// ownCleanup are the options of the installation's cleanup service, whose work
+// ours do for some listeners.
+func (c *compiler) ownCleanup() []postfix.Param {
+	sv, _ := c.master.Lookup("cleanup", "unix")
+	return slices.DeleteFunc(slices.Clone(sv.Options), func(o postfix.Param) bool {
+		return o.Name == "syslog_name"
+	})
+}
+
 // checksOn switches header checks on again where main.cf has them off.
 func (c *compiler) checksOn() []postfix.Param {
 	if _, ok := c.overrideOptions(); !ok {
@@ -99,9 +115,13 @@ func (c *compiler) stripped(name, kind string) {
 func (c *compiler) gatewayListener(name, kind string) {
 	g := c.policy.Gateway
 	c.usesIn = len(g.Client.Names) > 0 || c.policy.Spam.Mark
-	o := []postfix.Param{opt("smtpd_client_restrictions", "$"+c.names.clientRestrictions), opt("plaintext_reject_code", "550")}
+	o := []postfix.Param{
+		opt("smtpd_client_restrictions", "$"+c.names.clientRestrictions),
+		opt("plaintext_reject_code", "550"),
+		opt("smtpd_delay_reject", "yes"), // before STARTTLS there is no TLS to ask for
+	}
 	if len(g.Client.Names) > 0 || len(g.Client.Fingerprints) > 0 {
-		o = append(o, opt("smtpd_tls_ask_ccert", "yes"), opt("smtpd_tls_CAfile", g.clientCAFile()))
+		o = append(o, opt("smtpd_tls_ask_ccert", "yes"), opt("smtpd_tls_CAfile", g.clientCAFile()), opt("smtpd_tls_CApath"), opt("tls_append_default_CA", "no"))
 	}
 	if len(g.Client.Names) > 0 {
 		o = append(o, opt("smtpd_tls_received_header", "yes"), opt("mail_name", c.names.mailName))
@@ -125,18 +145,46 @@ func (c *compiler) gatewayListener(name, kind string) {
 	}
 	// The gateway is one client with everybody's mail.
 	o = append(o, opt("smtpd_client_event_limit_exceptions", nets...))
-	if !c.policy.Inbound.Shared {
-		// Hosted recipients only, whatever mynetworks and SASL allow elsewhere;
-		// sender rules such as "our domains never come from outside" are not for
-		// mail that comes back from the gateway.
+	sv, _ := c.master.Lookup(name, kind)
+	own := c.base.service(sv)
+	if c.policy.Inbound.Shared {
+		for _, list := range sharedLists {
+			if own.get(list.parameter) != "" || list.always {
+				o = append(o, opt(list.parameter, "$"+c.names.smartHost+list.suffix))
+			}
+		}
+	} else {
+		// Hosted recipients only, whatever mynetworks and SASL allow elsewhere.
+		// Rules about clients, senders and greetings are not for the gateway,
+		// which hands on other people's mail; rules about recipients stay.
 		o = append(o,
 			opt("mynetworks", "127.0.0.1/32"),
 			opt("smtpd_sasl_auth_enable", "no"),
+			opt("smtpd_helo_restrictions"),
 			opt("smtpd_sender_restrictions"),
 			opt("smtpd_relay_restrictions", "reject_unauth_destination"),
+			opt("smtpd_recipient_restrictions", "$"+c.names.recipientRestrictions),
+			opt("smtpd_data_restrictions"),
+			opt("smtpd_end_of_data_restrictions"),
 		)
 	}
+	c.gatewayOwn = own
 	c.option(name, kind, o...)
+}
+
+// sharedLists are the restriction lists of a shared listener, in each of which
+// the gateway is let through before the installation's rules judge others.
+var sharedLists = []struct {
+	parameter, suffix string
+	always            bool // also where the installation has no such rules
+	recipients        bool // the gateway is held to hosted recipients
+}{
+	{"smtpd_helo_restrictions", "_helo_restrictions", false, false},
+	{"smtpd_sender_restrictions", "_sender_restrictions", false, false},
+	{"smtpd_relay_restrictions", "_relay_restrictions", true, true},
+	{"smtpd_recipient_restrictions", "_recipient_restrictions", false, true},
+	{"smtpd_data_restrictions", "_data_restrictions", false, false},
+	{"smtpd_end_of_data_restrictions", "_end_of_data_restrictions", false, false},
 }
 
 // inside are the options of a listener of ours on loopback: nothing that the
@@ -159,6 +207,7 @@ func inside(networks netip.Addr) []postfix.Param {
 		opt("smtpd_recipient_restrictions", "permit_mynetworks", "reject"),
 		opt("smtpd_data_restrictions"),
 		opt("smtpd_end_of_data_restrictions"),
+		opt("smtpd_client_event_limit_exceptions", networks.String()+"/32"),
 		opt("smtpd_client_connection_count_limit", "0"),
 		opt("smtpd_client_connection_rate_limit", "0"),
 	}
@@ -219,6 +268,7 @@ func (c *compiler) loopbackTransport(name, comment string) {
 	c.add(name, "unix", "-", "smtp", comment,
 		opt("smtp_tls_security_level", "none"),
 		opt("smtp_tls_policy_maps"),
+		opt("smtp_tls_per_site"),
 		opt("smtp_tls_wrappermode", "no"),
 		opt("smtp_sasl_auth_enable", "no"),
 		opt("smtp_send_xforward_command", "yes"),
@@ -254,10 +304,18 @@ func (c *compiler) smartHost() {
 		opt("smtp_tls_security_level", "secure"),
 		opt("smtp_tls_secure_cert_match", s.tlsName()),
 		opt("smtp_tls_CAfile", s.CAFile),
+		opt("smtp_tls_CApath"),
+		opt("tls_append_default_CA", "no"),
 		opt("smtp_tls_policy_maps"),
+		opt("smtp_tls_per_site"), // asked where there are no policy maps
 		opt("smtp_tls_wrappermode", "no"),
+		opt("smtp_tls_chain_files"),
 		opt("smtp_tls_cert_file", s.CertFile),
 		opt("smtp_tls_key_file", s.KeyFile),
+		opt("smtp_tls_eccert_file"),
+		opt("smtp_tls_eckey_file"),
+		opt("smtp_tls_dcert_file"),
+		opt("smtp_tls_dkey_file"),
 		opt("smtp_sasl_auth_enable", "no"),
 		opt("smtp_fallback_relay"))
 }

@@ -279,6 +279,16 @@ func (c *compiler) clientTables() {
 		clients = append(clients, postfix.CIDREntry{Prefix: netip.MustParsePrefix(all), Value: others, Rule: rule})
 	}
 	c.cidrTable(c.names.clients, clients)
+	if c.policy.Inbound.Shared {
+		var pass, hosted postfix.CIDRTable
+		for i, n := range c.policy.Gateway.Networks {
+			at := index("Gateway.Networks", i)
+			pass = append(pass, postfix.CIDREntry{Prefix: n, Value: "OK", Rule: at})
+			hosted = append(hosted, postfix.CIDREntry{Prefix: n, Value: "reject_unauth_destination, reject_unlisted_recipient, permit", Rule: at})
+		}
+		c.cidrTable(c.names.pass, pass)
+		c.cidrTable(c.names.hosted, hosted)
+	}
 	if c.origin() {
 		c.cidrTable(c.names.origin, origin)
 	}

@@ -3,6 +3,7 @@ package relay
 import (
 	"errors"
 	"fmt"
+	"strconv"
 	"strings"
 )
 
@@ -85,7 +86,7 @@ func (l *Errors) wrap(path string, err error, fix string) {
 	*l = append(*l, &Error{Path: path, Err: err, Fix: fix})
 }
 
-func index(path string, i int) string { return fmt.Sprintf("%s[%d]", path, i) }
+func index(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
 
 // also is an error that is a second one too.
 type also struct {

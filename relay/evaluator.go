@@ -30,7 +30,8 @@ type evaluator struct {
 	directory Directory
 	leaves    map[string][]checkFile // smtp_header_checks by transport
 	global    *sieve.Program
-	redirects int // hop limit
+	redirects int  // hop limit
+	reinjects bool // a content filter has a listener to come back to
 	// certNames are the client certificate names that certAt's rule lets in.
 	certNames     []string
 	gatewayOrigin Origin
@@ -113,6 +114,7 @@ func (c *compiler) buildEvaluator() {
 		sv, _ := c.master.Lookup(name, kind)
 		e.listeners = append(e.listeners, c.buildListener(l.Role, sv, main))
 	}
+	e.reinjects = slices.ContainsFunc(c.policy.Listeners, func(l Listener) bool { return l.Role == RoleReinjection })
 	if c.policy.Topology == Mailboxes {
 		sv, _ := c.master.Lookup(c.policy.reEntry().String(), "inet")
 		e.listeners = append(e.listeners, c.buildListener(RoleReEntry, sv, main))
@@ -282,6 +284,9 @@ func (c *compiler) buildRouter(main settings) {
 	}
 	r.byDefault = c.hop(main.get("default_transport"), at("default_transport"))
 	r.toLocal = c.hop(main.get("local_transport"), at("local_transport"))
+	if v := main.get("mailbox_transport"); v != "" && r.toLocal.command == "local" {
+		r.toLocal = c.hop(v, at("mailbox_transport"))
+	}
 	r.toMailbox = c.hop(main.get("virtual_transport"), at("virtual_transport"))
 	r.toRelay = c.hop(main.get("relay_transport"), at("relay_transport"))
 	r.relayhost = main.get("relayhost")

@@ -37,9 +37,17 @@ func (c *Config) Files() []File {
 	return out
 }
 
-// Obsolete returns the names, as in File.Name, of managed files of an earlier
-// run that this policy no longer has.
+// Obsolete returns the names, as in File.Name, of files that an earlier run may
+// have left and that this policy does not have: to be deleted where they are
+// ours ([Managed]).
 func (c *Config) Obsolete() []string { return slices.Clone(c.removed) }
+
+// Managed reports whether a file's contents were emitted for the gateway of
+// that name, main.cf and master.cf apart.
+func Managed(gateway string, data []byte) bool {
+	head, _, _ := bytes.Cut(data, []byte("managed file"))
+	return len(head) < len(data) && bytes.HasSuffix(head, []byte("# "+newNames(gateway).owner+": ")) && len(head) < 200
+}
 
 func (c *compiler) collectFiles() {
 	for name, data := range c.emitted {
@@ -49,6 +57,11 @@ func (c *compiler) collectFiles() {
 	for name, data := range c.in.Postfix {
 		if _, kept := c.emitted["postfix/"+name]; !kept && bytes.HasPrefix(data, []byte("# "+c.names.managed())) {
 			c.cfg.removed = append(c.cfg.removed, "postfix/"+name)
+		}
+	}
+	for _, name := range []string{c.globalName(), c.fragmentName()} {
+		if _, kept := c.emitted[name]; !kept {
+			c.cfg.removed = append(c.cfg.removed, name)
 		}
 	}
 	slices.Sort(c.cfg.removed)
@@ -218,11 +231,11 @@ func (c *compiler) collectCommands() {
 		add(true, "compile the global script", "sievec", path.Join(c.policy.sieveDir(), path.Base(c.globalName())))
 	}
 	add(true, "check Postfix's configuration", "postfix", "-c", dir, "check")
-	if _, ok := c.emitted["dovecot/99-"+c.policy.Gateway.Name+".conf"]; ok {
+	if _, ok := c.emitted[c.fragmentName()]; ok {
 		add(true, "check Dovecot's configuration", "doveconf", "-n")
 	}
 	add(false, "Postfix reads its configuration", "postfix", "-c", dir, "reload")
-	if _, ok := c.emitted["dovecot/99-"+c.policy.Gateway.Name+".conf"]; ok {
+	if _, ok := c.emitted[c.fragmentName()]; ok {
 		add(false, "Dovecot reads its configuration", "doveadm", "reload")
 	}
 }

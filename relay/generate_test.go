@@ -78,7 +78,7 @@ func (g *generator) entries() []entry {
 
 var senders = []string{
 	"alice@example.com", "alice@example.com", "Alice+tag@Example.COM", "bob@example.com", "carol@example.net", "dave@example.org",
-	"", "z@remote2.test", "a@sub.example.com",
+	"", "z@remote2.test", "a@sub.example.com", "alice@example.com.", "\"alice\"@example.com", "example.com!alice", "alice%example.net",
 }
 
 // recipients come as many to a message: local ones first, as the gateway sends to
@@ -93,6 +93,7 @@ var everywhere = [][]string{
 	{"x@remote1.test"}, {"x@remote1.test"}, {"y@remote2.test"}, {"bob@example.com"}, {"Bob+ext@EXAMPLE.com"}, {"team@example.com"}, {"all@example.net"},
 	{"fwd@example.com"}, {"filter@example.com"}, {"vac@example.com"}, {"nobody@example.com"}, {"dave@example.org"}, {"outside@example.org"},
 	{"bob@example.com", "x@remote1.test"}, {"team@example.com", "y@remote2.test", "fwd@example.com"}, {"u@partner.test"}, {"v@elsewhere.test"}, {"loop1@example.com"},
+	{"bob@example.com."}, {"\"bob\"@example.com"}, {"remote1.test!x"}, {"x%remote1.test"},
 }
 
 // claims are header lines, by what they are called.

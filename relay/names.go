@@ -57,19 +57,22 @@ func (g Gateway) clientCAFile() string { return cmp.Or(g.Client.CAFile, g.SmartH
 type names struct {
 	owner string // of the managed blocks
 
-	scope, transport, bypass, bypassMIME, strip, leave, certName, certs, clients, origin, spam, leaveOriginFile string // files
-	mailboxes, aliases                                                                                          string // files, where there is no base
+	scope, transport, bypass, bypassMIME, strip, leave, certName, certs, clients, origin, spam, leaveOriginFile, pass, hosted string // files
+	mailboxes, aliases                                                                                                        string // files, where there is no base
 
 	smartHost, gate, direct, store, stripGate                         string // transports
 	cleanupIn, cleanupStrip, cleanupOut, cleanupTrusted, cleanupShare string // cleanup services
 
-	clientRestrictions, class, ownHeader, ownMIME, ownNested, stripHeader, inHeader, overrideOptions, leaveHeader, leaveOrigin string // parameters
+	clientRestrictions, recipientRestrictions, class, ownHeader, ownMIME, ownNested, stripHeader, inHeader, overrideOptions, leaveHeader, leaveOrigin string // parameters
 
 	mailName string // mail_name of the gateway's listener, by which cleanup knows its Received: line
 }
 
 func newNames(gateway string) names {
 	g := gateway
+	if g == "" {
+		g = "-"
+	}
 	return names{
 		owner: "oxmailroute-" + g,
 		scope: g + "_scope", transport: g + "_transport", bypass: g + "_bypass", bypassMIME: g + "_bypass_mime",
@@ -79,11 +82,11 @@ func newNames(gateway string) names {
 		smartHost: g, gate: g + "-gate", direct: g + "-direct", store: g + "-store", stripGate: g + "-strip",
 		cleanupIn: g + "-cleanup-in", cleanupStrip: g + "-cleanup-strip", cleanupOut: g + "-cleanup-out",
 		cleanupTrusted: g + "-cleanup-trusted", cleanupShare: g + "-cleanup-share",
-		clientRestrictions: g + "_client_restrictions", class: g + "_in",
+		clientRestrictions: g + "_client_restrictions", recipientRestrictions: g + "_recipient_restrictions", class: g + "_in",
 		ownHeader: g + "_own_header_checks", ownMIME: g + "_own_mime_header_checks", ownNested: g + "_own_nested_header_checks",
 		stripHeader: g + "_strip_header_checks", inHeader: g + "_in_header_checks",
 		overrideOptions: g + "_receive_override_options",
-		leaveHeader:     g + "_leave_header_checks", leaveOrigin: g + "_leave_origin_header_checks", leaveOriginFile: g + "_leave_origin",
+		leaveHeader:     g + "_leave_header_checks", leaveOrigin: g + "_leave_origin_header_checks", leaveOriginFile: g + "_leave_origin", pass: g + "_pass.cidr", hosted: g + "_hosted.cidr",
 		mailName: strings.ToUpper(g[:1]) + g[1:] + "In",
 	}
 }

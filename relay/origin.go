@@ -47,10 +47,25 @@ func (o *Origin) SetTLS(s string) error {
 		o.TLS, o.Certificate = Encrypted, Certificate{Name: value, Verified: true}
 	case kind == "unverified" && has && value != "":
 		o.TLS, o.Certificate = Encrypted, Certificate{Name: value}
-	case kind == "fingerprint" && fingerprint.MatchString(value):
-		o.TLS, o.Certificate = Encrypted, Certificate{Fingerprint: strings.ToUpper(value)}
+	case kind == "fingerprint" && fingerprint.MatchString(withColons(value)):
+		o.TLS, o.Certificate = Encrypted, Certificate{Fingerprint: strings.ToUpper(withColons(value))}
 	default:
-		return fmt.Errorf("%w: TLS state %q: none, tls, name=NAME, unverified=NAME or fingerprint=HEX (32 octets with colons)", ErrInvalid, s)
+		return fmt.Errorf("%w: TLS state %q: none, tls, name=NAME, unverified=NAME or fingerprint=HEX (32 octets)", ErrInvalid, s)
 	}
 	return nil
+}
+
+// withColons writes plain hex as Postfix writes fingerprints.
+func withColons(hex string) string {
+	if strings.Contains(hex, ":") || len(hex)%2 != 0 {
+		return hex
+	}
+	var b strings.Builder
+	for i := 0; i < len(hex); i += 2 {
+		if i > 0 {
+			b.WriteByte(':')
+		}
+		b.WriteString(hex[i : i+2])
+	}
+	return b.String()
 }

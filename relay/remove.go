@@ -13,7 +13,8 @@ type Removal struct {
 	// Files are main.cf and master.cf without our part, byte for byte as they
 	// were but for what was edited since outside of it.
 	Files []File
-	// Obsolete are the names of our own files, to be deleted, as in File.Name.
+	// Obsolete are the names of our own files and of what was compiled from them,
+	// to be deleted where they exist, as in File.Name.
 	Obsolete []string
 }
 
@@ -71,10 +72,10 @@ func Remove(gateway string, in Installation) (Removal, error) {
 	}
 	for name, data := range in.Postfix {
 		if bytes.HasPrefix(data, []byte("# "+n.managed())) {
-			r.Obsolete = append(r.Obsolete, "postfix/"+name)
+			r.Obsolete = append(r.Obsolete, "postfix/"+name, "postfix/"+name+".db")
 		}
 	}
-	r.Obsolete = append(r.Obsolete, "dovecot/99-"+gateway+".conf", "sieve/before/10-"+gateway+".sieve")
+	r.Obsolete = append(r.Obsolete, "dovecot/99-"+gateway+".conf", "sieve/before/10-"+gateway+".sieve", "sieve/before/10-"+gateway+".svbin")
 	slices.Sort(r.Obsolete)
 	return r, nil
 }

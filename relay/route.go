@@ -17,8 +17,13 @@ import (
 // the decision says so. It makes no look-ups outside the configuration and the
 // Directory, and is safe for concurrent use.
 func (c *Config) Route(m *Message) Decision {
-	w := walk{e: &c.eval, m: m}
 	d := Decision{To: m.To}
+	if !plainAddress(m.To) || !plainAddress(m.From) {
+		n := *m
+		n.To, n.From = canonical(m.To, c.eval.origin), canonical(m.From, c.eval.origin)
+		m = &n
+	}
+	w := walk{e: &c.eval, m: m, redirects: new([]redirect)}
 	w.out = &d.Outcomes
 	buffer := sections.Get().(*section)
 	w.fields, w.body = headers.Scan(buffer.fields[:0], m.Raw, headers.HeaderChecks)
@@ -46,8 +51,9 @@ type walk struct {
 	out    *[]Outcome
 	rule   string // the policy's value that decided last
 	hops   int    // how often the message came back in
-	// redirects are those of Sieve on this way.
-	redirects []redirect
+	// redirects are those that mailboxes' scripts have made of the message, on
+	// all its ways.
+	redirects *[]redirect
 }
 
 // redirect is what a mailbox's script did with the message.
@@ -121,6 +127,10 @@ func (w *walk) enter() {
 		return
 	}
 	if l.filter != "" {
+		if !w.e.reinjects {
+			w.handOver(w.e.router.parse(l.filter, l.at), w.m.To)
+			return
+		}
 		w.step("filter", "", l.at, l.filter, "through the installation's content filter and back")
 	}
 	w.expand()
@@ -347,7 +357,7 @@ func (w *walk) redirected(address string) {
 	m.To = address
 	f := w.fork()
 	f.m = &m
-	f.expand()
+	f.forward(address) // not expanded again
 }
 
 // expand is cleanup(8)'s virtual alias expansion, and a way for each result.
@@ -362,7 +372,11 @@ func (w *walk) expand() {
 	}
 	if err != nil {
 		w.step("aliases", "", place{"virtual_alias_maps", 0}, w.m.To, err.Error())
-		w.end(Bounce, "550", w.m.To, "5.4.6 alias expansion error")
+		if w.m.Origin.Role == FromPickup {
+			w.end(Defer, "451", w.m.To, "4.6.0 Alias expansion error")
+		} else {
+			w.end(Reject, "451", w.m.To, "4.6.0 Alias expansion error")
+		}
 		return
 	}
 	if len(list) == 1 {

@@ -36,6 +36,19 @@ func withMain(lines string, files map[string]string) func(testing.TB) relay.Inst
 	}
 }
 
+// hostile are settings of a customer's that would each break something if ours
+// did not stand above them.
+const hostile = `smtpd_delay_reject = no
+smtp_tls_per_site = hash:/etc/postfix/persite
+smtp_tls_chain_files = /etc/ssl/lab/stranger.key, /etc/ssl/lab/stranger.pem
+smtpd_data_restrictions = reject_unauth_pipelining
+smtpd_helo_restrictions = reject_non_fqdn_helo_hostname
+smtp_tls_policy_maps = hash:/etc/postfix/persite
+mailbox_transport = lmtp:unix:private/dovecot-lmtp
+`
+
+var hostileFiles = map[string]string{"persite": "mail.conbool.com NONE\n[mail.conbool.com]:25 none\n"}
+
 // partner is a route of the customer's own, which wins over the gateway.
 const partner = "transport_maps = hash:/etc/postfix/transport\n"
 
@@ -130,6 +143,13 @@ message_size_limit = 100000
 `...)
 			return in
 		},
+	},
+	{
+		name: "settings that would break ours, and a smart host of another name", messages: 150, policy: fromLab, base: withMain(hostile, hostileFiles),
+		world: func(w *maillab.World) { w.SmartHost = maillab.WrongName },
+	},
+	{
+		name: "settings that would break ours", messages: 150, policy: fromLab, base: withMain(hostile, hostileFiles),
 	},
 	{
 		name: "smart host with a certificate of another name", messages: 60, policy: fromLab, base: labBase,

@@ -154,6 +154,15 @@ func (s scenario) run(t *testing.T) {
 	if differ > 10 {
 		t.Errorf("%d recipients differ in all", differ)
 	}
+	for _, m := range sent {
+		for _, places := range result.Messages[m.lab.ID].Recipients {
+			for _, pl := range places {
+				if pl.Kind == maillab.KindSmartHost && pl.ClientCert != "" && (pl.ClientCert != "ox.example.com" || !pl.Verified) {
+					t.Errorf("%s the smart host was shown the certificate of %s", m.what, pl.ClientCert)
+				}
+			}
+		}
+	}
 	t.Logf("%d messages in %.0f s, ends: %v", len(sent), result.Seconds, kinds)
 	if t.Failed() {
 		for _, l := range result.Warnings[:min(len(result.Warnings), 20)] {

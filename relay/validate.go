@@ -140,8 +140,8 @@ func (v *validator) server(at string, p Policy) {
 		name string
 		addr netip.AddrPort
 	}{{"SecondPass", p.secondPass()}, {"ReEntry", p.reEntry()}, {"Strip", p.strip()}} {
-		if !l.addr.IsValid() || l.addr.Port() == 0 || !l.addr.Addr().IsLoopback() || !l.addr.Addr().Is4() {
-			v.errs.add(at+"."+l.name, ErrInvalid, "an address and port such as 127.0.0.1:10030", "%s is not an IPv4 loopback address with a port", l.addr)
+		if l.addr.Port() == 0 || l.addr.Addr() != netip.AddrFrom4([4]byte{127, 0, 0, 1}) {
+			v.errs.add(at+"."+l.name, ErrInvalid, "a port of 127.0.0.1, such as 127.0.0.1:10030", "%s is not one", l.addr)
 		} else if other, dup := ports[l.addr]; dup {
 			v.errs.add(at+"."+l.name, ErrDuplicate, "use another port", "%s is %s already", l.addr, other)
 		}
@@ -158,18 +158,21 @@ func (v *validator) topology(p Policy) {
 		v.errs.add("Topology", ErrInvalid, `"mailboxes", "store" or "outbound"`, "%q", p.Topology)
 	}
 	if p.DirectVia != "" {
-		v.nextHop("DirectVia", p.DirectVia)
+		v.nextHop("DirectVia", p.DirectVia, p.Gateway)
 	}
 }
 
 // nextHop wants host, [host], host:port or [host]:port of smtp(8).
-func (v *validator) nextHop(at, s string) {
+func (v *validator) nextHop(at, s string, g Gateway) {
 	hop, err := postfix.ParseNextHop("smtp:" + s)
 	if err != nil || hop.Host == "" || strings.ContainsAny(s, " \t,{}$\"'") {
 		v.errs.add(at, ErrInvalid, "a next hop such as [relay.example.net]:25", "%q", s)
 		return
 	}
 	v.text(at, s)
+	if g.SmartHost.Host != "" && strings.EqualFold(hop.Host, g.SmartHost.Host) {
+		v.errs.add(at, ErrConflict, "name another host", "%s is the gateway: the mail would loop", hop.Host)
+	}
 }
 
 func (v *validator) inbound(p Policy) {
@@ -250,6 +253,9 @@ func (v *validator) loop(p Policy) {
 		v.errs.add("Loop.OriginHeader", ErrConflict, "remove one of the two", "NoOrigin is set")
 	}
 	v.condition("Loop", headers.When(headers.Exists{Name: l.OriginHeader}))
+	if other := commonHeader(reserved{prefix: l.OriginHeader, exact: true}); other != "" {
+		v.errs.add("Loop.OriginHeader", ErrInvalid, "choose a name that nobody uses", "%s is everybody's", other)
+	}
 	for _, r := range p.reservedPrefixes() {
 		if !strings.EqualFold(r.prefix, l.OriginHeader) && len(l.OriginHeader) >= len(r.prefix) && strings.EqualFold(l.OriginHeader[:len(r.prefix)], r.prefix) {
 			v.errs.add("Loop.OriginHeader", ErrConflict, "choose another name", "the gateway may set %s too (%s)", l.OriginHeader, r.path)

@@ -101,6 +101,11 @@ func kindOf(err error) error {
 }
 
 func (v *validator) markers(at string, m Markers) {
+	for _, r := range (Policy{Gateway: Gateway{Markers: m}}).reservedPrefixes() {
+		if other := commonHeader(r); other != "" {
+			v.errs.add(r.path, ErrInvalid, "name the gateway's own header", "%q would remove %s from everybody's mail", r.prefix, other)
+		}
+	}
 	d := m.Domain
 	if (d.Prefix == "") != (d.Value == "") {
 		v.errs.required(at+".Domain", "give Prefix and Value, or neither")
@@ -121,8 +126,6 @@ func (v *validator) markers(at string, m Markers) {
 	for i, r := range m.Reserved {
 		if err := headers.Validate(headers.Exists{Name: strings.TrimSuffix(r, "-")}); err != nil {
 			v.errs.add(index(at+".Reserved", i), ErrInvalid, "the beginning of a header name, such as \"X-Conbool-\"", "%q", r)
-		} else if len(strings.Trim(strings.ToLower(r), "x-")) < 3 {
-			v.errs.add(index(at+".Reserved", i), ErrInvalid, "name the vendor's own prefix", "%q would remove other people's headers", r)
 		}
 	}
 }
@@ -140,4 +143,28 @@ func (v *validator) lineCondition(at string, c headers.Condition) {
 	if len(fieldNames(c.Predicate)) == 0 {
 		v.errs.add(at, ErrInvalid, "name the gateway's own header", "a marker must be a header field that can be removed from other people's mail")
 	}
+}
+
+// commonHeaders are fields that all mail has or may have (RFC 5322, RFC 2045
+// and the usual ones beside them).
+var commonHeaders = []string{
+	"Date", "From", "Sender", "Reply-To", "To", "Cc", "Bcc", "Message-ID", "In-Reply-To", "References", "Subject", "Comments", "Keywords",
+	"Resent-From", "Resent-To", "Resent-Date", "Resent-Message-ID", "Return-Path", "Received", "MIME-Version", "Content-Type",
+	"Content-Transfer-Encoding", "Content-Disposition", "Content-ID", "Content-Description", "Content-Language", "DKIM-Signature",
+	"ARC-Seal", "ARC-Message-Signature", "ARC-Authentication-Results", "Authentication-Results", "Received-SPF", "Auto-Submitted", "List-ID",
+	"List-Unsubscribe", "List-Post", "Precedence", "Importance", "User-Agent", "Organization", "Delivered-To", "X-Mailer", "X-Priority", "X-Original-To",
+}
+
+// commonHeader returns a field that everybody uses and that r would take away.
+func commonHeader(r reserved) string {
+	for _, h := range commonHeaders {
+		if r.exact && strings.EqualFold(r.prefix, h) ||
+			!r.exact && len(r.prefix) <= len(h) && strings.EqualFold(h[:len(r.prefix)], r.prefix) {
+			return h
+		}
+	}
+	if short := strings.Trim(strings.ToLower(r.prefix), "x-"); !r.exact && len(short) < 3 {
+		return "other people's headers"
+	}
+	return ""
 }

@@ -39,7 +39,7 @@ func (v *validator) tenants(p Policy) map[string]string {
 		case p.Topology == Outbound && t.Store != "":
 			v.errs.add(at+".Store", ErrConflict, "leave it out", "topology \"outbound\" has no hosted recipients")
 		case t.Store != "":
-			v.nextHop(at+".Store", t.Store)
+			v.nextHop(at+".Store", t.Store, p.Gateway)
 		}
 	}
 	return hosted

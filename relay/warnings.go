@@ -14,6 +14,11 @@ func (p Policy) Warnings() []Warning {
 	if p.Validate() != nil {
 		return nil
 	}
+	return p.warnings()
+}
+
+// warnings are those of a policy that is valid.
+func (p Policy) warnings() []Warning {
 	var out []Warning
 	add := func(path, format string, args ...any) {
 		out = append(out, Warning{path, fmt.Sprintf(format, args...)})
@@ -54,7 +59,7 @@ func (p Policy) Warnings() []Warning {
 		add("Tenants", "nobody is in scope: no mail goes through the gateway")
 	}
 	for i, l := range p.Listeners {
-		if l.Role == RoleReinjection && !strings.HasPrefix(l.Service, "127.") && !strings.HasPrefix(l.Service, "localhost:") && !strings.HasPrefix(l.Service, "[::1]:") {
+		if (l.Role == RoleReinjection || l.Role == RoleReEntry) && p.Topology != Outbound && !strings.HasPrefix(l.Service, "127.") && !strings.HasPrefix(l.Service, "localhost:") && !strings.HasPrefix(l.Service, "[::1]:") {
 			add(index("Listeners", i), "%s believes the markers of whoever reaches it; bind it to loopback", l.Service)
 		}
 	}
