@@ -95,14 +95,16 @@ func TestReadInstallation(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	if err := os.Symlink("main.cf", filepath.Join(dir, "link")); err != nil {
-		t.Fatal(err)
+	for link, target := range map[string]string{"link": "tables/x", "broken": "nowhere", "links": "tables"} {
+		if err := os.Symlink(target, filepath.Join(dir, link)); err != nil {
+			t.Fatal(err)
+		}
 	}
 	in, err := relay.ReadInstallation(os.DirFS(dir))
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(in.Postfix) != 2 || string(in.Postfix["tables/x"]) != "k v\n" {
+	if len(in.Postfix) != 3 || string(in.Postfix["tables/x"]) != "k v\n" || string(in.Postfix["link"]) != "k v\n" {
 		t.Errorf("read: %q", in.Postfix)
 	}
 	if _, err := relay.ReadInstallation(os.DirFS(filepath.Join(dir, "tables"))); err == nil {

@@ -32,24 +32,27 @@ type Installation struct {
 // million addresses has less.
 const maxInstallation = 1 << 28
 
-// ReadInstallation reads a Postfix configuration directory. Compiled tables
-// and anything that is not a regular file are left out.
+// ReadInstallation reads a Postfix configuration directory, links to files
+// included. Compiled tables, and what is not a file, are left out.
 func ReadInstallation(dir fs.FS) (Installation, error) {
 	in := Installation{Postfix: map[string][]byte{}}
 	err := fs.WalkDir(dir, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
-		if !d.Type().IsRegular() {
-			return nil
-		}
 		switch path.Ext(name) {
 		case ".db", ".lmdb", ".cdb", ".dir", ".pag":
 			return nil
 		}
-		info, err := d.Info()
+		info, err := fs.Stat(dir, name)
+		if d.Type()&fs.ModeSymlink != 0 && err != nil {
+			return nil // it leads nowhere, or out of what may be read
+		}
 		if err != nil {
 			return err
+		}
+		if !info.Mode().IsRegular() {
+			return nil
 		}
 		if info.Size() > maxInstallation {
 			return fmt.Errorf("%s: %d bytes are more than a configuration file has", name, info.Size())

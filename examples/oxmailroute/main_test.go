@@ -48,6 +48,15 @@ func TestWriteRemove(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
+	// What is not text of Postfix's comes along, too.
+	before["mailboxes.db"] = "\x00compiled"
+	if err := os.WriteFile(filepath.Join(base, "mailboxes.db"), []byte(before["mailboxes.db"]), 0o640); err != nil {
+		t.Fatal(err)
+	}
+	before["linked"] = before["aliases"]
+	if err := os.Symlink("aliases", filepath.Join(base, "linked")); err != nil {
+		t.Fatal(err)
+	}
 	dir := t.TempDir()
 	if status, _, errs := call("", "write", "-policy", "testdata/lab.json", "-base", base, "-out", dir); status != 0 || errs != "" {
 		t.Fatalf("write: status %d: %s", status, errs)
@@ -96,6 +105,27 @@ func read(t *testing.T, dir string) map[string]string {
 		t.Fatal(err)
 	}
 	return out
+}
+
+// TestForeignFiles: a file of our name that is not ours is not written over.
+func TestForeignFiles(t *testing.T) {
+	for _, name := range []string{"dovecot/99-conbool.conf", "sieve/before/10-conbool.sieve"} {
+		dir := t.TempDir()
+		path := filepath.Join(dir, filepath.FromSlash(name))
+		if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.WriteFile(path, []byte("# mine\n"), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		status, _, errs := call("", "write", "-policy", "testdata/lab.json", "-base", "testdata/base", "-out", dir)
+		if status != 2 || !strings.Contains(errs, "not ours") {
+			t.Errorf("status %d: %s", status, errs)
+		}
+		if diff := cmp.Diff(map[string]string{name: "# mine\n"}, read(t, dir)); diff != "" {
+			t.Errorf("left (-want +got):\n%s", diff)
+		}
+	}
 }
 
 func TestRoute(t *testing.T) {

@@ -44,11 +44,16 @@ func write(args []string, _ io.Reader, stdout, stderr io.Writer) error {
 		return err
 	}
 	files := c.Files()
-	keep(&files, in, *base, c.Obsolete())
+	if err := foreign(*out, policy.Gateway.Name, files); err != nil {
+		return err
+	}
+	if err := keep(&files, *base, policy.Gateway.Name, c.Obsolete()); err != nil {
+		return err
+	}
 	if err := relay.WriteDir(*out, files); err != nil {
 		return err
 	}
-	if err := discard(*out, c.Obsolete()); err != nil {
+	if err := discard(*out, policy.Gateway.Name, c.Obsolete()); err != nil {
 		return err
 	}
 	for _, w := range c.Warnings() {
@@ -86,45 +91,90 @@ func remove(args []string, _ io.Reader, stdout, stderr io.Writer) error {
 		return err
 	}
 	files := r.Files
-	keep(&files, in, *base, r.Obsolete)
+	if err := keep(&files, *base, policy.Gateway.Name, r.Obsolete); err != nil {
+		return err
+	}
 	if err := relay.WriteDir(*out, files); err != nil {
 		return err
 	}
-	if err := discard(*out, r.Obsolete); err != nil {
+	if err := discard(*out, policy.Gateway.Name, r.Obsolete); err != nil {
 		return err
 	}
 	fmt.Fprintf(stdout, "%d files written to %s, without the gateway\n", len(files), *out)
 	return nil
 }
 
-// keep adds the files of the base that nothing replaces, and gives each file
-// the mode that it has there.
-func keep(files *[]relay.File, in relay.Installation, base string, obsolete []string) {
-	have := map[string]bool{}
-	for _, f := range *files {
-		have[f.Name] = true
+// keep adds the files of the base that nothing replaces, whatever they are, and
+// gives each file the mode that it has there.
+func keep(files *[]relay.File, base, gateway string, obsolete []string) error {
+	if base == "" {
+		return nil
 	}
-	for name, data := range in.Postfix {
-		if n := "postfix/" + name; !have[n] && !slices.Contains(obsolete, n) {
-			*files = append(*files, relay.File{Name: n, Mode: 0o644, Data: data})
-		}
-	}
-	slices.SortFunc(*files, func(a, b relay.File) int { return strings.Compare(a.Name, b.Name) })
+	ours := map[string]int{}
 	for i, f := range *files {
-		name, ok := strings.CutPrefix(f.Name, "postfix/")
-		if !ok || base == "" {
-			continue
+		ours[f.Name] = i
+	}
+	return filepath.WalkDir(base, func(path string, d os.DirEntry, err error) error {
+		if err != nil {
+			return err
 		}
-		if info, err := os.Stat(filepath.Join(base, filepath.FromSlash(name))); err == nil {
+		info, err := os.Stat(path) // a link's target
+		if err != nil || !info.Mode().IsRegular() {
+			if d.Type()&os.ModeSymlink != 0 || d.IsDir() {
+				return nil
+			}
+			return err
+		}
+		rel, err := filepath.Rel(base, path)
+		if err != nil {
+			return err
+		}
+		name := "postfix/" + filepath.ToSlash(rel)
+		if i, ok := ours[name]; ok {
 			(*files)[i].Mode = info.Mode().Perm()
+			return nil
+		}
+		data, err := os.ReadFile(path)
+		if err != nil {
+			return err
+		}
+		if slices.Contains(obsolete, name) && disposable(gateway, name, data) {
+			return nil
+		}
+		*files = append(*files, relay.File{Name: name, Mode: info.Mode().Perm(), Data: data})
+		return nil
+	})
+}
+
+// disposable: ours, or compiled from ours.
+func disposable(gateway, name string, data []byte) bool {
+	return relay.Managed(gateway, data) || strings.HasSuffix(name, ".db") || strings.HasSuffix(name, ".svbin")
+}
+
+// foreign refuses to write over a file of the output directory that is not ours.
+func foreign(dir, gateway string, files []relay.File) error {
+	var errs []error
+	for _, f := range files {
+		if strings.HasPrefix(f.Name, "postfix/") {
+			continue // the base is checked by Compile
+		}
+		path := filepath.Join(dir, filepath.FromSlash(f.Name))
+		if data, err := os.ReadFile(path); err == nil && !relay.Managed(gateway, data) {
+			errs = append(errs, fmt.Errorf("%s is there already and is not ours: rename it, or choose another Gateway.Name", path))
 		}
 	}
+	return errors.Join(errs...)
 }
 
 // discard removes files of ours that are not needed any more.
-func discard(dir string, names []string) error {
+func discard(dir, gateway string, names []string) error {
 	for _, n := range names {
-		if err := os.Remove(filepath.Join(dir, filepath.FromSlash(n))); err != nil && !errors.Is(err, os.ErrNotExist) {
+		path := filepath.Join(dir, filepath.FromSlash(n))
+		data, err := os.ReadFile(path)
+		if errors.Is(err, os.ErrNotExist) || err == nil && !disposable(gateway, n, data) {
+			continue
+		}
+		if err := errors.Join(err, os.Remove(path)); err != nil {
 			return err
 		}
 	}
