@@ -142,7 +142,7 @@ func TestScopes(t *testing.T) {
 	}{
 		{"all", relay.Scope{Use: relay.AllDomains}, map[string]string{
 			"alice@example.com": gate, "Alice+x@EXAMPLE.Com": gate, "a@bücher.test": gate, "a@BÜCHER.test": gate, "a@xn--bcher-kva.test": gate,
-			"a@sub.example.com": mx, "": mx, "z@remote2.test": mx, "alice": mx, "a@example.com.": mx,
+			"a@sub.example.com": mx, "": mx, "z@remote2.test": mx, "alice": mx, "a@example.com.": gate, "example.com!a": gate,
 		}},
 		{"one domain of two", relay.Scope{Use: relay.SomeDomains, Domains: []string{"bücher.test"}}, map[string]string{
 			"alice@example.com": mx, "a@bücher.test": gate, "a@xn--bcher-kva.test": gate,
