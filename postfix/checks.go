@@ -89,9 +89,16 @@ func (t CheckTable) Compile() (*Checks, error) {
 			}
 			one.guards = append(one.guards, n)
 		}
+		exact = exact && !r.Negate
+		for _, g := range guards {
+			// What an if lets through bounds what its rules can match.
+			if guarded, ok := nameInPattern(g.Regexp, g.Flags); ok && !exact && !g.Negate {
+				name, exact = guarded, true
+			}
+		}
 		n := int32(len(c.rules))
 		c.rules = append(c.rules, one)
-		if exact && !r.Negate {
+		if exact {
 			key := string(lowerASCII(nil, name))
 			c.byName[key] = append(c.byName[key], n)
 		} else {

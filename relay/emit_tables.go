@@ -248,6 +248,7 @@ func (c *compiler) certNameTable() postfix.CheckTable {
 		cn = "(" + strings.Join(quoted, "|") + ")"
 	}
 	return postfix.CheckTable{{
+		Guards: []postfix.CheckGuard{{Regexp: "^Received:"}},
 		Guard:  `\(` + c.names.mailName + `\) (with|id) `,
 		Negate: true,
 		Regexp: `^Received: from [^[:space:]]+ \([^()]*\)[[:space:]]+\(using TLS[^()]*( \([^()]*\)[^()]*)*\)[[:space:]]+` +

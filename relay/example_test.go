@@ -58,7 +58,7 @@ func ExampleConfig_Route() {
 	// smtpd       enters (gateway) at postfix/master.cf:2 for Listeners
 	// smtpd       client known at postfix/conbool_clients.cidr:2 for Gateway.Networks[0]
 	// smtpd       header added (X-OXMailroute-Origin: gateway) at postfix/conbool_origin.cidr:2 for Loop.OriginHeader
-	// cleanup     client certificate verified (mail.conbool.com) at postfix/conbool_cert_name:3 for Gateway.Client.Names
+	// cleanup     client certificate verified (mail.conbool.com) at postfix/conbool_cert_name:4 for Gateway.Client.Names
 	// aliases     expands (team@example.com) at postfix/aliases:2
 	// route       sender in scope (alice@example.com) at postfix/conbool_scope:3 for Tenants[0].Domains[0]
 	// cleanup     filter (X-OXMailroute-Origin) at postfix/conbool_bypass:8 for Loop.OriginHeader
