@@ -40,6 +40,7 @@ type place struct {
 	index  int // -1: none
 }
 
+// String writes the path as Go does: "Any[1].Name".
 func (p *place) String() string {
 	if p == nil {
 		return ""
@@ -57,7 +58,10 @@ type wrapError struct {
 	text     string
 }
 
+// Error is the text alone.
 func (e wrapError) Error() string { return e.text }
+
+// Unwrap returns the sentinel.
 func (e wrapError) Unwrap() error { return e.sentinel }
 
 // join puts a field's name behind a path.

@@ -88,7 +88,10 @@ type detail struct {
 	text string
 }
 
+// Error is the text alone.
 func (d *detail) Error() string { return d.text }
+
+// Unwrap returns the sentinel.
 func (d *detail) Unwrap() error { return d.kind }
 
 // Warning is what a Postfix program would log about a line and go on, or what

@@ -279,6 +279,18 @@ func TestInstallationConflicts(t *testing.T) {
 	}
 }
 
+// fragment is the Dovecot fragment that a policy emits.
+func fragment(tb testing.TB, p relay.Policy, in relay.Installation) string {
+	tb.Helper()
+	for _, f := range compile(tb, p, in).Files() {
+		if f.Name == "dovecot/99-conbool.conf" {
+			return string(f.Data)
+		}
+	}
+	tb.Fatal("no Dovecot fragment is emitted")
+	return ""
+}
+
 // TestSieveSlot: the fragment takes a number that is free.
 func TestSieveSlot(t *testing.T) {
 	tests := []struct {
@@ -300,10 +312,8 @@ func TestSieveSlot(t *testing.T) {
 			if tt.doveconf != "" {
 				in.Doveconf = []byte(tt.doveconf)
 			}
-			for _, f := range compile(t, p, in).Files() {
-				if f.Name == "dovecot/99-conbool.conf" && !bytes.Contains(f.Data, []byte("  "+tt.want+"/etc/dovecot/sieve/before/10-conbool.sieve\n")) {
-					t.Errorf("fragment without %q:\n%s", tt.want, f.Data)
-				}
+			if got := fragment(t, p, in); !strings.Contains(got, "  "+tt.want+"/etc/dovecot/sieve/before/10-conbool.sieve\n") {
+				t.Errorf("fragment without %q:\n%s", tt.want, got)
 			}
 		})
 	}
@@ -327,11 +337,10 @@ func TestEditheader(t *testing.T) {
 	const names = "X-Conbool-example-com X-Conbool-example-net X-Conbool-example-org X-Conbool-Released X-Conbool-Flag X-OXMailroute-Origin\n"
 	check := func() {
 		t.Helper()
-		for _, f := range compile(t, p, in).Files() {
-			for _, want := range []string{"  sieve_editheader_forbid_add = X-Own " + names, "  sieve_editheader_forbid_delete = " + names} {
-				if f.Name == "dovecot/99-conbool.conf" && !bytes.Contains(f.Data, []byte(want)) {
-					t.Errorf("fragment without %q:\n%s", want, f.Data)
-				}
+		got := fragment(t, p, in)
+		for _, want := range []string{"  sieve_editheader_forbid_add = X-Own " + names, "  sieve_editheader_forbid_delete = " + names} {
+			if !strings.Contains(got, want) {
+				t.Errorf("fragment without %q:\n%s", want, got)
 			}
 		}
 	}

@@ -179,6 +179,7 @@ type place struct {
 	line int
 }
 
+// String writes "file:line", or the parameter alone.
 func (p place) String() string {
 	if p.line == 0 {
 		return p.file

@@ -29,6 +29,7 @@ type tables struct {
 	scripts            map[string]*sieve.Program
 }
 
+// Mailbox asks the installation's files, then the policy's list.
 func (t *tables) Mailbox(key string) (bool, error) {
 	for _, m := range t.boxMaps {
 		if _, _, ok := m.table.Lookup(key); ok {
@@ -38,6 +39,7 @@ func (t *tables) Mailbox(key string) (bool, error) {
 	return t.mailboxes[key], nil
 }
 
+// Alias asks the installation's files, then the policy's list.
 func (t *tables) Alias(key string) ([]string, error) {
 	for _, m := range t.aliasMaps {
 		if e, _, ok := m.table.Lookup(key); ok {
@@ -47,4 +49,5 @@ func (t *tables) Alias(key string) ([]string, error) {
 	return t.aliases[key], nil
 }
 
+// Script returns a script that was given beside the files.
 func (t *tables) Script(mailbox string) (*sieve.Program, error) { return t.scripts[mailbox], nil }

@@ -107,7 +107,7 @@ func (v *validator) networks(path string, nets []netip.Prefix) {
 func (v *validator) server(at string, p Policy) {
 	s := p.Server
 	if s.Hostname != "" {
-		v.host(at+".Hostname", s.Hostname, "")
+		v.host(at+".Hostname", s.Hostname, "the server's own host name")
 	}
 	switch major, minor, ok := version(s.Postfix); {
 	case s.Postfix == "":
@@ -322,7 +322,7 @@ func (v *validator) addresses(p Policy, hosted map[string]string) {
 		at := index("Mailboxes", i)
 		key, err := checkAddress(m)
 		if err != nil {
-			v.errs.add(at, ErrInvalid, "", "%v", err)
+			v.errs.add(at, ErrInvalid, "write an address such as user@example.com", "%v", err)
 			continue
 		}
 		v.local(at, key, hosted, seen)
@@ -336,7 +336,7 @@ func (v *validator) addresses(p Policy, hosted map[string]string) {
 			}
 		}
 		if err != nil {
-			v.errs.add(at+".Address", ErrInvalid, "", "%v", err)
+			v.errs.add(at+".Address", ErrInvalid, "write an address such as user@example.com", "%v", err)
 		} else {
 			v.local(at+".Address", key, hosted, seen)
 		}
@@ -345,7 +345,7 @@ func (v *validator) addresses(p Policy, hosted map[string]string) {
 		}
 		for j, m := range a.Members {
 			if _, err := checkAddress(m); err != nil {
-				v.errs.add(index(at+".Members", j), ErrInvalid, "", "%v", err)
+				v.errs.add(index(at+".Members", j), ErrInvalid, "write an address such as user@example.com", "%v", err)
 			}
 		}
 	}

@@ -122,7 +122,7 @@ func (v *validator) member(at, s string, own map[string]bool, in map[string]stri
 		domain = key
 	}
 	if err != nil {
-		v.errs.add(at, ErrInvalid, "", "%v", err)
+		v.errs.add(at, ErrInvalid, "write a domain or an address of the tenant", "%v", err)
 		return
 	}
 	if other, dup := in[key]; dup {
