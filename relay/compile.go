@@ -59,7 +59,8 @@ func Compile(p Policy, in Installation) (*Config, error) {
 		cfg:     &Config{},
 	}
 	c.warnings = p.warnings()
-	if !c.load() {
+	c.versions()
+	if !c.load() || len(c.errs) > 0 {
 		return nil, c.errs.Err()
 	}
 	c.checkInstallation()
@@ -116,6 +117,8 @@ type compiler struct {
 	sources map[postfix.MapSpec]source
 	checks  map[string]checkFile         // header checks tables by file name
 	cidrs   map[string]postfix.CIDRTable // cidr: tables by file name
+
+	postfix, dovecot release // the versions that the files are for
 
 	direct                        string // transport of mail that bypasses the gateway
 	ownHeader, ownMIME, ownNested string

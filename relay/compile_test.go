@@ -38,11 +38,17 @@ func TestGolden(t *testing.T) {
 	shared.Gateway.Client = relay.ClientCertificate{}
 	shared.Loop.AnyDomain = true
 	shared.Spam = relay.Spam{Folder: "Spam", Create: true, Mark: true}
+	trixie := labPolicy(t, "lab.json")
+	trixie.Server.Postfix, trixie.Server.Dovecot = "", ""
+	trixie.Sieve = relay.Sieve{UserEditheader: true}
+	trixieBase := labBase(t)
+	trixieBase.PostfixVersion, trixieBase.DovecotVersion = "mail_version = 3.10.13\n", "2.4.1-4 (7d8c0e5759)\n"
 	tests := []struct {
 		name   string
 		policy relay.Policy
 		in     relay.Installation
 	}{
+		{"postfix 3.10 dovecot 2.4", trixie, trixieBase},
 		{"mailboxes", labPolicy(t, "lab.json"), labBase(t)},
 		{"outbound", labPolicy(t, "relay.json"), relay.Installation{}},
 		{"one tenant in a store", store, withoutOrg(t)},

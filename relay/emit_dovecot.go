@@ -3,14 +3,17 @@ package relay
 import (
 	"bytes"
 	"fmt"
+	"maps"
+	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/headers"
 )
 
-// doveconf is what `doveconf -n` printed: top-level settings by name, and those
-// of plugin { } by "plugin/name".
+// doveconf is what `doveconf -n` printed: top-level settings by name, those in
+// blocks by the block's first line and the name: "plugin/sieve_before" of 2.3,
+// "sieve_script personal/path" of 2.4.
 type doveconf map[string]string
 
 func parseDoveconf(text []byte) doveconf {
@@ -28,11 +31,20 @@ func parseDoveconf(text []byte) doveconf {
 			}
 		default:
 			if name, value, ok := strings.Cut(line, "="); ok {
-				d[strings.Join(append(slices.Clone(sections), strings.TrimSpace(name)), "/")] = strings.TrimSpace(value)
+				d[strings.Join(append(slices.Clone(sections), strings.TrimSpace(name)), "/")] = unquote(strings.TrimSpace(value))
 			}
 		}
 	}
 	return d
+}
+
+// unquote takes the quotes off that doveconf puts around a value with blanks
+// at its ends.
+func unquote(s string) string {
+	if len(s) >= 2 && s[0] == '"' && s[len(s)-1] == '"' {
+		return s[1 : len(s)-1]
+	}
+	return s
 }
 
 // deliverySections are where settings for the delivery of mail may stand; the
@@ -52,7 +64,8 @@ func beforeName(slot int) string {
 }
 
 // emitDovecot writes the fragment that installs the global script and brings
-// redirects back in at the re-entry listener.
+// redirects back in at the re-entry listener, in the language of the server's
+// Dovecot: a wrong one keeps all of Dovecot from starting.
 func (c *compiler) emitDovecot() {
 	if c.policy.Topology != Mailboxes {
 		return
@@ -60,17 +73,63 @@ func (c *compiler) emitDovecot() {
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "# %s\n", c.names.managed())
 	fmt.Fprintf(&b, "# Redirects come back in where markers are kept.\nsubmission_host = %s\n", c.policy.reEntry())
-	known := c.in.Doveconf != nil
 	conf := parseDoveconf(c.in.Doveconf)
 	for _, section := range deliverySections {
 		if have := conf[section+"submission_host"]; have != "" && have != c.policy.reEntry().String() {
 			c.errs.add(doveconfPlace(section, "submission_host"), ErrConflict, "remove it, and give that server's mail a listener of role \"reentry\"", "redirects go to %s, where markers may be lost", have)
 		}
-		if section == "" {
-			continue
+	}
+	c.checkSievePlugin(conf)
+	if c.dovecot.before(dovecotBlocks) {
+		c.fragment23(&b, conf)
+	} else {
+		c.fragment24(&b, conf)
+	}
+	c.emit(c.fragmentName(), b.Bytes(), false)
+}
+
+// checkSievePlugin: without the plugin no script runs, ours neither.
+func (c *compiler) checkSievePlugin(conf doveconf) {
+	if c.in.Doveconf == nil || c.cfg.global == nil {
+		return
+	}
+	for _, section := range deliverySections {
+		if slices.Contains(list(conf[section+"mail_plugins"]), "sieve") || conf[section+"mail_plugins/sieve"] == "yes" {
+			return
 		}
+	}
+	c.warn("Installation.Doveconf", "no protocol has sieve among its mail_plugins, so that no script runs at delivery; add it to protocol lmtp")
+}
+
+// scriptFile is where the global script lies on the server.
+func (c *compiler) scriptFile() string {
+	return c.policy.sieveDir() + "/10-" + c.policy.Gateway.Name + ".sieve"
+}
+
+// editheader reports whether users' scripts may use the extension, which takes
+// words in 2.3 and a block in 2.4.
+func (c *compiler) editheader(conf doveconf) bool {
+	on := c.policy.Sieve.UserEditheader
+	for _, section := range deliverySections {
+		for _, e := range list(conf[section+"plugin/sieve_extensions"]) {
+			on = on || e == "+editheader" || e == "editheader"
+		}
+		on = on || conf[section+"sieve_extensions/editheader"] == "yes"
+	}
+	if on && c.policy.Loop.AnyDomain {
+		c.errs.add("Loop.AnyDomain", headers.ErrNotExpressible, "leave editheader off for users, or Loop.AnyDomain",
+			"users may use editheader, and Pigeonhole forbids them names while AnyDomain honours names without number")
+	}
+	return on
+}
+
+// fragment23 is in the language of Dovecot 2.3: scripts and extensions are
+// numbered and listed settings of plugin { }.
+func (c *compiler) fragment23(b *bytes.Buffer, conf doveconf) {
+	known := c.in.Doveconf != nil
+	for _, section := range deliverySections[1:] {
 		// What stands in a protocol's section wins over our fragment.
-		for name := range conf {
+		for _, name := range slices.Sorted(maps.Keys(conf)) {
 			if setting, ok := strings.CutPrefix(name, section+"plugin/"); ok && (strings.HasPrefix(setting, "sieve_before") || strings.HasPrefix(setting, "sieve_editheader_forbid")) {
 				c.errs.add(doveconfPlace(section+"plugin/", setting), ErrConflict, "move it to the plugin section outside of the protocol's", "it would hide what the fragment sets")
 			}
@@ -78,26 +137,16 @@ func (c *compiler) emitDovecot() {
 	}
 	var plugin bytes.Buffer
 	if c.cfg.global != nil {
-		file := c.policy.sieveDir() + "/10-" + c.policy.Gateway.Name + ".sieve"
+		file := c.scriptFile()
 		if slot := c.slot(conf, known, file); slot > 0 {
 			fmt.Fprintf(&plugin, "  %s = %s\n", beforeName(slot), file)
 		}
 	}
-	editheader := c.policy.Sieve.UserEditheader
-	for _, section := range deliverySections {
-		for _, e := range list(conf[section+"plugin/sieve_extensions"]) {
-			editheader = editheader || e == "+editheader" || e == "editheader"
-		}
-	}
-	if editheader {
-		if c.policy.Loop.AnyDomain {
-			c.errs.add("Loop.AnyDomain", headers.ErrNotExpressible, "leave editheader off for users, or Loop.AnyDomain",
-				"users may use editheader, and sieve_editheader_forbid_add takes names while AnyDomain honours names without number")
-		}
+	if c.editheader(conf) {
 		if !known {
 			c.warn("Sieve.UserEditheader", "sieve_editheader_forbid_add and _delete are set anew; give Installation.Doveconf to keep names that are forbidden already")
 		}
-		plugin.WriteString("  # No script may forge what the gateway says, nor hide it.\n")
+		plugin.WriteString("  # " + forbidComment + "\n")
 		markers := c.markerNames()
 		for _, setting := range []string{"sieve_editheader_forbid_add", "sieve_editheader_forbid_delete"} {
 			names := list(conf["plugin/"+setting])
@@ -114,9 +163,49 @@ func (c *compiler) emitDovecot() {
 		}
 	}
 	if plugin.Len() > 0 {
-		fmt.Fprintf(&b, "plugin {\n%s}\n", plugin.Bytes())
+		fmt.Fprintf(b, "plugin {\n%s}\n", plugin.Bytes())
 	}
-	c.emit(c.fragmentName(), b.Bytes(), false)
+}
+
+// blockName are the header names that stand for themselves as a block's name.
+var blockName = regexp.MustCompile(`^[A-Za-z0-9._-]+$`)
+
+const forbidComment = "No script may forge what the gateway says, nor hide it."
+
+// fragment24 is in the language of Dovecot 2.4: a script is a block with a name
+// of its own, so that it replaces nothing, and its precedence puts it before
+// the installation's; forbidden header names are blocks, too.
+func (c *compiler) fragment24(b *bytes.Buffer, conf doveconf) {
+	script := "sieve_script " + c.names.owner
+	if c.cfg.global != nil {
+		file := c.scriptFile()
+		for _, section := range deliverySections {
+			if have := conf[section+script+"/path"]; have != "" && have != file {
+				c.errs.add(doveconfPlace(section, script), ErrConflict, "rename it, or choose another Gateway.Name", "%s is its path, not %s", have, file)
+			}
+		}
+		fmt.Fprintf(b, "%s {\n  type = before\n  driver = file\n  path = %s\n  precedence = 1\n}\n", script, file)
+	}
+	if !c.editheader(conf) {
+		return
+	}
+	b.WriteString("# " + forbidComment + "\n")
+	forbidden := map[string]bool{} // by lower case
+	for _, n := range c.markerNames() {
+		forbidden[strings.ToLower(n)] = true
+		if !blockName.MatchString(n) {
+			c.errs.add("Sieve.UserEditheader", headers.ErrNotExpressible, "leave editheader off for users", "Dovecot's configuration has no plain form for the header name %q", n)
+			continue
+		}
+		fmt.Fprintf(b, "sieve_editheader_header %s {\n  forbid_add = yes\n  forbid_delete = yes\n}\n", n)
+	}
+	for _, name := range slices.Sorted(maps.Keys(conf)) {
+		_, rest, ok := strings.Cut(name, "sieve_editheader_header ")
+		header, setting, _ := strings.Cut(rest, "/")
+		if ok && conf[name] == "no" && forbidden[strings.ToLower(header)] {
+			c.errs.add("doveconf: sieve_editheader_header "+header, ErrConflict, "remove it", "%s = no would let scripts forge what the gateway says", setting)
+		}
+	}
 }
 
 // fragmentName is the Dovecot fragment's file.

@@ -125,6 +125,7 @@ func (c *compiler) gatewayListener(name, kind string) {
 	}
 	if len(g.Client.Names) > 0 {
 		o = append(o, opt("smtpd_tls_received_header", "yes"), opt("mail_name", c.names.mailName))
+		o = append(o, c.sessionShown()...)
 	}
 	if len(g.Client.Fingerprints) > 0 {
 		o = append(o, opt("smtpd_tls_fingerprint_digest", "sha256"))
@@ -300,7 +301,7 @@ func (c *compiler) leaving() {
 // policy map can miss it.
 func (c *compiler) smartHost() {
 	s := c.policy.Gateway.SmartHost
-	c.add(c.names.smartHost, "unix", "-", "smtp", "the gateway's smart host",
+	c.add(c.names.smartHost, "unix", "-", "smtp", "the gateway's smart host", slices.Concat([]postfix.Param{
 		opt("smtp_tls_security_level", "secure"),
 		opt("smtp_tls_secure_cert_match", s.tlsName()),
 		opt("smtp_tls_CAfile", s.CAFile),
@@ -317,5 +318,6 @@ func (c *compiler) smartHost() {
 		opt("smtp_tls_dcert_file"),
 		opt("smtp_tls_dkey_file"),
 		opt("smtp_sasl_auth_enable", "no"),
-		opt("smtp_fallback_relay"))
+		opt("smtp_fallback_relay"),
+	}, c.alwaysVerified())...)
 }

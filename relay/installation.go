@@ -18,7 +18,14 @@ type Installation struct {
 	// there ("main.cf", "master.cf", "tables/aliases"). Files of ours from an
 	// earlier run are recognized and replaced.
 	Postfix map[string][]byte
-	// Doveconf is what `doveconf -n` prints, for a free sieve_before<N>.
+	// PostfixVersion and DovecotVersion are what `postconf -h mail_version` and
+	// `dovecot --version` print, as they are. Where the policy names a version
+	// too, it must be the same.
+	PostfixVersion string
+	DovecotVersion string
+	// Doveconf is what `doveconf -n` prints, for what Dovecot has already: a
+	// free sieve_before<N>, scripts, editheader. Its first line has the version
+	// of Dovecot, too.
 	Doveconf []byte
 	// Directory answers for local addresses where they are not in the indexed
 	// files of Postfix.
@@ -33,7 +40,8 @@ type Installation struct {
 const maxInstallation = 1 << 28
 
 // ReadInstallation reads a Postfix configuration directory, links to files
-// included. Compiled tables, and what is not a file, are left out.
+// included. Compiled tables, and what is not a file, are left out. It runs no
+// programs: what they print is filled in by the caller.
 func ReadInstallation(dir fs.FS) (Installation, error) {
 	in := Installation{Postfix: map[string][]byte{}}
 	err := fs.WalkDir(dir, ".", func(name string, d fs.DirEntry, err error) error {

@@ -129,10 +129,11 @@ type Server struct {
 	// Hostname is Postfix's myhostname. Only needed where there is no
 	// configuration to build on.
 	Hostname string
-	// Postfix and Dovecot are the versions, "3.7" and "2.3" (postconf -h
-	// mail_version, dovecot --version); required, because defaults and even
-	// the configuration language differ. Postfix 3.7 to 3.9 and Dovecot 2.3
-	// are known.
+	// Postfix and Dovecot are the versions, such as "3.7" and "2.3" or what
+	// `postconf -h mail_version` and `dovecot --version` print, because
+	// defaults and even the configuration language differ. Postfix 3.7 to 3.10
+	// and Dovecot 2.3 and 2.4 are known. Either may be empty where the
+	// Installation has it; Dovecot's is needed in topology [Mailboxes] alone.
 	Postfix string
 	Dovecot string
 	// ConfigDirectory is where Postfix's files lie on the server. Empty:
@@ -286,7 +287,8 @@ type Sieve struct {
 	// Slot is the number N of the sieve_before<N> setting that the Dovecot
 	// fragment may use; 1 is sieve_before itself. A fragment replaces a
 	// setting that is there already, so the slot must be free, and the list
-	// ends at its first gap. Zero: taken from Installation.Doveconf.
+	// ends at its first gap. Zero: taken from Installation.Doveconf. Dovecot 2.4
+	// has names instead, and the slot is not used.
 	Slot int
 	// UserEditheader: users' scripts may use the editheader extension. It
 	// allows them to forge markers unless every name is forbidden.

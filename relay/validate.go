@@ -109,23 +109,11 @@ func (v *validator) server(at string, p Policy) {
 	if s.Hostname != "" {
 		v.host(at+".Hostname", s.Hostname, "the server's own host name")
 	}
-	switch major, minor, ok := version(s.Postfix); {
-	case s.Postfix == "":
-		v.errs.required(at+".Postfix", "what `postconf -h mail_version` prints")
-	case !ok:
-		v.errs.add(at+".Postfix", ErrInvalid, "what `postconf -h mail_version` prints", "%q", s.Postfix)
-	case major != 3 || minor < 7 || minor > 9:
-		v.errs.add(at+".Postfix", ErrUnsupported, "3.7, 3.8 and 3.9 are known", "%s changes defaults that the emitted guarantees rest on", s.Postfix)
+	if s.Postfix != "" { // else the installation says it
+		postfixProgram.read(&v.errs, at+".Postfix", s.Postfix)
 	}
-	if p.Topology == Mailboxes {
-		switch major, minor, ok := version(s.Dovecot); {
-		case s.Dovecot == "":
-			v.errs.required(at+".Dovecot", "what `dovecot --version` prints")
-		case !ok:
-			v.errs.add(at+".Dovecot", ErrInvalid, "what `dovecot --version` prints", "%q", s.Dovecot)
-		case major != 2 || minor != 3:
-			v.errs.add(at+".Dovecot", ErrUnsupported, "2.3 is known", "Dovecot %s reads another configuration language", s.Dovecot)
-		}
+	if s.Dovecot != "" {
+		dovecotProgram.read(&v.errs, at+".Dovecot", s.Dovecot)
 	}
 	for _, f := range []struct{ name, value string }{
 		{"ConfigDirectory", s.ConfigDirectory}, {"CertFile", s.CertFile}, {"KeyFile", s.KeyFile},

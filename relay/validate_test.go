@@ -60,7 +60,7 @@ func TestValidate(t *testing.T) {
 		{"zero policy", func(p *Policy) { *p = Policy{} }, []want{
 			{"Gateway.Name", ErrRequired}, {"Gateway.SmartHost.Host", ErrRequired}, {"Gateway.SmartHost.Port", ErrRequired},
 			{"Gateway.SmartHost.CAFile", ErrRequired}, {"Gateway.SmartHost.CertFile", ErrRequired}, {"Gateway.SmartHost.KeyFile", ErrRequired},
-			{"Gateway.Networks", ErrRequired}, {"Gateway.Markers", ErrRequired}, {"Server.Postfix", ErrRequired}, {"Topology", ErrRequired},
+			{"Gateway.Networks", ErrRequired}, {"Gateway.Markers", ErrRequired}, {"Topology", ErrRequired},
 			{"Tenants", ErrRequired}, {"Inbound.Host", ErrRequired},
 		}},
 		{"bad domain", func(p *Policy) { p.Tenants[0].Domains = []string{"exa mple.com"}; p.Mailboxes, p.Aliases = nil, nil }, []want{{"Tenants[0].Domains[0]", ErrInvalid}}},
@@ -117,7 +117,7 @@ func TestValidate(t *testing.T) {
 		{"no use for the spam marker", func(p *Policy) { p.Spam = Spam{} }, []want{{"Spam", ErrRequired}}},
 		{":create in a mailbox's own script", func(p *Policy) { p.Sieve.Form = PerMailbox; p.Spam.Create = true }, []want{{"Spam.Create", headers.ErrNotExpressible}}},
 		{"any domain where users can add headers", func(p *Policy) { p.Loop.AnyDomain = true; p.Sieve.UserEditheader = true }, []want{{"Sieve.UserEditheader", headers.ErrNotExpressible}}},
-		{"unknown version", func(p *Policy) { p.Server.Postfix = "3.10"; p.Server.Dovecot = "2.4.1" }, []want{{"Server.Postfix", ErrUnsupported}, {"Server.Dovecot", ErrUnsupported}}},
+		{"unknown version", func(p *Policy) { p.Server.Postfix = "3.11"; p.Server.Dovecot = "2.2.36" }, []want{{"Server.Postfix", ErrUnsupported}, {"Server.Dovecot", ErrUnsupported}}},
 		{"direct to a hosted domain", func(p *Policy) { p.Direct = []string{"example.org"} }, []want{{"Direct[0]", ErrConflict}}},
 		{"gateway name of Postfix's own", func(p *Policy) { p.Gateway.Name = "cleanup" }, []want{{"Gateway.Name", ErrConflict}}},
 		{"origin header the gateway may set", func(p *Policy) { p.Loop.OriginHeader = "X-Conbool-Origin" }, []want{{"Loop.OriginHeader", ErrConflict}}},
