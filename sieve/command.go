@@ -8,9 +8,18 @@ import "slices"
 //   - [If]: if, elsif, else (RFC 5228 section 3.1)
 //   - [Stop] (RFC 5228 section 3.3)
 //   - [FileInto], [Redirect], [Keep], [Discard] (RFC 5228 section 4)
-//   - [Reject] (RFC 5429 section 2.2)
-//   - [Vacation] (RFC 5230 section 4)
+//   - [Reject], [EReject] (RFC 5429 sections 2.2 and 2.1)
+//   - [Vacation] (RFC 5230 section 4, RFC 6131)
 //   - [AddFlag], [SetFlag], [RemoveFlag] (RFC 5232 section 3)
+//   - [Set] (RFC 5229 section 4)
+//   - [AddHeader], [DeleteHeader] (RFC 5293 sections 4 and 5)
+//   - [Include], [Return], [Global] (RFC 6609 section 3)
+//   - [Notify] (RFC 5435 section 3)
+//   - [ForEveryPart], [Break], [ExtractText] (RFC 5703 sections 3 and 7)
+//   - [Fail], the command error (RFC 5463 section 5)
+//   - [DebugLog], [Report] (Dovecot's own)
+//   - [Mark], [Unmark], [DraftNotify], [Denotify], [Import], [Export]: what
+//     drafts had, and Pigeonhole still reads
 //   - [Comment]: a line that does nothing
 //
 // There is no require: it follows from what the script uses
@@ -47,6 +56,10 @@ type FileInto struct {
 	Copy bool
 	// Create makes the mailbox where it is missing (RFC 5490 section 3.2).
 	Create bool
+	// SpecialUse is a special-use attribute (RFC 8579 section 4), such as
+	// `\Junk`: the mailbox that carries it is taken before Mailbox is. Empty
+	// leaves the tag out.
+	SpecialUse string
 	// Flags are the IMAP flags to set in place of the script's own (RFC 5232
 	// section 5): flags separated by spaces in each string, "" for none. Nil
 	// leaves the tag out.
@@ -83,7 +96,9 @@ type Reject struct {
 type Vacation struct {
 	// Days between two answers to one sender; the server bounds it, and has a
 	// default (7).
-	Days    *uint64
+	Days *uint64
+	// Seconds is the same in seconds (RFC 6131); it excludes Days.
+	Seconds *uint64
 	Subject *string
 	// From is the address to answer from; empty leaves the tag out.
 	From string
@@ -102,6 +117,10 @@ func (v Vacation) clone() Vacation {
 		days := *v.Days
 		v.Days = &days
 	}
+	if v.Seconds != nil {
+		seconds := *v.Seconds
+		v.Seconds = &seconds
+	}
 	if v.Subject != nil {
 		subject := *v.Subject
 		v.Subject = &subject
@@ -116,13 +135,26 @@ func (v Vacation) clone() Vacation {
 
 // AddFlag adds IMAP flags to the script's flags (RFC 5232 section 3.2): flags
 // separated by spaces in each string.
-type AddFlag struct{ Flags []string }
+type AddFlag struct {
+	Flags []string
+	// Variable is the variable that holds the flags in place of the script's
+	// own; empty leaves it out.
+	Variable string
+}
 
-// SetFlag replaces the script's flags (RFC 5232 section 3.1).
-type SetFlag struct{ Flags []string }
+// SetFlag replaces the script's flags (RFC 5232 section 3.1); the fields are
+// those of [AddFlag].
+type SetFlag struct {
+	Flags    []string
+	Variable string
+}
 
-// RemoveFlag takes flags away from the script's flags (RFC 5232 section 3.3).
-type RemoveFlag struct{ Flags []string }
+// RemoveFlag takes flags away from the script's flags (RFC 5232 section 3.3);
+// the fields are those of [AddFlag].
+type RemoveFlag struct {
+	Flags    []string
+	Variable string
+}
 
 // Comment is a line "# text". It can't hold a line break or NUL. A text that
 // begins with "#" is printed without the space: Comment("# x") is "## x".

@@ -121,11 +121,11 @@ func (r *reader) command(n *node) Command {
 		flags := r.list(args[0])
 		switch name {
 		case "addflag":
-			return AddFlag{flags}
+			return AddFlag{Flags: flags}
 		case "setflag":
-			return SetFlag{flags}
+			return SetFlag{Flags: flags}
 		default:
-			return RemoveFlag{flags}
+			return RemoveFlag{Flags: flags}
 		}
 	}
 	if isTestName(n.name) {

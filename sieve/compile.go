@@ -203,7 +203,7 @@ func (c *compiler) command(cmd Command, step int, where string) instruction {
 	case Comment:
 		// Skipped by commands.
 	default:
-		c.errorf(where, "%T is not a command value", cmd)
+		c.errorf(where, "a command of type %T is %w", cmd, ErrUnsupported)
 	}
 	return in
 }

@@ -43,7 +43,7 @@ if header :is "X-Conbool-Flag" "YES" {
 }
 `},
 	{"if elsif else", &Script{Commands: []Command{If{
-		Test:  Not{Exists{[]string{"A", "B"}}},
+		Test:  Not{Exists{Names: []string{"A", "B"}}},
 		Then:  []Command{Keep{}},
 		ElsIf: []ElsIf{{True{}, nil}, {AllOf{True{}}, []Command{Comment("# tag"), Comment("")}}},
 		Else:  []Command{If{Test: False{}, Then: []Command{Stop{}}}},
@@ -106,7 +106,7 @@ if anyof (
 			Days: ptr(uint64(1024)), Subject: ptr(""), From: "a@b", Addresses: []string{"c@d", "e@f"}, MIME: true, Handle: ptr("h"),
 			Reason: "Subject: x\r\n\r\nx\r\n",
 		},
-		AddFlag{[]string{"a"}}, SetFlag{[]string{"b", "c"}}, RemoveFlag{[]string{"d"}},
+		AddFlag{Flags: []string{"a"}}, SetFlag{Flags: []string{"b", "c"}}, RemoveFlag{Flags: []string{"d"}},
 	}}, `require ["copy", "fileinto", "imap4flags", "mailbox", "reject", "vacation"];
 fileinto :copy :create :flags ["\\Seen x", ""] "a\"\\b";
 redirect "a@b";
@@ -129,7 +129,7 @@ removeflag "d";
 	{"what looks encoded and isn't", &Script{Commands: []Command{
 		If{Test: Header{Names: []string{"a"}, Keys: []string{"${hex:41}"}}},
 	}}, "if header \"a\" \"${hex:41}\" {\n}\n"},
-	{"long list", &Script{Commands: []Command{If{Test: Exists{[]string{strings.Repeat("a", 60), strings.Repeat("b", 60)}}, Then: []Command{Stop{}}}}},
+	{"long list", &Script{Commands: []Command{If{Test: Exists{Names: []string{strings.Repeat("a", 60), strings.Repeat("b", 60)}}, Then: []Command{Stop{}}}}},
 		"if exists [\n    \"" + strings.Repeat("a", 60) + "\",\n    \"" + strings.Repeat("b", 60) + "\"\n] {\n    stop;\n}\n"},
 }
 

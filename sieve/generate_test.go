@@ -189,7 +189,7 @@ func (g *generator) test(depth int) Test {
 	}
 	switch g.IntN(12) {
 	case 0:
-		return Exists{g.names()}
+		return Exists{Names: g.names()}
 	case 1:
 		return Size{g.chance(50), uint64(g.IntN(400))}
 	case 2:
@@ -201,7 +201,10 @@ func (g *generator) test(depth int) Test {
 				keys[i] = pick(g, "a@b", "b", "a", "example.org", "joe", "j.doe@example.org", "", "a b", "\"a b\"@c", "@", "a..b", "A@B.org", "c", "x y")
 			}
 		}
-		return Address{pick(g, []string{"From"}, []string{"to"}, []string{"from", "To"}), pick(g, "", All, LocalPart, Domain), m, r, c, keys}
+		return Address{
+			Names: pick(g, []string{"From"}, []string{"to"}, []string{"from", "To"}), Part: pick(g, "", All, LocalPart, Domain),
+			Match: m, Relation: r, Comparator: c, Keys: keys,
+		}
 	case 6:
 		return Header{
 			Names: []string{"Content-Type"}, Match: Is, MIME: true, AnyChild: g.chance(60), MIMEPart: MIMEContentType,
@@ -212,7 +215,7 @@ func (g *generator) test(depth int) Test {
 		if m != Regex && m != Matches {
 			keys = []string{pick(g, "\\Seen", "x", "\\flagged", "X y", "", "1", "2")}
 		}
-		return HasFlag{m, r, c, keys}
+		return HasFlag{Match: m, Relation: r, Comparator: c, Flags: keys}
 	}
 	m, r, c, keys := g.matching()
 	return Header{Names: g.names(), Match: m, Relation: r, Comparator: c, Keys: keys}
@@ -249,7 +252,7 @@ func (g *generator) command(depth int) Command {
 	case 3, 4:
 		return Stop{}
 	case 5, 6, 7, 8:
-		return FileInto{pick(g, "A", "B", "a", "INBOX", "inbox", "Spam"), g.chance(25), g.chance(10), flags}
+		return FileInto{Mailbox: pick(g, "A", "B", "a", "INBOX", "inbox", "Spam"), Copy: g.chance(25), Create: g.chance(10), Flags: flags}
 	case 9, 10, 11:
 		return Redirect{pick(g, "a@b", "A@b", "c@D.org", "X <c@d.org>", "e@f", "g@h", "i@j", "\"a b\"@c"), g.chance(30)}
 	case 12:
@@ -257,11 +260,11 @@ func (g *generator) command(depth int) Command {
 	case 13:
 		return Vacation{Reason: "gone"}
 	case 14, 15:
-		return AddFlag{g.flags()}
+		return AddFlag{Flags: g.flags()}
 	case 16:
-		return SetFlag{g.flags()}
+		return SetFlag{Flags: g.flags()}
 	case 17:
-		return RemoveFlag{g.flags()}
+		return RemoveFlag{Flags: g.flags()}
 	case 18:
 		return Comment(pick(g, "x", "", "# y", "keep;"))
 	}

@@ -16,7 +16,7 @@ func FromPredicate(p headers.Predicate) (Test, error) {
 		if err := expressibleName(p, p.Name); err != nil {
 			return nil, err
 		}
-		return Exists{[]string{p.Name}}, nil
+		return Exists{Names: []string{p.Name}}, nil
 	case headers.Match:
 		return fromMatch(p)
 	case headers.MatchPrefix:

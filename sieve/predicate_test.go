@@ -16,7 +16,7 @@ func TestFromPredicate(t *testing.T) {
 		in   headers.Predicate
 		want Test
 	}{
-		{"exists", headers.Exists{Name: "X-A"}, Exists{[]string{"X-A"}}},
+		{"exists", headers.Exists{Name: "X-A"}, Exists{Names: []string{"X-A"}}},
 		{"is", headers.Match{Name: "X-A", Op: headers.Is, Values: []string{"a", "b"}}, Header{Names: []string{"X-A"}, Match: Is, Keys: []string{"a", "b"}}},
 		{"contains", headers.Match{Name: "X-A", Op: headers.Contains, Values: []string{"a"}, Comparator: headers.ASCIICasemap}, Header{Names: []string{"X-A"}, Match: Contains, Keys: []string{"a"}}},
 		{"matches", headers.Match{Name: "X-A", Op: headers.Matches, Values: []string{"a*"}, Comparator: headers.Octet}, Header{Names: []string{"X-A"}, Match: Matches, Comparator: Octet, Keys: []string{"a*"}}},
@@ -25,12 +25,12 @@ func TestFromPredicate(t *testing.T) {
 		{"content type", headers.ContentType{Types: []string{"text/calendar"}}, Header{Names: []string{"Content-Type"}, Match: Is, Keys: []string{"text/calendar"}, MIME: true, AnyChild: true, MIMEPart: MIMEContentType}},
 		{"content type at the top", headers.ContentType{Types: []string{"text/calendar"}, Top: true}, Header{Names: []string{"Content-Type"}, Match: Is, Keys: []string{"text/calendar"}, MIME: true, MIMEPart: MIMEContentType}},
 		{"no types", headers.ContentType{}, False{}},
-		{"not", headers.Not{Predicate: headers.Exists{Name: "A"}}, Not{Exists{[]string{"A"}}}},
-		{"all", headers.All{headers.Exists{Name: "A"}, headers.Exists{Name: "B"}}, AllOf{Exists{[]string{"A"}}, Exists{[]string{"B"}}}},
-		{"any", headers.Any{headers.Exists{Name: "A"}}, AnyOf{Exists{[]string{"A"}}}},
+		{"not", headers.Not{Predicate: headers.Exists{Name: "A"}}, Not{Exists{Names: []string{"A"}}}},
+		{"all", headers.All{headers.Exists{Name: "A"}, headers.Exists{Name: "B"}}, AllOf{Exists{Names: []string{"A"}}, Exists{Names: []string{"B"}}}},
+		{"any", headers.Any{headers.Exists{Name: "A"}}, AnyOf{Exists{Names: []string{"A"}}}},
 		{"all of none", headers.All{}, True{}},
 		{"any of none", headers.Any{}, False{}},
-		{"condition", headers.When(headers.Exists{Name: "A"}), Exists{[]string{"A"}}},
+		{"condition", headers.When(headers.Exists{Name: "A"}), Exists{Names: []string{"A"}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := FromPredicate(tt.in)

@@ -3,6 +3,12 @@ package sieve
 // Script is a Sieve script.
 type Script struct {
 	Commands []Command
+	// Extensions are required besides those that follow from the commands. It
+	// tells whether "${x}" in a string is a variable: it is where ExtVariables
+	// is here, or where a command or test of RFC 5229 stands in the script.
+	// [Parse] sets what the commands don't show and what changes how they run:
+	// ExtVariables, ExtSpamTestPlus, ExtDovecotEnvironment.
+	Extensions Extensions
 	// Lines holds, for a script that [Parse] read, the source line of every
 	// command and test in the order they stand (a command, its tests, its
 	// block, then its elsif). It is nil for a script built in Go, and where

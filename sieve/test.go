@@ -6,8 +6,14 @@ package sieve
 //   - [Address] (RFC 5228 section 5.1), [Envelope] (section 5.4)
 //   - [Size] (section 5.9)
 //   - [True], [False], [Not], [AllOf], [AnyOf] (sections 5.2 to 5.10)
-//   - [MailboxExists] (RFC 5490 section 3.1)
-//   - [HasFlag] (RFC 5232 section 4)
+//   - [Body] (RFC 5173), [Date], [CurrentDate] (RFC 5260 sections 4 and 5)
+//   - [Environment] (RFC 5183), [String] (RFC 5229 section 5)
+//   - [MailboxExists], [Metadata], [MetadataExists], [ServerMetadata],
+//     [ServerMetadataExists] (RFC 5490), [SpecialUseExists] (RFC 8579)
+//   - [HasFlag] (RFC 5232 section 4), [Duplicate] (RFC 7352 section 3)
+//   - [SpamTest], [VirusTest] (RFC 5235)
+//   - [ValidNotifyMethod], [NotifyMethodCapability] (RFC 5435 sections 4, 5)
+//   - [IHave] (RFC 5463 section 4)
 //
 // In the tests that compare, the zero Match, Comparator and Part are the
 // defaults of RFC 5228 (:is, "i;ascii-casemap", :all) left unsaid; a default
@@ -24,16 +30,21 @@ type Header struct {
 	Relation   Relation // with Count and Value only
 	Comparator Comparator
 	Keys       []string
-	// MIME makes it the header test of RFC 5703 section 4, of which one form is
-	// supported: is the media type of a part one of the Keys? Names is
-	// "Content-Type" alone, MIMEPart is MIMEContentType, Match Is and Comparator
-	// the default.
+	// Index counts the fields of one name, from 1: only that one is looked at
+	// (RFC 5260 section 6). 0 leaves the tag out.
+	Index uint64
+	// Last counts from the end; it needs Index.
+	Last bool
+	// MIME looks at the MIME part that a [ForEveryPart] is at, or outside of
+	// one at the message itself (RFC 5703 section 4).
 	MIME bool
-	// AnyChild looks at every MIME part at any depth and not at the message's
-	// own header alone; it needs MIME.
+	// AnyChild looks at every MIME part below it as well; it needs MIME.
 	AnyChild bool
-	// MIMEPart is the piece of the value that is compared; it needs MIME.
+	// MIMEPart is the piece of the value that is compared; it needs MIME. Empty
+	// is the whole value.
 	MIMEPart MIMEPart
+	// MIMEParams are the parameters that MIMEParam compares.
+	MIMEParams []string
 }
 
 // Address holds where an address in a field with one of the Names compares
@@ -46,10 +57,15 @@ type Address struct {
 	Relation   Relation
 	Comparator Comparator
 	Keys       []string
+	// Index, Last, MIME and AnyChild are as in [Header].
+	Index          uint64
+	Last           bool
+	MIME, AnyChild bool
 }
 
 // Envelope holds where an address of the SMTP envelope compares true with one
-// of the Keys (RFC 5228 section 5.4). Fields are "from" and "to", in any case.
+// of the Keys (RFC 5228 section 5.4). Fields are "from" and "to", in any case;
+// Pigeonhole has "auth" too.
 type Envelope struct {
 	Fields     []string
 	Part       AddressPart
@@ -60,7 +76,11 @@ type Envelope struct {
 }
 
 // Exists holds where every one of the Names is there (RFC 5228 section 5.5).
-type Exists struct{ Names []string }
+type Exists struct {
+	Names []string
+	// MIME and AnyChild are as in [Header].
+	MIME, AnyChild bool
+}
 
 // Size holds where the message is larger than Limit octets (Over), or smaller
 // (RFC 5228 section 5.9).
@@ -96,6 +116,9 @@ type HasFlag struct {
 	Relation   Relation
 	Comparator Comparator
 	Flags      []string
+	// Variables are the variables that hold the flags in place of the script's
+	// own; nil leaves them out.
+	Variables []string
 }
 
 func (Header) test()        {}
@@ -110,58 +133,3 @@ func (AllOf) test()         {}
 func (AnyOf) test()         {}
 func (MailboxExists) test() {}
 func (HasFlag) test()       {}
-
-// MatchType is how a value is compared with a key (RFC 5228 section 2.7.1),
-// as the tag is spelt.
-type MatchType string
-
-// The match types. The zero MatchType means Is.
-const (
-	Is       MatchType = "is"
-	Contains MatchType = "contains"
-	Matches  MatchType = "matches" // * any octets, ? one octet, \ makes the next one plain
-	Regex    MatchType = "regex"   // POSIX extended regular expression, found anywhere
-	Count    MatchType = "count"   // the number of values (RFC 5231 section 4.2)
-	Value    MatchType = "value"   // by order (RFC 5231 section 4.1)
-)
-
-// Relation is the relation of Count and Value (RFC 5231 section 4).
-type Relation string
-
-// The relations, written as they stand between value and key.
-const (
-	Greater        Relation = "gt"
-	GreaterOrEqual Relation = "ge"
-	Less           Relation = "lt"
-	LessOrEqual    Relation = "le"
-	Equal          Relation = "eq"
-	NotEqual       Relation = "ne"
-)
-
-// Comparator is the name of a collation (RFC 4790).
-type Comparator string
-
-// The comparators. The zero Comparator means ASCIICasemap.
-const (
-	ASCIICasemap Comparator = "i;ascii-casemap"
-	Octet        Comparator = "i;octet"
-	ASCIINumeric Comparator = "i;ascii-numeric" // for Is, Count and Value
-)
-
-// AddressPart is the piece of an address that is compared (RFC 5228 section
-// 2.7.4).
-type AddressPart string
-
-// The address parts. The zero AddressPart means All.
-const (
-	All       AddressPart = "all"
-	LocalPart AddressPart = "localpart"
-	Domain    AddressPart = "domain"
-)
-
-// MIMEPart is the piece of a MIME field that is compared (RFC 5703 section
-// 4.2).
-type MIMEPart string
-
-// MIMEContentType is type "/" subtype.
-const MIMEContentType MIMEPart = "contenttype"

@@ -64,7 +64,7 @@ func (c *compiler) test(t Test, where string) condition {
 		}
 		return flagTest{step, c.matcher(t.Match, t.Relation, t.Comparator, flags, where)}
 	default:
-		c.errorf(where, "%T is not a test value", t)
+		c.errorf(where, "a test of type %T is %w", t, ErrUnsupported)
 		return constant{step, false}
 	}
 }

@@ -50,7 +50,7 @@ func (r *reader) test(n *node) Test {
 		if !ok {
 			return False{}
 		}
-		return Exists{r.list(args[0])}
+		return Exists{Names: r.list(args[0])}
 	case "header":
 		return r.header(n)
 	case "address":
@@ -78,7 +78,7 @@ func (r *reader) test(n *node) Test {
 		if !ok {
 			return False{}
 		}
-		t := HasFlag{m.match, m.relation, m.comparator, r.list(args[0])}
+		t := HasFlag{Match: m.match, Relation: m.relation, Comparator: m.comparator, Flags: r.list(args[0])}
 		r.checkMatching(n, m, args[0])
 		return t
 	case "if", "elsif", "else", "require", "stop", "keep", "discard", "redirect", "fileinto", "reject", "vacation", "addflag", "setflag", "removeflag":
@@ -230,7 +230,7 @@ func (r *reader) address(n *node) Test {
 	if !ok {
 		return Address{}
 	}
-	t := Address{r.list(args[0]), m.part, m.match, m.relation, m.comparator, r.list(args[1])}
+	t := Address{Names: r.list(args[0]), Part: m.part, Match: m.match, Relation: m.relation, Comparator: m.comparator, Keys: r.list(args[1])}
 	for i, name := range t.Names {
 		if !isAddressField(name) {
 			r.errorf(args[0].strs[i].pos, "field %q holds no addresses: use the header test", name)

@@ -24,7 +24,7 @@ func TestValidate(t *testing.T) {
 		{"pointer", []Command{&Keep{}}, bad("Commands[0]")},
 		{"nil test", []Command{If{}}, bad("Commands[0].Test")},
 		{"everything at once", []Command{
-			FileInto{}, Redirect{}, Keep{Flags: []string{}}, AddFlag{}, AddFlag{[]string{`\Nope`}},
+			FileInto{}, Redirect{}, Keep{Flags: []string{}}, AddFlag{}, AddFlag{Flags: []string{`\Nope`}},
 			If{Test: AnyOf{}, Then: []Command{FileInto{Mailbox: "a\nb"}}, ElsIf: []ElsIf{{Not{nil}, []Command{nil}}}, Else: []Command{Comment("a\nb")}},
 		}, []string{
 			"Commands[0].Mailbox", "Commands[1].Address", "Commands[2].Flags", "Commands[3].Flags", "Commands[4].Flags[0]",

@@ -1,0 +1,162 @@
+package sieve
+
+import (
+	"fmt"
+	"math/bits"
+	"strings"
+)
+
+// Extensions is a set of Sieve extensions: those a server has on, or those a
+// script requires. Sets are joined with | and compared with ==.
+type Extensions uint64
+
+// The extensions that this package knows, by the names that require takes
+// ([Extensions.Names]).
+const (
+	ExtFileInto           Extensions = 1 << iota // "fileinto", RFC 5228 section 4.1
+	ExtEnvelope                                  // "envelope", RFC 5228 section 5.4
+	ExtEncodedCharacter                          // "encoded-character", RFC 5228 section 2.4.2.4
+	ExtOctet                                     // "comparator-i;octet", RFC 5228 section 2.7.3; always there
+	ExtASCIICasemap                              // "comparator-i;ascii-casemap", RFC 5228 section 2.7.3; always there
+	ExtASCIINumeric                              // "comparator-i;ascii-numeric", RFC 4790 section 9.1
+	ExtUnicodeCasemap                            // "comparator-i;unicode-casemap", RFC 5051
+	ExtReject                                    // "reject", RFC 5429 section 2.2
+	ExtEReject                                   // "ereject", RFC 5429 section 2.1
+	ExtVacation                                  // "vacation", RFC 5230
+	ExtVacationSeconds                           // "vacation-seconds", RFC 6131; brings vacation with it
+	ExtSubaddress                                // "subaddress", RFC 5233
+	ExtRelational                                // "relational", RFC 5231
+	ExtRegex                                     // "regex", draft-ietf-sieve-regex
+	ExtIMAP4Flags                                // "imap4flags", RFC 5232
+	ExtCopy                                      // "copy", RFC 3894
+	ExtInclude                                   // "include", RFC 6609
+	ExtBody                                      // "body", RFC 5173
+	ExtVariables                                 // "variables", RFC 5229
+	ExtENotify                                   // "enotify", RFC 5435
+	ExtEnvironment                               // "environment", RFC 5183
+	ExtMailbox                                   // "mailbox", RFC 5490 section 3
+	ExtMboxMetadata                              // "mboxmetadata", RFC 5490 section 4
+	ExtServerMetadata                            // "servermetadata", RFC 5490 section 5
+	ExtDate                                      // "date", RFC 5260 section 4
+	ExtIndex                                     // "index", RFC 5260 section 6
+	ExtIHave                                     // "ihave", RFC 5463
+	ExtDuplicate                                 // "duplicate", RFC 7352
+	ExtMIME                                      // "mime", RFC 5703 section 4
+	ExtForEveryPart                              // "foreverypart", RFC 5703 section 3
+	ExtExtractText                               // "extracttext", RFC 5703 section 7
+	ExtEditHeader                                // "editheader", RFC 5293
+	ExtSpamTest                                  // "spamtest", RFC 5235 section 2
+	ExtSpamTestPlus                              // "spamtestplus", RFC 5235 section 2
+	ExtVirusTest                                 // "virustest", RFC 5235 section 3
+	ExtSpecialUse                                // "special-use", RFC 8579
+	ExtDovecotDebug                              // "vnd.dovecot.debug"
+	ExtDovecotEnvironment                        // "vnd.dovecot.environment"; brings environment with it
+	ExtDovecotReport                             // "vnd.dovecot.report"
+	ExtDovecotDuplicate                          // "vnd.dovecot.duplicate", what duplicate was before RFC 7352
+	ExtIMAPFlags                                 // "imapflags", the draft that became imap4flags
+	ExtNotify                                    // "notify", the draft that became enotify
+	extCount              = iota
+)
+
+// AllExtensions are all that this package knows.
+const AllExtensions Extensions = 1<<extCount - 1
+
+// What servers have on where the setting sieve_extensions says nothing. The
+// programs sievec and sieve-test add vnd.dovecot.debug.
+const (
+	// Debian12 is Pigeonhole 0.5.19 (Dovecot 2.3.19) as Debian 12 builds it.
+	Debian12 = ExtFileInto | ExtEnvelope | ExtEncodedCharacter | ExtOctet | ExtASCIICasemap | ExtASCIINumeric |
+		ExtReject | ExtVacation | ExtSubaddress | ExtRelational | ExtRegex | ExtIMAP4Flags | ExtCopy | ExtInclude |
+		ExtBody | ExtVariables | ExtENotify | ExtEnvironment | ExtMailbox | ExtDate | ExtIndex | ExtIHave |
+		ExtDuplicate | ExtMIME | ExtForEveryPart | ExtExtractText
+	// Debian13 is Pigeonhole 2.4.1 as Debian 13 builds it.
+	Debian13 = Debian12 | ExtUnicodeCasemap
+)
+
+var extensionNames = [extCount]string{
+	"fileinto", "envelope", "encoded-character", "comparator-i;octet", "comparator-i;ascii-casemap",
+	"comparator-i;ascii-numeric", "comparator-i;unicode-casemap", "reject", "ereject", "vacation", "vacation-seconds",
+	"subaddress", "relational", "regex", "imap4flags", "copy", "include", "body", "variables", "enotify", "environment",
+	"mailbox", "mboxmetadata", "servermetadata", "date", "index", "ihave", "duplicate", "mime", "foreverypart",
+	"extracttext", "editheader", "spamtest", "spamtestplus", "virustest", "special-use", "vnd.dovecot.debug",
+	"vnd.dovecot.environment", "vnd.dovecot.report", "vnd.dovecot.duplicate", "imapflags", "notify",
+}
+
+// extensionsByName are the extensions in the order of their names.
+var extensionsByName = func() (out [extCount]uint8) {
+	for i := range out {
+		j := i
+		for ; j > 0 && extensionNames[out[j-1]] > extensionNames[i]; j-- {
+			out[j] = out[j-1]
+		}
+		out[j] = uint8(i)
+	}
+	return out
+}()
+
+// extensionNamed returns the extension of a name, which has one case only; 0
+// where there is none.
+func extensionNamed(name string) Extensions {
+	lo, hi := 0, extCount
+	for lo < hi {
+		mid := (lo + hi) / 2
+		i := extensionsByName[mid]
+		switch have := extensionNames[i]; {
+		case have == name:
+			return 1 << i
+		case have < name:
+			lo = mid + 1
+		default:
+			hi = mid
+		}
+	}
+	return 0
+}
+
+// Has reports whether the set holds all of the other.
+func (e Extensions) Has(all Extensions) bool { return e&all == all }
+
+// Names returns the names in order.
+func (e Extensions) Names() []string {
+	if e &= AllExtensions; e == 0 {
+		return nil
+	}
+	out := make([]string, 0, bits.OnesCount64(uint64(e)))
+	for _, i := range extensionsByName {
+		if e&(1<<i) != 0 {
+			out = append(out, extensionNames[i])
+		}
+	}
+	return out
+}
+
+// String returns the names in order, separated by spaces, as sieve_extensions
+// takes them.
+func (e Extensions) String() string { return strings.Join(e.Names(), " ") }
+
+// Set returns the set that Pigeonhole's setting sieve_extensions makes of e:
+// names separated by spaces, which replace the set, or where one of them begins
+// with + or -, names to add and to take away. What is added and taken away in
+// one setting is added. An unknown name is an error.
+func (e Extensions) Set(setting string) (Extensions, error) {
+	var add, remove Extensions
+	changes := false
+	for _, f := range strings.Fields(setting) {
+		name, to := f, &add
+		switch f[0] {
+		case '+':
+			name, changes = f[1:], true
+		case '-':
+			name, changes, to = f[1:], true, &remove
+		}
+		x := extensionNamed(name)
+		if x == 0 {
+			return e, fmt.Errorf("extension %q is unknown: take one of %s", name, AllExtensions)
+		}
+		*to |= x
+	}
+	if changes {
+		add |= e &^ remove
+	}
+	return add, nil
+}
