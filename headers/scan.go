@@ -154,30 +154,14 @@ func blankLine(b []byte) int {
 }
 
 func scanSieve(dst Section, raw []byte) (Section, []byte) {
-	pos := 0
-	for pos < len(raw) {
-		line := raw[pos:]
-		if line[0] == '\n' {
-			return dst, line[1:]
+	r := NewReader(raw)
+	for {
+		f, ok := r.Next()
+		if !ok {
+			return dst, r.Rest()
 		}
-		if line[0] == '\r' && len(line) > 1 && line[1] == '\n' {
-			return dst, line[2:]
-		}
-		n := lineEnd(line)
-		colon := bytes.IndexByte(line[:n], ':')
-		for n < len(line) && (line[n] == ' ' || line[n] == '\t') {
-			n += lineEnd(line[n:])
-		}
-		if colon >= 0 {
-			name := bytes.TrimRight(line[:colon], " \t")
-			if i := bytes.IndexByte(name, 0); i >= 0 {
-				name = name[:i]
-			}
-			dst = append(dst, Field{Name: name, Body: trimOneLineEnd(line[colon+1 : n])})
-		}
-		pos += n
+		dst = append(dst, f)
 	}
-	return dst, nil
 }
 
 // trimOneLineEnd removes LF or CRLF from the end of b.

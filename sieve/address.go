@@ -7,15 +7,18 @@ type address struct {
 	local, domain string
 }
 
-// isAtext reports atext of RFC 5322 section 3.2.3; octets over 127 count too.
-func isAtext(c byte) bool {
-	return isAlpha(int(c)) || isDigit(int(c)) || c >= 0x80 || strings.IndexByte("!#$%&'*+-/=?^`{|}~", c) >= 0
-}
+// atext tells atext of RFC 5322 section 3.2.3; octets over 127 count too.
+var atext = func() (set [256]bool) {
+	for c := range set {
+		set[c] = isAlpha(c) || isDigit(c) || c >= 0x80 || strings.IndexByte("!#$%&'*+-/=?^`{|}~", byte(c)) >= 0
+	}
+	return set
+}()
 
-// sendable reports whether SMTP could say the address.
-func (a address) sendable() bool {
-	for i := 0; i < len(a.local); i++ {
-		if a.local[i] < ' ' || a.local[i] >= 0x7f {
+// sendable reports whether SMTP could say the local part.
+func sendable(local []byte) bool {
+	for _, c := range local {
+		if c < ' ' || c >= 0x7f {
 			return false
 		}
 	}
@@ -25,27 +28,32 @@ func (a address) sendable() bool {
 // String returns the address as SMTP spells it: the local part is quoted where
 // it must be (RFC 5321 section 4.1.2).
 func (a address) String() string {
-	plain := a.local != "" && a.local[0] != '.' && a.local[len(a.local)-1] != '.' && !strings.Contains(a.local, "..")
-	for i := 0; i < len(a.local) && plain; i++ {
-		plain = isAtext(a.local[i]) || a.local[i] == '.'
-	}
-	at := "@"
-	if a.domain == "" {
-		at = "" // an envelope address such as postmaster
+	return string(appendAddress(nil, []byte(a.local), []byte(a.domain)))
+}
+
+// appendAddress appends an address as SMTP spells it.
+func appendAddress(dst, local, domain []byte) []byte {
+	plain := len(local) > 0 && local[0] != '.' && local[len(local)-1] != '.'
+	for i := 0; i < len(local) && plain; i++ {
+		plain = atext[local[i]] || local[i] == '.' && local[i+1] != '.'
 	}
 	if plain {
-		return a.local + at + a.domain
-	}
-	var b strings.Builder
-	b.WriteByte('"')
-	for i := 0; i < len(a.local); i++ {
-		if c := a.local[i]; c == '"' || c == '\\' {
-			b.WriteByte('\\')
+		dst = append(dst, local...)
+	} else {
+		dst = append(dst, '"')
+		for _, c := range local {
+			if c == '"' || c == '\\' {
+				dst = append(dst, '\\')
+			}
+			dst = append(dst, c)
 		}
-		b.WriteByte(a.local[i])
+		dst = append(dst, '"')
 	}
-	b.WriteString(`"` + at + a.domain)
-	return b.String()
+	// An envelope address such as postmaster has no domain.
+	if len(domain) > 0 {
+		dst = append(append(dst, '@'), domain...)
+	}
+	return dst
 }
 
 // redirectTarget is the address of a redirect as the server sends to it: bare,

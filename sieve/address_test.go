@@ -55,6 +55,18 @@ var addressCases = []struct {
 	{"text behind", "A <a@b> x", one("a@b"), one("a"), one("b")},
 }
 
+// addressValues returns what the address test compares of a field, and as how
+// many addresses the field counts.
+func addressValues(body []byte, part AddressPart) (list []string, count int) {
+	var parts [3][]value
+	r := &run{steps: 1 << 20}
+	count = r.parse(body, &parts)
+	for _, v := range parts[partIndex(part)] {
+		list = append(list, string(v.text))
+	}
+	return list, count
+}
+
 func one(s string) []string { return []string{s} }
 
 func TestAddressValues(t *testing.T) {

@@ -1,9 +1,6 @@
 package sieve
 
-import (
-	"errors"
-	"strings"
-)
+import "errors"
 
 // This file reads addresses the way Dovecot 2.3 does, which is laxer than RFC
 // 5322 in some places (dots at odd places of a local part) and stricter in
@@ -18,11 +15,16 @@ const (
 	more                      // found, and there is text left
 )
 
-// addressParser reads addresses of s from offset i on.
+// addressParser reads addresses of s from offset i on. What it finds stands in
+// buf.
 type addressParser struct {
-	s string
-	i int
+	s   []byte
+	i   int
+	buf []byte
 }
+
+// since returns what was appended to buf from start on.
+func (p *addressParser) since(start int) []byte { return p.buf[start:len(p.buf):len(p.buf)] }
 
 func (p *addressParser) at(c byte) bool { return p.i < len(p.s) && p.s[p.i] == c }
 
@@ -62,16 +64,16 @@ func (p *addressParser) comment() bool {
 	return false
 }
 
-// run appends the octets that f takes to b.
-func (p *addressParser) run(b *strings.Builder, f func(byte) bool) {
+// atom appends the octets of atext, and dots where they count, to buf.
+func (p *addressParser) atom(dots bool) {
 	start := p.i
-	for p.i < len(p.s) && f(p.s[p.i]) {
+	for p.i < len(p.s) && (atext[p.s[p.i]] || dots && p.s[p.i] == '.') {
 		p.i++
 	}
-	b.WriteString(p.s[start:p.i])
+	p.buf = append(p.buf, p.s[start:p.i]...)
 }
 
-func (p *addressParser) quoted(b *strings.Builder) outcome {
+func (p *addressParser) quoted() outcome {
 	for p.i++; p.i < len(p.s); p.i++ {
 		switch c := p.s[p.i]; c {
 		case '"':
@@ -81,16 +83,16 @@ func (p *addressParser) quoted(b *strings.Builder) outcome {
 			if p.i+1 < len(p.s) && p.s[p.i+1] == '\n' {
 				continue
 			}
-			b.WriteByte(c)
+			p.buf = append(p.buf, c)
 		case '\n':
 		case '\\':
 			p.i++
 			if p.i == len(p.s) {
 				return broken
 			}
-			b.WriteByte(p.s[p.i])
+			p.buf = append(p.buf, p.s[p.i])
 		default:
-			b.WriteByte(c)
+			p.buf = append(p.buf, c)
 		}
 	}
 	return broken
@@ -104,91 +106,91 @@ func (p *addressParser) phrase() outcome {
 	if p.at('.') {
 		return broken
 	}
+	defer func(n int) { p.buf = p.buf[:n] }(len(p.buf))
 	for {
-		var b strings.Builder
 		var r outcome
 		if p.at('"') {
-			r = p.quoted(&b)
+			r = p.quoted()
 		} else {
-			p.run(&b, func(c byte) bool { return isAtext(c) || c == '.' })
+			p.atom(true)
 			r = p.blank()
 		}
 		if r != more {
 			return r
 		}
-		if c := p.s[p.i]; !isAtext(c) && c != '"' && c != '.' {
+		if c := p.s[p.i]; !atext[c] && c != '"' && c != '.' {
 			return more
 		}
 	}
 }
 
 // localPart reads a local part; dots can stand anywhere in it.
-func (p *addressParser) localPart() (string, outcome) {
-	var b strings.Builder
+func (p *addressParser) localPart() ([]byte, outcome) {
+	start := len(p.buf)
 	if p.at('"') {
-		r := p.quoted(&b)
-		return b.String(), r
+		r := p.quoted()
+		return p.since(start), r
 	}
 	r := broken
 	for {
 		for p.at('.') {
-			b.WriteByte('.')
+			p.buf = append(p.buf, '.')
 			p.i++
 			if p.i == len(p.s) {
-				return b.String(), atEnd
+				return p.since(start), atEnd
 			}
 			r = more
 		}
 		if p.at('@') {
 			break
 		}
-		if p.i == len(p.s) || !isAtext(p.s[p.i]) {
+		if p.i == len(p.s) || !atext[p.s[p.i]] {
 			r = broken
 			break
 		}
-		p.run(&b, isAtext)
+		p.atom(false)
 		if r = p.blank(); r != more || !p.at('.') {
 			break
 		}
 	}
-	return b.String(), r
+	return p.since(start), r
 }
 
 // domain reads "@" and a domain.
-func (p *addressParser) domain() (string, outcome) {
+func (p *addressParser) domain() ([]byte, outcome) {
 	p.i++
 	if p.blank() != more {
-		return "", broken
+		return nil, broken
 	}
-	var b strings.Builder
+	start := len(p.buf)
 	if p.at('[') {
-		start := p.i
+		literal := p.i
 		for ; p.i < len(p.s); p.i++ {
 			switch p.s[p.i] {
 			case '\\':
 				p.i++
 			case ']':
 				p.i++
-				b.WriteString(p.s[start:p.i])
-				return b.String(), p.blank()
+				p.buf = append(p.buf, p.s[literal:p.i]...)
+				return p.since(start), p.blank()
 			}
 		}
 		p.i = len(p.s)
-		return "", broken
+		return nil, broken
 	}
-	if !isAtext(p.s[p.i]) {
-		return "", broken
+	if !atext[p.s[p.i]] {
+		return nil, broken
 	}
 	for {
-		p.run(&b, isAtext)
+		p.atom(false)
 		r := p.blank()
 		if r != more || !p.at('.') {
-			return b.String(), r
+			return p.since(start), r
 		}
 		p.i++
-		b.WriteByte('.')
-		if p.blank() != more || !isAtext(p.s[p.i]) {
-			return b.String(), broken
+		p.buf = append(p.buf, '.')
+		if p.blank() != more || !atext[p.s[p.i]] {
+			return p.since(start), broken
 		}
 	}
 }
@@ -244,9 +246,9 @@ func (p *addressParser) angle(a *found) outcome {
 	return p.blank()
 }
 
-// found is an address under construction.
+// found is an address in a header field.
 type found struct {
-	address
+	local, domain []byte
 	hasLocal, bad bool
 }
 
@@ -267,7 +269,7 @@ func (p *addressParser) mailbox() (found, outcome) {
 		p.i = start
 		r = p.addrSpec(&a)
 	}
-	if r == broken || !a.hasLocal || a.domain == "" {
+	if r == broken || !a.hasLocal || len(a.domain) == 0 {
 		a.bad = true
 	}
 	return a, r
@@ -297,30 +299,25 @@ func (p *addressParser) addrSpec(a *found) outcome {
 	return broken
 }
 
-// parseAddresses reads a list of addresses, the members of groups included.
+// addresses appends a list of addresses to dst, the members of groups included.
 // Broken addresses are left out. ok is false where there is text, but not one
 // address in it.
-func parseAddresses(s string) (list []address, ok bool) {
-	p := addressParser{s: s}
+func (p *addressParser) addresses(dst []found) (list []found, ok bool) {
 	if p.blank() != more {
-		return nil, true
+		return dst, true
 	}
-	add := func(a found) {
-		if !a.bad && a.sendable() {
-			list = append(list, a.address)
-		}
-	}
+	n := len(dst)
 	// The server stops after 256.
 	for range 256 {
 		start := p.i
 		var r outcome
 		if p.phrase() == more && p.at(':') {
-			r = p.group(add)
+			dst, r = p.group(dst)
 		} else {
 			p.i = start
 			var a found
 			a, r = p.mailbox()
-			add(a)
+			dst = a.appendTo(dst)
 		}
 		if r == atEnd || !p.at(',') {
 			break
@@ -330,39 +327,47 @@ func parseAddresses(s string) (list []address, ok bool) {
 			break
 		}
 	}
-	return list, len(list) > 0
+	return dst, len(dst) > n
+}
+
+// appendTo appends the address to a list, if it is good.
+func (a found) appendTo(list []found) []found {
+	if a.bad || !sendable(a.local) {
+		return list
+	}
+	return append(list, a)
 }
 
 // group reads what follows the name of a group.
-func (p *addressParser) group(add func(found)) outcome {
+func (p *addressParser) group(dst []found) ([]found, outcome) {
 	p.i++
 	r := p.blank()
 	if r == more && !p.at(';') {
 		for {
 			a, _ := p.mailbox()
-			add(a)
+			dst = a.appendTo(dst)
 			if !p.at(',') {
 				break
 			}
 			p.i++
 			if p.blank() != more {
-				return more
+				return dst, more
 			}
 		}
 	}
 	if r != broken && p.at(';') {
 		p.i++
 		if p.blank() == atEnd {
-			return atEnd
+			return dst, atEnd
 		}
 	}
-	return more
+	return dst, more
 }
 
 // parseMailbox reads exactly one address, with or without a display name, as
 // the redirect and vacation commands want it (RFC 5228 section 2.4.2.3).
 func parseMailbox(s string) (address, error) {
-	p := addressParser{s: s}
+	p := addressParser{s: []byte(s)}
 	p.blank()
 	if p.i == len(p.s) {
 		return address{}, errors.New("is empty")
@@ -377,7 +382,7 @@ func parseMailbox(s string) (address, error) {
 	} else {
 		p.i = start
 	}
-	var a address
+	var a found
 	var r outcome
 	if a.local, r = p.localPart(); r == broken {
 		return address{}, errors.New("has a broken local part")
@@ -402,10 +407,10 @@ func parseMailbox(s string) (address, error) {
 		return address{}, errors.New("is more than one address")
 	case p.i < len(p.s):
 		return address{}, errors.New("has text behind the address")
-	case a.local == "":
+	case len(a.local) == 0:
 		return address{}, errors.New("has an empty local part")
-	case !a.sendable():
+	case !sendable(a.local):
 		return address{}, errors.New("has a local part that is not ASCII")
 	}
-	return a, nil
+	return address{string(a.local), string(a.domain)}, nil
 }

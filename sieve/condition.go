@@ -1,8 +1,6 @@
 package sieve
 
 import (
-	"bytes"
-
 	"github.com/oxmailroute/oxmailroute/headers"
 )
 
@@ -50,7 +48,7 @@ type sizeTest struct {
 }
 
 func (c sizeTest) eval(r *run) bool {
-	size := uint64(max(r.in.Size, 0))
+	size := r.size()
 	if c.over {
 		return r.note(c.step, size > c.limit, nil)
 	}
@@ -91,25 +89,25 @@ type headerTest struct {
 	match *matcher
 }
 
-func (c headerTest) eval(r *run) bool {
-	var v []byte
+func (c *headerTest) eval(r *run) bool {
+	var last *value
 	n := 0
 	for _, s := range c.slots {
-		for i := r.first[s]; i >= 0; i = r.next[i] {
+		for i := r.first[s]; i >= 0; i = r.entries[i].next {
 			if c.match.kind == Count {
 				n++
 				continue
 			}
-			v = r.value(i)
-			if c.match.match(v) {
-				return r.note(c.step, true, v)
+			last = r.decode(i)
+			if r.match(c.match, last) {
+				return r.note(c.step, true, last.text)
 			}
 		}
 	}
 	if c.match.kind == Count {
 		return r.note(c.step, c.match.count(n), nil)
 	}
-	return r.note(c.step, false, v)
+	return r.missed(c.step, last)
 }
 
 // contentTypeTest is the one form of the header test of RFC 5703 that is
@@ -120,7 +118,7 @@ type contentTypeTest struct {
 }
 
 func (c contentTypeTest) eval(r *run) bool {
-	return r.note(c.step, c.match.Match(r.in.Header, r.in.Body), nil)
+	return r.note(c.step, c.match.Match(r.header(), r.body()), nil)
 }
 
 type addressTest struct {
@@ -130,20 +128,20 @@ type addressTest struct {
 	match *matcher
 }
 
-func (c addressTest) eval(r *run) bool {
+func (c *addressTest) eval(r *run) bool {
 	n := 0
-	var v []byte
+	var last *value
 	for _, s := range c.slots {
-		for i := r.first[s]; i >= 0; i = r.next[i] {
-			values, count := addressValues(r.in.Header[i].Body, c.part)
+		for i := r.first[s]; i >= 0; i = r.entries[i].next {
+			values, count := r.addresses(i, c.part)
 			n += count
 			if c.match.kind == Count {
 				continue
 			}
-			for _, value := range values {
-				v = []byte(value)
-				if c.match.match(v) {
-					return r.note(c.step, true, v)
+			for j := range values {
+				last = &values[j]
+				if r.match(c.match, last) {
+					return r.note(c.step, true, last.text)
 				}
 			}
 		}
@@ -151,47 +149,7 @@ func (c addressTest) eval(r *run) bool {
 	if c.match.kind == Count {
 		return r.note(c.step, c.match.count(n), nil)
 	}
-	return r.note(c.step, false, v)
-}
-
-// addressValues returns what the address test compares of a field, and as how
-// many addresses the field counts. Where there is no address in it, that is the
-// text as it stands.
-func addressValues(body []byte, part AddressPart) (values []string, count int) {
-	raw := rawValue(body)
-	if raw == "" {
-		return []string{""}, 1
-	}
-	list, ok := parseAddresses(raw)
-	if !ok {
-		if part == All {
-			values = []string{raw}
-		}
-		return values, 1
-	}
-	for _, a := range list {
-		// An empty local part counts, and is nothing to compare.
-		if a.local != "" {
-			values = append(values, a.piece(part))
-		}
-	}
-	return values, len(list)
-}
-
-// rawValue is the value as the address test sees it: not decoded.
-func rawValue(body []byte) string {
-	body = bytes.TrimRight(body, "\r\n")
-	return string(bytes.Trim(body, " \t"))
-}
-
-func (a address) piece(p AddressPart) string {
-	switch p {
-	case LocalPart:
-		return a.local
-	case Domain:
-		return a.domain
-	}
-	return a.String()
+	return r.missed(c.step, last)
 }
 
 type envelopeTest struct {
@@ -201,35 +159,58 @@ type envelopeTest struct {
 	match *matcher
 }
 
-func (c envelopeTest) eval(r *run) bool {
-	var v []byte
+func (c *envelopeTest) eval(r *run) bool {
+	var last *value
 	n := 0
 	for _, to := range c.to {
-		s := r.in.From
-		if to {
-			s = r.in.To
-		}
-		a, ok := envelopeAddress(s)
 		n++
 		if c.match.kind == Count {
 			continue
 		}
-		// The null sender is the empty string in every part.
-		v = []byte{}
-		if ok {
-			if c.part == Domain && a.domain == "" {
-				continue
-			}
-			v = []byte(a.piece(c.part))
+		v := r.envelopePart(to, c.part)
+		if v == nil {
+			continue
 		}
-		if c.match.match(v) {
-			return r.note(c.step, true, v)
+		last = v
+		if r.match(c.match, v) {
+			return r.note(c.step, true, v.text)
 		}
 	}
 	if c.match.kind == Count {
 		return r.note(c.step, c.match.count(n), nil)
 	}
-	return r.note(c.step, false, v)
+	return r.missed(c.step, last)
+}
+
+// envelopePart returns a part of the sender's or recipient's address, or nil
+// where it has no such part. The null sender is the empty string in every part.
+func (r *run) envelopePart(to bool, part AddressPart) *value {
+	side, s := 0, r.in.From
+	if to {
+		side, s = 1, r.in.To
+	}
+	v := &r.envelope[side][partIndex(part)]
+	if v.text != nil {
+		return v
+	}
+	v.text = []byte{}
+	if a, ok := envelopeAddress(s); ok {
+		if part == Domain && a.domain == "" {
+			v.text = nil
+			return nil
+		}
+		start := len(r.arena)
+		switch part {
+		case LocalPart:
+			r.arena = append(r.arena, a.local...)
+		case Domain:
+			r.arena = append(r.arena, a.domain...)
+		default:
+			r.arena = append(r.arena, a.String()...)
+		}
+		v.text = r.arena[start:len(r.arena):len(r.arena)]
+	}
+	return v
 }
 
 type flagTest struct {
@@ -237,16 +218,18 @@ type flagTest struct {
 	match *matcher
 }
 
-func (c flagTest) eval(r *run) bool {
+func (c *flagTest) eval(r *run) bool {
 	if c.match.kind == Count {
 		return r.note(c.step, c.match.count(len(r.flags)), nil)
 	}
-	var v []byte
+	var last *value
 	for _, f := range r.flags {
-		v = []byte(f)
-		if c.match.match(v) {
-			return r.note(c.step, true, v)
+		start := len(r.arena)
+		r.arena = append(r.arena, f...)
+		last = &value{text: r.arena[start:len(r.arena):len(r.arena)]}
+		if r.match(c.match, last) {
+			return r.note(c.step, true, last.text)
 		}
 	}
-	return r.note(c.step, false, v)
+	return r.missed(c.step, last)
 }

@@ -9,53 +9,128 @@ import (
 	"github.com/oxmailroute/oxmailroute/headers"
 )
 
+// manyKeys is from how many keys on a matcher has an index of them.
+const manyKeys = 8
+
 // matcher compares values with keys (RFC 5228 section 2.7).
 type matcher struct {
 	kind       MatchType
 	relation   Relation
 	comparator Comparator
-	keys       []string // lower case for ASCIICasemap
+	fold       bool     // for Is and Contains: both sides are compared in lower case
+	keys       []string // folded as the comparator wants it
+	needles    [][]byte // for Contains, the same
 	globs      []*headers.Glob
 	regexps    []*regexp.Regexp
+	// cost is what one octet of a value costs with Regex.
+	cost int
+	// The indexes of many keys: for Is, and for Contains.
+	set  map[string]struct{}
+	find *automaton
+}
+
+// index prepares the keys for the search.
+func (m *matcher) index() {
+	m.fold = m.comparator == ASCIICasemap
+	if m.kind == Contains {
+		for _, k := range m.keys {
+			m.needles = append(m.needles, []byte(k))
+		}
+	}
+	if len(m.keys) < manyKeys || m.comparator == ASCIINumeric {
+		return
+	}
+	switch m.kind {
+	case Is:
+		m.set = make(map[string]struct{}, len(m.keys))
+		for _, k := range m.keys {
+			m.set[k] = struct{}{}
+		}
+	case Contains:
+		m.find = newAutomaton(m.keys)
+	}
 }
 
 // match reports whether the value compares true with one of the keys. It is
 // not for Count.
-func (m *matcher) match(v []byte) bool {
+func (r *run) match(m *matcher, v *value) bool {
 	switch m.kind {
+	case Is, Contains:
+		if m.comparator == ASCIINumeric {
+			return r.order(m, v.text)
+		}
+		return r.search(m, v)
 	case Matches:
 		for _, g := range m.globs {
-			if g.Match(v) {
+			r.spend(len(v.text))
+			if r.failed != nil {
+				return false
+			}
+			if g.Match(v.text) {
 				return true
 			}
 		}
 		return false
 	case Regex:
 		for _, re := range m.regexps {
-			if headers.MatchERE(re, v) {
+			r.spend(m.cost * len(v.text))
+			if r.failed != nil {
+				return false
+			}
+			if headers.MatchERE(re, v.text) {
 				return true
 			}
 		}
 		return false
 	}
-	for _, k := range m.keys {
-		var ok bool
-		switch {
-		case m.kind == Value:
-			ok = m.relation.holds(compare(m.comparator, v, k))
-		case m.comparator == ASCIINumeric:
-			// The empty value is only the empty key, whatever its number.
-			ok = len(v) == 0 && k == "" || len(v) > 0 && compareNumeric(v, k) == 0
-		case m.kind == Contains && m.comparator == Octet:
-			ok = bytes.Contains(v, []byte(k))
-		case m.kind == Contains:
-			ok = containsFold(v, k)
-		case m.comparator == Octet:
-			ok = string(v) == k
-		default:
-			ok = equalFold(v, k)
+	return r.order(m, v.text)
+}
+
+// search is Is and Contains by octets, folded or not.
+func (r *run) search(m *matcher, v *value) bool {
+	text := v.text
+	if len(m.keys) == 1 && len(m.keys[0]) > len(text) {
+		return false
+	}
+	if m.fold {
+		text = r.fold(v)
+	}
+	switch {
+	case m.set != nil:
+		_, ok := m.set[string(text)]
+		return ok
+	case m.find != nil:
+		r.spend(8 * len(text))
+		return m.find.any(text)
+	case m.kind == Is:
+		for _, k := range m.keys {
+			if string(text) == k {
+				return true
+			}
 		}
-		if ok {
+		return false
+	}
+	for _, k := range m.needles {
+		r.spend(len(text) / 4)
+		if bytes.Contains(text, k) {
+			return true
+		}
+	}
+	return false
+}
+
+// order is Value, and Is with i;ascii-numeric.
+func (r *run) order(m *matcher, text []byte) bool {
+	r.spend(8 * len(m.keys))
+	for _, k := range m.keys {
+		if m.kind == Value {
+			if m.relation.holds(compare(m.comparator, text, k)) {
+				return true
+			}
+			continue
+		}
+		// The empty value is only the empty key, whatever its number.
+		if len(text) == 0 && k == "" || len(text) > 0 && compareNumeric(text, k) == 0 {
 			return true
 		}
 	}
@@ -69,23 +144,6 @@ func (m *matcher) count(n int) bool {
 	v := strconv.AppendInt(buf[:0], int64(n), 10)
 	for _, k := range m.keys {
 		if m.relation.holds(compare(m.comparator, v, k)) {
-			return true
-		}
-	}
-	return false
-}
-
-// containsFold reports whether the lower-case key is in v, whatever the case.
-func containsFold(v []byte, key string) bool {
-	if key == "" {
-		return true
-	}
-	for i := 0; i+len(key) <= len(v); i++ {
-		c := v[i]
-		if 'A' <= c && c <= 'Z' {
-			c += 'a' - 'A'
-		}
-		if c == key[0] && equalFold(v[i:i+len(key)], key) {
 			return true
 		}
 	}
@@ -116,7 +174,7 @@ func compare(c Comparator, v []byte, key string) int {
 	case ASCIINumeric:
 		return compareNumeric(v, key)
 	case Octet:
-		return strings.Compare(string(v), key)
+		return compareOctets(v, key)
 	}
 	for i := 0; i < len(v) && i < len(key); i++ {
 		a := v[i]
@@ -136,23 +194,32 @@ func compare(c Comparator, v []byte, key string) int {
 // compareNumeric is i;ascii-numeric (RFC 4790 section 9.1): the digits at the
 // beginning are the number; without any the number is infinite.
 func compareNumeric(v []byte, key string) int {
-	a, b := leadingDigits(string(v)), leadingDigits(key)
+	a, b := leadingDigits(v), leadingDigits(key)
 	switch {
-	case a == "" && b == "":
+	case len(a) == 0 && b == "":
 		return 0
-	case a == "":
+	case len(a) == 0:
 		return 1
 	case b == "":
 		return -1
 	}
-	a, b = strings.TrimLeft(a, "0"), strings.TrimLeft(b, "0")
+	a, b = bytes.TrimLeft(a, "0"), strings.TrimLeft(b, "0")
 	if len(a) != len(b) {
 		return len(a) - len(b)
 	}
-	return strings.Compare(a, b)
+	return compareOctets(a, b)
 }
 
-func leadingDigits(s string) string {
+func compareOctets(v []byte, key string) int {
+	for i := 0; i < len(v) && i < len(key); i++ {
+		if v[i] != key[i] {
+			return int(v[i]) - int(key[i])
+		}
+	}
+	return len(v) - len(key)
+}
+
+func leadingDigits[T string | []byte](s T) T {
 	i := 0
 	for i < len(s) && isDigit(int(s[i])) {
 		i++

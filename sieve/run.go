@@ -5,17 +5,23 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+	"sync"
 
 	"github.com/oxmailroute/oxmailroute/headers"
 )
 
 // Input is a message and its delivery.
 type Input struct {
-	// Header and Body come from headers.Scan with headers.Sieve. Body is only
-	// read by tests of MIME parts.
+	// Raw is the message: a header section, an empty line and the body. A run
+	// reads no more of it than the script asks for.
+	Raw []byte
+	// Header and Body take the place of Raw where Header isn't nil; they come
+	// from headers.Scan with headers.Sieve. Body is only read by tests of the
+	// body and of MIME parts.
 	Header headers.Section
 	Body   []byte
-	// Size is the size of the message in octets as the server holds it.
+	// Size is the size of the message in octets as the server holds it. Zero
+	// means the length of Raw, where that is given.
 	Size int64
 	// From and To are the addresses of the envelope, without angle brackets;
 	// an empty From is the null sender.
@@ -32,7 +38,17 @@ type Input struct {
 //
 // Run never panics, whatever the message.
 func (p *Program) Run(in *Input) Result {
-	return runAll([]*Program{p}, in, false)
+	var out Result
+	p.RunInto(in, &out)
+	return out
+}
+
+// RunInto is [Program.Run] with a Result that is overwritten: a caller that
+// uses it again for the next message, once it is done with what it holds, has
+// no allocations for Actions and Steps.
+func (p *Program) RunInto(in *Input, out *Result) {
+	list := [1]*Program{p}
+	runAll(list[:], in, false, out)
 }
 
 // Sequence is the scripts that run when a message is delivered: those of
@@ -55,49 +71,55 @@ type Sequence []*Program
 //   - The IMAP flags set by one script are there in the next.
 //   - A script that doesn't compile ends the sequence before it: leave it and
 //     what follows it out.
-func (s Sequence) Run(in *Input) Result { return runAll(s, in, true) }
+func (s Sequence) Run(in *Input) Result {
+	var out Result
+	s.RunInto(in, &out)
+	return out
+}
 
-func runAll(programs []*Program, in *Input, delivery bool) Result {
-	if in == nil {
-		in = &Input{}
+// RunInto is [Sequence.Run] with a Result that is overwritten, as
+// [Program.RunInto].
+func (s Sequence) RunInto(in *Input, out *Result) { runAll(s, in, true, out) }
+
+// runs holds *run.
+var runs = sync.Pool{New: func() any { return new(run) }}
+
+func runAll(programs []*Program, in *Input, delivery bool, out *Result) {
+	r := runs.Get().(*run)
+	if in != nil {
+		r.in = *in
 	}
-	programs = slices.DeleteFunc(slices.Clip(programs), func(p *Program) bool { return p == nil })
-	if len(programs) == 0 {
-		return Result{Keep: KeepImplicit}
-	}
-	pool := &programs[0].pool
-	r, _ := pool.Get().(*run)
-	if r == nil {
-		r = new(run)
-	}
-	r.in = in
 	r.delivery = delivery
+	r.active = true
+	r.actions, r.trace = r.actions[:0], out.Steps[:0]
 	for _, p := range programs {
-		if !r.script(p) {
+		if p != nil && !r.script(p) {
 			break
 		}
 	}
-	result := r.finish()
+	r.finish(out)
 	r.reset()
-	pool.Put(r)
-	return result
+	runs.Put(r)
 }
 
 // run is the state of a run. Between runs it keeps its buffers.
 type run struct {
-	in       *Input
+	in       Input
 	program  *Program
 	delivery bool // as a Sequence
 
-	// The fields of each slot: first, and the next of each.
+	// The fields that the program asks for, and the first and last of each
+	// slot.
+	entries     []entry
 	first, last []int32
-	next        []int32
-	values      [][]byte // of the fields, as far as they were asked for
-	arena       []byte   // what decoded values stand in
+	envelope    [2][3]value // the parts of sender and recipient
+	found       []found     // where addresses are read to
+	arena       []byte      // what decoded values stand in
+	steps       int64       // that the run may still take
 
 	actions []performed
 	flags   []string
-	steps   []Step
+	trace   []Step
 
 	active bool // the message is kept so far
 	failed error
@@ -105,17 +127,41 @@ type run struct {
 }
 
 func (r *run) reset() {
-	clear(r.values)
 	clear(r.actions)
-	const keepArena = 64 << 10
-	if cap(r.arena) > keepArena {
+	const keep = 64 << 10
+	if cap(r.arena) > keep {
 		r.arena = nil
 	}
+	if cap(r.entries) > keep/256 {
+		r.entries = nil
+	}
+	if cap(r.found) > keep/64 {
+		r.found = nil
+	}
+	// Nothing of the message stays behind.
+	clear(r.found[:cap(r.found)])
+	for i := range r.entries {
+		e := &r.entries[i]
+		for j := range e.parts {
+			clear(e.parts[j])
+		}
+		*e = entry{parts: e.parts}
+	}
 	*r = run{
-		first: r.first, last: r.last, next: r.next, values: r.values[:0],
+		first: r.first, last: r.last, entries: r.entries[:0], found: r.found[:0],
 		arena: r.arena[:0], actions: r.actions[:0],
 	}
 }
+
+// spend takes steps from what the run may take, and lets it fail where they
+// are used up.
+func (r *run) spend(n int) {
+	if r.steps -= int64(n); r.steps < 0 && r.failed == nil {
+		r.failed = errSteps
+	}
+}
+
+var errSteps = errors.New("the message takes more steps than Options.MaxSteps allows")
 
 // errStop ends a script without an error.
 var errStop = errors.New("stop")
@@ -124,7 +170,7 @@ var errStop = errors.New("stop")
 func (r *run) script(p *Program) bool {
 	r.program = p
 	r.index(&p.fields)
-	r.arena = r.arena[:0]
+	r.steps = p.maxSteps
 	err := r.exec(p.code)
 	if err == nil || err == errStop {
 		err = r.checkMailboxes()
@@ -167,7 +213,11 @@ func (r *run) exec(code []instruction) error {
 	for i := range code {
 		var err error
 		if in := &code[i]; in.kind == opIf {
-			err = r.exec(r.choose(in))
+			block := r.choose(in)
+			if r.failed != nil {
+				return r.errorf(in, "%w", r.failed)
+			}
+			err = r.exec(block)
 		} else {
 			err = r.perform(in)
 		}
@@ -207,11 +257,11 @@ func (r *run) perform(in *instruction) error {
 }
 
 // finish makes the result.
-func (r *run) finish() Result {
-	out := Result{Keep: KeepCancelled, Err: r.failed, Steps: r.steps}
+func (r *run) finish(out *Result) {
+	*out = Result{Actions: out.Actions[:0], Keep: KeepCancelled, Err: r.failed, Steps: r.trace}
 	keep := -1 // the last explicit keep
-	for i, a := range r.actions {
-		if a.kind == opKeep {
+	for i := range r.actions {
+		if r.actions[i].kind == opKeep {
 			keep = i
 		}
 	}
@@ -223,40 +273,50 @@ func (r *run) finish() Result {
 	case r.active && keep < 0:
 		out.Keep, out.KeepFlags = KeepImplicit, publicFlags(r.flags)
 	}
-	if len(r.actions) == 0 {
-		return out
-	}
-	out.Actions = make([]Action, 0, len(r.actions))
-	for _, a := range r.actions {
-		act := a.act
-		switch x := act.(type) {
-		case ActionKeep:
+	for i := range r.actions {
+		a := &r.actions[i]
+		if a.kind == opKeep {
 			if r.delivery && !r.active {
 				continue
 			}
 			if a.unflagged {
 				a.flags = r.flags
 			}
-			if len(a.flags) > 0 {
-				x.Flags = publicFlags(a.flags)
-				act = x
-			}
-		case ActionFileInto:
-			if len(a.flags) > 0 {
-				x.Flags = publicFlags(a.flags)
-				act = x
-			}
-		case ActionVacation:
-			act = ActionVacation(Vacation(x).clone())
-		case ActionReject:
-			if a.silent {
-				x.Silent = true
-				act = x
-			}
 		}
-		out.Actions = append(out.Actions, act)
+		out.Actions = append(out.Actions, a.action())
 	}
-	return out
+}
+
+// action returns the action as the caller gets it.
+func (p *performed) action() Action {
+	switch x := p.act.(type) {
+	case ActionKeep:
+		if len(p.flags) > 0 {
+			x.Flags = publicFlags(p.flags)
+			return x
+		}
+	case ActionFileInto:
+		if len(p.flags) > 0 {
+			x.Flags = publicFlags(p.flags)
+			return x
+		}
+	case ActionVacation:
+		return ActionVacation(Vacation(x).clone())
+	case ActionReject:
+		if p.silent {
+			x.Silent = true
+			return x
+		}
+	}
+	return p.act
+}
+
+// missed records a test that nothing matched.
+func (r *run) missed(step int, last *value) bool {
+	if last == nil {
+		return r.note(step, false, nil)
+	}
+	return r.note(step, false, last.text)
 }
 
 // note records a step.
@@ -264,7 +324,7 @@ func (r *run) note(step int, matched bool, input []byte) bool {
 	if r.program.trace {
 		s := r.program.steps[step]
 		s.Matched, s.Input = matched, string(input)
-		r.steps = append(r.steps, s)
+		r.trace = append(r.trace, s)
 	}
 	return matched
 }
@@ -275,12 +335,12 @@ func (r *run) begin(step int) int {
 		return -1
 	}
 	r.note(step, false, nil)
-	return len(r.steps) - 1
+	return len(r.trace) - 1
 }
 
 func (r *run) end(at int, matched bool) bool {
 	if at >= 0 {
-		r.steps[at].Matched = matched
+		r.trace[at].Matched = matched
 	}
 	return matched
 }

@@ -38,15 +38,15 @@ func (c *compiler) test(t Test, where string) condition {
 			}
 			return contentTypeTest{step, m}
 		}
-		return headerTest{step, c.slots(t.Names, where+".Names"), c.matcher(t.Match, t.Relation, t.Comparator, t.Keys, where)}
+		return &headerTest{step, c.slots(t.Names, where+".Names"), c.matcher(t.Match, t.Relation, t.Comparator, t.Keys, where)}
 	case Address:
 		c.nonEmpty(t.Keys, where+".Keys")
-		return addressTest{step, c.slots(t.Names, where+".Names"), c.part(t.Part, where),
+		return &addressTest{step, c.slots(t.Names, where+".Names"), c.part(t.Part, where),
 			c.matcher(t.Match, t.Relation, t.Comparator, t.Keys, where)}
 	case Envelope:
 		c.nonEmpty(t.Keys, where+".Keys")
 		c.nonEmpty(t.Fields, where+".Fields")
-		e := envelopeTest{step: step, part: c.part(t.Part, where),
+		e := &envelopeTest{step: step, part: c.part(t.Part, where),
 			match: c.matcher(t.Match, t.Relation, t.Comparator, t.Keys, where)}
 		for i, name := range t.Fields {
 			if !isEnvelopeField(name) {
@@ -62,7 +62,7 @@ func (c *compiler) test(t Test, where string) condition {
 			// Only these take a string for several flags.
 			flags = splitFlags(flags)
 		}
-		return flagTest{step, c.matcher(t.Match, t.Relation, t.Comparator, flags, where)}
+		return &flagTest{step, c.matcher(t.Match, t.Relation, t.Comparator, flags, where)}
 	default:
 		c.errorf(where, "a test of type %T is %w", t, ErrUnsupported)
 		return constant{step, false}
@@ -155,5 +155,6 @@ func (c *compiler) matcher(m MatchType, r Relation, cmp Comparator, keys []strin
 		}
 		out.keys[i] = k
 	}
+	out.index()
 	return out
 }
