@@ -24,6 +24,7 @@ type runner struct {
 	log        *sysLog
 	book       recordBook
 	instances  []instance
+	outside    *outside
 	complaints []string
 }
 
@@ -105,8 +106,21 @@ func (r *runner) setUp() error {
 	if err := enter(); err != nil {
 		return err
 	}
-	if err := loopback(w.Interfaces); err != nil {
+	local, external, err := splitInterfaces(w.Interfaces)
+	if err != nil {
 		return err
+	}
+	if err := loopback(local); err != nil {
+		return err
+	}
+	if r.outside, err = newOutside(external); err != nil {
+		return err
+	}
+	if w.Root != "" {
+		if err := enterRoot(w.Root, r.task.Scratch); err != nil {
+			return err
+		}
+		r.task.Scratch = "/mnt"
 	}
 	if err := privateTree(r.task.Scratch); err != nil {
 		return err
@@ -120,20 +134,32 @@ func (r *runner) setUp() error {
 	if r.log, err = listenSyslog("/dev/log", r.start); err != nil {
 		return err
 	}
-	if _, err := listenDNS(w, w.Resolver+":53"); err != nil {
+	if _, err := listenDNS(w, r.keys, w.Resolver+":53"); err != nil {
 		return fmt.Errorf("name server: %w", err)
 	}
 	for i := range w.Sinks {
-		if _, err := listenSink(w, &w.Sinks[i], r.keys, &r.book); err != nil {
+		if _, err := listenSink(w, &w.Sinks[i], r.keys, &r.book, r.outside.listen); err != nil {
 			return fmt.Errorf("sink: %w", err)
+		}
+	}
+	for i := range w.Milters {
+		if err := listenMilter(&w.Milters[i]); err != nil {
+			return fmt.Errorf("milter: %w", err)
+		}
+	}
+	for i := range w.Filters {
+		if err := listenFilter(&w.Filters[i]); err != nil {
+			return fmt.Errorf("filter: %w", err)
 		}
 	}
 	stock, err := clearPostfix()
 	if err != nil {
 		return err
 	}
-	if err := os.RemoveAll("/etc/dovecot"); err != nil {
-		return err
+	for _, dir := range []string{"/etc/dovecot", "/etc/haproxy", "/etc/nftables", "/etc/nftables.conf"} {
+		if err := os.RemoveAll(dir); err != nil {
+			return err
+		}
 	}
 	if r.instances, err = installFiles(&r.task.Site, stock); err != nil {
 		return err
@@ -141,6 +167,9 @@ func (r *runner) setUp() error {
 	for _, command := range r.task.Site.Exec {
 		cmd := exec.Command("/bin/sh", "-c", command)
 		r.complain(command, cmd)
+	}
+	if err := r.loadRuleset(); err != nil {
+		return err
 	}
 	for i := range r.instances {
 		if err := r.preparePostfix(&r.instances[i]); err != nil {
@@ -159,7 +188,7 @@ func (r *runner) setUp() error {
 			return fmt.Errorf("postfix -c %s start: %w\n%s%s", i.dir, err, out, r.logTail())
 		}
 	}
-	return nil
+	return r.startHAProxy()
 }
 
 // localUsers are the addresses that may have a mailbox: of the messages and of
@@ -237,7 +266,7 @@ func (r *runner) send() []delivery {
 				if m := &msgs[i]; m.To == "sendmail" || strings.HasPrefix(m.To, "sendmail:") {
 					sent[i] = sendmail(m, firstUID+i)
 				} else {
-					sent[i] = sendSMTP(&r.task.World, r.keys, m)
+					sent[i] = sendSMTP(&r.task.World, r.keys, m, r.dial)
 				}
 			}
 		})

@@ -44,11 +44,14 @@ type refusal struct{ Reply }
 
 func (r *refusal) Error() string { return fmt.Sprintf("%s: %d %s", r.Stage, r.Code, r.Text) }
 
+// dialer opens the client's connection.
+type dialer func(d *net.Dialer, to string) (net.Conn, error)
+
 // sendSMTP sends the message over a connection of its own.
-func sendSMTP(w *World, keys map[string]KeyPair, m *Message) delivery {
+func sendSMTP(w *World, keys map[string]KeyPair, m *Message, dial dialer) delivery {
 	d := delivery{rcpt: map[string]Reply{}}
 	c := &client{stage: "connect"}
-	err := c.send(w, keys, m, &d)
+	err := c.send(w, keys, m, dial, &d)
 	if r, ok := err.(*refusal); ok {
 		d.smtp = r.Reply
 	} else if err != nil {
@@ -63,8 +66,8 @@ func sendSMTP(w *World, keys map[string]KeyPair, m *Message) delivery {
 	return d
 }
 
-func (c *client) send(w *World, keys map[string]KeyPair, m *Message, d *delivery) error {
-	if err := c.connect(w, m); err != nil {
+func (c *client) send(w *World, keys map[string]KeyPair, m *Message, dial dialer, d *delivery) error {
+	if err := c.connect(w, m, dial); err != nil {
 		return err
 	}
 	if err := c.hello(m); err != nil {
@@ -126,7 +129,7 @@ func (c *client) send(w *World, keys map[string]KeyPair, m *Message, d *delivery
 
 // connect opens the connection from the message's client address, and waits for
 // the banner.
-func (c *client) connect(w *World, m *Message) error {
+func (c *client) connect(w *World, m *Message, dial dialer) error {
 	source, to := m.Source, m.To
 	if source == "" {
 		source = w.Client
@@ -134,8 +137,7 @@ func (c *client) connect(w *World, m *Message) error {
 	if to == "" {
 		to = w.Listener
 	}
-	dialer := net.Dialer{Timeout: 20 * time.Second, LocalAddr: &net.TCPAddr{IP: net.ParseIP(source)}}
-	conn, err := dialer.Dial("tcp", to)
+	conn, err := dial(&net.Dialer{Timeout: w.Connect, LocalAddr: &net.TCPAddr{IP: net.ParseIP(source)}}, to)
 	if err != nil {
 		return err
 	}

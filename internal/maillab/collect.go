@@ -1,6 +1,7 @@
 package maillab
 
 import (
+	"net"
 	"slices"
 	"sort"
 	"strings"
@@ -183,7 +184,11 @@ func (e *evidence) outcome(i int) Outcome {
 
 // refused is the place of a recipient refused in the dialogue.
 func refused(recipient string, reply Reply) Place {
-	return Place{Kind: KindRejected, Address: recipient, Code: reply.Code, Enhanced: reply.Enhanced, Text: reply.Text}
+	kind := KindRejected
+	if reply.Code == 0 && reply.Stage == "connect" {
+		kind = KindUnreachable
+	}
+	return Place{Kind: kind, Address: recipient, Code: reply.Code, Enhanced: reply.Enhanced, Text: reply.Text}
 }
 
 // unsent is the place of a recipient whose queue file has no delivery for it.
@@ -287,12 +292,12 @@ func (e *evidence) places(f *queueFile, h *hop, depth int) []Place {
 func (e *evidence) fill(p *Place, r *record) {
 	p.Kind, p.Name = r.sink.Kind, r.sink.Name
 	if _, domain, ok := cutAddress(p.Address); ok && p.Kind == KindMX {
-		ip, _, _ := strings.Cut(r.sink.Address, ":")
+		ip, _, _ := net.SplitHostPort(r.sink.Address)
 		if e.world.exchanges(domain, ip) {
 			p.Name = strings.ToLower(domain)
 		}
 	}
-	p.Sender, p.Peer, p.TLS, p.ClientCert, p.Verified, p.SNI = r.sender, r.peer, r.tls, r.clientCert, r.verified, r.sni
+	p.Sender, p.Peer, p.TLS, p.ClientCert, p.Verified, p.SNI, p.Login = r.sender, r.peer, r.tls, r.clientCert, r.verified, r.sni, r.login
 	p.Header, p.Body = split(r.data)
 }
 

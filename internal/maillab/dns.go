@@ -1,28 +1,34 @@
 package maillab
 
 import (
+	"crypto/sha256"
+	"crypto/x509"
 	"encoding/binary"
+	"encoding/pem"
 	"errors"
 	"io"
 	"net"
 	"net/netip"
+	"slices"
 	"strings"
 	"time"
 
 	"golang.org/x/net/dns/dnsmessage"
 )
 
-// nameServer answers from a world's zones over UDP and TCP: A, MX and PTR;
-// other types of an existing name have an empty answer, other names don't
-// exist.
+// nameServer answers from a world's zones over UDP and TCP: A, AAAA, MX, TLSA
+// and PTR; other types of an existing name have an empty answer, other names
+// don't exist.
 type nameServer struct {
 	world *World
+	keys  map[string]KeyPair
 	udp   net.PacketConn
 	tcp   net.Listener
 }
 
-// listenDNS opens both sockets of the address and serves until Close.
-func listenDNS(world *World, address string) (*nameServer, error) {
+// listenDNS opens both sockets of the address and serves until Close. The keys
+// are those that TLSA records are made of.
+func listenDNS(world *World, keys map[string]KeyPair, address string) (*nameServer, error) {
 	udp, err := net.ListenPacket("udp", address)
 	if err != nil {
 		return nil, err
@@ -32,7 +38,7 @@ func listenDNS(world *World, address string) (*nameServer, error) {
 		udp.Close()
 		return nil, err
 	}
-	s := &nameServer{world: world, udp: udp, tcp: tcp}
+	s := &nameServer{world: world, keys: keys, udp: udp, tcp: tcp}
 	go s.serveUDP()
 	go s.serveTCP()
 	return s, nil
@@ -116,19 +122,17 @@ func (s *nameServer) answer(query []byte) ([]byte, error) {
 
 // lookup finds the records of a type, and whether the name exists at all.
 func (s *nameServer) lookup(name string, typ dnsmessage.Type) (records []dnsmessage.ResourceBody, exists, secure bool) {
-	if labels, ok := strings.CutSuffix(name, ".in-addr.arpa"); ok {
-		octets := strings.Split(labels, ".")
-		for i, j := 0, len(octets)-1; i < j; i, j = i+1, j-1 {
-			octets[i], octets[j] = octets[j], octets[i]
+	if ip, ok := reversed(name); ok {
+		for pointed, target := range s.world.Pointers {
+			if a, err := netip.ParseAddr(pointed); err != nil || a != ip {
+				continue
+			}
+			if host, err := dnsmessage.NewName(target + "."); err == nil && typ == dnsmessage.TypePTR {
+				records = append(records, &dnsmessage.PTRResource{PTR: host})
+			}
+			return records, true, true
 		}
-		target, ok := s.world.Pointers[strings.Join(octets, ".")]
-		if !ok {
-			return nil, false, true
-		}
-		if host, err := dnsmessage.NewName(target + "."); err == nil && typ == dnsmessage.TypePTR {
-			records = append(records, &dnsmessage.PTRResource{PTR: host})
-		}
-		return records, true, true
+		return nil, false, true
 	}
 	entry, ok := s.world.node(name)
 	if !ok {
@@ -141,6 +145,18 @@ func (s *nameServer) lookup(name string, typ dnsmessage.Type) (records []dnsmess
 				records = append(records, &dnsmessage.AResource{A: ip.As4()})
 			}
 		}
+	case dnsmessage.TypeAAAA:
+		for _, a := range entry.AAAA {
+			if ip, err := netip.ParseAddr(a); err == nil && ip.Is6() {
+				records = append(records, &dnsmessage.AAAAResource{AAAA: ip.As16()})
+			}
+		}
+	case typeTLSA:
+		for _, name := range entry.TLSA {
+			if data, err := tlsa(s.keys[name]); err == nil {
+				records = append(records, &dnsmessage.UnknownResource{Type: typeTLSA, Data: data})
+			}
+		}
 	case dnsmessage.TypeMX:
 		for _, mx := range entry.MX {
 			if host, err := dnsmessage.NewName(mx.Host + "."); err == nil {
@@ -149,4 +165,48 @@ func (s *nameServer) lookup(name string, typ dnsmessage.Type) (records []dnsmess
 		}
 	}
 	return records, true, entry.Secure
+}
+
+// typeTLSA is the type of RFC 6698.
+const typeTLSA dnsmessage.Type = 52
+
+// tlsa is the record 3 1 1 (RFC 7672, 3.1.1) of a certificate: the SHA-256 hash
+// of its public key.
+func tlsa(pair KeyPair) ([]byte, error) {
+	block, _ := pem.Decode(pair.Certificate)
+	if block == nil {
+		return nil, errors.New("no such certificate")
+	}
+	c, err := x509.ParseCertificate(block.Bytes)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(c.RawSubjectPublicKeyInfo)
+	return append([]byte{3, 1, 1}, sum[:]...), nil
+}
+
+// reversed is the address of a name in the reverse zones (RFC 1035, 3.5; RFC
+// 3596, 2.5).
+func reversed(name string) (ip netip.Addr, ok bool) {
+	if labels, four := strings.CutSuffix(name, ".in-addr.arpa"); four {
+		octets := strings.Split(labels, ".")
+		slices.Reverse(octets)
+		ip, err := netip.ParseAddr(strings.Join(octets, "."))
+		return ip, err == nil
+	}
+	labels, six := strings.CutSuffix(name, ".ip6.arpa")
+	if !six {
+		return ip, false
+	}
+	nibbles := strings.Split(labels, ".")
+	slices.Reverse(nibbles)
+	var text strings.Builder
+	for i, n := range nibbles {
+		if i > 0 && i%4 == 0 {
+			text.WriteByte(':')
+		}
+		text.WriteString(n)
+	}
+	ip, err := netip.ParseAddr(text.String())
+	return ip, err == nil && ip.Is6()
 }

@@ -11,7 +11,7 @@ import (
 
 func TestNameServer(t *testing.T) {
 	w := DefaultWorld()
-	s, err := listenDNS(&w, "127.0.0.1:0")
+	s, err := listenDNS(&w, nil, "127.0.0.1:0")
 	if err != nil {
 		t.Fatal(err)
 	}

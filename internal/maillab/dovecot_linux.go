@@ -18,84 +18,20 @@ import (
 // Where mail and homes are in the run: HOMES/DOMAIN/USER, with Maildir below.
 const mailHomes = "/var/spool/maillab"
 
-// dovecot23 is the configuration of the mail store in the language of Dovecot
-// 2.3: LMTP with Sieve for Postfix at private/dovecot-lmtp, SASL at
-// private/auth of the queue directory (%[1]s), users (%[5]s, %[6]s) with the world's
-// password (%[2]s), personal scripts in /etc/dovecot/sieve/users. It has no
-// global script. One process does all deliveries, since 2.3 fails (panic, or
-// "Mailbox already exists") where two at once make the same mailbox. Customer settings (%[3]s) and the fragments come last, since
-// later settings win.
-const dovecot23 = `protocols = lmtp
-base_dir = /run/dovecot
-state_dir = /run/dovecot-state
-log_path = syslog
-syslog_facility = mail
-auth_verbose = yes
-ssl = no
-disable_plaintext_auth = no
-auth_mechanisms = plain login
-mail_home = ` + mailHomes + `/%%d/%%n
-mail_location = maildir:~/Maildir:LAYOUT=fs:UTF-8
-mail_uid = mail
-mail_gid = mail
-first_valid_uid = 1
-first_valid_gid = 1
-recipient_delimiter = +
-lda_mailbox_autocreate = yes
-lda_mailbox_autosubscribe = yes
-lmtp_save_to_detail_mailbox = no
-postmaster_address = postmaster@%[4]s
-hostname = %[4]s
-%[5]suserdb {
-  driver = static
-  args = uid=mail gid=mail %[6]shome=` + mailHomes + `/%%d/%%n
-}
-namespace inbox {
-  inbox = yes
-  separator = /
-}
-service lmtp {
-  process_limit = 1
-  client_limit = 1000
-  unix_listener %[1]s/private/dovecot-lmtp {
-    user = postfix
-    group = postfix
-    mode = 0600
-  }
-  inet_listener lmtp {
-    address = 127.0.0.1
-    port = 24
-  }
-}
-service auth {
-  unix_listener %[1]s/private/auth {
-    user = postfix
-    group = postfix
-    mode = 0660
-  }
-}
-protocol lmtp {
-  mail_plugins = $mail_plugins sieve
-}
-plugin {
-  sieve = file:~/sieve;active=/etc/dovecot/sieve/users/%%u.sieve
-  sieve_max_redirects = 8
-}
-%[3]s
-!include_try conf.d/*.conf
-`
-
 // dovecotTemplate is the configuration for the version that "dovecot --version"
-// printed. Dovecot 2.4 has another configuration language.
-func dovecotTemplate(version string) (string, error) {
+// printed, and whether it is in the language of Dovecot 2.4.
+func dovecotTemplate(version string) (template string, is24 bool, err error) {
 	var major, minor int
 	if _, err := fmt.Sscanf(version, "%d.%d", &major, &minor); err != nil {
-		return "", fmt.Errorf("dovecot --version: %q isn't a version", version)
+		return "", false, fmt.Errorf("dovecot --version: %q isn't a version", version)
 	}
-	if major == 2 && minor == 3 {
-		return dovecot23, nil
+	switch {
+	case major == 2 && minor == 3:
+		return dovecot23, false, nil
+	case major == 2 && minor == 4:
+		return dovecot24, true, nil
 	}
-	return "", fmt.Errorf("no configuration for Dovecot %d.%d, only for 2.3", major, minor)
+	return "", false, fmt.Errorf("no configuration for Dovecot %d.%d, only for 2.3 and 2.4", major, minor)
 }
 
 // startDovecot configures and starts the mail store. The addresses are those
@@ -106,11 +42,14 @@ func (r *runner) startDovecot(queue string, addresses []string) error {
 	if err != nil {
 		return fmt.Errorf("dovecot --version: %w", err)
 	}
-	template, err := dovecotTemplate(string(version))
+	template, is24, err := dovecotTemplate(string(version))
 	if err != nil {
 		return err
 	}
-	users, all := "passdb {\n  driver = static\n  args = password="+r.task.World.Password+"\n}\n", "allow_all_users=yes "
+	own, users, all := r.task.Site.Dovecot, "passdb {\n  driver = static\n  args = password="+r.task.World.Password+"\n}\n", "allow_all_users=yes "
+	if is24 {
+		own, users, all = r.task.Site.Dovecot24, "passdb static {\n  password = "+r.task.World.Password+"\n}\n", "allow_all_users = yes"
+	}
 	if len(r.task.Site.Users) > 0 {
 		const file = "/etc/dovecot/maillab.users"
 		var list strings.Builder
@@ -121,8 +60,11 @@ func (r *runner) startDovecot(queue string, addresses []string) error {
 			return err
 		}
 		users, all = "passdb {\n  driver = passwd-file\n  args = "+file+"\n}\n", ""
+		if is24 {
+			users = "passdb passwd-file {\n  passwd_file_path = " + file + "\n}\n"
+		}
 	}
-	conf := fmt.Sprintf(template, queue, r.task.World.Password, r.task.Site.Dovecot, r.task.World.Host, users, all)
+	conf := fmt.Sprintf(template, queue, own, r.task.World.Host, users, all)
 	if err := install("/etc/dovecot/dovecot.conf", []byte(conf)); err != nil {
 		return err
 	}

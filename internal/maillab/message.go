@@ -13,6 +13,8 @@ type Site struct {
 	//	                    sievec before Dovecot starts
 	//	dovecot/NAME.conf   /etc/dovecot/conf.d/NAME.conf, included in the order of
 	//	                    names at the end of dovecot.conf
+	//	haproxy/NAME        /etc/haproxy/NAME
+	//	nftables/NAME       /etc/nftables/NAME
 	//	etc/NAME            /etc/NAME
 	//
 	// Without master.cf the distribution's own is used. Indexed tables (hash,
@@ -21,8 +23,9 @@ type Site struct {
 	// sieve_before.
 	Files map[string][]byte
 	// Dovecot is text for dovecot.conf before the included fragments: settings
-	// of the customer's.
-	Dovecot string
+	// of the customer's, in the language of Dovecot 2.3. Dovecot24 is what stands
+	// there instead under Dovecot 2.4.
+	Dovecot, Dovecot24 string
 	// Users are the addresses that Dovecot knows, for delivery and for the SASL
 	// service; none: everybody exists.
 	Users []string
@@ -35,15 +38,24 @@ type Site struct {
 	After []string
 	// NoDovecot starts Postfix alone.
 	NoDovecot bool
+	// HAProxy is the configuration of a haproxy(1) in front of Postfix, installed
+	// as /etc/haproxy/haproxy.cfg; nil starts none. Its log is in Result.Log if
+	// the configuration says "log /dev/log local0".
+	HAProxy []byte
+	// NFTables is the ruleset that "nft -f" loads before anything listens, as
+	// /etc/nftables.conf; nil is none.
+	NFTables []byte
 }
 
 // Message is one message to be sent, and how.
 type Message struct {
 	// ID names the message in Result.Messages: letters, digits, "-", "_", ".".
 	ID string
-	// Source is the client's IPv4 address; "" is World.Client.
+	// Source is the client's address; "" is World.Client. One that isn't a
+	// loopback address comes in at eth0 (World.Interfaces), and To must then be
+	// an address there.
 	Source string
-	// To is the listener, as "127.0.1.1:25"; "" is World.Listener. "sendmail" is
+	// To is the listener, as "127.0.1.1:25" or "[2001:db8::1]:25"; "" is World.Listener. "sendmail" is
 	// local pickup, by a user of its own for each message; "sendmail:I" that of
 	// instance I.
 	To string

@@ -2,6 +2,7 @@ package maillab
 
 import (
 	"fmt"
+	"net"
 	"net/netip"
 	"os"
 	"os/exec"
@@ -34,7 +35,7 @@ func probe(t task) error {
 	if err := tmpfs(t.Scratch); err != nil {
 		return err
 	}
-	return loopback([]string{"127.0.1.1"})
+	return loopback([]netip.Addr{netip.MustParseAddr("127.0.1.1")})
 }
 
 func tmpfs(dir string) error {
@@ -46,7 +47,7 @@ func tmpfs(dir string) error {
 
 // loopback brings lo up and gives it the addresses, each as an alias with a
 // mask of its own.
-func loopback(addresses []string) error {
+func loopback(addresses []netip.Addr) error {
 	fd, err := unix.Socket(unix.AF_INET, unix.SOCK_DGRAM|unix.SOCK_CLOEXEC, 0)
 	if err != nil {
 		return err
@@ -60,10 +61,9 @@ func loopback(addresses []string) error {
 	if err := unix.IoctlIfreq(fd, unix.SIOCSIFFLAGS, lo); err != nil {
 		return fmt.Errorf("lo up: %w", err)
 	}
-	for i, a := range addresses {
-		ip, err := netip.ParseAddr(a)
-		if err != nil || !ip.Is4() {
-			return fmt.Errorf("interface address %q: want IPv4", a)
+	for i, ip := range addresses {
+		if !ip.Is4() {
+			continue // ::1 is there
 		}
 		alias, err := unix.NewIfreq(fmt.Sprintf("lo:%d", i+1))
 		if err != nil {
@@ -77,7 +77,7 @@ func loopback(addresses []string) error {
 				return err
 			}
 			if err := unix.IoctlIfreq(fd, step.request, alias); err != nil {
-				return fmt.Errorf("address %s: %w", a, err)
+				return fmt.Errorf("address %s: %w", ip, err)
 			}
 		}
 	}
@@ -157,11 +157,14 @@ func privateDev(dev string) error {
 // furnish writes the machine's own files for the world: names, resolver,
 // certificates.
 func furnish(w *World, keys map[string]KeyPair) error {
-	listener, _, _ := strings.Cut(w.Listener, ":")
+	listener, _, err := net.SplitHostPort(w.Listener)
+	if err != nil {
+		return fmt.Errorf("listener: %w", err)
+	}
 	short, _, _ := strings.Cut(w.Host, ".")
 	files := map[string]string{
 		"/etc/resolv.conf":   "nameserver " + w.Resolver + "\noptions trust-ad timeout:1\n",
-		"/etc/hosts":         "127.0.0.1 localhost\n" + listener + " " + w.Host + " " + short + "\n",
+		"/etc/hosts":         "127.0.0.1 localhost\n::1 localhost\n" + listener + " " + w.Host + " " + short + "\n",
 		"/etc/hostname":      w.Host + "\n",
 		"/etc/mailname":      w.Host + "\n",
 		"/etc/aliases":       "postmaster: root\nroot: /dev/null\n",

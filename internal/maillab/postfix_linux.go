@@ -81,6 +81,8 @@ func installFiles(s *Site, stock []byte) ([]instance, error) {
 			target = "/etc/dovecot/" + name
 		case top == "dovecot" && strings.HasSuffix(rest, ".conf") && !strings.Contains(rest, "/"):
 			target = "/etc/dovecot/conf.d/" + rest
+		case top == "haproxy", top == "nftables":
+			target = "/etc/" + name
 		case top == "etc":
 			target = "/etc/" + rest
 		}

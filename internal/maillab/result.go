@@ -68,12 +68,15 @@ const (
 	KindRelay     Kind = "relay"     // another server: a sink's Name, or host:port
 	KindMailbox   Kind = "mailbox"   // Name is the folder
 	KindRejected  Kind = "rejected"  // refused in the SMTP dialogue
-	KindBounced   Kind = "bounced"   // accepted, then returned as undeliverable
-	KindDeferred  Kind = "deferred"  // waits in the queue after a failure
-	KindHeld      Kind = "held"      // in the hold queue
-	KindDiscarded Kind = "discarded" // thrown away by Postfix
-	KindConsumed  Kind = "consumed"  // LMTP took it and no folder has it: Sieve's discard or redirect
-	KindLost      Kind = "lost"      // no trace of it
+	// KindUnreachable: no connection to the listener: refused or, as a packet
+	// filter does, unanswered.
+	KindUnreachable Kind = "unreachable"
+	KindBounced     Kind = "bounced"   // accepted, then returned as undeliverable
+	KindDeferred    Kind = "deferred"  // waits in the queue after a failure
+	KindHeld        Kind = "held"      // in the hold queue
+	KindDiscarded   Kind = "discarded" // thrown away by Postfix
+	KindConsumed    Kind = "consumed"  // LMTP took it and no folder has it: Sieve's discard or redirect
+	KindLost        Kind = "lost"      // no trace of it
 )
 
 // MailKind tells a message from mail that was made on its account.
@@ -110,9 +113,9 @@ type Place struct {
 	// Peer is the address the copy came from, TLS the protocol ("TLSv1.3", ""
 	// in the clear), ClientCert the common name of the certificate that the
 	// site presented, Verified whether "ca" issued it, SNI the server name it
-	// asked for. For sinks only.
-	Peer, TLS, ClientCert, SNI string
-	Verified                   bool
+	// asked for, Login the name it logged in with. For sinks only.
+	Peer, TLS, ClientCert, SNI, Login string
+	Verified                          bool
 	// Agent is the log name of the delivery agent, as "postfix/smtp".
 	Agent string
 }

@@ -66,6 +66,11 @@ func run(w World, s Site, msgs []Message) (Result, error) {
 	if w.Timeout == 0 {
 		w.Timeout = 5 * time.Minute
 	}
+	if w.Connect == 0 {
+		if w.Connect = 20 * time.Second; s.NFTables != nil {
+			w.Connect = 3 * time.Second
+		}
+	}
 	scratch, err := os.MkdirTemp("", "maillab")
 	if err != nil {
 		return Result{}, err

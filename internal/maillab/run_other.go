@@ -26,3 +26,5 @@ func Need(tb testing.TB) {
 }
 
 func run(World, Site, []Message) (Result, error) { return Result{}, errPlatform }
+
+func versions(string) (postfix, dovecot string) { return "", "" }

@@ -24,6 +24,7 @@ type record struct {
 	clientCert string
 	verified   bool
 	sni        string
+	login      string
 }
 
 // recordBook numbers the transactions of all sinks. The number is in the reply
@@ -64,7 +65,7 @@ type sinkServer struct {
 
 // listenSink starts a sink with the world's keys. A sink that is Down gives
 // nil.
-func listenSink(world *World, spec *Sink, keys map[string]KeyPair, book *recordBook) (*sinkServer, error) {
+func listenSink(world *World, spec *Sink, keys map[string]KeyPair, book *recordBook, listen func(string) (net.Listener, error)) (*sinkServer, error) {
 	s := &sinkServer{spec: spec, mode: world.mode(*spec), book: book, trusted: x509.NewCertPool()}
 	if s.mode == Down {
 		return nil, nil
@@ -89,7 +90,10 @@ func listenSink(world *World, spec *Sink, keys map[string]KeyPair, book *recordB
 			SessionTicketsDisabled: true,
 		}
 	}
-	l, err := net.Listen("tcp", spec.Address)
+	if spec.ImplicitTLS && s.tls == nil {
+		return nil, fmt.Errorf("sink %s: implicit TLS without certificate", spec.Address)
+	}
+	l, err := listen(spec.Address)
 	if err != nil {
 		return nil, err
 	}
@@ -136,6 +140,13 @@ func (s *sinkServer) session(conn net.Conn) {
 	if name == "" {
 		name = s.spec.Name
 	}
+	if s.spec.ImplicitTLS {
+		secured, state, err := s.secure(conn, base)
+		if err != nil {
+			return
+		}
+		conn, base = secured, state
+	}
 	in := bufio.NewReader(conn)
 	say := func(line string) bool {
 		_, err := conn.Write([]byte(line + "\r\n"))
@@ -169,8 +180,18 @@ func (s *sinkServer) session(conn net.Conn) {
 			}
 			conn, base, current, begun = secured, state, state, false
 			in = bufio.NewReader(conn)
+		case "AUTH":
+			reply, name, err := s.login(rest, base, in, say)
+			if err != nil {
+				return
+			}
+			base.login, current, begun = name, base, false
+			ok = say(reply)
 		case "MAIL":
 			reply := s.reply(verb, "250 2.1.0 Ok")
+			if s.spec.Login != nil && base.login == "" {
+				reply = "530 5.7.0 authentication required"
+			}
 			if reply[0] == '2' {
 				current, begun = base, true
 				current.sender = argumentAddress(rest)
@@ -223,11 +244,14 @@ func (s *sinkServer) session(conn net.Conn) {
 func (s *sinkServer) greeting(name string, secured bool) string {
 	extensions := s.spec.Extensions
 	if extensions == nil {
-		extensions = []string{"SIZE 50000000", "8BITMIME", "DSN", "ENHANCEDSTATUSCODES", "PIPELINING"}
+		extensions = DefaultExtensions()
 	}
 	lines := []string{name}
 	if s.tls != nil && !secured {
 		lines = append(lines, "STARTTLS")
+	}
+	if mechanisms := s.mechanisms(secured); len(mechanisms) > 0 {
+		lines = append(lines, "AUTH "+strings.Join(mechanisms, " "))
 	}
 	lines = append(lines, extensions...)
 	for i := range lines[:len(lines)-1] {

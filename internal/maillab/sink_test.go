@@ -2,6 +2,7 @@ package maillab
 
 import (
 	"bytes"
+	"net"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -51,13 +52,13 @@ func TestSinkAndClient(t *testing.T) {
 		t.Run(test.name, func(t *testing.T) {
 			var book recordBook
 			test.sink.Address, test.sink.Name = "127.0.0.1:0", "sink.test"
-			s, err := listenSink(&w, &test.sink, keys, &book)
+			s, err := listenSink(&w, &test.sink, keys, &book, tcpListen)
 			if err != nil {
 				t.Fatal(err)
 			}
 			defer s.Close()
 			test.message.To = s.l.Addr().String()
-			d := sendSMTP(&w, keys, &test.message)
+			d := sendSMTP(&w, keys, &test.message, tcpDial)
 			if diff := cmp.Diff(test.want, d.smtp); diff != "" {
 				t.Errorf("reply (-want +got):\n%s", diff)
 			}
@@ -70,7 +71,7 @@ func TestSinkAndClient(t *testing.T) {
 			}
 		})
 	}
-	down, err := listenSink(&w, &Sink{Mode: Down}, keys, nil)
+	down, err := listenSink(&w, &Sink{Mode: Down}, keys, nil, tcpListen)
 	if down != nil || err != nil {
 		t.Errorf("down: %v, %v", down, err)
 	}
@@ -109,3 +110,6 @@ func TestArgumentAddress(t *testing.T) {
 		}
 	}
 }
+
+func tcpListen(address string) (net.Listener, error)          { return net.Listen("tcp", address) }
+func tcpDial(d *net.Dialer, address string) (net.Conn, error) { return d.Dial("tcp", address) }

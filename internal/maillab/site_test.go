@@ -47,7 +47,28 @@ fileinto :create "Wäg/Inner"; keep;
 			"sieve/before/10-spam.sieve":         []byte("require \"fileinto\";\nif header :is \"X-Flag\" \"spam\" { fileinto \"Spam\"; stop; }\n"),
 			"dovecot/10-spam.conf":               []byte("plugin {\n  sieve_before = /etc/dovecot/sieve/before/10-spam.sieve\n}\n"),
 		},
-		Dovecot: "namespace inbox {\n  mailbox Spam {\n    auto = create\n  }\n}\n",
+		Dovecot:   "namespace inbox {\n  mailbox Spam {\n    auto = create\n  }\n}\n",
+		Dovecot24: "namespace inbox {\n  mailbox Spam {\n    auto = create\n  }\n}\n",
+	}
+}
+
+// on puts the site and the default world on the system.
+func (s Site) on(system System) (World, Site) {
+	w := DefaultWorld()
+	w.Root = system.Root
+	if strings.HasPrefix(system.Dovecot, "2.4") {
+		s.Files["dovecot/10-spam.conf"] = []byte("sieve_script spam {\n  type = before\n  driver = file\n  path = /etc/dovecot/sieve/before/10-spam.sieve\n}\n")
+	}
+	return w, s
+}
+
+// onSystems runs the test on each system.
+func onSystems(t *testing.T, test func(t *testing.T, system System)) {
+	for _, system := range Systems() {
+		t.Run(system.Name, func(t *testing.T) {
+			NeedSystem(t, system)
+			test(t, system)
+		})
 	}
 }
 

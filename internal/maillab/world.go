@@ -2,6 +2,7 @@ package maillab
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 )
@@ -12,8 +13,15 @@ import (
 type World struct {
 	// Host is the name of the machine under test.
 	Host string
-	// Interfaces are the IPv4 addresses that inet_interfaces may name, beside
-	// 127.0.0.1. Clients and sinks need no entry: all of 127.0.0.0/8 is local.
+	// Root is the directory with the file system whose programs run, "" for that
+	// of the machine itself: System.Root. Nothing in it is changed.
+	Root string
+	// Interfaces are the addresses that inet_interfaces may name, beside
+	// 127.0.0.1 and ::1. Loopback clients and sinks need no entry: all of
+	// 127.0.0.0/8 is local. The other addresses, of IPv4 and IPv6, are those of a
+	// network interface eth0, and all the world is at its other end: every client
+	// and sink whose address isn't a loopback address is there and needs no entry
+	// either. Without such an address here there is no eth0.
 	Interfaces []string
 	// Listener is where messages without To go, Client where those without
 	// Source come from.
@@ -24,11 +32,14 @@ type World struct {
 	// name below test that has no entry, except for names that begin with "mx."
 	// or "_".
 	Names map[string]Name
-	// Pointers is the reverse zone: IPv4 address to name. Unless Names says
-	// otherwise, the name has that address.
+	// Pointers is the reverse zone: IPv4 or IPv6 address to name. Unless Names
+	// says otherwise, the name has that address.
 	Pointers map[string]string
 	// Sinks are the other mail servers.
 	Sinks []Sink
+	// Milters and Filters are the programs that the site's mail is shown to.
+	Milters []Milter
+	Filters []Filter
 	// SmartHost is the mode of those sinks of kind KindSmartHost that have none of
 	// their own; "" is Good.
 	SmartHost Mode
@@ -43,9 +54,10 @@ type World struct {
 	Password string
 	// Senders is the number of connections used at once; 0 is 8.
 	Senders int
-	// Settle bounds the wait for idle queues after the last message, Timeout
-	// the whole run. 0 is 60 s and 5 min.
-	Settle, Timeout time.Duration
+	// Connect bounds the wait for a connection to the site, Settle that for idle
+	// queues after the last message, Timeout the whole run. 0 is 20 s (3 s under
+	// Site.NFTables, which may leave a client without answer), 60 s and 5 min.
+	Connect, Settle, Timeout time.Duration
 }
 
 // CertificateDir is where the certificates are in the run's file system. The
@@ -55,8 +67,14 @@ const CertificateDir = "/etc/ssl/lab"
 // Name is the DNS entry of one name. Secure answers carry the AD bit, as from
 // a validating resolver.
 type Name struct {
-	A      []string
-	MX     []MX
+	A    []string
+	AAAA []string
+	MX   []MX
+	// TLSA are the certificates, keys of World.Certificates, whose public keys
+	// the name publishes as "3 1 1" records (RFC 7672). The name is that of the
+	// port, as _25._tcp.mail.example.com; DANE needs Secure here and at the host's
+	// own name.
+	TLSA   []string
 	Secure bool
 }
 
@@ -107,7 +125,7 @@ func Modes() []Mode {
 
 // Sink is a mail server that takes and records mail.
 type Sink struct {
-	// Address is its IPv4 address and port.
+	// Address is its address and port, as "127.0.2.1:25" or "[2001:db8::1]:25".
 	Address string
 	// Kind is the kind of place its records are: KindSmartHost, KindMX or KindRelay.
 	Kind Kind
@@ -119,18 +137,74 @@ type Sink struct {
 	Banner string
 	// Certificate is its key in World.Certificates; "" offers no STARTTLS.
 	Certificate string
+	// ImplicitTLS makes TLS begin with the connection (port 465, RFC 8314).
+	ImplicitTLS bool
+	// Login makes it take mail from those only who log in; nil from everybody.
+	Login *Login
 	// Mode is its behaviour; "" is World.SmartHost for the smart host and Good
 	// for others.
 	Mode Mode
 	// Modes names the certificates of the modes that differ by it.
 	Modes map[Mode]string
-	// Extensions are the EHLO keywords beside STARTTLS; nil is SIZE, 8BITMIME,
-	// DSN, ENHANCEDSTATUSCODES and PIPELINING.
+	// Extensions are the EHLO keywords beside STARTTLS and AUTH; nil is
+	// DefaultExtensions, which has no SMTPUTF8.
 	Extensions []string
 	// Replies are the replies to verbs (MAIL, RCPT, DATA, "." for the end of
 	// the data) instead of success, as "550 5.7.1 text".
 	Replies map[string]string
 }
+
+// DefaultExtensions are the EHLO keywords of a sink: SIZE, 8BITMIME, DSN,
+// ENHANCEDSTATUSCODES, PIPELINING, and those of more.
+func DefaultExtensions(more ...string) []string {
+	return append([]string{"SIZE 50000000", "8BITMIME", "DSN", "ENHANCEDSTATUSCODES", "PIPELINING"}, more...)
+}
+
+// Login describes the authentication of a sink (RFC 4954).
+type Login struct {
+	// Users are the passwords by name.
+	Users map[string]string
+	// Mechanisms are those offered, of PLAIN and LOGIN; nil is both.
+	Mechanisms []string
+	// InClear offers and takes AUTH without TLS, too.
+	InClear bool
+}
+
+// Milter is a mail filter in the sense of smtpd_milters. To each message it
+// adds the header field FieldMilter with its name.
+type Milter struct {
+	Name string
+	// Address is where it listens: "127.0.0.1:8891", or the absolute path of a
+	// socket, with its directories.
+	Address string
+	// Reject and TempFail are words; it refuses the messages whose Subject has
+	// one, with 550 and 451. "" refuses none.
+	Reject, TempFail string
+	// Down makes it refuse connections.
+	Down bool
+}
+
+// Filter is a content filter: an SMTP server that passes commands on to
+// another one and to each message adds the header field FieldFilter with its
+// name. It serves as content_filter as well as smtpd_proxy_filter, and passes
+// XFORWARD through where the next server offers it.
+type Filter struct {
+	Name string
+	// Listen is its address and port, Next those of the listener it hands mail
+	// back to.
+	Listen, Next string
+	// Reject is a word; it refuses the messages whose Subject has it, with 554.
+	Reject string
+	// Down makes it refuse connections.
+	Down bool
+}
+
+// The header fields by which filters say that they have seen a message: one
+// field each time.
+const (
+	FieldMilter = "X-Lab-Milter"
+	FieldFilter = "X-Lab-Filter"
+)
 
 // DefaultWorld is the world of a gateway mail.conbool.com: WorldFor with its
 // certificate called conbool.
@@ -234,6 +308,9 @@ func (w *World) node(name string) (Name, bool) {
 	}
 	for ip, pointed := range w.Pointers {
 		if strings.EqualFold(pointed, name) {
+			if strings.Contains(ip, ":") {
+				return Name{AAAA: []string{ip}}, true
+			}
 			return Name{A: []string{ip}}, true
 		}
 	}
@@ -257,12 +334,12 @@ func (w *World) exchanges(domain, ip string) bool {
 	if !ok {
 		return false
 	}
-	addresses := n.A
+	addresses := slices.Concat(n.A, n.AAAA)
 	if len(n.MX) > 0 {
 		addresses = nil
 		for _, mx := range n.MX {
 			if host, ok := w.node(mx.Host); ok {
-				addresses = append(addresses, host.A...)
+				addresses = append(append(addresses, host.A...), host.AAAA...)
 			}
 		}
 	}

@@ -1,0 +1,58 @@
+package maillab
+
+import (
+	"os"
+	"testing"
+
+	"github.com/oxmailroute/oxmailroute/internal/servertest"
+)
+
+// RootVariable is the environment variable with the directory of the Debian 13
+// file system; without it, it is DefaultRoot.
+const (
+	RootVariable = "DEBIAN13_ROOT"
+	DefaultRoot  = "/var/cache/oxmailroute/debian13"
+)
+
+// System is an installation of Postfix and Dovecot that runs are possible with.
+type System struct {
+	// Name is "host" or "debian13".
+	Name string
+	// Root is what World.Root must be.
+	Root string
+	// Postfix and Dovecot are the versions as the programs print them
+	// ("3.10.13", "2.4.1 (7d8c0e5759)"); "" where the system isn't there.
+	Postfix, Dovecot string
+}
+
+// Host is the machine itself. What it runs is in the versions: Debian 12 has
+// Postfix 3.7 and Dovecot 2.3.
+func Host() System {
+	s := System{Name: "host"}
+	s.Postfix, s.Dovecot = versions(s.Root)
+	return s
+}
+
+// Debian13 is a Debian 13 (Postfix 3.10, Dovecot 2.4) in a directory:
+// $DEBIAN13_ROOT or DefaultRoot, as .ci/debian13 makes it.
+func Debian13() System {
+	s := System{Name: "debian13", Root: os.Getenv(RootVariable)}
+	if s.Root == "" {
+		s.Root = DefaultRoot
+	}
+	s.Postfix, s.Dovecot = versions(s.Root)
+	return s
+}
+
+// Systems are Host and Debian13, whether they are there or not.
+func Systems() []System { return []System{Host(), Debian13()} }
+
+// NeedSystem skips the test where a run on the system isn't possible, or fails
+// it under REQUIRE_SERVERS=1.
+func NeedSystem(tb testing.TB, s System) {
+	tb.Helper()
+	Need(tb)
+	if s.Postfix == "" || s.Dovecot == "" {
+		servertest.Missing(tb, "maillab: no "+s.Name+" in "+s.Root+"/; .ci/debian13 makes one, "+RootVariable+" says where it is")
+	}
+}
