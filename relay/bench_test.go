@@ -10,7 +10,6 @@ import (
 	"path/filepath"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/emersion/go-message/textproto"
 
@@ -197,59 +196,6 @@ func BenchmarkFiles(b *testing.B) {
 				}
 			}
 			b.SetBytes(int64(size))
-		})
-	}
-}
-
-// BenchmarkBypassTable is what the emitted header checks cost Postfix: 20
-// ordinary header lines and a marker, over and over, through postmap -q. One
-// line is one look-up.
-func BenchmarkBypassTable(b *testing.B) {
-	postmap := servertest.Need(b, "postmap")
-	for _, tt := range []struct {
-		domains int
-		any     bool
-	}{{10, false}, {1_000, false}, {1_000, true}} {
-		name := fmt.Sprintf("domains=%d", tt.domains)
-		if tt.any {
-			name += ",AnyDomain"
-		}
-		b.Run(name, func(b *testing.B) {
-			p := manyDomains(b, tt.domains)
-			p.Loop.AnyDomain = tt.any
-			c, err := relay.Compile(p, relay.Installation{})
-			if err != nil {
-				b.Fatal(err)
-			}
-			dir := b.TempDir()
-			if err := relay.WriteDir(dir, c.Files()); err != nil {
-				b.Fatal(err)
-			}
-			// postmap needs no main.cf of ours, and waits for one just written.
-			empty := b.TempDir()
-			main := filepath.Join(empty, "main.cf")
-			if err := os.WriteFile(main, nil, 0o644); err != nil {
-				b.Fatal(err)
-			}
-			if err := os.Chtimes(main, time.Unix(1, 0), time.Unix(1, 0)); err != nil {
-				b.Fatal(err)
-			}
-			const lines = 21_000
-			var input bytes.Buffer
-			for range lines / 21 {
-				for i := range 20 {
-					fmt.Fprintf(&input, "X-Ordinary-%d: a value of some length\n", i)
-				}
-				input.WriteString("X-Conbool-d000009-example: true\n")
-			}
-			for b.Loop() {
-				cmd := exec.Command(postmap, "-c", empty, "-q", "-", "regexp:"+filepath.Join(dir, "postfix/conbool_bypass"))
-				cmd.Stdin = bytes.NewReader(input.Bytes())
-				if out, err := cmd.Output(); err != nil || len(out) == 0 {
-					b.Fatal(err)
-				}
-			}
-			b.ReportMetric(lines*float64(b.N)/b.Elapsed().Seconds(), "lines/s")
 		})
 	}
 }

@@ -115,8 +115,11 @@ type compiler struct {
 	indexes  []string // emitted files that postmap compiles
 
 	sources map[postfix.MapSpec]source
-	checks  map[string]checkFile         // header checks tables by file name
-	cidrs   map[string]postfix.CIDRTable // cidr: tables by file name
+	checks  map[string]checkFile // header checks tables by file name
+	markers markerChecks
+	// markerMap is the pipemap of the domain markers; empty: each has a rule.
+	markerMap string
+	cidrs     map[string]postfix.CIDRTable // cidr: tables by file name
 
 	postfix, dovecot release // the versions that the files are for
 
@@ -128,7 +131,7 @@ type compiler struct {
 // checkFile is a header checks table with the file that traces name.
 type checkFile struct {
 	file   string
-	checks *postfix.Checks
+	checks checker
 	above  int // lines of the file above the table
 }
 

@@ -68,10 +68,13 @@ func (c *compiler) emitMain() {
 		c.param(n.overrideOptions, "the installation's receive_override_options, with the header checks left on", v)
 	}
 	if c.policy.Topology == Outbound {
-		c.param("header_checks", "marked mail and calendaring go direct", c.regexpMap(n.bypass), c.ref(n.ownHeader, c.ownHeader))
+		c.param("header_checks", "marked mail and calendaring go direct", c.bypassMaps(), c.ref(n.ownHeader, c.ownHeader))
 		c.param("mime_header_checks", "", c.regexpMap(n.bypassMIME), c.ref(n.ownMIME, c.ownMIME))
 		c.param("nested_header_checks", "", c.ref(n.ownNested, c.ownNested))
 		return
+	}
+	if c.markerMap != "" {
+		c.param(n.outHeader, "marked mail goes direct; the domains' markers are looked up in lower case", c.bypassMaps())
 	}
 	c.emitClientRestrictions()
 }

@@ -255,7 +255,7 @@ func (c *compiler) secondPass() {
 			opt("message_size_limit", "0"),
 		}, inside(a.Addr())...)...)
 	c.add(n.cleanupOut, "unix", "0", "cleanup", "",
-		opt("header_checks", c.regexpMap(n.bypass)),
+		opt("header_checks", c.bypassOption()),
 		opt("mime_header_checks", c.regexpMap(n.bypassMIME)),
 		opt("nested_header_checks"),
 		opt("body_checks"),

@@ -174,24 +174,16 @@ func (c *compiler) bypassTable() postfix.CheckTable {
 			Action: direct, Rule: "Loop.AnyDomain",
 		})
 	default:
-		seen := map[string]bool{}
-		for i, tenant := range c.policy.Tenants {
-			for j, d := range tenant.Domains {
-				at := index(index("Tenants", i)+".Domains", j)
-				name, err := headers.MarkerName(m.Domain.Prefix, d)
-				if err != nil {
-					c.errs.wrap(at, err, "")
-					continue
-				}
-				if seen[name] {
-					continue // two domains with one marker: Policy.Warnings says so
-				}
-				seen[name] = true
-				t = append(t, postfix.CheckRule{
-					When:   headers.Match{Name: name, Op: headers.Is, Values: []string{m.Domain.Value}},
-					Action: direct, Rule: at,
-				})
-			}
+		names := c.domainMarkers()
+		if len(names) > maxMarkerRules {
+			c.markerTables(names)
+			break
+		}
+		for _, n := range names {
+			t = append(t, postfix.CheckRule{
+				When:   headers.Match{Name: n.name, Op: headers.Is, Values: []string{m.Domain.Value}},
+				Action: direct, Rule: n.rule,
+			})
 		}
 	}
 	for i, l := range m.Loop {

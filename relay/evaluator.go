@@ -221,6 +221,10 @@ func (c *compiler) checkList(value string) []checkFile {
 	}
 	var l []checkFile
 	for _, spec := range specs {
+		if c.markerMap != "" && spec.Type+":"+spec.Name == c.markerMap {
+			l = append(l, checkFile{file: "postfix/" + c.names.markers, checks: c.markers})
+			continue
+		}
 		file, inside := c.fileName(spec.Name)
 		if f, ok := c.checks[file]; inside && ok {
 			l = append(l, f)

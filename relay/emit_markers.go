@@ -1,0 +1,190 @@
+package relay
+
+import (
+	"bytes"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/oxmailroute/oxmailroute/headers"
+	"github.com/oxmailroute/oxmailroute/postfix"
+)
+
+// maxMarkerRules is up to how many marker names each has a pattern of its own.
+// A pattern costs every cleanup(8) process some 70 KB and every marker line a
+// try, so that more names go into an indexed table (BENCHMARKS.md).
+const maxMarkerRules = 100
+
+// checker is a header checks table, or what works like one.
+type checker interface {
+	Lookup(headers.Field) (postfix.CheckHit, bool)
+}
+
+// markerName is the marker of a hosted domain, with the policy's value that it
+// comes from.
+type markerName struct{ name, rule string }
+
+// domainMarkers are the domain markers that are honoured one by one, each once:
+// two domains may share one, which Policy.Warnings says.
+func (c *compiler) domainMarkers() []markerName {
+	m := c.policy.Gateway.Markers.Domain
+	if m.Prefix == "" || c.policy.Loop.AnyDomain {
+		return nil
+	}
+	var list []markerName
+	seen := map[string]bool{}
+	for i, tenant := range c.policy.Tenants {
+		for j, d := range tenant.Domains {
+			at := index(index("Tenants", i)+".Domains", j)
+			name, err := headers.MarkerName(m.Prefix, d)
+			if err != nil {
+				c.errs.wrap(at, err, "")
+				continue
+			}
+			if !seen[name] {
+				seen[name] = true
+				list = append(list, markerName{name, at})
+			}
+		}
+	}
+	return list
+}
+
+// markerTables emits the domain markers of an installation with many domains
+// as an indexed table. Three tables make one, a pipemap (DATABASE_README):
+//
+//   - marker cuts the domain's part out of a marker line with the right value
+//   - fold writes it in lower case, a letter at a time, because cleanup(8) does
+//     not fold the case of a header check's key, and header names have none
+//   - markers knows the domains
+func (c *compiler) markerTables(names []markerName) {
+	m := c.policy.Gateway.Markers.Domain
+	cut := headers.MatchPrefix{Prefix: m.Prefix, Op: headers.Is, Values: []string{m.Value}}
+	patterns, err := postfix.PatternsFor(cut)
+	if err != nil {
+		c.errs.wrap("Gateway.Markers.Domain", err, "")
+		return
+	}
+	const any, name = "[^:]*:", "([^:]+):"
+	head := "# " + c.names.managed() + "\n"
+	c.emit("postfix/"+c.names.marker, []byte(head+strings.Replace(patterns[0], any, name, 1)+" ${1}\n"), true)
+	table := make(postfix.Table, len(names))
+	action := "FILTER " + c.direct + ":" + c.policy.DirectVia
+	dashed := make([]string, len(names))
+	for i, n := range names {
+		dashed[i] = n.name[len(m.Prefix):]
+		table[i] = postfix.Entry{Key: dashed[i], Value: action, Rule: n.rule}
+	}
+	c.hashTable(c.names.markers, table)
+	fold, stages := foldTable(dashed)
+	c.emit("postfix/"+c.names.fold, append([]byte(head), fold...), true)
+	steps := []string{"regexp:" + c.path(c.names.marker)}
+	for range stages {
+		steps = append(steps, "regexp:"+c.path(c.names.fold))
+	}
+	steps = append(steps, "hash:"+c.path(c.names.markers))
+	c.markerMap = "pipemap:{" + strings.Join(steps, ",") + "}"
+	value, err := headers.Compile(cut, headers.HeaderChecks)
+	if err != nil {
+		c.errs.wrap("Gateway.Markers.Domain", err, "")
+		return
+	}
+	c.markers = markerChecks{
+		prefix: len(m.Prefix),
+		value:  value,
+		index:  c.sources[postfix.MapSpec{Type: "hash", Name: c.path(c.names.markers)}].table,
+		action: postfix.Filter{Transport: c.direct, NextHop: c.policy.DirectVia},
+	}
+}
+
+// groups is how many letters one rule of the fold table changes: what a regular
+// expression can hand on as $1 to $9, one of them for the rest.
+const groups = 8
+
+// foldTable returns a regexp: table that changes up to eight occurrences of one
+// capital letter to lower case and leaves a name without capitals as it is, and
+// how often a spelling of one of the names must pass it until it has none. A
+// capital that no name has matches nothing, as no name does then.
+func foldTable(names []string) (text []byte, passes int) {
+	var most [26]int
+	for _, n := range names {
+		var count [26]int
+		for i := range len(n) {
+			if n[i] >= 'a' && n[i] <= 'z' {
+				count[n[i]-'a']++
+			}
+		}
+		needed := 0
+		for l, k := range count {
+			most[l] = max(most[l], k)
+			needed += (k + groups - 1) / groups
+		}
+		passes = max(passes, needed)
+	}
+	var b bytes.Buffer
+	// With "i" case counts (regexp_table(5)).
+	b.WriteString("/^([^A-Z]*)$/i ${1}\n")
+	for l, k := range most {
+		if k == 0 {
+			continue
+		}
+		capital, small := string(rune('A'+l)), string(rune('a'+l))
+		fmt.Fprintf(&b, "if /%s/i\n", capital)
+		for n := min(k, groups); n > 0; n-- {
+			rest := "([^" + capital + "]*)"
+			if n == groups && k > groups {
+				rest = "(.*)"
+			}
+			b.WriteString("/^" + strings.Repeat("([^"+capital+"]*)"+capital, n) + rest + "$/i ")
+			for i := range n {
+				fmt.Fprintf(&b, "${%d}%s", i+1, small)
+			}
+			fmt.Fprintf(&b, "${%d}\n", n+1)
+		}
+		b.WriteString("endif\n")
+	}
+	return b.Bytes(), passes
+}
+
+// markerChecks is that pipemap: a marker line with the right value, and a name
+// that the table has in lower case.
+type markerChecks struct {
+	prefix int
+	value  *headers.Matcher
+	index  postfix.Map
+	action postfix.CheckAction
+}
+
+// Lookup answers for a header line as the pipemap does.
+func (t markerChecks) Lookup(f headers.Field) (hit postfix.CheckHit, ok bool) {
+	if len(f.Name) <= t.prefix || !t.value.MatchField(f) {
+		return hit, false
+	}
+	var buf [128]byte
+	key := buf[:0]
+	for _, b := range f.Name[t.prefix:] {
+		if b >= 'A' && b <= 'Z' {
+			b += 'a' - 'A'
+		}
+		key = append(key, b)
+	}
+	e, line, ok := t.index.Lookup(string(key))
+	if !ok {
+		return hit, false
+	}
+	return postfix.CheckHit{Action: t.action, Rule: e.Rule, Line: line}, true
+}
+
+// bypassOption is the value of -o header_checks of the second pass. A value
+// with spaces needs a name in main.cf.
+func (c *compiler) bypassOption() string {
+	if c.markerMap == "" {
+		return c.regexpMap(c.names.bypass)
+	}
+	return "$" + c.names.outHeader
+}
+
+// bypassMaps are the tables that keep marked mail off the smart host.
+func (c *compiler) bypassMaps() string {
+	return strings.Join(slices.DeleteFunc([]string{c.markerMap, c.regexpMap(c.names.bypass)}, func(s string) bool { return s == "" }), ", ")
+}
