@@ -54,9 +54,11 @@
 //   - The certificate's name is checked in the Received: line that smtpd(8)
 //     writes, because no access restriction of Postfix compares names; it is
 //     the subject's common name that counts.
-//   - Markers honoured exactly cost one pattern a domain, behind a guard that
-//     other headers do not pass (BENCHMARKS.md has what that costs Postfix);
-//     [Loop].AnyDomain is one pattern for all, as a choice.
+//   - Markers are honoured exactly, and in any case. Up to 100 domains each has
+//     a pattern in the bypass table; from 101 on a table NAME_markers has them,
+//     behind two small ones that cut the domain out of the line and write it in
+//     lower case, so that neither time nor memory grows (BENCHMARKS.md has what
+//     both cost Postfix). [Loop].AnyDomain is one pattern for all, as a choice.
 //   - Route takes restrictions that need the network (DNS lists, policy
 //     services) to have no opinion, and [Config.Warnings] names them.
 package relay

@@ -240,8 +240,8 @@ const (
 
 // Loop is the loop protection beyond the gateway's own markers.
 type Loop struct {
-	// AnyDomain honours the loop marker of any domain with one rule instead of
-	// one for each hosted domain: weaker, and fast with many thousands.
+	// AnyDomain honours the loop marker of any domain with one rule, instead of
+	// the hosted domains' alone: weaker, and a line less to look up.
 	AnyDomain bool
 	// NoOrigin switches off the header of our own, by which mail that the
 	// gateway's listener accepted never returns to the gateway even where the
