@@ -2,11 +2,13 @@ package maillab
 
 import (
 	"context"
+	"fmt"
 	"net"
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+	"golang.org/x/net/dns/dnsmessage"
 )
 
 func TestNameServer(t *testing.T) {
@@ -81,5 +83,49 @@ func TestExchanges(t *testing.T) {
 		if got := w.exchanges(test.domain, test.ip); got != test.want {
 			t.Errorf("exchanges(%s, %s) = %v", test.domain, test.ip, got)
 		}
+	}
+}
+
+func TestRecords(t *testing.T) {
+	w := DefaultWorld()
+	external(&w)
+	w.Names["_25._tcp.mail.conbool.com"] = Name{TLSA: []string{"conbool", "missing"}, Secure: true}
+	keys, err := Issue(w.Certificates, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	s := &nameServer{world: &w, keys: keys}
+	type found struct {
+		Records        int
+		Exists, Secure bool
+	}
+	got := map[string]found{}
+	ask := func(name string, typ dnsmessage.Type) {
+		records, exists, secure := s.lookup(name, typ)
+		got[fmt.Sprintf("%s %d", name, typ)] = found{len(records), exists, secure}
+	}
+	ask("mx.v6.test", dnsmessage.TypeAAAA)
+	ask("mx.v6.test", dnsmessage.TypeA)
+	ask("_25._tcp.mail.conbool.com", typeTLSA)
+	ask("_25._tcp.mail.conbool.com", dnsmessage.TypeA)
+	ask("_587._tcp.mail.conbool.com", typeTLSA)
+	six := "7.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.0.1.0.0.0.8.b.d.0.1.0.0.2.ip6.arpa"
+	ask(six, dnsmessage.TypePTR)
+	ask("8"+six[1:], dnsmessage.TypePTR)
+	ask("1.2.0.127.in-addr.arpa", dnsmessage.TypePTR)
+	ask("six.stranger.test", dnsmessage.TypeAAAA)
+	want := map[string]found{
+		"mx.v6.test 28":                 {1, true, false},
+		"mx.v6.test 1":                  {0, true, false},
+		"_25._tcp.mail.conbool.com 52":  {1, true, true},
+		"_25._tcp.mail.conbool.com 1":   {0, true, true},
+		"_587._tcp.mail.conbool.com 52": {0, false, false},
+		six + " 12":                     {1, true, true},
+		"8" + six[1:] + " 12":           {0, false, true},
+		"1.2.0.127.in-addr.arpa 12":     {1, true, true},
+		"six.stranger.test 28":          {1, true, false},
+	}
+	if diff := cmp.Diff(want, got); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
 	}
 }

@@ -11,6 +11,22 @@
 // data: [World]. The configuration under test is [Site], the mail [Message],
 // the answer [Result].
 //
+// # What can surround the site
+//
+//   - Either of two systems: the machine's own programs, or a Debian 13 in a
+//     directory, whose Postfix 3.10 and Dovecot 2.4 then run in a chroot with all
+//     else as it is ([Systems], World.Root). .ci/debian13 makes the directory.
+//   - Milters and content filters, which leave a header field each time they see
+//     a message, so that a test can count ([Milter], [Filter]).
+//   - Any number of smart hosts: sinks of kind [KindSmartHost] with modes and
+//     certificates of their own, implicit TLS, AUTH ([Login]), EHLO keywords, TLSA
+//     records ([Name]).
+//   - A network interface eth0 with addresses of IPv4 and IPv6 and clients and
+//     servers beyond it (World.Interfaces), because packet filters exempt loopback;
+//     an nftables ruleset (Site.NFTables) and a HAProxy (Site.HAProxy).
+//   - All of master.cf: postscreen, verify, chrooted services, further Postfix
+//     instances (Site.Files).
+//
 // # Use
 //
 // The run is a second process of the test binary, so a package that uses
@@ -30,7 +46,13 @@
 //	if diff := cmp.Diff(want, result.Messages["out"].Recipients["x@remote1.test"]); ...
 //
 // Need skips the test where root's rights, namespaces or programs are missing;
-// under REQUIRE_SERVERS=1 it fails.
+// under REQUIRE_SERVERS=1 it fails. A test of both systems goes over them:
+//
+//	for _, system := range maillab.Systems() {
+//		t.Run(system.Name, func(t *testing.T) {
+//			maillab.NeedSystem(t, system)
+//			world.Root = system.Root
+//			...
 //
 // # How a message is followed
 //

@@ -52,6 +52,19 @@ fileinto :create "Wäg/Inner"; keep;
 	}
 }
 
+// set replaces a setting of main.cf.
+func (s Site) set(name, value string) Site {
+	var text strings.Builder
+	for line := range strings.Lines(string(s.Files["postfix/main.cf"])) {
+		if strings.HasPrefix(line, name+" = ") {
+			line = name + " = " + value + "\n"
+		}
+		text.WriteString(line)
+	}
+	s.Files["postfix/main.cf"] = []byte(text.String())
+	return s
+}
+
 // on puts the site and the default world on the system.
 func (s Site) on(system System) (World, Site) {
 	w := DefaultWorld()
