@@ -38,6 +38,10 @@ type Service struct {
 type ServiceOptions struct {
 	Name, Type string
 	Options    []Param
+	// Override are the names among Options that may have another value in the
+	// customer's part of the entry. His option stays where it is, and the
+	// later one wins (master(5)).
+	Override []string
 }
 
 // Master is a master.cf file: its bytes, and what Postfix reads in them. Change

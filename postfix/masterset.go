@@ -21,7 +21,8 @@ import (
 // ErrDuplicate for services and options that can't be written so that
 // postconf -M and -P read them back, ErrConflict where a service of that name
 // and type is there already or isn't there for options, where the customer has
-// a -o option of the same name with another value, where the entry ends in
+// a -o option of the same name with another value that isn't to be overridden,
+// where the entry ends in
 // arguments after which no option can follow, or where a line continues what
 // the block says, ErrDamaged where the comment lines are not as they were
 // written.
@@ -69,7 +70,7 @@ func (m *Master) Set(owner string, add []Service, options []ServiceOptions) erro
 			continue
 		}
 		for _, p := range o.Options {
-			if v, ok := e.Option(p.Name); ok && v != p.Value {
+			if v, ok := e.Option(p.Name); ok && v != p.Value && !slices.Contains(o.Override, p.Name) {
 				fail(e.Line, "service %s %s has -o %s=%s, want %q: delete it there, or take it out of the policy", o.Name, o.Type, p.Name, v, p.Value)
 			}
 		}

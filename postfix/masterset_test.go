@@ -54,6 +54,7 @@ func TestMasterSet(t *testing.T) {
 		"options at the end":   {pickup + strings.TrimSuffix(smtpdLine, "\n"), nil, smtpd, pickup + smtpdLine + strings.Replace(frame, "route\n", "route (the file had no newline at its end)\n", 1)},
 		"both, no newline":     {strings.TrimSuffix(smtpdLine, "\n"), gateServices, smtpd, smtpdLine + strings.Replace(frame, "route\n", "route (the file had no newline at its end)\n", 1) + gateBlock},
 		"same option":          {smtpdLine + "  -o { x = a b }\n", nil, smtpd, smtpdLine + "  -o { x = a b }\n" + frame},
+		"overridden":           {smtpdLine + "  -o cleanup_service_name=his\n" + pickup, nil, []ServiceOptions{{Name: smtpd[0].Name, Type: "inet", Options: smtpd[0].Options, Override: []string{"cleanup_service_name"}}}, smtpdLine + "  -o cleanup_service_name=his\n" + frame + pickup},
 		"last of two":          {smtpdLine + pickup + smtpdLine, nil, smtpd, smtpdLine + pickup + smtpdLine + frame},
 		"crlf":                 {"127.0.1.1:25 inet n - n - - smtpd\r\n" + pickup, nil, smtpd, "127.0.1.1:25 inet n - n - - smtpd\r\n" + frame + pickup},
 		"another owner's":      {smtpdLine + "# BEGIN other\n  -o z=1\n# END other\n" + pickup, nil, smtpd, smtpdLine + "# BEGIN other\n  -o z=1\n# END other\n" + frame + pickup},
@@ -123,6 +124,7 @@ func TestMasterSetErrors(t *testing.T) {
 	}{
 		"service there":         {"# c\n127.0.0.1:10030 inet n - n - - smtpd\n", gateServices, nil, ErrConflict, []int{2}, false},
 		"other value":           {smtpdLine + "  -o a=2\n", nil, option("a", "1"), ErrConflict, []int{1}, false},
+		"another is overridden": {smtpdLine + "  -o b=2\n  -o a=2\n", nil, []ServiceOptions{{Name: "127.0.1.1:25", Type: "inet", Options: []Param{{Name: "b", Value: "1"}, {Name: "a", Value: "1"}}, Override: []string{"b"}}}, ErrConflict, []int{1}, false},
 		"last value counts":     {smtpdLine + "  -o a=1 -o a=2\n", nil, option("a", "1"), ErrConflict, []int{1}, false},
 		"no such service":       {"", nil, option("a", "1"), ErrConflict, []int{0}, false},
 		"arguments at the end":  {"127.0.1.1:25 inet n - n - - smtpd x\n", nil, option("a", "1"), ErrConflict, []int{1}, false},
@@ -245,7 +247,7 @@ func FuzzMasterSetRemove(f *testing.F) {
 		for _, s := range m.Services() {
 			if !seen[s.Name+" "+s.Type] {
 				seen[s.Name+" "+s.Type] = true
-				options = append(options, ServiceOptions{s.Name, s.Type, []Param{{Name: name, Value: value}, {Name: "zz_b", Value: "1"}}})
+				options = append(options, ServiceOptions{Name: s.Name, Type: s.Type, Options: []Param{{Name: name, Value: value}, {Name: "zz_b", Value: "1"}}})
 			}
 		}
 		try := func(add []Service, options []ServiceOptions) {

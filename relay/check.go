@@ -50,7 +50,9 @@ func (c *compiler) checkInstallation() {
 			"%q takes messages past the cleanup service that removes forged markers", v)
 	}
 	if v := b.get("cleanup_service_name"); v != "cleanup" {
-		c.conflict("cleanup_service_name", "set it on single listeners", "%q takes the place of the cleanup services that check markers", v)
+		if sv, ok := c.master.Lookup(v, "unix"); !ok || sv.Command != "cleanup" {
+			c.conflict("cleanup_service_name", "name one that is there, or remove it", "%q is no cleanup service of master.cf", v)
+		}
 	}
 	if slices.Contains(c.filterTransports(), transport) {
 		c.conflict("content_filter", "give the filter a transport of its own in master.cf", "%q reaches the filter by the transport of all outgoing mail, where markers are removed", transport)
@@ -62,6 +64,7 @@ func (c *compiler) checkInstallation() {
 	}
 	c.checkTransportMaps()
 	c.checkSenderMaps()
+	c.checkBeside()
 	c.checkNetworks()
 	c.checkServices()
 	c.ownChecks()
@@ -253,8 +256,8 @@ func (c *compiler) checkServices() {
 			c.errs.add(at, ErrConflict, "choose other ports in Server", "%s is one of the policy's own listeners", sv.Name)
 		}
 		for _, o := range sv.Options {
-			if sv.Command == "cleanup" && sv.Name == "cleanup" && (o.Name == "header_checks" || o.Name == "mime_header_checks" || o.Name == "nested_header_checks") {
-				c.errs.add(at, ErrConflict, "move it to main.cf", "%s of the cleanup service would be lost for the mail of our listeners", o.Name)
+			if c.policy.Topology == Outbound && sv.Command == "cleanup" && (o.Name == "header_checks" || o.Name == "mime_header_checks" || o.Name == "nested_header_checks") {
+				c.errs.add(at, ErrConflict, "move it to main.cf", "%s of a cleanup service hides the checks that mail needs in a single pass", o.Name)
 			}
 		}
 	}
@@ -288,18 +291,10 @@ func (c *compiler) checkListener(path string, role Role, sv postfix.Service) {
 	if role == RoleReEntry || role == RoleReinjection {
 		return
 	}
-	for _, o := range sv.Options {
-		switch o.Name {
-		case "cleanup_service_name", "smtpd_proxy_filter":
-			if o.Value != "" && !(o.Name == "cleanup_service_name" && o.Value == "cleanup") {
-				c.errs.add(at, ErrConflict, "remove it", "%s=%s takes the messages of %s past the check for forged markers (%s)", o.Name, o.Value, sv.Name, path)
-			}
-		case "receive_override_options":
-			if slices.Contains(list(o.Value), "no_header_body_checks") {
-				c.errs.add(at, ErrConflict, "remove no_header_body_checks", "it switches off the check for forged markers on %s (%s)", sv.Name, path)
-			}
-		}
+	if v := c.base.service(sv).get("smtpd_proxy_filter"); v != "" && c.base.get("smtpd_proxy_filter") == "" {
+		c.errs.add(at, ErrConflict, "use content_filter", "smtpd_proxy_filter=%s takes the messages of %s past the check for forged markers (%s)", v, sv.Name, path)
 	}
+	c.checkCleanup(at, sv)
 }
 
 // ownChecks keeps the installation's header checks for use beside ours. They
@@ -310,7 +305,13 @@ func (c *compiler) ownChecks() {
 	c.ownMIME = c.base.get("mime_header_checks")
 	c.ownNested = c.base.get("nested_header_checks")
 	seen := map[string]bool{}
-	for _, v := range []string{c.ownHeader, c.ownMIME, c.ownNested} {
+	all := []string{c.ownHeader, c.ownMIME, c.ownNested}
+	for _, sv := range c.master.Services() {
+		if s := c.base.service(sv); sv.Command == "cleanup" {
+			all = append(all, s.get("header_checks"), s.get("mime_header_checks"), s.get("nested_header_checks"))
+		}
+	}
+	for _, v := range all {
 		c.installationChecks(v)
 		c.checkActions(v, seen)
 	}

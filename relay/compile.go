@@ -125,7 +125,9 @@ type compiler struct {
 
 	direct                        string // transport of mail that bypasses the gateway
 	ownHeader, ownMIME, ownNested string
-	usesRelay, untrusted, usesIn  bool
+	usesRelay                     bool
+	leaveOwn, leaveOriginOwn      string    // smtp_header_checks of the transports that mail leaves by
+	variants                      []variant // of the installation's cleanup services
 }
 
 // checkFile is a header checks table with the file that traces name.

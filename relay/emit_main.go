@@ -45,28 +45,12 @@ func (c *compiler) emitMain() {
 		c.param("transport_maps", "recipients with a fixed route", m, c.own("transport_maps"))
 	}
 	c.emitRelayDomains()
-	c.param(n.leaveHeader, "markers leave with nothing", c.regexpMap(n.leave), c.own("smtp_header_checks"))
+	c.emitPace()
+	c.param(n.leaveHeader, "markers leave with nothing", c.regexpMap(n.leave), c.leaveOwn)
 	if c.usesRelay {
-		c.param(n.leaveOrigin, "nor does our own header to hosts that we relay to", c.regexpMap(n.leaveOriginFile), c.own("smtp_header_checks"))
+		c.param(n.leaveOrigin, "nor does our own header to hosts that we relay to", c.regexpMap(n.leaveOriginFile), c.leaveOriginOwn)
 	}
-	if c.ownHeader != "" {
-		c.param(n.ownHeader, "the installation's own checks, copied so that they run beside ours", c.ownHeader)
-	}
-	if c.ownMIME != "" {
-		c.param(n.ownMIME, "", c.ownMIME)
-	}
-	if c.ownNested != "" {
-		c.param(n.ownNested, "", c.ownNested)
-	}
-	if c.untrusted {
-		c.param(n.stripHeader, "mail that is not the gateway's loses every marker", c.regexpMap(n.strip), c.ref(n.ownHeader, c.ownHeader))
-	}
-	if c.usesIn {
-		c.param(n.inHeader, "mail of the gateway", c.regexpMap(n.certName), c.regexpMap(n.spam), c.ref(n.ownHeader, c.ownHeader))
-	}
-	if v, ok := c.overrideOptions(); ok {
-		c.param(n.overrideOptions, "the installation's receive_override_options, with the header checks left on", v)
-	}
+	c.emitVariants()
 	if c.policy.Topology == Outbound {
 		c.param("header_checks", "marked mail and calendaring go direct", c.bypassMaps(), c.ref(n.ownHeader, c.ownHeader))
 		c.param("mime_header_checks", "", c.regexpMap(n.bypassMIME), c.ref(n.ownMIME, c.ownMIME))
@@ -77,6 +61,7 @@ func (c *compiler) emitMain() {
 		c.param(n.outHeader, "marked mail goes direct; the domains' markers are looked up in lower case", c.bypassMaps())
 	}
 	c.emitClientRestrictions()
+	c.emitPostscreen()
 }
 
 // ref names a parameter of ours where it has a value.
@@ -85,17 +70,6 @@ func (c *compiler) ref(name, value string) string {
 		return ""
 	}
 	return "$" + name
-}
-
-// overrideOptions returns receive_override_options for the listeners whose
-// header checks must run, where main.cf would switch them off.
-func (c *compiler) overrideOptions() (string, bool) {
-	words := list(c.base.get("receive_override_options"))
-	if !slices.Contains(words, "no_header_body_checks") {
-		return "", false
-	}
-	words = slices.DeleteFunc(words, func(w string) bool { return w == "no_header_body_checks" })
-	return strings.Join(words, ", "), true
 }
 
 // emitRelayDomains makes Postfix accept mail for tenants with a store.

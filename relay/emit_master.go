@@ -15,7 +15,7 @@ func opt(name string, values ...string) postfix.Param {
 
 // option adds -o lines to a service of the installation's.
 func (c *compiler) option(name, kind string, options ...postfix.Param) {
-	c.options = append(c.options, postfix.ServiceOptions{Name: name, Type: kind, Options: options})
+	c.options = append(c.options, postfix.ServiceOptions{Name: name, Type: kind, Options: options, Override: merged})
 }
 
 // add adds a service of ours.
@@ -31,6 +31,7 @@ func (c *compiler) add(name, kind, maxProcesses, command, comment string, option
 }
 
 func (c *compiler) emitMaster() {
+	c.addVariant(cleanedBy{service: "cleanup"}) // the one without numbers
 	for _, l := range c.policy.Listeners {
 		name, kind := l.split()
 		switch l.Role {
@@ -52,19 +53,8 @@ func (c *compiler) emitMaster() {
 			c.stripped(sv.Name, sv.Type)
 		}
 	}
-	if c.untrusted {
-		options := []postfix.Param{opt("header_checks", "$"+c.names.stripHeader)}
-		if c.policy.Topology != Outbound {
-			options = append(options, c.ownBehind()...)
-		}
-		options = append(options, c.ownCleanup()...)
-		c.add(c.names.cleanupStrip, "unix", "0", "cleanup", "cleanup for mail that is not the gateway's: markers are removed", options...)
-	}
+	c.emitCleanups()
 	if c.policy.Topology != Outbound {
-		if c.usesIn {
-			c.add(c.names.cleanupIn, "unix", "0", "cleanup", "cleanup for mail of the gateway",
-				slices.Concat([]postfix.Param{opt("header_checks", "$"+c.names.inHeader)}, c.ownBehind(), c.ownCleanup())...)
-		}
 		if c.policy.Inbound.Shared {
 			c.sharedListener()
 		}
@@ -80,41 +70,16 @@ func (c *compiler) emitMaster() {
 	}
 }
 
-// ownBehind are the installation's MIME and nested checks for a cleanup
-// service whose header_checks we replace.
-func (c *compiler) ownBehind() []postfix.Param {
-	return []postfix.Param{
-		opt("mime_header_checks", c.ref(c.names.ownMIME, c.ownMIME)),
-		opt("nested_header_checks", c.ref(c.names.ownNested, c.ownNested)),
-	}
-}
-
-// ownCleanup are the options of the installation's cleanup service, whose work
-// ours do for some listeners.
-func (c *compiler) ownCleanup() []postfix.Param {
-	sv, _ := c.master.Lookup("cleanup", "unix")
-	return slices.DeleteFunc(slices.Clone(sv.Options), func(o postfix.Param) bool {
-		return o.Name == "syslog_name"
-	})
-}
-
-// checksOn switches header checks on again where main.cf has them off.
-func (c *compiler) checksOn() []postfix.Param {
-	if _, ok := c.overrideOptions(); !ok {
-		return nil
-	}
-	return []postfix.Param{opt("receive_override_options", "$"+c.names.overrideOptions)}
-}
-
+// stripped takes the markers off a listener's mail.
 func (c *compiler) stripped(name, kind string) {
-	c.untrusted = true
-	c.option(name, kind, append([]postfix.Param{opt("cleanup_service_name", c.names.cleanupStrip)}, c.checksOn()...)...)
+	sv, _ := c.master.Lookup(name, kind)
+	c.option(name, kind, c.cleaned(sv, false)...)
 }
 
 // gatewayListener makes a listener of the installation's the gateway's.
 func (c *compiler) gatewayListener(name, kind string) {
 	g := c.policy.Gateway
-	c.usesIn = len(g.Client.Names) > 0 || c.policy.Spam.Mark
+	sv, _ := c.master.Lookup(name, kind)
 	o := []postfix.Param{
 		opt("smtpd_client_restrictions", "$"+c.names.clientRestrictions),
 		opt("plaintext_reject_code", "550"),
@@ -130,9 +95,8 @@ func (c *compiler) gatewayListener(name, kind string) {
 	if len(g.Client.Fingerprints) > 0 {
 		o = append(o, opt("smtpd_tls_fingerprint_digest", "sha256"))
 	}
-	if c.usesIn {
-		o = append(o, opt("cleanup_service_name", c.names.cleanupIn))
-		o = append(o, c.checksOn()...)
+	if len(g.Client.Names) > 0 || c.policy.Spam.Mark {
+		o = append(o, c.cleaned(sv, true)...)
 	}
 	if level := c.base.get("smtpd_tls_security_level"); level == "" || level == "none" {
 		o = append(o, opt("smtpd_tls_security_level", "may"))
@@ -146,7 +110,6 @@ func (c *compiler) gatewayListener(name, kind string) {
 	}
 	// The gateway is one client with everybody's mail.
 	o = append(o, opt("smtpd_client_event_limit_exceptions", nets...))
-	sv, _ := c.master.Lookup(name, kind)
 	own := c.base.service(sv)
 	if c.policy.Inbound.Shared {
 		for _, list := range sharedLists {
@@ -190,8 +153,8 @@ var sharedLists = []struct {
 
 // inside are the options of a listener of ours on loopback: nothing that the
 // installation's main.cf asks of strangers is asked again.
-func inside(networks netip.Addr) []postfix.Param {
-	return []postfix.Param{
+func (c *compiler) inside(networks netip.Addr) []postfix.Param {
+	return append([]postfix.Param{
 		opt("mynetworks", networks.String()+"/32"),
 		opt("smtpd_authorized_xforward_hosts", networks.String()+"/32"),
 		opt("smtpd_proxy_filter"),
@@ -211,16 +174,15 @@ func inside(networks netip.Addr) []postfix.Param {
 		opt("smtpd_client_event_limit_exceptions", networks.String()+"/32"),
 		opt("smtpd_client_connection_count_limit", "0"),
 		opt("smtpd_client_connection_rate_limit", "0"),
-	}
+	}, c.rare(rareInside)...)
 }
 
 // reEntry is where Dovecot's redirects come back: mail that was accepted
 // before keeps its markers. It is treated as sendmail(1)'s mail was.
 func (c *compiler) reEntry() {
 	a := c.policy.reEntry()
-	o := append([]postfix.Param{opt("syslog_name", "postfix/"+c.names.smartHost+"-reentry")}, c.checksOn()...)
-	o = append(o, opt("smtpd_milters", "$non_smtpd_milters"))
-	c.add(a.String(), "inet", "-", "smtpd", "re-entry for Dovecot (submission_host): markers are kept", append(o, inside(a.Addr())...)...)
+	o := append([]postfix.Param{opt("syslog_name", "postfix/"+c.names.smartHost+"-reentry")}, c.asSubmitted()...)
+	c.add(a.String(), "inet", "-", "smtpd", "re-entry for Dovecot (submission_host): markers are kept", append(o, c.inside(a.Addr())...)...)
 }
 
 // sharedListener takes what others sent to the gateway's listener through a
@@ -235,7 +197,7 @@ func (c *compiler) sharedListener() {
 			opt("cleanup_service_name", n.cleanupShare),
 			opt("receive_override_options", "no_unknown_recipient_checks", "no_address_mappings", "no_milters"),
 			opt("message_size_limit", "0"),
-		}, inside(a.Addr())...)...)
+		}, c.inside(a.Addr())...)...)
 	c.add(n.cleanupShare, "unix", "0", "cleanup", "",
 		opt("header_checks", c.regexpMap(n.strip)), opt("mime_header_checks"), opt("nested_header_checks"), opt("body_checks"), opt("message_size_limit", "0"))
 	c.loopbackTransport(n.stripGate, "")
@@ -253,7 +215,7 @@ func (c *compiler) secondPass() {
 			opt("cleanup_service_name", n.cleanupOut),
 			opt("receive_override_options", "no_unknown_recipient_checks", "no_address_mappings", "no_milters"),
 			opt("message_size_limit", "0"),
-		}, inside(a.Addr())...)...)
+		}, c.inside(a.Addr())...)...)
 	c.add(n.cleanupOut, "unix", "0", "cleanup", "",
 		opt("header_checks", c.bypassOption()),
 		opt("mime_header_checks", c.regexpMap(n.bypassMIME)),
@@ -266,7 +228,7 @@ func (c *compiler) secondPass() {
 
 // loopbackTransport delivers to a listener of ours and changes nothing.
 func (c *compiler) loopbackTransport(name, comment string) {
-	c.add(name, "unix", "-", "smtp", comment,
+	c.add(name, "unix", "-", "smtp", comment, append([]postfix.Param{
 		opt("smtp_tls_security_level", "none"),
 		opt("smtp_tls_policy_maps"),
 		opt("smtp_tls_per_site"),
@@ -281,7 +243,8 @@ func (c *compiler) loopbackTransport(name, comment string) {
 		opt("smtp_nested_header_checks"),
 		opt("smtp_body_checks"),
 		opt("smtp_discard_ehlo_keywords"),
-		opt("smtp_discard_ehlo_keyword_address_maps"))
+		opt("smtp_discard_ehlo_keyword_address_maps"),
+	}, c.rare(rareLoopback)...)...)
 }
 
 // leaving removes markers where mail leaves: on the transport of all mail that
@@ -289,9 +252,17 @@ func (c *compiler) loopbackTransport(name, comment string) {
 // too, and mail must come back from it as it went. Hosts that we relay to are
 // the installation's own and may want the markers; our header is not for them.
 func (c *compiler) leaving() {
+	own := func(sv postfix.Service) string {
+		if _, ok := sv.Option("smtp_header_checks"); ok {
+			return c.base.service(sv).get("smtp_header_checks")
+		}
+		return c.own("smtp_header_checks")
+	}
+	direct, _ := c.master.Lookup(c.direct, "unix")
+	c.leaveOwn = own(direct)
 	c.option(c.direct, "unix", opt("smtp_header_checks", "$"+c.names.leaveHeader))
 	if sv, ok := c.master.Lookup("relay", "unix"); ok && sv.Command == "smtp" && c.direct != "relay" && c.origin() && !slices.Contains(c.filterTransports(), "relay") {
-		c.usesRelay = true
+		c.usesRelay, c.leaveOriginOwn = true, own(sv)
 		c.option("relay", "unix", opt("smtp_header_checks", "$"+c.names.leaveOrigin))
 	}
 }
@@ -319,5 +290,5 @@ func (c *compiler) smartHost() {
 		opt("smtp_tls_dkey_file"),
 		opt("smtp_sasl_auth_enable", "no"),
 		opt("smtp_fallback_relay"),
-	}, c.alwaysVerified())...)
+	}, c.alwaysVerified(), c.rare(rareSmartHost))...)
 }

@@ -37,6 +37,7 @@ func (c *compiler) emitTables() {
 		}})
 	}
 	c.clientTables()
+	c.postscreenTable()
 }
 
 // gateHop is what the sender map answers for a sender in scope: our second
@@ -114,7 +115,7 @@ func (c *compiler) scopeTable() postfix.Table {
 			t[start].Comment = "tenant " + tenant.Name
 		}
 	}
-	return t
+	return c.genericScope(t)
 }
 
 // transportTable routes hosted recipients of a store and the recipient domains

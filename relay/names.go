@@ -57,13 +57,13 @@ func (g Gateway) clientCAFile() string { return cmp.Or(g.Client.CAFile, g.SmartH
 type names struct {
 	owner string // of the managed blocks
 
-	scope, transport, bypass, bypassMIME, strip, leave, certName, certs, clients, origin, spam, leaveOriginFile, pass, hosted, marker, fold, markers string // files
-	mailboxes, aliases                                                                                                                               string // files, where there is no base
+	scope, transport, bypass, bypassMIME, strip, leave, certName, certs, clients, origin, spam, leaveOriginFile, pass, hosted, marker, fold, markers, postscreen string // files
+	mailboxes, aliases                                                                                                                                           string // files, where there is no base
 
 	smartHost, gate, direct, store, stripGate                         string // transports
 	cleanupIn, cleanupStrip, cleanupOut, cleanupTrusted, cleanupShare string // cleanup services
 
-	clientRestrictions, recipientRestrictions, class, ownHeader, ownMIME, ownNested, stripHeader, inHeader, outHeader, overrideOptions, leaveHeader, leaveOrigin string // parameters
+	clientRestrictions, recipientRestrictions, class, ownHeader, ownMIME, ownNested, stripHeader, inHeader, outHeader, leaveHeader, leaveOrigin string // parameters
 
 	mailName string // mail_name of the gateway's listener, by which cleanup knows its Received: line
 }
@@ -85,8 +85,7 @@ func newNames(gateway string) names {
 		clientRestrictions: g + "_client_restrictions", recipientRestrictions: g + "_recipient_restrictions", class: g + "_in",
 		ownHeader: g + "_own_header_checks", ownMIME: g + "_own_mime_header_checks", ownNested: g + "_own_nested_header_checks",
 		stripHeader: g + "_strip_header_checks", inHeader: g + "_in_header_checks", outHeader: g + "_out_header_checks",
-		overrideOptions: g + "_receive_override_options",
-		leaveHeader:     g + "_leave_header_checks", leaveOrigin: g + "_leave_origin_header_checks", leaveOriginFile: g + "_leave_origin", pass: g + "_pass.cidr", hosted: g + "_hosted.cidr",
+		leaveHeader: g + "_leave_header_checks", leaveOrigin: g + "_leave_origin_header_checks", leaveOriginFile: g + "_leave_origin", pass: g + "_pass.cidr", hosted: g + "_hosted.cidr", postscreen: g + "_postscreen.cidr",
 		marker: g + "_marker", fold: g + "_fold", markers: g + "_markers",
 		mailName: strings.ToUpper(g[:1]) + g[1:] + "In",
 	}

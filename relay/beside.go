@@ -1,0 +1,230 @@
+package relay
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/oxmailroute/oxmailroute/postfix"
+)
+
+// What main.cf sets for the listeners and transports of the installation's,
+// ours must not inherit where it would break them. These are the settings that
+// hardly anybody has; a neutral value is written only where main.cf has one.
+var (
+	rareInside = []postfix.Param{
+		{Name: "smtpd_tls_wrappermode", Value: "no"},
+		{Name: "smtpd_command_filter"},
+		{Name: "smtpd_recipient_limit", Value: "1000"},
+		{Name: "smtpd_forbid_bare_newline", Value: "no"},
+	}
+	rareLoopback = []postfix.Param{
+		{Name: "smtp_never_send_ehlo", Value: "no"},
+		{Name: "smtp_always_send_ehlo", Value: "yes"},
+		{Name: "smtp_reply_filter"},
+		{Name: "smtp_delivery_status_filter"},
+	}
+	rareSmartHost = []postfix.Param{
+		{Name: "smtp_tls_trust_anchor_file"}, // trusted in place of CAfile
+		{Name: "smtp_never_send_ehlo", Value: "no"},
+		{Name: "smtp_always_send_ehlo", Value: "yes"},
+		{Name: "smtp_discard_ehlo_keywords"},
+		{Name: "smtp_discard_ehlo_keyword_address_maps"},
+	}
+)
+
+// rare returns those of the options that main.cf sets to something else.
+func (c *compiler) rare(options []postfix.Param) []postfix.Param {
+	var out []postfix.Param
+	for _, o := range options {
+		if c.base.set(o.Name) && c.base.get(o.Name) != o.Value {
+			out = append(out, o)
+		}
+	}
+	return out
+}
+
+// emitPace keeps a delay between deliveries, which is meant for each of many
+// destinations, from the one destination that all mail in scope has.
+func (c *compiler) emitPace() {
+	transports := []string{c.names.smartHost}
+	if c.policy.Topology != Outbound {
+		transports = append(transports, c.names.gate)
+		if c.policy.Inbound.Shared {
+			transports = append(transports, c.names.stripGate)
+		}
+	}
+	for _, delay := range []string{"_destination_rate_delay", "_transport_rate_delay"} {
+		v := c.base.get("default" + delay)
+		if v == "" || strings.Trim(v, "0smhdw") == "" {
+			continue
+		}
+		comment := "default" + delay + " is not for the one destination of all mail in scope"
+		for _, t := range transports {
+			c.param(t+delay, comment, "0s")
+			comment = ""
+		}
+	}
+}
+
+// checkBeside refuses what can't live with ours, by name.
+func (c *compiler) checkBeside() {
+	if c.base.yes("smtp_tls_wrappermode") && c.policy.DirectVia == "" {
+		c.conflict("smtp_tls_wrappermode", "name the relayhost in DirectVia, or set it with -o on a transport of its own",
+			"mail kept off the gateway goes to MX hosts, and none speaks TLS from the first octet")
+	}
+	if v := list(c.base.get("inet_protocols")); len(v) > 0 && !slices.Contains(v, "all") && !slices.Contains(v, "ipv4") {
+		c.conflict("inet_protocols", "add ipv4", "%q leaves out 127.0.0.1, where our own listeners are", strings.Join(v, ", "))
+	}
+	c.checkCopies()
+}
+
+// checkCopies warns of copies for an address elsewhere: they are messages from
+// the sender as any other, and leave by the gateway where he is in scope.
+func (c *compiler) checkCopies() {
+	for _, name := range []string{"always_bcc", "sender_bcc_maps", "recipient_bcc_maps"} {
+		value := c.base.get(name)
+		if value == "" {
+			continue
+		}
+		addresses := []string{value}
+		if name != "always_bcc" {
+			known, opaque := c.maps(value)
+			addresses = nil
+			for _, o := range opaque {
+				c.warn(c.at(name), "%s can't be read here; copies for a domain elsewhere leave through the gateway where the sender is in scope, unless Direct has the domain", o)
+			}
+			for _, s := range known {
+				for _, e := range c.entries(s) {
+					addresses = append(addresses, e.Value)
+				}
+			}
+		}
+		seen := map[string]bool{}
+		for _, a := range addresses {
+			_, d := splitAddress(fold(a))
+			if d == "" || seen[d] || c.isLocal(d) || slices.Contains(c.policy.Direct, d) {
+				continue
+			}
+			seen[d] = true
+			c.warn(c.at(name), "copies for %s leave through the gateway where the sender is in scope; list the domain in Direct if the archive is not to depend on it", d)
+		}
+	}
+}
+
+// entries are the lines of a table of the installation's.
+func (c *compiler) entries(s source) []postfix.Entry {
+	name := strings.TrimPrefix(s.file, "postfix/")
+	text, _ := c.file(name)
+	t, _ := postfix.ParseTable(name, text)
+	return t
+}
+
+// isLocal reports whether the installation delivers to a domain itself, or has
+// a route of its own for it.
+func (c *compiler) isLocal(domain string) bool {
+	for _, name := range []string{"mydestination", "virtual_alias_domains", "virtual_mailbox_domains", "relay_domains"} {
+		if c.domains(c.base, name).has(domain) {
+			return true
+		}
+	}
+	known, _ := c.maps(c.base.get("transport_maps"))
+	for _, m := range known {
+		if _, _, ok := m.table.Lookup(domain); ok {
+			return true
+		}
+	}
+	return false
+}
+
+// genericScope puts the addresses in scope that smtp_generic_maps turn into
+// addresses in scope when mail leaves: trivial-rewrite(8) asks the sender map
+// before that (ADDRESS_REWRITING_README).
+func (c *compiler) genericScope(t postfix.Table) postfix.Table {
+	value := c.base.get("smtp_generic_maps")
+	if value == "" || len(t) == 0 {
+		return t
+	}
+	known, opaque := c.maps(value)
+	for _, o := range opaque {
+		c.warn(c.at("smtp_generic_maps"), "%s can't be read here; a sender that it turns into one in scope leaves past the gateway", o)
+	}
+	index, own := t.Index(), len(t)
+	seen := map[string]bool{}
+	for _, e := range t {
+		seen[fold(e.Key)] = true
+	}
+	var sites []string
+	add := func(key, value string, s source, line int) {
+		if !seen[key] {
+			seen[key] = true
+			t = append(t, postfix.Entry{Key: key, Value: value, Rule: "smtp_generic_maps, " + s.file + ":" + itoa(line)})
+		}
+	}
+	for _, s := range known {
+		for _, e := range c.entries(s) {
+			local, domain := splitAddress(fold(strings.TrimSpace(e.Value)))
+			hit, _, ok := index.Lookup(local + "@" + domain)
+			if local == "" || !ok {
+				hit, _, ok = index.Lookup("@" + domain)
+			}
+			if domain == "" || !ok {
+				continue
+			}
+			key := fold(e.Key)
+			switch {
+			case strings.HasPrefix(key, "@"):
+				// Single senders of the domain that are treated otherwise, first.
+				for _, other := range t[:own] {
+					if l, d := splitAddress(fold(other.Key)); l != "" && d == domain {
+						add(l+key, other.Value, s, e.Line)
+					}
+				}
+				add(key, hit.Value, s, e.Line)
+			case strings.Contains(key, "@"):
+				add(key, hit.Value, s, e.Line)
+			default: // a bare name matches at every name of this host (generic(5))
+				if sites == nil {
+					sites = append([]string{fold(c.base.get("myorigin"))}, slices.Sorted(maps.Keys(c.domains(c.base, "mydestination").names))...)
+				}
+				for _, site := range slices.Compact(sites) {
+					add(key+"@"+site, hit.Value, s, e.Line)
+				}
+			}
+		}
+	}
+	return t
+}
+
+// behindPostscreen reports whether the gateway's listener gets its connections
+// from postscreen(8).
+func (c *compiler) behindPostscreen() bool {
+	return slices.ContainsFunc(c.policy.Listeners, func(l Listener) bool {
+		_, kind := l.split()
+		return l.Role == RoleGateway && kind == "pass"
+	})
+}
+
+// emitPostscreen lets the gateway past postscreen(8), whose tests would put it
+// off, or refuse it for everybody else's mail.
+func (c *compiler) emitPostscreen() {
+	if !c.behindPostscreen() {
+		return
+	}
+	own := c.own("postscreen_access_list")
+	if _, ok := c.main.Get("postscreen_access_list"); !ok {
+		own = "permit_mynetworks"
+	}
+	c.param("postscreen_access_list", "the gateway is not put off", "cidr:"+c.path(c.names.postscreen), own)
+}
+
+func (c *compiler) postscreenTable() {
+	if !c.behindPostscreen() {
+		return
+	}
+	var t postfix.CIDRTable
+	for i, n := range c.policy.Gateway.Networks {
+		t = append(t, postfix.CIDREntry{Prefix: n, Value: "permit", Rule: index("Gateway.Networks", i)})
+	}
+	c.cidrTable(c.names.postscreen, t)
+}

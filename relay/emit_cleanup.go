@@ -1,0 +1,177 @@
+package relay
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/oxmailroute/oxmailroute/postfix"
+)
+
+// cleanedBy is how the installation has a listener's mail cleaned: by which
+// service, and whether with header checks at all.
+type cleanedBy struct {
+	service string
+	off     bool // receive_override_options has no_header_body_checks
+}
+
+// variant is a cleanup service of the installation's beside which ours do its
+// work: one that removes markers, one for the gateway's mail, or both. The
+// first is that of the distributed master.cf, its names are without numbers.
+type variant struct {
+	by                   cleanedBy
+	strip, in            bool
+	header, mime, nested string // the installation's checks, expanded
+}
+
+// numbered adds the variant's number to a name.
+func (c *compiler) numbered(name, separator string, i int) string {
+	if i == 0 {
+		return name
+	}
+	return name + separator + itoa(i+1)
+}
+
+// addVariant finds the variant for a listener.
+func (c *compiler) addVariant(by cleanedBy) int {
+	if i := slices.IndexFunc(c.variants, func(v variant) bool { return v.by == by }); i >= 0 {
+		return i
+	}
+	v := variant{by: by}
+	if !by.off {
+		s := c.cleanupSettings(by.service)
+		v.header, v.mime, v.nested = s.get("header_checks"), s.get("mime_header_checks"), s.get("nested_header_checks")
+	}
+	c.variants = append(c.variants, v)
+	return len(c.variants) - 1
+}
+
+// cleanupSettings are the settings of a cleanup service of the installation's.
+func (c *compiler) cleanupSettings(service string) settings {
+	sv, _ := c.master.Lookup(service, "unix")
+	return c.base.service(sv)
+}
+
+// cleaned adds the options by which ours does the work of the listener's own
+// cleanup service. The header checks are on in any case; where the installation
+// has them off for the listener, only ours run.
+func (c *compiler) cleaned(sv postfix.Service, gateway bool) []postfix.Param {
+	s := c.base.service(sv)
+	words := list(s.get("receive_override_options"))
+	by := cleanedBy{s.get("cleanup_service_name"), slices.Contains(words, noChecks)}
+	i := c.addVariant(by)
+	name := c.names.cleanupStrip
+	if gateway {
+		c.variants[i].in = true
+		name = c.names.cleanupIn
+	} else {
+		c.variants[i].strip = true
+	}
+	o := []postfix.Param{opt("cleanup_service_name", c.numbered(name, "-", i))}
+	if by.off {
+		o = append(o, opt("receive_override_options", slices.DeleteFunc(words, func(w string) bool { return w == noChecks })...))
+	}
+	return o
+}
+
+const noChecks = "no_header_body_checks"
+
+// merged are options that a service of the installation's may have with other
+// values: ours do what they say, too.
+var merged = []string{"cleanup_service_name", "receive_override_options", "smtp_header_checks"}
+
+// emitCleanups adds the cleanup services of all variants.
+func (c *compiler) emitCleanups() {
+	for i, v := range c.variants {
+		if v.strip {
+			c.add(c.numbered(c.names.cleanupStrip, "-", i), "unix", "0", "cleanup", "cleanup for mail that is not the gateway's: markers are removed", c.variantOptions(i, c.names.stripHeader)...)
+		}
+	}
+	for i, v := range c.variants {
+		if v.in {
+			c.add(c.numbered(c.names.cleanupIn, "-", i), "unix", "0", "cleanup", "cleanup for mail of the gateway", c.variantOptions(i, c.names.inHeader)...)
+		}
+	}
+}
+
+// variantOptions are the options of one of our cleanup services: our header
+// checks with the installation's behind them, and what its own service has
+// besides.
+func (c *compiler) variantOptions(i int, header string) []postfix.Param {
+	v := c.variants[i]
+	o := []postfix.Param{opt("header_checks", "$"+c.numbered(header, "_", i))}
+	switch {
+	case c.policy.Topology != Outbound:
+		o = append(o,
+			opt("mime_header_checks", c.ref(c.numbered(c.names.ownMIME, "_", i), v.mime)),
+			opt("nested_header_checks", c.ref(c.numbered(c.names.ownNested, "_", i), v.nested)))
+	case v.by.off: // the single pass needs the calendar's rule
+		o = append(o, opt("mime_header_checks", c.regexpMap(c.names.bypassMIME)), opt("nested_header_checks"))
+	}
+	if v.by.off {
+		o = append(o, opt("body_checks"))
+	}
+	sv, _ := c.master.Lookup(v.by.service, "unix")
+	for _, own := range sv.Options {
+		if own.Name != "syslog_name" && !slices.ContainsFunc(o, func(p postfix.Param) bool { return p.Name == own.Name }) {
+			o = append(o, own)
+		}
+	}
+	return o
+}
+
+// emitVariants writes the parameters that the cleanup services name.
+func (c *compiler) emitVariants() {
+	n := c.names
+	comment := "the installation's own checks, copied so that they run beside ours"
+	for i, v := range c.variants {
+		for _, p := range []struct{ name, value string }{{n.ownHeader, v.header}, {n.ownMIME, v.mime}, {n.ownNested, v.nested}} {
+			if p.value != "" {
+				c.param(c.numbered(p.name, "_", i), comment, p.value)
+				comment = ""
+			}
+		}
+	}
+	comment = "mail that is not the gateway's loses every marker"
+	for i, v := range c.variants {
+		if v.strip {
+			c.param(c.numbered(n.stripHeader, "_", i), comment, c.regexpMap(n.strip), c.ref(c.numbered(n.ownHeader, "_", i), v.header))
+			comment = ""
+		}
+	}
+	comment = "mail of the gateway"
+	for i, v := range c.variants {
+		if v.in {
+			c.param(c.numbered(n.inHeader, "_", i), comment, c.regexpMap(n.certName), c.regexpMap(n.spam), c.ref(c.numbered(n.ownHeader, "_", i), v.header))
+			comment = ""
+		}
+	}
+}
+
+// asSubmitted are the options by which a listener of ours treats mail as
+// sendmail(1)'s was treated, which pickup(8) took.
+func (c *compiler) asSubmitted() []postfix.Param {
+	o := []postfix.Param{opt("smtpd_milters", "$non_smtpd_milters")}
+	for _, sv := range c.master.Services() {
+		if sv.Command != "pickup" {
+			continue
+		}
+		for _, p := range sv.Options {
+			switch p.Name {
+			case "content_filter", "cleanup_service_name":
+				o = append(o, p)
+			case "receive_override_options":
+				o = append(o, opt(p.Name, list(p.Value)...))
+			}
+		}
+		break
+	}
+	return o
+}
+
+// checkCleanup reports a listener whose cleanup service is not there.
+func (c *compiler) checkCleanup(at string, sv postfix.Service) {
+	name := c.base.service(sv).get("cleanup_service_name")
+	if s, ok := c.master.Lookup(name, "unix"); !ok || s.Command != "cleanup" {
+		c.errs.add(at, ErrConflict, "name one that is there, or remove it", "cleanup_service_name=%s of %s is no cleanup service of master.cf", name, strings.TrimSpace(sv.Name))
+	}
+}
