@@ -8,6 +8,8 @@
 //     servers read them, and conditions on them
 //   - [github.com/oxmailroute/oxmailroute/sieve]: Sieve (RFC 5228) as Pigeonhole
 //     runs it: parse, build, print, run
+//   - [github.com/oxmailroute/oxmailroute/sieve/managesieve]: the protocol that
+//     carries scripts to the server
 //   - [github.com/oxmailroute/oxmailroute/postfix]: main.cf and master.cf edited
 //     without losing a byte, tables, header checks
 //   - [github.com/oxmailroute/oxmailroute/relay/relaytest]: fixtures for tests

@@ -11,3 +11,5 @@ require (
 	golang.org/x/text v0.41.0
 	golang.org/x/tools v0.49.0
 )
+
+require github.com/emersion/go-sasl v0.0.0-20241020182733-b788ff22d5a6

@@ -1,0 +1,570 @@
+package managesieve_test
+
+import (
+	"bytes"
+	"context"
+	"crypto/tls"
+	"crypto/x509"
+	"errors"
+	"fmt"
+	"net"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/emersion/go-sasl"
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/oxmailroute/oxmailroute/internal/managesievetest"
+	"github.com/oxmailroute/oxmailroute/sieve/managesieve"
+)
+
+func scriptIs(ctx context.Context, c *managesieve.Client, name string, want []byte) error {
+	got, err := c.GetScript(ctx, name)
+	if err == nil && !bytes.Equal(got, want) {
+		err = fmt.Errorf("%s is %q, want %q", name, got, want)
+	}
+	return err
+}
+
+func listIs(ctx context.Context, c *managesieve.Client, want ...managesieve.Script) error {
+	got, err := c.ListScripts(ctx)
+	if err != nil {
+		return err
+	}
+	byName := func(a, b managesieve.Script) int { return strings.Compare(a.Name, b.Name) }
+	slices.SortFunc(got, byName)
+	slices.SortFunc(want, byName)
+	if d := cmp.Diff(want, got); d != "" {
+		err = errors.New("list of scripts: " + d)
+	}
+	return err
+}
+
+var (
+	scriptOne = []byte("# one\r\nkeep;\r\n")
+	scriptTwo = []byte("# \"two\" \\ äöü {3+}\r\n# text:\r\n.\r\nstop;\r\n")
+)
+
+type step struct {
+	name string
+	run  func() error
+	want error
+}
+
+// everyCommand is the whole protocol on a mailbox without scripts. It leaves the
+// mailbox as it was.
+func everyCommand(ctx context.Context, c *managesieve.Client) []step {
+	type S = managesieve.Script
+	name, other := "Open-Xchange", `a "quoted" \ name ☂`
+	put := func(name string, script []byte) error { _, err := c.PutScript(ctx, name, script); return err }
+	return []step{
+		{"capability", func() error { _, err := c.Capability(ctx); return err }, nil},
+		{"empty list", func() error { return listIs(ctx, c) }, nil},
+		{"get nothing", func() error { _, err := c.GetScript(ctx, name); return err }, managesieve.CodeNonexistent},
+		{"space", func() error { return c.HaveSpace(ctx, name, uint32(len(scriptOne))) }, nil},
+		{"put", func() error { return put(name, scriptOne) }, nil},
+		{"put another", func() error { return put(other, scriptOne) }, nil},
+		{"list", func() error { return listIs(ctx, c, S{Name: name}, S{Name: other}) }, nil},
+		{"activate", func() error { return c.SetActive(ctx, name) }, nil},
+		{"delete the active", func() error { return c.DeleteScript(ctx, name) }, managesieve.CodeActive},
+		{"activate nothing", func() error { return c.SetActive(ctx, "nobody") }, managesieve.CodeNonexistent},
+		{"put over it", func() error { return put(name, scriptTwo[:22]) }, nil},
+		{"list active", func() error { return listIs(ctx, c, S{Name: name, Active: true}, S{Name: other}) }, nil},
+		{"get", func() error { return scriptIs(ctx, c, name, scriptTwo[:22]) }, nil},
+		{"rename onto another", func() error { return c.RenameScript(ctx, name, other) }, managesieve.CodeAlreadyExists},
+		{"rename nothing", func() error { return c.RenameScript(ctx, "nobody", "x") }, managesieve.CodeNonexistent},
+		{"rename", func() error { return c.RenameScript(ctx, name, "new") }, nil},
+		{"renamed and active", func() error { return listIs(ctx, c, S{Name: "new", Active: true}, S{Name: other}) }, nil},
+		{"get renamed", func() error { return scriptIs(ctx, c, "new", scriptTwo[:22]) }, nil},
+		{"deactivate", func() error { return c.Deactivate(ctx) }, nil},
+		{"delete", func() error { return c.DeleteScript(ctx, "new") }, nil},
+		{"delete again", func() error { return c.DeleteScript(ctx, "new") }, managesieve.CodeNonexistent},
+		{"one left", func() error { return listIs(ctx, c, S{Name: other}) }, nil},
+		{"delete the last", func() error { return c.DeleteScript(ctx, other) }, nil},
+		{"empty again", func() error { return listIs(ctx, c) }, nil},
+	}
+}
+
+// rfc5804Commands are those that older servers lack.
+func rfc5804Commands(ctx context.Context, c *managesieve.Client, missing error) []step {
+	return []step{
+		{"noop", func() error { return c.Noop(ctx) }, missing},
+		{"check", func() error { _, err := c.CheckScript(ctx, scriptOne); return err }, missing},
+	}
+}
+
+func runSteps(t *testing.T, steps []step) {
+	t.Helper()
+	for _, s := range steps {
+		err := s.run()
+		if s.want == nil && err != nil || s.want != nil && !errors.Is(err, s.want) {
+			t.Fatalf("%s: error %v, want %v", s.name, err, s.want)
+		}
+	}
+}
+
+func TestEveryCommand(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	tests := []struct {
+		name     string
+		security managesieve.Security
+		old      bool
+	}{
+		{"cleartext", managesieve.LoopbackCleartext, false},
+		{"STARTTLS", managesieve.StartTLS, false},
+		{"implicit TLS", managesieve.ImplicitTLS, false},
+		{"before RFC 5804", managesieve.LoopbackCleartext, true},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s := memoryServer()
+			s.Old = test.old
+			options := pipeOptions()
+			options.Security, options.TLS = test.security, authority(t)
+			dial := s.DialContext
+			switch test.security {
+			case managesieve.StartTLS:
+				s.TLS = certificate(t, "server")
+			case managesieve.ImplicitTLS:
+				config := certificate(t, "server")
+				dial = func(context.Context, string, string) (net.Conn, error) {
+					client, server := net.Pipe()
+					go func() {
+						s.Serve(tls.Server(server, config))
+						server.Close()
+					}()
+					return client, nil
+				}
+			}
+			options.DialContext = dial
+			c, err := managesieve.Dial(ctx, "server.test", options)
+			if err != nil {
+				t.Fatal(err)
+			}
+			defer c.Close()
+			if err := c.Authenticate(ctx, sasl.NewPlainClient(mailb, "master", "wrong")); !errors.As(err, new(*managesieve.ResponseError)) {
+				t.Fatalf("wrong password: %v", err)
+			}
+			if err := c.Authenticate(ctx, sasl.NewPlainClient(mailb, "master", "hunter2")); err != nil {
+				t.Fatal(err)
+			}
+			var missing error
+			if test.old {
+				missing = errors.ErrUnsupported
+			}
+			runSteps(t, everyCommand(ctx, c))
+			runSteps(t, rfc5804Commands(ctx, c, missing))
+			runSteps(t, []step{
+				{"unauthenticate", func() error { return c.Unauthenticate(ctx) }, missing},
+				{"logout", func() error { return c.Logout(ctx) }, nil},
+				{"after it", func() error { _, err := c.ListScripts(ctx); return err }, managesieve.ErrClosed},
+			})
+		})
+	}
+}
+
+func TestTLSIsVerified(t *testing.T) {
+	t.Parallel()
+	var unknown x509.UnknownAuthorityError
+	var name x509.HostnameError
+	var invalid x509.CertificateInvalidError
+	tests := []struct {
+		name, certificate, host string
+		config                  *tls.Config
+		want                    any
+	}{
+		{"authority", "server", "server.test", &tls.Config{RootCAs: x509.NewCertPool()}, &unknown},
+		{"name", "server", "other.test", authority(t), &name},
+		{"expired", "old", "server.test", authority(t), &invalid},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			s := memoryServer()
+			s.TLS = certificate(t, test.certificate)
+			_, err := managesieve.Dial(context.Background(), test.host, managesieve.Options{TLS: test.config, DialContext: s.DialContext})
+			if !errors.As(err, test.want) {
+				t.Errorf("error %v, want a %T", err, test.want)
+			}
+		})
+	}
+}
+
+func TestNoCredentialsWithoutTLS(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	t.Run("STARTTLS not offered", func(t *testing.T) {
+		s := memoryServer()
+		_, err := managesieve.Dial(ctx, "server.test", managesieve.Options{DialContext: s.DialContext})
+		if !errors.Is(err, managesieve.ErrNoTLS) {
+			t.Errorf("error %v, want ErrNoTLS", err)
+		}
+	})
+	t.Run("cleartext beyond loopback", func(t *testing.T) {
+		options := managesieve.Options{Security: managesieve.LoopbackCleartext}
+		options.DialContext = func(context.Context, string, string) (net.Conn, error) {
+			return remoteConn{scripted(t, greeting)}, nil
+		}
+		if _, err := managesieve.Dial(ctx, "192.0.2.1", options); err == nil || !strings.Contains(err.Error(), "192.0.2.1") {
+			t.Errorf("error %v, want a refusal", err)
+		}
+	})
+	t.Run("unverified", func(t *testing.T) {
+		_, err := managesieve.Dial(ctx, "192.0.2.1", managesieve.Options{TLS: &tls.Config{InsecureSkipVerify: true}})
+		if err == nil || !strings.Contains(err.Error(), "RootCAs") {
+			t.Errorf("error %v, want a refusal", err)
+		}
+	})
+	t.Run("mechanism not offered", func(t *testing.T) {
+		c, err := dialScripted(t, pipeOptions(), strings.Replace(greeting, "PLAIN", "SCRAM-SHA-1", 1), hang)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Authenticate(ctx, sasl.NewPlainClient("", "u", "secret")); err == nil || strings.Contains(err.Error(), "secret") {
+			t.Errorf("error %v, want a refusal", err)
+		}
+	})
+	t.Run("NUL in the identity", func(t *testing.T) {
+		c, err := dialScripted(t, pipeOptions(), greeting, hang)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := c.Authenticate(ctx, sasl.NewPlainClient("alice\x00bob", "u", "p")); err == nil || !strings.Contains(err.Error(), "NUL") {
+			t.Errorf("error %v, want a refusal", err)
+		}
+	})
+	t.Run("data before the handshake", func(t *testing.T) {
+		offer := "\"STARTTLS\"\r\nOK\r\n"
+		_, err := dialScripted(t, managesieve.Options{TLS: &tls.Config{ServerName: "x"}}, offer, "STARTTLS\r\n", "OK\r\n\"SASL\" \"PLAIN\"\r\nOK\r\n", hang)
+		var protocol *managesieve.ProtocolError
+		if !errors.As(err, &protocol) {
+			t.Errorf("error %v, want a ProtocolError", err)
+		}
+	})
+}
+
+type remoteConn struct{ net.Conn }
+
+func (remoteConn) RemoteAddr() net.Addr {
+	return &net.TCPAddr{IP: net.IPv4(192, 0, 2, 1), Port: 4190}
+}
+
+// What PLAIN and other mechanisms put on the wire.
+func TestAuthenticate(t *testing.T) {
+	t.Parallel()
+	long := strings.Repeat("x", 2000)
+	plain := "AGFsaWNlAHNlY3JldA==" // NUL alice NUL secret
+	start := "AUTHENTICATE \"PLAIN\" \"" + plain + "\"\r\n"
+	tests := []struct {
+		name      string
+		mechanism sasl.Client
+		steps     []string
+		want      string // part of the error, empty for none
+		dead      bool
+	}{
+		{"plain", nil, []string{start, "OK\r\n"}, "", false},
+		{"refused", nil, []string{start, "NO (AUTH-TOO-WEAK) \"use something else\"\r\n"}, "AUTH-TOO-WEAK", false},
+		{"bye", nil, []string{start, "BYE (REFERRAL \"sieve://other.test\") \"moved\"\r\n"}, "sieve://other.test", true},
+		{"password in the text", nil, []string{start, "NO \"secret is wrong\"\r\n"}, "left out", false},
+		{"line in the text", nil, []string{start, "NO \"" + plain + "?\"\r\n"}, "left out", false},
+		{"echo", nil, []string{start, start}, "protocol error", true},
+		{"challenge", nil, []string{start, "\"\"\r\n", "\"*\"\r\n", "NO \"cancelled\"\r\n"}, "unexpected server challenge", false},
+		{"challenge no base64", nil, []string{start, "\"?\"\r\n", "\"*\"\r\n", "NO\r\n"}, "base64", false},
+		{"long", sasl.NewPlainClient("", long, "p"), []string{"AUTHENTICATE \"PLAIN\" {2672+}\r\n"}, "", false},
+		{"rounds", &rounds{answers: []string{"a", ""}}, []string{"AUTHENTICATE \"PLAIN\"\r\n", "\"eA==\"\r\n", "\"YQ==\"\r\n", "{4}\r\neQ==\r\n", "\"\"\r\n", "OK\r\n"}, "", false},
+		{"final data", &rounds{answers: []string{""}}, []string{"AUTHENTICATE \"PLAIN\"\r\n", "OK (SASL \"eA==\")\r\n"}, "", false},
+		{"final data wrong", &rounds{}, []string{"AUTHENTICATE \"PLAIN\"\r\n", "OK (SASL \"eA==\")\r\n"}, "proof", true},
+		{"endless", &rounds{endless: true}, endless(), "challenges", true},
+	}
+	for _, test := range tests {
+		t.Run(test.name, func(t *testing.T) {
+			if test.mechanism == nil {
+				test.mechanism = sasl.NewPlainClient("", "alice", "secret")
+			}
+			steps := append([]string{greeting}, test.steps...)
+			if test.name == "long" {
+				// NUL, 2000 x, NUL, p: 2003 bytes in base64.
+				steps = []string{greeting, test.steps[0] + base64Of("\x00"+long+"\x00p") + "\r\n", "OK\r\n"}
+			}
+			if !test.dead {
+				steps = append(steps, "LISTSCRIPTS\r\n", "OK\r\n")
+			}
+			c, err := dialScripted(t, pipeOptions(), steps...)
+			if err != nil {
+				t.Fatal(err)
+			}
+			err = c.Authenticate(context.Background(), test.mechanism)
+			if (err == nil) != (test.want == "") || err != nil && !strings.Contains(err.Error(), test.want) {
+				t.Fatalf("error %v, want %q", err, test.want)
+			}
+			if err != nil && (strings.Contains(err.Error(), "secret") || strings.Contains(err.Error(), plain)) {
+				t.Errorf("credentials in the error: %v", err)
+			}
+			if _, err := c.ListScripts(context.Background()); errors.Is(err, managesieve.ErrClosed) != test.dead {
+				t.Errorf("afterwards: error %v, want closed: %v", err, test.dead)
+			}
+		})
+	}
+}
+
+// rounds is a mechanism that gives the answers in turn.
+type rounds struct {
+	answers []string
+	endless bool
+}
+
+func (r *rounds) Start() (string, []byte, error) { return "PLAIN", nil, nil }
+
+func (r *rounds) Next([]byte) ([]byte, error) {
+	if r.endless {
+		return []byte("x"), nil
+	}
+	if len(r.answers) == 0 {
+		return nil, errors.New("not the server's signature")
+	}
+	a := r.answers[0]
+	r.answers = r.answers[1:]
+	return []byte(a), nil
+}
+
+func endless() []string {
+	steps := []string{"AUTHENTICATE \"PLAIN\"\r\n"}
+	for range 64 {
+		steps = append(steps, "\"eA==\"\r\n", "\"eA==\"\r\n")
+	}
+	return append(steps, "\"eA==\"\r\n", hang)
+}
+
+func TestQuotaAndWarnings(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	s := memoryServer()
+	s.MaxSize, s.MaxScripts = 100, 2
+	s.Check = func(script []byte) (string, error) {
+		switch {
+		case bytes.Contains(script, []byte("wrong")):
+			return "", errors.New("line 1: error: unknown command 'wrong'\r\nline 2: error: too many")
+		case bytes.Contains(script, []byte("odd")):
+			return "line 1: warning: odd", nil
+		}
+		return "", nil
+	}
+	c := login(t, s, pipeOptions())
+	put := func(name, script string) error { _, err := c.PutScript(ctx, name, []byte(script)); return err }
+	runSteps(t, []step{
+		{"put", func() error { return put("a", "keep;") }, nil},
+		{"too large", func() error { return put("a", strings.Repeat("#", 101)) }, managesieve.CodeQuotaMaxSize},
+		{"too large is a quota", func() error { return put("a", strings.Repeat("#", 101)) }, managesieve.CodeQuota},
+		{"no space", func() error { return c.HaveSpace(ctx, "a", 101) }, managesieve.CodeQuotaMaxSize},
+		{"space", func() error { return c.HaveSpace(ctx, "a", 100) }, nil},
+		{"second", func() error { return put("b", "keep;") }, nil},
+		{"third", func() error { return put("c", "keep;") }, managesieve.CodeQuotaMaxScripts},
+		{"over the second", func() error { return put("b", "stop;") }, nil},
+	})
+	if err := put("c", "keep;"); errors.Is(err, managesieve.CodeQuotaMaxSize) || errors.Is(err, managesieve.Code("QUO")) {
+		t.Errorf("QUOTA/MAXSCRIPTS is found as something else: %v", err)
+	}
+	for _, f := range []func(context.Context, []byte) (string, error){c.CheckScript, func(ctx context.Context, b []byte) (string, error) { return c.PutScript(ctx, "a", b) }} {
+		if w, err := f(ctx, []byte("odd")); err != nil || w != "line 1: warning: odd" {
+			t.Errorf("warnings %q, error %v", w, err)
+		}
+		var answer *managesieve.ResponseError
+		if _, err := f(ctx, []byte("wrong")); !errors.As(err, &answer) || !strings.Contains(answer.Text, "\r\nline 2") {
+			t.Errorf("wrong script: error %v", err)
+		}
+	}
+}
+
+func TestCheckName(t *testing.T) {
+	t.Parallel()
+	for _, name := range []string{"a", "Open-Xchange", "ä ☂ \"\\", strings.Repeat("x", 1024)} {
+		if err := managesieve.CheckName(name); err != nil {
+			t.Errorf("%q: %v", name, err)
+		}
+	}
+	c, err := dialScripted(t, pipeOptions(), greeting, hang)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range []string{"", "a\r\nDELETESCRIPT \"b\"", "\x00", "\x7f", "\u0085", "\u2028", "\xff", strings.Repeat("x", 1025)} {
+		if err := managesieve.CheckName(name); err == nil {
+			t.Errorf("%.20q is taken", name)
+		}
+		if err := c.SetActive(context.Background(), name); err == nil || errors.Is(err, managesieve.ErrClosed) {
+			t.Errorf("SetActive %.20q: %v", name, err)
+		}
+	}
+}
+
+func TestTimeoutAndCancel(t *testing.T) {
+	t.Parallel()
+	stalls := map[string]string{
+		"silent":         "",
+		"half a literal": "{10}\r\nabc",
+		"half a word":    "O",
+		"no line end":    "OK",
+	}
+	for name, text := range stalls {
+		for _, cancelled := range []bool{false, true} {
+			t.Run(fmt.Sprintf("%s/%v", name, cancelled), func(t *testing.T) {
+				t.Parallel()
+				options := pipeOptions()
+				ctx, cancel := context.WithCancelCause(context.Background())
+				defer cancel(nil)
+				wanted := errors.New("the user went away")
+				if cancelled {
+					time.AfterFunc(20*time.Millisecond, func() { cancel(wanted) })
+				} else {
+					options.CommandTimeout = 20 * time.Millisecond
+				}
+				c, err := dialScripted(t, options, greeting, "GETSCRIPT \"a\"\r\n", text, hang)
+				if err != nil {
+					t.Fatal(err)
+				}
+				_, err = c.GetScript(ctx, "a")
+				var broken *managesieve.ConnError
+				if !errors.As(err, &broken) || errors.Is(err, wanted) != cancelled {
+					t.Errorf("error %v", err)
+				}
+				if _, err := c.ListScripts(context.Background()); !errors.Is(err, managesieve.ErrClosed) || !errors.As(err, &broken) {
+					t.Errorf("afterwards: %v, want closed with the cause", err)
+				}
+			})
+		}
+	}
+	t.Run("cancelled before", func(t *testing.T) {
+		s := memoryServer()
+		c := login(t, s, pipeOptions())
+		ctx, cancel := context.WithCancel(context.Background())
+		cancel()
+		if err := c.Noop(ctx); !errors.Is(err, context.Canceled) {
+			t.Errorf("error %v", err)
+		}
+		if err := c.Noop(context.Background()); err != nil {
+			t.Errorf("the connection was not used, but: %v", err)
+		}
+	})
+	t.Run("silent greeting", func(t *testing.T) {
+		options := pipeOptions()
+		options.DialTimeout = 20 * time.Millisecond
+		if _, err := dialScripted(t, options, hang); !errors.As(err, new(*managesieve.ConnError)) {
+			t.Errorf("error %v", err)
+		}
+	})
+	t.Run("a server that does not read", func(t *testing.T) {
+		client, server := net.Pipe()
+		defer server.Close()
+		go server.Write([]byte(greeting))
+		options := pipeOptions()
+		options.CommandTimeout = 20 * time.Millisecond
+		c, err := managesieve.NewClient(context.Background(), client, options)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := c.PutScript(context.Background(), "a", scriptOne); !errors.As(err, new(*managesieve.ConnError)) {
+			t.Errorf("error %v", err)
+		}
+	})
+	t.Run("Close", func(t *testing.T) {
+		c, err := dialScripted(t, pipeOptions(), greeting, hang)
+		if err != nil {
+			t.Fatal(err)
+		}
+		time.AfterFunc(20*time.Millisecond, func() { c.Close() })
+		if _, err := c.ListScripts(context.Background()); !errors.Is(err, managesieve.ErrClosed) {
+			t.Errorf("error %v", err)
+		}
+	})
+}
+
+// TestCancelledLate races cancellation with the answer: what follows must never
+// suffer from it.
+func TestCancelledLate(t *testing.T) {
+	t.Parallel()
+	s := memoryServer()
+	c := login(t, s, pipeOptions())
+	for i := range 300 {
+		ctx, cancel := context.WithCancel(context.Background())
+		go cancel()
+		err := c.Noop(ctx)
+		if errors.As(err, new(*managesieve.ConnError)) {
+			c = login(t, s, pipeOptions())
+			continue
+		}
+		if err := c.Noop(context.Background()); err != nil {
+			t.Fatalf("%d: %v", i, err)
+		}
+	}
+}
+
+// TestCut breaks a whole session at every byte. Everything that succeeded must
+// have happened, no call may hang, and the mailbox has one of its whole scripts,
+// active throughout.
+func TestCut(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	before, after := []byte("keep;\r\n"), []byte("# new\r\nstop;\r\n")
+	session := func(left int) (finished bool, sent bool, used int) {
+		s := memoryServer()
+		s.Put(mailb, "main", before, true)
+		server, _ := s.DialContext(ctx, "", "")
+		cut := managesievetest.NewCut(server, left)
+		put := false
+		err := func() error {
+			c, err := managesieve.NewClient(ctx, cut, pipeOptions())
+			if err != nil {
+				return err
+			}
+			defer c.Close()
+			if err := c.Authenticate(ctx, sasl.NewPlainClient(mailb, "master", "hunter2")); err != nil {
+				return err
+			}
+			if err := listIs(ctx, c, managesieve.Script{Name: "main", Active: true}); err != nil {
+				return err
+			}
+			if err := scriptIs(ctx, c, "main", before); err != nil {
+				return err
+			}
+			if _, err := c.CheckScript(ctx, after); err != nil {
+				return err
+			}
+			if _, err := c.PutScript(ctx, "main", after); err != nil {
+				return err
+			}
+			put = true
+			if err := scriptIs(ctx, c, "main", after); err != nil {
+				return err
+			}
+			return c.Logout(ctx)
+		}()
+		var broken *managesieve.ConnError
+		if err != nil && !errors.As(err, &broken) {
+			t.Fatalf("cut after %d bytes: %v, want a ConnError", left, err)
+		}
+		got, active := s.Get(mailb, "main")
+		whole := bytes.Equal(got, before) && !put || bytes.Equal(got, after)
+		if !whole || !active {
+			t.Fatalf("cut after %d bytes: script %q, active %v, stored %v", left, got, active, put)
+		}
+		return err == nil, put, left - cut.Left()
+	}
+	finished, _, total := session(1 << 20)
+	if !finished {
+		t.Fatal("the whole session fails")
+	}
+	puts := 0
+	for left := range total {
+		finished, put, _ := session(left)
+		if finished {
+			t.Fatalf("cut after %d of %d bytes: no error", left, total)
+		}
+		if put {
+			puts++
+		}
+	}
+	if puts == 0 || puts == total {
+		t.Errorf("%d of %d cuts are after PUTSCRIPT", puts, total)
+	}
+}
