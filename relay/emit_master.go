@@ -228,10 +228,10 @@ func (c *compiler) secondPass() {
 
 // loopbackTransport delivers to a listener of ours and changes nothing.
 func (c *compiler) loopbackTransport(name, comment string) {
-	c.add(name, "unix", "-", "smtp", comment, append([]postfix.Param{
+	c.add(name, "unix", "-", "smtp", comment, slices.Concat([]postfix.Param{
 		opt("smtp_tls_security_level", "none"),
 		opt("smtp_tls_policy_maps"),
-		opt("smtp_tls_per_site"),
+	}, c.noPerSite(), []postfix.Param{
 		opt("smtp_tls_wrappermode", "no"),
 		opt("smtp_sasl_auth_enable", "no"),
 		opt("smtp_send_xforward_command", "yes"),
@@ -244,7 +244,7 @@ func (c *compiler) loopbackTransport(name, comment string) {
 		opt("smtp_body_checks"),
 		opt("smtp_discard_ehlo_keywords"),
 		opt("smtp_discard_ehlo_keyword_address_maps"),
-	}, c.rare(rareLoopback)...)...)
+	}, c.rare(rareLoopback))...)
 }
 
 // leaving removes markers where mail leaves: on the transport of all mail that
@@ -279,7 +279,7 @@ func (c *compiler) smartHost() {
 		opt("smtp_tls_CApath"),
 		opt("tls_append_default_CA", "no"),
 		opt("smtp_tls_policy_maps"),
-		opt("smtp_tls_per_site"), // asked where there are no policy maps
+	}, c.noPerSite(), []postfix.Param{
 		opt("smtp_tls_wrappermode", "no"),
 		opt("smtp_tls_chain_files"),
 		opt("smtp_tls_cert_file", s.CertFile),

@@ -22,6 +22,9 @@ var (
 	// hidesSession: from here on Received: lines may hide how the client was
 	// authenticated (smtpd_hide_client_session).
 	hidesSession = release{3, 10}
+	// warnsOfPerSite: from here on each smtp_tls_per_site, even an empty one,
+	// makes postconf and postfix check warn (DEPRECATION_README).
+	warnsOfPerSite = release{3, 9}
 )
 
 // dovecotBlocks is the release from which Dovecot reads another language:
@@ -154,6 +157,15 @@ func (c *compiler) sessionShown() []postfix.Param {
 		o = append(o, opt("smtpd_tls_enable_rpk", "no"))
 	}
 	return o
+}
+
+// noPerSite empties smtp_tls_per_site, which is asked where there are no policy
+// maps; in the releases that warn of it only where the installation sets it.
+func (c *compiler) noPerSite() []postfix.Param {
+	if c.postfix.before(warnsOfPerSite) || c.base.set("smtp_tls_per_site") {
+		return []postfix.Param{opt("smtp_tls_per_site")}
+	}
+	return nil
 }
 
 // alwaysVerified are the options of the transport to the smart host by which
