@@ -9,6 +9,21 @@ import (
 	"github.com/oxmailroute/oxmailroute/sieve"
 )
 
+// onSystems runs the test on each system, with a policy of labPolicy's for its
+// versions and the world that has it.
+func onSystems(t *testing.T, test func(t *testing.T, p relay.Policy, w maillab.World)) {
+	for _, system := range maillab.Systems() {
+		t.Run(system.Name, func(t *testing.T) {
+			maillab.NeedSystem(t, system)
+			p := labPolicy(t, "lab.json")
+			p.Server.Postfix, p.Server.Dovecot = system.Postfix, system.Dovecot
+			w := maillab.DefaultWorld()
+			w.Root = system.Root
+			test(t, p, w)
+		})
+	}
+}
+
 // labSite is the emitted configuration of a policy in the customer's.
 func labSite(tb testing.TB, p relay.Policy, in relay.Installation) (*relay.Config, maillab.Site) {
 	tb.Helper()
@@ -35,25 +50,27 @@ func kinds(o maillab.Outcome, to string) string {
 }
 
 // TestSmartHostModes: only a smart host with the right certificate gets mail;
-// everything else waits, and marked mail does not care.
-func TestSmartHostModes(t *testing.T) {
-	maillab.Need(t)
+// everything else waits, whatever the message asks for (TLS-Required, RFC 8689),
+// and marked mail does not care.
+func TestSmartHostModes(t *testing.T) { onSystems(t, testSmartHostModes) }
+
+func testSmartHostModes(t *testing.T, policy relay.Policy, w maillab.World) {
 	want := map[maillab.Mode]string{
 		maillab.Good: "smarthost", maillab.CNOnly: "smarthost", maillab.WrongName: "deferred", maillab.Expired: "deferred", maillab.OtherCA: "deferred",
 		maillab.SelfSigned: "deferred", maillab.NoTLS: "deferred", maillab.Reject: "bounced", maillab.TempFail: "deferred", maillab.Down: "deferred",
 	}
-	_, site := labSite(t, labPolicy(t, "lab.json"), labBase(t))
+	_, site := labSite(t, policy, labBase(t))
 	for _, mode := range maillab.Modes() {
 		t.Run(string(mode), func(t *testing.T) {
-			w := maillab.DefaultWorld()
 			w.SmartHost = mode
 			r := maillab.Run(t, w, site, []maillab.Message{
 				{ID: "out", To: "127.0.1.2:25", From: "alice@example.com", Recipients: []string{"x@remote1.test"}, Raw: hello},
+				{ID: "opt-out", To: "127.0.1.2:25", From: "alice@example.com", Recipients: []string{"x@remote1.test"}, Raw: []byte("TLS-Required: no\n\n")},
 				{ID: "marked", To: "127.0.0.1:10032", Source: "127.0.0.1", From: "alice@example.com", Recipients: []string{"x@remote1.test"}, Raw: []byte("X-Conbool-Released: yes\n\n")},
 				{ID: "in", To: "127.0.1.2:25", From: "alice@example.com", Recipients: []string{"bob@example.com"}, Raw: hello},
 			})
-			for id, to := range map[string]string{"out": "x@remote1.test", "marked": "x@remote1.test", "in": "bob@example.com"} {
-				expected := map[string]string{"out": want[mode], "marked": "mx", "in": "mailbox"}[id]
+			for id, to := range map[string]string{"out": "x@remote1.test", "opt-out": "x@remote1.test", "marked": "x@remote1.test", "in": "bob@example.com"} {
+				expected := map[string]string{"out": want[mode], "opt-out": want[mode], "marked": "mx", "in": "mailbox"}[id]
 				if got := kinds(r.Messages[id], to); got != expected {
 					t.Errorf("%s: %q, want %q (%v)", id, got, expected, r.Messages[id].Recipients[to])
 				}
@@ -93,11 +110,11 @@ func TestLookupMX(t *testing.T) {
 
 // TestSieveForgery: a user with editheader can't send past the gateway. The
 // same script without our fragment's list can, so that the test would notice.
-func TestSieveForgery(t *testing.T) {
-	maillab.Need(t)
+func TestSieveForgery(t *testing.T) { onSystems(t, testSieveForgery) }
+
+func testSieveForgery(t *testing.T, p relay.Policy, w maillab.World) {
 	const extension = "plugin {\n  sieve_extensions = +editheader\n}\n"
 	const script = "require \"editheader\";\naddheader \"X-Conbool-Released\" \"yes\";\naddheader \"X-OXMailroute-Origin\" \"gateway\";\nredirect \"x@remote1.test\";\n"
-	p := labPolicy(t, "lab.json")
 	for _, tt := range []struct {
 		name      string
 		protected bool
@@ -106,9 +123,9 @@ func TestSieveForgery(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			p.Sieve.UserEditheader = tt.protected
 			_, site := labSite(t, p, labBase(t))
-			site.Dovecot = extension
+			site.Dovecot, site.Dovecot24 = extension, "sieve_extensions {\n  editheader = yes\n}\n"
 			site.Files["sieve/users/bob@example.com.sieve"] = []byte(script)
-			r := maillab.Run(t, maillab.DefaultWorld(), site, []maillab.Message{
+			r := maillab.Run(t, w, site, []maillab.Message{
 				{ID: "out", To: "127.0.1.2:25", From: "alice@example.com", Recipients: []string{"bob@example.com"}, Raw: []byte("Message-ID: <1@forged.test>\nSubject: x\n\n")},
 			})
 			if got := kinds(r.Messages["out"], "bob@example.com"); got != tt.want {
@@ -120,9 +137,9 @@ func TestSieveForgery(t *testing.T) {
 
 // TestMailboxScriptServers: the rules in a mailbox's own script do what the
 // global ones do, before the user's rules.
-func TestMailboxScriptServers(t *testing.T) {
-	maillab.Need(t)
-	p := labPolicy(t, "lab.json")
+func TestMailboxScriptServers(t *testing.T) { onSystems(t, testMailboxScriptServers) }
+
+func testMailboxScriptServers(t *testing.T, p relay.Policy, w maillab.World) {
 	p.Sieve.Form = relay.PerMailbox
 	c, site := labSite(t, p, labBase(t))
 	own := string(c.MailboxScript().Format()) + "# the user's\nif header :contains \"subject\" \"x\" { fileinto \"Own\"; }\n"
@@ -140,7 +157,7 @@ func TestMailboxScriptServers(t *testing.T) {
 		ids[id] = raw
 		msgs = append(msgs, maillab.Message{ID: id, Source: "127.0.2.1", TLS: "tls", Certificate: "conbool", From: "z@remote2.test", Recipients: []string{"bob@example.com"}, Raw: []byte(raw)})
 	}
-	r := maillab.Run(t, maillab.DefaultWorld(), site, msgs)
+	r := maillab.Run(t, w, site, msgs)
 	for id, raw := range ids {
 		d := c.Route(&relay.Message{Origin: c.Origin(relay.RoleGateway), From: "z@remote2.test", To: "bob@example.com", Raw: []byte(raw)})
 		if d.String() != "mailbox "+want[raw] {
