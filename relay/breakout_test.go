@@ -72,6 +72,23 @@ var spoil = []func(*relay.Policy, string){
 	func(p *relay.Policy, s string) { p.Sieve.Directory = s },
 	func(p *relay.Policy, s string) { p.Server.ConfigDirectory = s },
 	func(p *relay.Policy, s string) { p.Tenants[2].Store = s },
+	func(p *relay.Policy, s string) { p.Gateway.SmartHost.Auth.PasswordFile = s },
+	func(p *relay.Policy, s string) {
+		p.Gateway.SmartHost.Auth = relay.Auth{PasswordFile: "/a", Mechanisms: []string{"PLAIN", s}}
+	},
+	func(p *relay.Policy, s string) {
+		p.Gateway.SmartHost.Auth.PasswordFile = "/a"
+		p.Gateway.SmartHost.Fallback = []relay.FallbackHost{{Host: s, Port: 25}}
+	},
+	func(p *relay.Policy, s string) {
+		p.Gateway.SmartHost.Fallback = []relay.FallbackHost{{Host: "b.test", Port: 25, TLSName: s}}
+	},
+	func(p *relay.Policy, s string) {
+		h := &p.Gateway.SmartHost
+		h.Level, h.TLSName, h.Fingerprints = relay.LevelFingerprint, "", []string{s}
+		h.Fallback = []relay.FallbackHost{{Host: "b.test", Port: 25, Fingerprints: []string{s}}}
+	},
+	func(p *relay.Policy, s string) { p.Gateway.SmartHost.Level = relay.TLSLevel(s) },
 }
 
 // breakOuts are strings that mean something to one of the readers.
@@ -174,7 +191,7 @@ func (r readers) shape(tb testing.TB, c *relay.Config, before shape) shape {
 		case !changed[f.Name]:
 		case strings.HasSuffix(f.Name, ".cidr"):
 			r.output(tb, r.postmap, "-c", r.dir, "-q", "192.0.2.77", "cidr:"+path)
-		case strings.HasSuffix(f.Name, "_scope"), strings.HasSuffix(f.Name, "_transport"), strings.HasSuffix(f.Name, "_certs"):
+		case strings.HasSuffix(f.Name, "_scope"), strings.HasSuffix(f.Name, "_transport"), strings.HasSuffix(f.Name, "_tls_policy"), strings.HasSuffix(f.Name, "_certs"):
 			r.output(tb, r.postmap, "-c", r.dir, "hash:"+path)
 			rows, _ := postfix.ParseTable(f.Name, f.Data)
 			if n := len(r.output(tb, r.postmap, "-c", r.dir, "-s", "hash:"+path)); n != len(rows) {
@@ -230,7 +247,8 @@ func (r readers) emits(tb testing.TB, want map[int]shape, field int, s string) (
 
 // ordinary are values that each field accepts.
 func ordinary(tb testing.TB, r readers) map[int]shape {
-	values := []string{"conbool", "mail.conbool.com", "mail.conbool.com", "/a", "/a", "/a", "a.test", "/a", strings.Repeat("AA:", 31) + "AA", "X-Conbool-", "true", "X-Conbool-Released", "yes", "YES", "YES", "YES", "x", "X-Other-", "t", "hosted.test", "a@example.net", "a", "a", "a.test", "[a.test]:25", "a.test", "X-Own-Origin", "Spam", "/a", "/etc/postfix", "[a.test]:25"}
+	values := []string{"conbool", "mail.conbool.com", "mail.conbool.com", "/a", "/a", "/a", "a.test", "/a", strings.Repeat("AA:", 31) + "AA", "X-Conbool-", "true", "X-Conbool-Released", "yes", "YES", "YES", "YES", "x", "X-Other-", "t", "hosted.test", "a@example.net", "a", "a", "a.test", "[a.test]:25", "a.test", "X-Own-Origin", "Spam", "/a", "/etc/postfix", "[a.test]:25",
+		"/a", "LOGIN", "a.test", "a.test", strings.Repeat("AA:", 31) + "AA", "secure"}
 	if len(values) != len(spoil) {
 		tb.Fatalf("%d values for %d fields", len(values), len(spoil))
 	}

@@ -77,7 +77,12 @@ func (c *compiler) checkInstallation() {
 // namesGateway reports whether a value, or a table that it names and that can
 // be read, has the smart host in it.
 func (c *compiler) namesGateway(value string) bool {
-	host := strings.ToLower(c.policy.Gateway.SmartHost.Host)
+	return slices.ContainsFunc(c.policy.Gateway.SmartHost.hosts(), func(h FallbackHost) bool {
+		return c.namesHost(value, strings.ToLower(h.Host))
+	})
+}
+
+func (c *compiler) namesHost(value, host string) bool {
 	if strings.Contains(strings.ToLower(value), host) {
 		return true
 	}

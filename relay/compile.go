@@ -176,6 +176,7 @@ func conflictOf(err error) error {
 }
 
 func (c *compiler) load() bool {
+	c.withoutSecrets()
 	if c.in.Postfix == nil {
 		c.in.Postfix = map[string][]byte{}
 		c.skeleton()
@@ -280,6 +281,7 @@ func (c *compiler) tableErrors(err error, file string, rule func(int) string) {
 // values whose slices are cloned by the conditions' owners alone.
 func (p Policy) clone() Policy {
 	p.Gateway.Networks = slices.Clone(p.Gateway.Networks)
+	p.Gateway.SmartHost = p.Gateway.SmartHost.clone()
 	p.Gateway.Client.Names = slices.Clone(p.Gateway.Client.Names)
 	p.Gateway.Client.Fingerprints = slices.Clone(p.Gateway.Client.Fingerprints)
 	p.Gateway.Markers.Loop = slices.Clone(p.Gateway.Markers.Loop)

@@ -57,17 +57,22 @@ type Certificate struct {
 	Fingerprint string
 }
 
-// Peer is the state of the smart host, for asking "what if".
+// Peer is the state of the smart host, for asking "what if"; of all of them,
+// where there are several.
 type Peer string
 
 const (
-	// PeerVerified: it offers TLS with a certificate of the required name.
+	// PeerVerified: it offers TLS, proves who it is, and takes our login.
 	PeerVerified Peer = ""
 	// PeerUnverified: its certificate has another name, is expired, or is of an
-	// authority that is not trusted.
+	// authority that is not trusted; or it has not the key of its TLSA record or
+	// fingerprint.
 	PeerUnverified Peer = "unverified"
 	// PeerPlaintext: it does not offer TLS.
 	PeerPlaintext Peer = "plaintext"
+	// PeerNoLogin: it takes no login of ours, offers none, or there is none for it;
+	// this says something where the policy has SmartHost.Auth.
+	PeerNoLogin Peer = "nologin"
 	// PeerDown: it can't be reached.
 	PeerDown Peer = "down"
 )

@@ -266,29 +266,3 @@ func (c *compiler) leaving() {
 		c.option("relay", "unix", opt("smtp_header_checks", "$"+c.names.leaveOrigin))
 	}
 }
-
-// smartHost is the transport to the gateway. Certificate and key are here, so
-// that no other server sees them, and "secure" with a name is here, so that no
-// policy map can miss it.
-func (c *compiler) smartHost() {
-	s := c.policy.Gateway.SmartHost
-	c.add(c.names.smartHost, "unix", "-", "smtp", "the gateway's smart host", slices.Concat([]postfix.Param{
-		opt("smtp_tls_security_level", "secure"),
-		opt("smtp_tls_secure_cert_match", s.tlsName()),
-		opt("smtp_tls_CAfile", s.CAFile),
-		opt("smtp_tls_CApath"),
-		opt("tls_append_default_CA", "no"),
-		opt("smtp_tls_policy_maps"),
-	}, c.noPerSite(), []postfix.Param{
-		opt("smtp_tls_wrappermode", "no"),
-		opt("smtp_tls_chain_files"),
-		opt("smtp_tls_cert_file", s.CertFile),
-		opt("smtp_tls_key_file", s.KeyFile),
-		opt("smtp_tls_eccert_file"),
-		opt("smtp_tls_eckey_file"),
-		opt("smtp_tls_dcert_file"),
-		opt("smtp_tls_dkey_file"),
-		opt("smtp_sasl_auth_enable", "no"),
-		opt("smtp_fallback_relay"),
-	}, c.alwaysVerified(), c.rare(rareSmartHost))...)
-}

@@ -18,6 +18,8 @@ func (c *compiler) emitTables() {
 	}
 	c.regexpTable(c.names.bypass, c.bypassTable())
 	c.regexpTable(c.names.bypassMIME, c.calendarTable())
+	c.hashTable(c.names.tlsPolicy, c.tlsPolicyTable())
+	c.authDemandTable()
 	if c.policy.Topology == Outbound {
 		return
 	}

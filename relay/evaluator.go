@@ -38,6 +38,8 @@ type evaluator struct {
 	certAt        place
 	certText      string
 	globalFile    string
+	proof         string         // path of what the smart host is verified by
+	login         bool           // the smart host is logged in to
 	globalRules   map[int]string // policy paths by line of the global script
 }
 
@@ -109,6 +111,7 @@ func (c *compiler) buildEvaluator() {
 	c.buildRouter(main)
 	c.buildDirectory(main)
 	c.buildCertificate()
+	c.buildSmartHost()
 	for _, l := range c.policy.Listeners {
 		name, kind := l.split()
 		sv, _ := c.master.Lookup(name, kind)

@@ -223,6 +223,7 @@ func (c *compiler) collectCommands() {
 		c.cfg.commands = append(c.cfg.commands, Command{Args: args, Why: why, Silent: silent})
 	}
 	dir := c.policy.configDir()
+	c.checkSecret(add)
 	slices.Sort(c.indexes)
 	for _, f := range c.indexes {
 		add(true, "compile the table", "postmap", "-c", dir, "hash:"+path.Join(dir, f))

@@ -41,16 +41,6 @@ func (p Policy) sieveDir() string     { return cmp.Or(p.Sieve.Directory, default
 func (p Policy) originHeader() string { return cmp.Or(p.Loop.OriginHeader, DefaultOriginHeader) }
 func (p Policy) sieveForm() SieveForm { return cmp.Or(p.Sieve.Form, Global) }
 
-func (s SmartHost) tlsName() string { return cmp.Or(s.TLSName, s.Host) }
-
-// nextHop is the smart host as transport(5) writes it.
-func (s SmartHost) nextHop() string {
-	if s.LookupMX {
-		return fmt.Sprintf("%s:%d", s.Host, s.Port)
-	}
-	return fmt.Sprintf("[%s]:%d", s.Host, s.Port)
-}
-
 func (g Gateway) clientCAFile() string { return cmp.Or(g.Client.CAFile, g.SmartHost.CAFile) }
 
 // names are the names of everything that is emitted for a gateway.
@@ -58,6 +48,7 @@ type names struct {
 	owner string // of the managed blocks
 
 	scope, transport, bypass, bypassMIME, strip, leave, certName, certs, clients, origin, spam, leaveOriginFile, pass, hosted, marker, fold, markers, postscreen string // files
+	tlsPolicy, authDemand                                                                                                                                        string // files of the way to the smart host
 	mailboxes, aliases                                                                                                                                           string // files, where there is no base
 
 	smartHost, gate, direct, store, stripGate                         string // transports
@@ -87,6 +78,7 @@ func newNames(gateway string) names {
 		stripHeader: g + "_strip_header_checks", inHeader: g + "_in_header_checks", outHeader: g + "_out_header_checks",
 		leaveHeader: g + "_leave_header_checks", leaveOrigin: g + "_leave_origin_header_checks", leaveOriginFile: g + "_leave_origin", pass: g + "_pass.cidr", hosted: g + "_hosted.cidr", postscreen: g + "_postscreen.cidr",
 		marker: g + "_marker", fold: g + "_fold", markers: g + "_markers",
+		tlsPolicy: g + "_tls_policy", authDemand: g + "_auth_demand",
 		mailName: strings.ToUpper(g[:1]) + g[1:] + "In",
 	}
 }

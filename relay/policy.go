@@ -49,27 +49,6 @@ type Gateway struct {
 	Markers Markers
 }
 
-// SmartHost is where outbound mail goes. There is no authentication: the
-// gateway knows us by our certificate and the sender's domain. TLS is always
-// required and the certificate always verified (smtp_tls_security_level =
-// secure, postconf(5)).
-type SmartHost struct {
-	Host string
-	Port uint16
-	// LookupMX delivers to the MX hosts of Host; otherwise Host itself is the
-	// server, which Postfix spells with brackets (transport(5)).
-	LookupMX bool
-	// TLSName is the name the server's certificate must have
-	// (smtp_tls_secure_cert_match). Empty: Host.
-	TLSName string
-	// CAFile holds the certificates of the authorities that are trusted
-	// (smtp_tls_CAfile); required, since "secure" without it stops all mail.
-	CAFile string
-	// CertFile and KeyFile are our client certificate.
-	CertFile string
-	KeyFile  string
-}
-
 // ClientCertificate says which client certificates are the gateway's: by name
 // or by fingerprint, not both. Zero: the address alone identifies the gateway,
 // which [Policy.Warnings] reports.

@@ -485,27 +485,6 @@ func (w *walk) handOver(h hop, to string) {
 	}
 }
 
-// toSmartHost is the transport to the gateway, with TLS and its name verified.
-func (w *walk) toSmartHost(h hop, to string) {
-	if w.rule == "" {
-		w.rule = "Gateway.SmartHost"
-	}
-	switch w.m.SmartHost {
-	case PeerUnverified:
-		w.step("smtp", "Gateway.SmartHost.TLSName", h.at, h.nexthop, "certificate not verified")
-		w.end(Defer, "450", to, "4.7.5 Server certificate not verified")
-	case PeerPlaintext:
-		w.step("smtp", "Gateway.SmartHost", h.at, h.nexthop, "no TLS offered")
-		w.end(Defer, "450", to, "4.7.4 TLS is required, but was not offered by host")
-	case PeerDown:
-		w.step("smtp", "Gateway.SmartHost", h.at, h.nexthop, "not reachable")
-		w.end(Defer, "450", to, "4.4.1 Connection refused")
-	default:
-		w.step("smtp", w.rule, h.at, h.nexthop, "to the gateway")
-		w.end(Relay, h.nexthop, to, "")
-	}
-}
-
 // leave removes the markers as mail leaves by smtp(8) (smtp_header_checks).
 func (w *walk) leave(transport string) {
 	leave := w.e.leaves[transport]

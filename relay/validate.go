@@ -16,7 +16,7 @@ import (
 // installation is reported by [Compile].
 func (p Policy) Validate() error {
 	v := &validator{}
-	v.gateway("Gateway", p.Gateway)
+	v.gateway("Gateway", p.Gateway, p)
 	v.server("Server", p)
 	v.topology(p)
 	hosted := v.tenants(p)
@@ -158,7 +158,7 @@ func (v *validator) nextHop(at, s string, g Gateway) {
 		return
 	}
 	v.text(at, s)
-	if g.SmartHost.Host != "" && strings.EqualFold(hop.Host, g.SmartHost.Host) {
+	if g.SmartHost.is(hop.Host) {
 		v.errs.add(at, ErrConflict, "name another host", "%s is the gateway: the mail would loop", hop.Host)
 	}
 }
@@ -171,9 +171,12 @@ func (v *validator) inbound(p Policy) {
 		return
 	}
 	v.host("Inbound.Host", p.Inbound.Host, "the name entered in the gateway's assistant, such as mx-internal.example.com")
-	host, err := headers.ASCIIDomain(p.Inbound.Host)
-	if smart, err2 := headers.ASCIIDomain(p.Gateway.SmartHost.Host); err == nil && err2 == nil && host == smart {
-		v.errs.add("Inbound.Host", ErrConflict, "the name of this server", "%q is the gateway itself: mail would loop", p.Inbound.Host)
+	if host, err := headers.ASCIIDomain(p.Inbound.Host); err == nil {
+		for _, h := range p.Gateway.SmartHost.hosts() {
+			if smart, err := headers.ASCIIDomain(h.Host); err == nil && host == smart {
+				v.errs.add("Inbound.Host", ErrConflict, "the name of this server", "%q is the gateway itself: mail would loop", p.Inbound.Host)
+			}
+		}
 	}
 	if p.Inbound.Shared && len(p.Gateway.Client.Names) > 0 {
 		v.errs.add("Inbound.Shared", headers.ErrNotExpressible, "use Gateway.Client.Fingerprints, or a listener for the gateway alone",

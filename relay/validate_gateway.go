@@ -8,7 +8,7 @@ import (
 	"github.com/oxmailroute/oxmailroute/postfix"
 )
 
-func (v *validator) gateway(at string, g Gateway) {
+func (v *validator) gateway(at string, g Gateway, p Policy) {
 	switch {
 	case g.Name == "":
 		v.errs.required(at+".Name", "a short lower-case word, such as \"conbool\"")
@@ -17,12 +17,15 @@ func (v *validator) gateway(at string, g Gateway) {
 	case postfixServices[g.Name]:
 		v.errs.add(at+".Name", ErrConflict, "choose another", "%q is a service of Postfix's own", g.Name)
 	}
-	v.smartHost(at+".SmartHost", g.SmartHost)
+	v.smartHost(at+".SmartHost", g.SmartHost, p)
 	if len(g.Networks) == 0 {
 		v.errs.required(at+".Networks", "list the addresses that the gateway connects from")
 	}
 	v.networks(at+".Networks", g.Networks)
 	v.client(at+".Client", g.Client)
+	if len(g.Client.Names) > 0 && g.clientCAFile() == "" {
+		v.errs.required(at+".Client.CAFile", "the file with the authorities that issue the gateway's client certificate")
+	}
 	v.markers(at+".Markers", g.Markers)
 }
 
@@ -33,19 +36,6 @@ var postfixServices = map[string]bool{
 	"proxymap": true, "proxywrite": true, "relay": true, "showq": true, "error": true, "retry": true, "discard": true,
 	"local": true, "virtual": true, "lmtp": true, "anvil": true, "scache": true, "postlog": true, "maildrop": true,
 	"uucp": true, "smtpd": true, "dnsblog": true, "tlsproxy": true, "direct": true,
-}
-
-func (v *validator) smartHost(at string, s SmartHost) {
-	v.host(at+".Host", s.Host, "the gateway's host name")
-	if s.Port == 0 {
-		v.errs.required(at+".Port", "25 unless the vendor says else")
-	}
-	if s.TLSName != "" {
-		v.host(at+".TLSName", s.TLSName, "the name in the gateway's certificate")
-	}
-	v.file(at+".CAFile", s.CAFile, "the file with the trusted authorities, such as /etc/ssl/certs/ca-certificates.crt")
-	v.file(at+".CertFile", s.CertFile, "our client certificate, by which the gateway knows us")
-	v.file(at+".KeyFile", s.KeyFile, "the key of our client certificate")
 }
 
 func (v *validator) client(at string, c ClientCertificate) {
@@ -59,9 +49,7 @@ func (v *validator) client(at string, c ClientCertificate) {
 		}
 	}
 	for i, f := range c.Fingerprints {
-		if !fingerprint.MatchString(f) {
-			v.errs.add(index(at+".Fingerprints", i), ErrInvalid, "32 octets in hex with colons (openssl x509 -noout -fingerprint -sha256)", "%q is not a SHA-256 fingerprint", f)
-		}
+		v.fingerprint(index(at+".Fingerprints", i), f)
 	}
 	if c.CAFile != "" {
 		v.file(at+".CAFile", c.CAFile, "")

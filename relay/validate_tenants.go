@@ -60,9 +60,11 @@ func (v *validator) domain(at, d string, seen map[string]string, g Gateway) (str
 		return "", false
 	}
 	seen[ascii] = at
-	if host, err := headers.ASCIIDomain(g.SmartHost.Host); err == nil && (host == ascii || strings.HasSuffix(host, "."+ascii)) {
-		v.errs.add(at, ErrConflict, "remove it", "%s is the gateway's own domain", ascii)
-		return "", false
+	for _, h := range g.SmartHost.hosts() {
+		if host, err := headers.ASCIIDomain(h.Host); err == nil && (host == ascii || strings.HasSuffix(host, "."+ascii)) {
+			v.errs.add(at, ErrConflict, "remove it", "%s is the gateway's own domain", ascii)
+			return "", false
+		}
 	}
 	return ascii, true
 }

@@ -40,6 +40,7 @@ func (p Policy) warnings() []Warning {
 			}
 		}
 	}
+	p.Gateway.SmartHost.ports(add)
 	if p.Topology != Outbound && len(p.Gateway.Client.Names)+len(p.Gateway.Client.Fingerprints) == 0 {
 		add("Gateway.Client", "no certificate is asked for: whoever can send from the gateway's addresses is believed")
 	}

@@ -53,7 +53,7 @@ func route(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	client := fs.String("client", "", "client `address` (default: an ordinary client of the origin)")
 	tls := fs.String("tls", "", "none, tls, name=NAME, unverified=NAME or fingerprint=HEX (default: as an ordinary client)")
 	auth := fs.Bool("auth", true, "whether a user has logged in; for -origin submission")
-	peer := fs.String("smarthost", "", "what the smart host shows: unverified, plaintext or down (default: all is well)")
+	peer := fs.String("smarthost", "", "what the smart host shows: unverified, plaintext, nologin or down (default: all is well)")
 	var from, doveconf optional
 	fs.Var(&from, "from", "envelope sender `address`; empty for the null sender")
 	fs.Var(&doveconf, "doveconf", "`file` with the output of doveconf -n")
@@ -90,8 +90,8 @@ func route(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	if m.Origin, err = origin(c, *role, *client, *tls, *auth); err != nil {
 		return err
 	}
-	if !slices.Contains([]relay.Peer{relay.PeerVerified, relay.PeerUnverified, relay.PeerPlaintext, relay.PeerDown}, m.SmartHost) {
-		return fmt.Errorf("-smarthost %q: unverified, plaintext or down", *peer)
+	if !slices.Contains([]relay.Peer{relay.PeerVerified, relay.PeerUnverified, relay.PeerPlaintext, relay.PeerNoLogin, relay.PeerDown}, m.SmartHost) {
+		return fmt.Errorf("-smarthost %q: unverified, plaintext, nologin or down", *peer)
 	}
 	if m.Raw, err = readMessage(fs.Arg(0), stdin); err != nil {
 		return err

@@ -296,9 +296,9 @@ func (p *parsed) fixture(c *relay.Config) (Fixture, error) {
 		m.Origin.Authenticated = b
 	}
 	switch m.SmartHost {
-	case relay.PeerVerified, relay.PeerUnverified, relay.PeerPlaintext, relay.PeerDown:
+	case relay.PeerVerified, relay.PeerUnverified, relay.PeerPlaintext, relay.PeerNoLogin, relay.PeerDown:
 	default:
-		errs = append(errs, fmt.Errorf("%s: smarthost: %q is unverified, plaintext, down or left out", p.name, m.SmartHost))
+		errs = append(errs, fmt.Errorf("%s: smarthost: %q is unverified, plaintext, nologin, down or left out", p.name, m.SmartHost))
 	}
 	return Fixture{Name: p.name, Message: m, Want: p.want, Trace: p.trace}, errors.Join(errs...)
 }

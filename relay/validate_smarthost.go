@@ -1,0 +1,134 @@
+package relay
+
+import (
+	"path"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/oxmailroute/oxmailroute/headers"
+)
+
+// mechanism is the name of a SASL mechanism (RFC 4422, section 3.1).
+var mechanism = regexp.MustCompile(`^[A-Za-z0-9_-]{1,20}$`)
+
+func (v *validator) smartHost(at string, s SmartHost, p Policy) {
+	seen := map[string]string{}
+	for i, h := range s.hosts() {
+		here := at
+		if i > 0 {
+			here = index(at+".Fallback", i-1)
+		}
+		v.smartHostHost(here, h, s.level())
+		key := strings.ToLower(h.nextHop())
+		if other, dup := seen[key]; dup && h.Host != "" {
+			v.errs.add(here, ErrDuplicate, "remove one", "%s is %s already", h.nextHop(), other)
+		}
+		seen[key] = here
+	}
+	switch s.level() {
+	case LevelSecure:
+		v.file(at+".CAFile", s.CAFile, "the file with the trusted authorities, such as /etc/ssl/certs/ca-certificates.crt")
+	case LevelDANE, LevelFingerprint:
+		if s.CAFile != "" {
+			v.file(at+".CAFile", s.CAFile, "")
+		}
+	default:
+		v.errs.add(at+".Level", ErrInvalid, `"secure", "dane-only" or "fingerprint"`, "%q is not a level that verifies the server", s.Level)
+	}
+	v.identity(at, s)
+	v.auth(at+".Auth", s.Auth, p)
+}
+
+func (v *validator) smartHostHost(at string, h FallbackHost, level TLSLevel) {
+	v.host(at+".Host", h.Host, "the gateway's host name")
+	if h.Port == 0 {
+		v.errs.required(at+".Port", "25 unless the vendor says else")
+	}
+	switch {
+	case h.TLSName == "":
+	case level == LevelSecure:
+		v.host(at+".TLSName", h.TLSName, "the name in the gateway's certificate")
+	case level == LevelDANE:
+		v.errs.add(at+".TLSName", headers.ErrNotExpressible, "remove it, or use level \"secure\"", "DANE goes by the key in DNS; names are compared only where a TLSA record asks for it, and then with the host's own")
+	default:
+		v.errs.add(at+".TLSName", ErrConflict, "remove it, or use level \"secure\"", "at level %q the certificate's name is not looked at", level)
+	}
+	switch {
+	case level == LevelFingerprint && len(h.Fingerprints) == 0:
+		v.errs.required(at+".Fingerprints", "the SHA-256 fingerprint of the server's certificate (openssl x509 -noout -fingerprint -sha256)")
+	case level != LevelFingerprint && len(h.Fingerprints) > 0:
+		v.errs.add(at+".Fingerprints", ErrConflict, "remove them, or use level \"fingerprint\"", "at level %q they are not looked at", level)
+	}
+	for i, f := range h.Fingerprints {
+		v.fingerprint(index(at+".Fingerprints", i), f)
+	}
+}
+
+func (v *validator) fingerprint(at, f string) {
+	if !fingerprint.MatchString(f) {
+		v.errs.add(at, ErrInvalid, "32 octets in hex with colons (openssl x509 -noout -fingerprint -sha256)", "%q is not a SHA-256 fingerprint", f)
+	}
+}
+
+// identity is how the gateway knows us.
+func (v *validator) identity(at string, s SmartHost) {
+	if s.KnownByAddress {
+		for _, f := range []struct {
+			name string
+			set  bool
+		}{{"CertFile", s.CertFile != ""}, {"KeyFile", s.KeyFile != ""}, {"Auth", !s.Auth.isZero()}} {
+			if f.set {
+				v.errs.add(at+"."+f.name, ErrConflict, "remove one of the two", "KnownByAddress says that there is neither certificate nor login")
+			}
+		}
+		return
+	}
+	if s.CertFile == "" && s.KeyFile == "" && !s.Auth.isZero() {
+		return
+	}
+	v.file(at+".CertFile", s.CertFile, "our client certificate, by which the gateway knows us; or Auth, or KnownByAddress")
+	v.file(at+".KeyFile", s.KeyFile, "the key of our client certificate")
+}
+
+func (v *validator) auth(at string, a Auth, p Policy) {
+	if a.isZero() {
+		return
+	}
+	v.file(at+".PasswordFile", a.PasswordFile, "the file on the server that holds the password, such as /etc/postfix/sasl_gateway")
+	if dir, base := path.Split(a.PasswordFile); path.Clean(dir) == p.configDir() {
+		switch {
+		case base == "main.cf" || base == "master.cf" || p.Gateway.Name != "" && strings.HasPrefix(base, p.Gateway.Name+"_"):
+			v.errs.add(at+".PasswordFile", ErrConflict, "choose another name", "%s is, or may be, a file that is emitted for everybody to read", a.PasswordFile)
+		}
+	}
+	for i, m := range a.Mechanisms {
+		here := index(at+".Mechanisms", i)
+		switch {
+		case !mechanism.MatchString(m):
+			v.errs.add(here, ErrInvalid, "up to 20 letters, digits, dashes and underscores, such as \"PLAIN\"", "%q is not the name of a SASL mechanism", m)
+		case strings.EqualFold(m, "ANONYMOUS"):
+			v.errs.add(here, ErrConflict, "remove it", "ANONYMOUS is no login")
+		case strings.EqualFold(m, demand):
+			v.errs.add(here, ErrConflict, "remove it", "%s stands for a missing login", demand)
+		case slices.ContainsFunc(a.Mechanisms[:i], func(o string) bool { return strings.EqualFold(o, m) }):
+			v.errs.add(here, ErrDuplicate, "remove one", "%s stands there already", m)
+		}
+	}
+}
+
+// ports warns where a port and the way TLS begins don't fit each other.
+func (s SmartHost) ports(add func(path, format string, args ...any)) {
+	for i, h := range s.hosts() {
+		at := "Gateway.SmartHost"
+		if i > 0 {
+			at = index(at+".Fallback", i-1)
+		}
+		switch {
+		case s.ImplicitTLS && (h.Port == 25 || h.Port == 587):
+			add(at+".Port", "port %d begins in the clear (STARTTLS) with nearly every server, and ImplicitTLS is set", h.Port)
+		case !s.ImplicitTLS && h.Port == 465:
+			add(at+".Port", "port 465 is for TLS from the first octet, and ImplicitTLS is not set")
+		}
+	}
+}
