@@ -10,6 +10,8 @@
 //     runs it: parse, build, print, run
 //   - [github.com/oxmailroute/oxmailroute/sieve/managesieve]: the protocol that
 //     carries scripts to the server
+//   - [github.com/oxmailroute/oxmailroute/sieve/provision]: an edit of many
+//     mailboxes' scripts through it
 //   - [github.com/oxmailroute/oxmailroute/postfix]: main.cf and master.cf edited
 //     without losing a byte, tables, header checks
 //   - [github.com/oxmailroute/oxmailroute/relay/relaytest]: fixtures for tests

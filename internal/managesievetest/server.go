@@ -54,6 +54,13 @@ func (s *Server) Put(address, name string, script []byte, active bool) {
 	}
 }
 
+// Deactivate leaves a mailbox without an active script.
+func (s *Server) Deactivate(address string) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.mailbox(address).active = ""
+}
+
 // Get is a mailbox's script, nil if there is none, and whether it is active.
 func (s *Server) Get(address, name string) (script []byte, active bool) {
 	s.mu.Lock()

@@ -38,5 +38,7 @@
 // GETSCRIPT tells.
 //
 // The protocol has no compare-and-swap: between GETSCRIPT and PUTSCRIPT somebody
-// else may store the script.
+// else may store the script. Package
+// [github.com/oxmailroute/oxmailroute/sieve/provision] edits the scripts of many
+// mailboxes with a window as small as that allows.
 package managesieve
