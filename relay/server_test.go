@@ -90,6 +90,7 @@ func (s scenario) run(t *testing.T) {
 	for _, system := range maillab.Systems() {
 		t.Run(system.Name, func(t *testing.T) {
 			maillab.NeedSystem(t, system)
+			t.Parallel() // much of a run is waiting
 			s.runOn(t, system)
 		})
 	}
@@ -182,7 +183,7 @@ func (s scenario) runOn(t *testing.T, system maillab.System) {
 			}
 		}
 	}
-	t.Logf("%d messages in %.0f s, ends: %v", len(sent), result.Seconds, kinds)
+	t.Logf("%d messages in %.1f s (set-up %.1f s, sending %.1f s), ends: %v", len(sent), result.Seconds, result.Setup, result.Sending, kinds)
 	if t.Failed() {
 		for _, l := range result.Warnings[:min(len(result.Warnings), 20)] {
 			t.Log(l)
