@@ -9,23 +9,27 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestComplaints(t *testing.T) {
-	Need(t)
-	site := plainSite("no_such_parameter = 1\nsmtp_tls_ciphers = $no_such_thing\n")
+func TestComplaints(t *testing.T) { onSystems(t, testComplaints) }
+
+func testComplaints(t *testing.T, system System) {
+	w, site := plainSite("no_such_parameter = 1\nsmtp_tls_ciphers = $no_such_thing\n").on(system)
 	site.Files["postfix/mailboxes"] = []byte("bob@example.com 1\nbob@example.com 2\n")
 	site.Files["sieve/before/20-bad.sieve"] = []byte("keep\n")
 	site.Exec = []string{"echo careful >&2", "exit 4", "true"}
 	site.Dovecot += "ssl_protocols = TLSv1.2\n"
-	r := Run(t, DefaultWorld(), site, nil)
+	r := Run(t, w, site, nil)
 	all := strings.Join(r.Complaints, "\n")
-	for _, want := range []string{
+	wants := []string{
 		"echo careful >&2: careful",
 		"exit 4: exit status 4",
 		"postconf -c /etc/postfix -n: postconf: warning: /etc/postfix/main.cf: unused parameter: no_such_parameter=1",
 		"postmap hash:/etc/postfix/mailboxes: postmap: warning: /etc/postfix/mailboxes.db: duplicate entry: \"bob@example.com\"",
 		"sievec /etc/dovecot/sieve/before/20-bad.sieve: ",
-		"doveconf -n: ",
-	} {
+	}
+	if !strings.HasPrefix(system.Dovecot, "2.4") { // which refuses obsolete settings
+		wants = append(wants, "doveconf -n: ")
+	}
+	for _, want := range wants {
 		if !strings.Contains(all, want) {
 			t.Errorf("no complaint %q in\n%s", want, all)
 		}
@@ -76,26 +80,30 @@ func TestBrokenSetUp(t *testing.T) {
 	}
 }
 
-// TestNothingEscapes checks that a run leaves the machine as it is.
-func TestNothingEscapes(t *testing.T) {
-	Need(t)
+// TestNothingEscapes checks that a run leaves the machine, and the other
+// system's root, as they are.
+func TestNothingEscapes(t *testing.T) { onSystems(t, testNothingEscapes) }
+
+func testNothingEscapes(t *testing.T, system System) {
 	host, err := os.Hostname()
 	if err != nil {
 		t.Fatal(err)
 	}
-	site := plainSite("")
+	w, site := plainSite("").on(system)
 	site.Exec = []string{"touch /etc/maillab-escape /var/lib/maillab-escape /run/maillab-escape", "touch /usr/maillab-escape"}
 	site.After = []string{"hostname; ls /etc/maillab-escape"}
-	r := Run(t, DefaultWorld(), site, nil)
+	r := Run(t, w, site, nil)
 	if diff := cmp.Diff([]string{"touch /usr/maillab-escape: touch: cannot touch '/usr/maillab-escape': Read-only file system", "touch /usr/maillab-escape: exit status 1"}, r.Complaints); diff != "" {
 		t.Errorf("complaints (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([]string{"ox.example.com\n/etc/maillab-escape\n"}, r.After); diff != "" {
 		t.Errorf("after (-want +got):\n%s", diff)
 	}
-	for _, dir := range []string{"/etc", "/var/lib", "/run", "/usr"} {
-		if _, err := os.Stat(dir + "/maillab-escape"); err == nil {
-			t.Errorf("%s was written to", dir)
+	for _, root := range []string{"", system.Root} {
+		for _, dir := range []string{"/etc", "/var/lib", "/run", "/usr"} {
+			if _, err := os.Stat(root + dir + "/maillab-escape"); err == nil {
+				t.Errorf("%s was written to", root+dir)
+			}
 		}
 	}
 	if now, _ := os.Hostname(); now != host {

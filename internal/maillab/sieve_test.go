@@ -7,15 +7,16 @@ import (
 	"github.com/google/go-cmp/cmp"
 )
 
-func TestSieve(t *testing.T) {
-	Need(t)
-	site := plainSite("").scripts(map[string]string{
+func TestSieve(t *testing.T) { onSystems(t, testSieve) }
+
+func testSieve(t *testing.T, system System) {
+	w, site := plainSite("").scripts(map[string]string{
 		"fwd2@example.com":   `redirect "out@remote2.test";`,
 		"chain@example.com":  `redirect "fwd@example.com";`,
 		"lost@example.com":   `redirect "x@nxdomain.invalid";`,
 		"reject@example.com": `require "reject"; reject "go away";`,
 		"copy@example.com":   `require ["copy", "fileinto", "imap4flags", "mailbox"]; setflag ["\\Seen", "$Label1", "\\Flagged"]; redirect :copy "bob@example.com"; fileinto :create "A/B"; fileinto :create "C";`,
-	})
+	}).on(system)
 	raw := func(id string) []byte {
 		return fmt.Appendf(nil, "Message-ID: <%s@mua.example.com>\nSubject: %[1]s\nTo: x@example.com\n\nbody\n", id)
 	}
@@ -61,7 +62,7 @@ func TestSieve(t *testing.T) {
 		}
 		msgs = append(msgs, m)
 	}
-	r := Run(t, DefaultWorld(), site, msgs)
+	r := Run(t, w, site, msgs)
 	for _, test := range tests {
 		t.Run(test.ID, func(t *testing.T) {
 			if diff := cmp.Diff(test.want, short(r.Messages[test.ID])); diff != "" {
