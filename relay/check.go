@@ -67,6 +67,7 @@ func (c *compiler) checkInstallation() {
 	c.checkBeside()
 	c.checkNetworks()
 	c.checkServices()
+	c.checkProxy()
 	c.ownChecks()
 	c.unfollowed()
 	if c.policy.Topology != Outbound && b.get("smtpd_tls_cert_file") == "" && b.get("smtpd_tls_chain_files") == "" && b.get("smtpd_tls_eccert_file") == "" {

@@ -69,6 +69,8 @@ func Compile(p Policy, in Installation) (*Config, error) {
 	c.emitMain()
 	c.emitSieve()
 	c.emitDovecot()
+	c.emitFirewall()
+	c.emitBalancer()
 	if len(c.errs) > 0 {
 		return nil, c.errs.Err()
 	}
@@ -301,6 +303,8 @@ func (p Policy) clone() Policy {
 		t.Scope.Except = slices.Clone(t.Scope.Except)
 	}
 	p.Direct = slices.Clone(p.Direct)
+	p.Inbound.Allow = slices.Clone(p.Inbound.Allow)
+	p.Firewall, p.Balancer = p.Firewall.clone(), p.Balancer.clone()
 	p.Listeners = slices.Clone(p.Listeners)
 	p.Mailboxes = slices.Clone(p.Mailboxes)
 	p.Aliases = slices.Clone(p.Aliases)

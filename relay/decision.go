@@ -30,6 +30,9 @@ type Origin struct {
 	Service string
 	// Client is the client's address.
 	Client netip.Addr
+	// Via is who connected to the gateway's listener behind a load balancer
+	// ([Balancer]) and announced Client to it, where that is not the balancer.
+	Via netip.Addr
 	// TLS is the state of the client's connection.
 	TLS TLS
 	// Certificate is the client certificate that was shown, if any.
@@ -86,7 +89,7 @@ const (
 	MX      Action = "mx"      // delivered to the MX hosts of a domain: the domain
 	Mailbox Action = "mailbox" // delivered here: the folder
 	Discard Action = "discard" // accepted and dropped; empty
-	Reject  Action = "reject"  // refused in the SMTP session: the reply code
+	Reject  Action = "reject"  // refused in the SMTP session: the reply code; empty where no session comes about
 	Bounce  Action = "bounce"  // accepted, then returned to the sender: the reply code
 	Defer   Action = "defer"   // kept and tried again: the reply code
 )

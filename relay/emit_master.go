@@ -101,6 +101,7 @@ func (c *compiler) gatewayListener(name, kind string) {
 	if level := c.base.get("smtpd_tls_security_level"); level == "" || level == "none" {
 		o = append(o, opt("smtpd_tls_security_level", "may"))
 	}
+	o = append(o, c.proxied()...)
 	nets := make([]string, len(g.Networks))
 	for i, n := range g.Networks {
 		nets[i] = n.String()

@@ -12,26 +12,27 @@ import (
 // evaluator is the emitted configuration in the form that Route walks: the same
 // tables and the same settings, read back from the files as they were written.
 type evaluator struct {
-	hostname  string
-	origin    string // myorigin
-	listeners []*listener
-	pickup    *listener
-	share     *cleanup // cleanup of the listener behind a shared port 25
-	second    *cleanup // cleanup of the second pass
-	secondHop hop      // content_filter of the second pass
-	gate      string   // transport into the second pass
-	shareGate string
-	smartHost string // transport to the smart host
-	router    router
-	aliases   postfix.Search
-	access    postfix.Search // access(5)
-	expand    bool           // propagate_unmatched_extensions has virtual
-	delimiter string
-	directory Directory
-	leaves    map[string][]checkFile // smtp_header_checks by transport
-	global    *sieve.Program
-	redirects int  // hop limit
-	reinjects bool // a content filter has a listener to come back to
+	hostname    string
+	origin      string // myorigin
+	listeners   []*listener
+	pickup      *listener
+	share       *cleanup // cleanup of the listener behind a shared port 25
+	second      *cleanup // cleanup of the second pass
+	secondHop   hop      // content_filter of the second pass
+	gate        string   // transport into the second pass
+	shareGate   string
+	smartHost   string // transport to the smart host
+	router      router
+	aliases     postfix.Search
+	access      postfix.Search // access(5)
+	expand      bool           // propagate_unmatched_extensions has virtual
+	delimiter   string
+	directory   Directory
+	leaves      map[string][]checkFile // smtp_header_checks by transport
+	global      *sieve.Program
+	redirects   int  // hop limit
+	reinjects   bool // a content filter has a listener to come back to
+	connections connections
 	// certNames are the client certificate names that certAt's rule lets in.
 	certNames     []string
 	gatewayOrigin Origin
@@ -48,7 +49,8 @@ type listener struct {
 	name    string
 	role    Role
 	at      place
-	rules   *smtpd // nil for pickup
+	bound   netip.AddrPort // invalid: not known
+	rules   *smtpd         // nil for pickup
 	cleanup *cleanup
 	filter  string // content_filter
 }
@@ -115,8 +117,11 @@ func (c *compiler) buildEvaluator() {
 	for _, l := range c.policy.Listeners {
 		name, kind := l.split()
 		sv, _ := c.master.Lookup(name, kind)
-		e.listeners = append(e.listeners, c.buildListener(l.Role, sv, main))
+		built := c.buildListener(l.Role, sv, main)
+		built.bound, _ = l.bound()
+		e.listeners = append(e.listeners, built)
 	}
+	c.buildConnections()
 	e.reinjects = slices.ContainsFunc(c.policy.Listeners, func(l Listener) bool { return l.Role == RoleReinjection })
 	if c.policy.Topology == Mailboxes {
 		sv, _ := c.master.Lookup(c.policy.reEntry().String(), "inet")

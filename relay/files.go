@@ -19,7 +19,8 @@ import (
 type File struct {
 	// Name is the slash-separated path below the output directory: "postfix/"
 	// for the configuration directory, "sieve/before/" for the global script,
-	// "dovecot/" for the fragment.
+	// "dovecot/" for the fragment, "nftables/" and "haproxy/" for what stands
+	// around the servers.
 	Name string
 	Mode fs.FileMode
 	Data []byte
@@ -59,7 +60,7 @@ func (c *compiler) collectFiles() {
 			c.cfg.removed = append(c.cfg.removed, "postfix/"+name)
 		}
 	}
-	for _, name := range []string{c.globalName(), c.fragmentName()} {
+	for _, name := range []string{c.globalName(), c.fragmentName(), c.names.firewallName(), c.names.balancerName()} {
 		if _, kept := c.emitted[name]; !kept {
 			c.cfg.removed = append(c.cfg.removed, name)
 		}
@@ -187,7 +188,15 @@ type Command struct {
 }
 
 // String returns the words as a shell takes them.
-func (c Command) String() string { return strings.Join(c.Args, " ") }
+func (c Command) String() string {
+	words := make([]string, len(c.Args))
+	for i, w := range c.Args {
+		if words[i] = w; w == "" || strings.ContainsAny(w, " \t\n;&|<>()$`\\\"'*?[]#~=%{}!") {
+			words[i] = "'" + strings.ReplaceAll(w, "'", `'\''`) + "'"
+		}
+	}
+	return strings.Join(words, " ")
+}
 
 // Run runs the program. Its error has what the program printed.
 func (c Command) Run(ctx context.Context) error {
@@ -231,9 +240,16 @@ func (c *compiler) collectCommands() {
 	if c.cfg.global != nil {
 		add(true, "compile the global script", "sievec", path.Join(c.policy.sieveDir(), path.Base(c.globalName())))
 	}
+	firewall := path.Join(cmp.Or(c.policy.Firewall.Directory, defaultFirewallDir), path.Base(c.names.firewallName()))
+	if !c.policy.Firewall.isZero() {
+		add(true, "check the ruleset", "nft", "-c", "-f", firewall)
+	}
 	add(true, "check Postfix's configuration", "postfix", "-c", dir, "check")
 	if _, ok := c.emitted[c.fragmentName()]; ok {
 		add(true, "check Dovecot's configuration", "doveconf", "-n")
+	}
+	if !c.policy.Firewall.isZero() {
+		add(true, "close the gateway's port to others", "nft", "-f", firewall)
 	}
 	add(false, "Postfix reads its configuration", "postfix", "-c", dir, "reload")
 	if _, ok := c.emitted[c.fragmentName()]; ok {

@@ -23,6 +23,8 @@ type Policy struct {
 	// MX hosts itself. Empty: the recipient domain's MX.
 	DirectVia string
 	Inbound   Inbound
+	Firewall  Firewall
+	Balancer  Balancer
 	// Listeners gives every SMTP listener of master.cf its role.
 	Listeners []Listener
 	Loop      Loop
@@ -181,6 +183,10 @@ type Inbound struct {
 	// Their mail is accepted by the installation's own rules and loses every
 	// marker. Otherwise everybody but the gateway is refused there.
 	Shared bool
+	// Allow are others that Firewall and Balancer let connect to the gateway's
+	// port: monitoring, or servers whose listener has the same port. It only
+	// opens the connection: smtpd(8) still takes mail as the listener does.
+	Allow []netip.Prefix
 }
 
 // Listener gives an SMTP service of master.cf its role.

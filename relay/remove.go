@@ -16,6 +16,9 @@ type Removal struct {
 	// Obsolete are the names of our own files and of what was compiled from them,
 	// to be deleted where they exist, as in File.Name.
 	Obsolete []string
+	// Firewall takes the packet filter's table out of the kernel, and nothing
+	// else: to be run where nftables/NAME.nft exists.
+	Firewall Command
 }
 
 // Remove is the inverse of [Compile]: it needs the gateway's name and the
@@ -75,7 +78,8 @@ func Remove(gateway string, in Installation) (Removal, error) {
 			r.Obsolete = append(r.Obsolete, "postfix/"+name, "postfix/"+name+".db")
 		}
 	}
-	r.Obsolete = append(r.Obsolete, "dovecot/99-"+gateway+".conf", "sieve/before/10-"+gateway+".sieve", "sieve/before/10-"+gateway+".svbin")
+	r.Obsolete = append(r.Obsolete, "dovecot/99-"+gateway+".conf", "sieve/before/10-"+gateway+".sieve", "sieve/before/10-"+gateway+".svbin", n.firewallName(), n.balancerName())
+	r.Firewall = n.firewallOff()
 	slices.Sort(r.Obsolete)
 	return r, nil
 }

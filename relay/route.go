@@ -86,6 +86,9 @@ func (w *walk) enter() {
 		w.end(Reject, "", w.m.To, "no listener has this role")
 		return
 	}
+	if !w.connect(l) {
+		return
+	}
 	w.step("smtpd", "Listeners", l.at, string(l.role), "enters")
 	filter := ""
 	if l.rules != nil {

@@ -296,6 +296,9 @@ func observed(o maillab.Outcome, to string, d relay.Decision, p relay.Policy) []
 		case maillab.KindRejected:
 			out = append(out, fmt.Sprintf("reject %d", pl.Code))
 			return
+		case maillab.KindUnreachable: // no session came about
+			out = append(out, "reject")
+			return
 		case maillab.KindBounced:
 			if strings.Contains(pl.Text, "nxdomain") || strings.Contains(pl.Text, "Host or domain name not found") {
 				// The domain does not exist, which only DNS can say.

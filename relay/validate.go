@@ -22,6 +22,8 @@ func (p Policy) Validate() error {
 	hosted := v.tenants(p)
 	v.direct(p, hosted)
 	v.inbound(p)
+	v.firewall(p)
+	v.balancer(p)
 	v.listeners(p)
 	v.loop(p)
 	v.calendar(p.Calendar)
