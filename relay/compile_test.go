@@ -166,7 +166,7 @@ func TestPolicyShrinks(t *testing.T) {
 	c := compile(t, p, in)
 	once := result(in, c.Files(), nil)
 	p.Direct, p.Calendar.Off = nil, true
-	if diff := cmp.Diff([]string{"postfix/conbool_bypass_mime", "postfix/conbool_transport"}, compile(t, p, once).Obsolete()); diff != "" {
+	if diff := cmp.Diff([]string{"haproxy/conbool.cfg", "nftables/conbool.nft", "postfix/conbool_bypass_mime", "postfix/conbool_transport"}, compile(t, p, once).Obsolete()); diff != "" {
 		t.Errorf("obsolete (-want +got):\n%s", diff)
 	}
 }

@@ -59,6 +59,13 @@
 //     behind two small ones that cut the domain out of the line and write it in
 //     lower case, so that neither time nor memory grows (BENCHMARKS.md has what
 //     both cost Postfix). [Loop].AnyDomain is one pattern for all, as a choice.
+//   - A listener behind a load balancer ([Balancer]) believes the PROXY line of
+//     whoever connects, and smtpd's restrictions see the announced client only.
+//     No setting of Postfix closes that: the listener is on loopback, where
+//     programs of this server can still claim an address but not the gateway's
+//     certificate, or [Firewall] admits the balancer alone.
+//   - [Firewall] filters what comes in to the server itself. What is forwarded to
+//     containers passes another hook, and loopback stays open.
 //   - Route takes restrictions that need the network (DNS lists, policy
 //     services) to have no opinion, and [Config.Warnings] names them.
 package relay
