@@ -12,15 +12,16 @@ import (
 // its parser is not (it drops errors and some arguments without a word).
 
 // AST returns the script as go-sieve's tree, the require command included.
-// Comments are left out: the tree has none. A number that doesn't fit an int is
+// Comments are left out: the tree has none. So is [Unread]; an [UnreadTest] is
+// the test false. A number that doesn't fit an int is
 // cut to the largest int.
 func (s *Script) AST() []gosieve.Command {
 	nodes, requires := s.nodes()
 	var out []gosieve.Command
-	if len(requires) > 0 {
+	if requires != 0 {
 		out = append(out, gosieve.Command{
 			Name:      "require",
-			Arguments: []gosieve.Argument{gosieve.ArgumentStringList(requires)},
+			Arguments: []gosieve.Argument{gosieve.ArgumentStringList(requires.Names())},
 		})
 	}
 	return append(out, astCommands(nodes)...)
@@ -29,7 +30,7 @@ func (s *Script) AST() []gosieve.Command {
 func astCommands(nodes []*node) []gosieve.Command {
 	var out []gosieve.Command
 	for _, n := range nodes {
-		if n.isComment {
+		if n.isComment || n.raw != "" {
 			continue
 		}
 		out = append(out, gosieve.Command{
@@ -45,8 +46,12 @@ func astCommands(nodes []*node) []gosieve.Command {
 func astTests(nodes []*node) []gosieve.Test {
 	var out []gosieve.Test
 	for _, n := range nodes {
+		name := n.name
+		if n.raw != "" {
+			name = "false"
+		}
 		out = append(out, gosieve.Test{
-			Name:      n.name,
+			Name:      name,
 			Arguments: astArguments(n.args),
 			Tests:     astTests(n.tests),
 		})
@@ -79,38 +84,49 @@ func astArguments(args []argument) []gosieve.Argument {
 // test from a test, or an empty block from none; both are taken as the command
 // wants them.
 func FromAST(cmds []gosieve.Command) (*Script, error) {
-	var errs ErrorList
-	report := func(_ pos, err error) {
-		if len(errs) < maxErrors {
-			errs = append(errs, &Error{Err: err})
-		}
-	}
-	c := converter{report: report}
+	var c converter
 	nodes := c.commands(cmds, 1)
-	if len(errs) > 0 {
-		return nil, errs
+	if len(c.errs) > 0 {
+		return nil, c.errs
 	}
-	r := reader{report: report}
-	s := &Script{Commands: r.script(nodes)}
-	if len(errs) > 0 {
-		return nil, errs
+	var p printer
+	p.commands(nodes)
+	s, err := Parse("", p.out)
+	if err != nil {
+		for _, e := range err.(ErrorList) {
+			e.Line, e.Column = 0, 0
+		}
+		return nil, err
 	}
+	s.Lines = nil
 	return s, nil
 }
 
 // converter makes nodes of go-sieve's tree.
-type converter struct{ report func(pos, error) }
+type converter struct{ errs ErrorList }
 
-func (c *converter) errorf(format string, args ...any) { c.report(pos{}, fmt.Errorf(format, args...)) }
+func (c *converter) errorf(format string, args ...any) {
+	if len(c.errs) < maxErrors {
+		c.errs = append(c.errs, &Error{Err: fmt.Errorf(format, args...)})
+	}
+}
+
+// name returns a name that is an identifier.
+func (c *converter) name(kind, name string) string {
+	if word(name) != name {
+		c.errorf("unknown %s %q", kind, name)
+	}
+	return name
+}
 
 func (c *converter) commands(cmds []gosieve.Command, depth int) []*node {
 	var out []*node
 	for _, cmd := range cmds {
-		n := &node{name: cmd.Name}
+		n := &node{name: c.name("command", cmd.Name)}
 		n.args = c.arguments(cmd.Name, cmd.Arguments)
 		n.tests = c.tests(cmd.Tests, 1)
 		switch strings.ToLower(cmd.Name) {
-		case "if", "elsif", "else":
+		case "if", "elsif", "else", "foreverypart":
 			n.hasBlock = true
 		default:
 			n.hasBlock = len(cmd.Block) > 0
@@ -133,7 +149,7 @@ func (c *converter) tests(tests []gosieve.Test, depth int) []*node {
 	}
 	var out []*node
 	for _, t := range tests {
-		n := &node{name: t.Name, args: c.arguments(t.Name, t.Arguments), tests: c.tests(t.Tests, depth+1)}
+		n := &node{name: c.name("test", t.Name), args: c.arguments(t.Name, t.Arguments), tests: c.tests(t.Tests, depth+1)}
 		switch strings.ToLower(t.Name) {
 		case "allof", "anyof":
 			n.list = len(n.tests) > 0
@@ -154,7 +170,7 @@ func (c *converter) arguments(name string, args []gosieve.Argument) []argument {
 	for _, a := range args {
 		switch a := a.(type) {
 		case gosieve.ArgumentTag:
-			out = append(out, tagArg(string(a)))
+			out = append(out, tagArg(word(string(a))))
 		case gosieve.ArgumentNumber:
 			n := uint64(max(a.Value, 0))
 			shift, ok := quantifierShift(a.Quantifier)

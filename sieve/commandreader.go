@@ -1,236 +1,368 @@
 package sieve
 
-import "strings"
+import (
+	"strings"
+	"unicode/utf8"
+)
 
-// commands reads a block.
-func (r *reader) commands(nodes []*node) []Command {
-	var out []Command
-	for i := 0; i < len(nodes); {
-		n := nodes[i]
-		if n.isComment {
-			r.lines = append(r.lines, n.pos.line)
-			out = append(out, Comment(n.comment))
-			i++
+// blockOf reads the commands that begin at a node.
+func (r *reader) blockOf(first int32, top bool) []Command {
+	count := 0
+	for i := first; i != 0; i = r.nodes[i].next {
+		count++
+	}
+	if count == 0 {
+		return nil
+	}
+	// The place for this block; the blocks inside lie behind it.
+	start := len(r.block)
+	if cap(r.block)-start < count {
+		r.block, start = make([]Command, 0, count), 0
+	}
+	r.block = r.block[:start+count]
+	out := r.block[start : start : start+count]
+	var previous nameID
+	for i := first; i != 0; {
+		n := &r.nodes[i]
+		switch {
+		case n.comment:
+			r.offsets = append(r.offsets, n.off)
+			text, _ := r.ownLine(synComment{n.off, n.end})
+			out = append(out, Comment(text))
+			i = n.next
 			continue
-		}
-		if strings.EqualFold(n.name, "if") {
-			end := i + 1
-			for j := end; j < len(nodes); j++ {
-				if nodes[j].isComment {
-					continue
-				}
-				if !strings.EqualFold(nodes[j].name, "elsif") && !strings.EqualFold(nodes[j].name, "else") {
-					break
-				}
-				end = j + 1
-				if strings.EqualFold(nodes[j].name, "else") {
-					break
-				}
+		case n.id == nameRequire:
+			if top && (previous == nameUnknown || previous == nameRequire) {
+				r.require(n)
+			} else {
+				r.errorf(n.off, "require must stand at the top of the script, before all other commands")
 			}
-			out = append(out, r.chain(nodes[i:end]))
-			i = end
+			previous, i = nameRequire, n.next
 			continue
 		}
-		r.lines = append(r.lines, n.pos.line)
-		if c := r.command(n); c != nil {
+		if top && !r.requires {
+			r.begin(n.off)
+		}
+		if n.id == nameIf {
+			var c Command
+			previous = nameIf
+			c, i = r.chain(n)
+			out = append(out, c)
+			continue
+		}
+		r.offsets = append(r.offsets, n.off)
+		if c := r.command(n, previous, top); c != nil {
 			out = append(out, c)
 		}
-		i++
+		previous, i = n.id, n.next
+		if n.id == nameUnknown {
+			previous = numNames
+		}
+	}
+	if len(out) == 0 {
+		return nil
 	}
 	return out
 }
 
-// chain reads an if with its elsif and else. Comments between them are dropped.
-func (r *reader) chain(nodes []*node) Command {
+// nextPart returns the elsif or else behind a node, or 0.
+func (r *reader) nextPart(n *synNode) int32 {
+	for i := n.next; i != 0; i = r.nodes[i].next {
+		if m := &r.nodes[i]; !m.comment {
+			if m.id == nameElsIf || m.id == nameElse {
+				return i
+			}
+			break
+		}
+	}
+	return 0
+}
+
+// chain reads an if with its elsif and else, and returns what follows it.
+// Comments between them are dropped.
+func (r *reader) chain(n *synNode) (Command, int32) {
 	var out If
-	for _, n := range nodes {
-		if n.isComment {
-			continue
+	decided := false // a branch before is always taken
+	for part := n; ; {
+		if part.id == nameElse {
+			if r.arguments(part, specs[nameElse]) {
+				out.Else = r.branch(part, decided)
+			}
+			return out, part.next
 		}
-		if strings.EqualFold(n.name, "else") {
-			r.arguments(n, shape{block: true}, nil)
-			out.Else = r.commands(n.block)
-			continue
-		}
-		r.lines = append(r.lines, n.pos.line)
+		r.offsets = append(r.offsets, part.off)
 		var test Test = False{}
-		if _, ok := r.arguments(n, shape{tests: oneTest, block: true}, nil); ok {
-			test = r.test(n.tests[0])
+		value := unknown
+		if r.arguments(part, specs[nameIf]) {
+			t := &r.nodes[part.tests]
+			if decided {
+				test = r.deadTest(t)
+				value = never
+			} else {
+				test, value = r.test(t)
+			}
 		}
-		then := r.commands(n.block)
-		if strings.EqualFold(n.name, "if") {
+		then := r.branch(part, value == never)
+		if part == n {
 			out.Test, out.Then = test, then
 		} else {
 			out.ElsIf = append(out.ElsIf, ElsIf{test, then})
 		}
+		decided = decided || value == always
+		next := r.nextPart(part)
+		if next == 0 {
+			return out, part.next
+		}
+		part = &r.nodes[next]
 	}
-	return out
+}
+
+// branch reads the block of a command.
+func (r *reader) branch(n *synNode, dead bool) []Command {
+	if dead {
+		return r.deadBlock(n.block)
+	}
+	return r.blockOf(n.block, false)
 }
 
 // command reads a command that isn't part of an if; it returns nil where there
 // was an error.
-func (r *reader) command(n *node) Command {
-	switch name := strings.ToLower(n.name); name {
-	case "require":
-		r.errorf(n.pos, "require must stand at the top of the script, before all other commands")
+func (r *reader) command(n *synNode, previous nameID, top bool) Command {
+	sp := specs[n.id]
+	switch {
+	case n.id == nameElsIf || n.id == nameElse:
+		r.errorf(n.off, "%s must follow an if or elsif", r.name(n))
 		return nil
-	case "elsif", "else":
-		r.errorf(n.pos, "%s must follow an if or elsif", name)
+	case sp == nil:
+		r.errorf(n.off, "unknown command %q, or of an extension that is %w", r.name(n), ErrUnsupported)
+		r.blockOf(n.block, false)
 		return nil
-	case "stop":
-		r.arguments(n, shape{}, nil)
+	case sp.isTest:
+		r.errorf(n.off, "%s is a test, not a command", r.name(n))
+		return nil
+	}
+	if n.id == nameNotify && r.on.Has(ExtNotify) {
+		sp = draftNotify
+	}
+	if !r.need(n, sp) || !r.arguments(n, sp) {
+		return nil
+	}
+	r.show(sp.ext)
+	args := r.positional(n)
+	switch n.id {
+	case nameStop:
 		return Stop{}
-	case "discard":
-		r.arguments(n, shape{}, nil)
+	case nameDiscard:
 		return Discard{}
-	case "keep":
-		var c Keep
-		r.arguments(n, shape{}, func(tag string, take func(argKind) (argument, bool)) (string, bool) {
-			return r.flagsTag(tag, take, &c.Flags)
-		})
+	case nameKeep:
+		return Keep{Flags: r.flags()}
+	case nameFileInto:
+		return r.fileInto(args)
+	case nameRedirect:
+		return Redirect{Copy: r.shows(nameCopy, ExtCopy), Address: r.address(&args[0])}
+	case nameReject:
+		return Reject{r.str(&args[0])}
+	case nameEReject:
+		return EReject{r.str(&args[0])}
+	case nameVacation:
+		return r.vacation(args)
+	case nameAddFlag, nameSetFlag, nameRemoveFlag:
+		return r.flagCommand(n, args)
+	case nameMark:
+		return Mark{}
+	case nameUnmark:
+		return Unmark{}
+	case nameSet:
+		c := Set{Modifiers: r.modifiers(), Name: r.variable(&r.strs[args[0].strs], true)}
+		c.Value = r.str(&args[1])
 		return c
-	case "fileinto":
-		if !r.need(n.pos, n.name, extFileInto) {
-			return nil
+	case nameAddHeader:
+		return r.addHeader(args)
+	case nameDeleteHeader:
+		return r.deleteHeader(n, args)
+	case nameInclude:
+		return r.include(args)
+	case nameReturn:
+		return Return{}
+	case nameGlobal, nameImport, nameExport:
+		return r.global(n, args, previous, top)
+	case nameNotify:
+		if sp == draftNotify {
+			return r.draftNotify(n)
 		}
-		return r.fileInto(n)
-	case "redirect":
-		return r.redirect(n)
-	case "reject":
-		if !r.need(n.pos, n.name, extReject) {
-			return nil
+		return r.notify(args)
+	case nameDenotify:
+		return r.denotify(n)
+	case nameForEveryPart:
+		return r.forEveryPart(n)
+	case nameBreak:
+		return r.breakLoop(n)
+	case nameExtractText:
+		c := ExtractText{Modifiers: r.modifiers(), First: r.number(nameFirst)}
+		c.Variable = r.variable(&r.strs[args[0].strs], true)
+		r.show(ExtVariables)
+		if len(r.loops) == 0 {
+			r.errorf(n.off, "extracttext must stand inside of a foreverypart")
 		}
-		args, ok := r.arguments(n, shape{positional: []argKind{argString}}, nil)
-		if !ok {
-			return nil
-		}
-		return Reject{r.str(args[0])}
-	case "vacation":
-		if !r.need(n.pos, n.name, extVacation) {
-			return nil
-		}
-		return r.vacation(n)
-	case "addflag", "setflag", "removeflag":
-		if !r.need(n.pos, n.name, extIMAP4Flags) {
-			return nil
-		}
-		args, ok := r.arguments(n, shape{positional: []argKind{argList}}, nil)
-		if !ok {
-			return nil
-		}
-		flags := r.list(args[0])
-		switch name {
-		case "addflag":
-			return AddFlag{Flags: flags}
-		case "setflag":
-			return SetFlag{Flags: flags}
-		default:
-			return RemoveFlag{Flags: flags}
-		}
+		return c
+	case nameError:
+		return Fail{r.str(&args[0])}
+	case nameDebugLog:
+		return DebugLog{r.str(&args[0])}
+	case nameReport:
+		return r.report(args)
 	}
-	if isTestName(n.name) {
-		r.errorf(n.pos, "%s is a test, not a command", n.name)
-		return nil
-	}
-	r.errorf(n.pos, "unknown command %q, or of an extension that is %w", n.name, ErrUnsupported)
-	r.commands(n.block)
 	return nil
 }
 
-// flagsTag takes :flags (RFC 5232 section 5).
-func (r *reader) flagsTag(tag string, take func(argKind) (argument, bool), dst *[]string) (string, bool) {
-	if tag != "flags" || !r.requires[extIMAP4Flags] {
-		return "", false
+// show notes that a value needs one of the extensions.
+func (r *reader) show(any Extensions) {
+	if one := any & r.on; one&(one-1) == 0 {
+		r.shown |= one
 	}
-	a, ok := take(argList)
-	if ok {
-		*dst = r.list(a)
-	}
-	return tag, ok
 }
 
-func (r *reader) fileInto(n *node) Command {
-	var c FileInto
-	args, ok := r.arguments(n, shape{positional: []argKind{argString}}, func(tag string, take func(argKind) (argument, bool)) (string, bool) {
-		switch {
-		case tag == "copy" && r.requires[extCopy]:
-			c.Copy = true
-			return tag, true
-		case tag == "create" && r.requires[extMailbox]:
-			c.Create = true
-			return tag, true
-		}
-		return r.flagsTag(tag, take, &c.Flags)
-	})
-	if !ok {
+// shows reports whether the current command has a tag of an extension.
+func (r *reader) shows(id nameID, x Extensions) bool {
+	if r.tagged(id) == nil {
+		return false
+	}
+	r.shown |= x
+	return true
+}
+
+// number returns the number of a tag, or nil.
+func (r *reader) number(id nameID) *uint64 {
+	f := r.tagged(id)
+	if f == nil {
 		return nil
 	}
-	c.Mailbox = r.str(args[0])
-	if err := checkMailbox(c.Mailbox); err != nil {
-		r.report(args[0].pos, err)
+	n := f.param.num
+	return &n
+}
+
+// optionalText returns the string of a tag, or nil.
+func (r *reader) optionalText(id nameID) *string {
+	f := r.tagged(id)
+	if f == nil {
+		return nil
+	}
+	s := r.str(f.param)
+	return &s
+}
+
+// optionalList returns the strings of a tag, or nil.
+func (r *reader) optionalList(id nameID) []string {
+	f := r.tagged(id)
+	if f == nil {
+		return nil
+	}
+	return r.strList(f.param)
+}
+
+// flags returns the strings of :flags (RFC 5232 section 5).
+func (r *reader) flags() []string {
+	if !r.shows(nameFlags, ExtIMAP4Flags) {
+		return nil
+	}
+	return r.optionalList(nameFlags)
+}
+
+func (r *reader) fileInto(args []synArg) Command {
+	c := FileInto{Copy: r.shows(nameCopy, ExtCopy), Create: r.shows(nameCreate, ExtMailbox), Flags: r.flags()}
+	if r.shows(nameSpecialUse, ExtSpecialUse) {
+		for i := range r.found {
+			// The last of several counts.
+			if f := &r.found[i]; f.id == nameSpecialUse {
+				c.SpecialUse = r.specialUse(&r.strs[f.param.strs])
+			}
+		}
+	}
+	s := &r.strs[args[0].strs]
+	mailbox, literal := r.text(s)
+	if c.Mailbox = mailbox; literal && !utf8.ValidString(mailbox) {
+		r.errorf(s.off, "mailbox %q is not UTF-8", mailbox)
 	}
 	return c
 }
 
-func (r *reader) redirect(n *node) Command {
-	var c Redirect
-	args, ok := r.arguments(n, shape{positional: []argKind{argString}}, func(tag string, _ func(argKind) (argument, bool)) (string, bool) {
-		if tag == "copy" && r.requires[extCopy] {
-			c.Copy = true
-			return tag, true
+// specialUse returns a special-use attribute (RFC 6154 section 6).
+func (r *reader) specialUse(s *synString) string {
+	text, literal := r.text(s)
+	if literal && !validSpecialUse(text) {
+		r.errorf(s.off, `%q is not a special-use attribute, such as "\\Junk"`, text)
+	}
+	return text
+}
+
+func validSpecialUse(s string) bool {
+	rest, ok := strings.CutPrefix(s, `\`)
+	for i := 0; ok && i < len(rest); i++ {
+		c := rest[i]
+		ok = c > ' ' && c < 0x7f && strings.IndexByte(`(){%*"\]`, c) < 0
+	}
+	return ok
+}
+
+func (r *reader) vacation(args []synArg) Command {
+	c := Vacation{
+		Days: r.number(nameDays), Seconds: r.number(nameSeconds), Subject: r.optionalText(nameSubject),
+		Addresses: r.optionalList(nameAddresses), MIME: r.has(nameMIME),
+	}
+	if c.Seconds != nil {
+		r.shown |= ExtVacationSeconds
+	}
+	if f := r.tagged(nameFrom); f != nil {
+		c.From = r.address(f.param)
+	}
+	for i := range r.found {
+		// The last of several counts.
+		if f := &r.found[i]; f.id == nameHandle {
+			s := r.str(f.param)
+			c.Handle = &s
 		}
-		return "", false
-	})
-	if !ok {
-		return nil
 	}
-	c.Address = r.str(args[0])
-	if _, err := parseMailbox(c.Address); err != nil {
-		r.errorf(args[0].pos, "address %q: %w", c.Address, err)
-	}
+	c.Reason = r.str(&args[0])
 	return c
 }
 
-func (r *reader) vacation(n *node) Command {
-	var c Vacation
-	args, ok := r.arguments(n, shape{positional: []argKind{argString}}, func(tag string, take func(argKind) (argument, bool)) (string, bool) {
-		var a argument
-		ok := true
-		switch tag {
-		case "days":
-			if a, ok = take(argNumber); ok {
-				c.Days = &a.num
-			}
-		case "subject", "handle":
-			if a, ok = take(argString); ok {
-				s := r.str(a)
-				if tag == "subject" {
-					c.Subject = &s
-				} else {
-					c.Handle = &s
-				}
-			}
-		case "from":
-			if a, ok = take(argString); ok {
-				c.From = r.str(a)
-				if _, err := parseMailbox(c.From); err != nil {
-					r.errorf(a.pos, "address %q: %w", c.From, err)
-				}
-			}
-		case "addresses":
-			if a, ok = take(argList); ok {
-				c.Addresses = r.list(a)
-			}
-		case "mime":
-			c.MIME = true
-		default:
-			return "", false
-		}
-		return tag, ok
-	})
-	if !ok {
-		return nil
+func (r *reader) flagCommand(n *synNode, args []synArg) Command {
+	var variable string
+	if len(args) == 2 {
+		variable = r.flagVariable(n, &args[0])
 	}
-	c.Reason = r.str(args[0])
-	return c
+	flags := r.strList(&args[len(args)-1])
+	switch n.id {
+	case nameAddFlag:
+		return AddFlag{flags, variable}
+	case nameSetFlag:
+		return SetFlag{flags, variable}
+	}
+	return RemoveFlag{flags, variable}
+}
+
+// flagVariable returns the variable before the flags of a command.
+func (r *reader) flagVariable(n *synNode, a *synArg) string {
+	switch {
+	case a.kind != argString:
+		r.errorf(a.off, "argument 1 of %s must be the name of a variable, found a %s", r.name(n), a.kind)
+	case !r.on.Has(ExtVariables):
+		r.errorf(a.off, "%s with a variable needs the extension %q: add it to require", r.name(n), ExtVariables)
+	default:
+		r.shown |= ExtVariables
+		return r.variable(&r.strs[a.strs], true)
+	}
+	return ""
+}
+
+// modifiers returns the modifiers of set and extracttext in their order.
+func (r *reader) modifiers() []Modifier {
+	var out []Modifier
+	for _, t := range modifierTags {
+		if r.has(t.id) {
+			r.shown |= t.ext
+			out = append(out, Modifier(spellings[t.id]))
+		}
+	}
+	return out
 }

@@ -1,9 +1,6 @@
 package sieve
 
-import (
-	"fmt"
-	"slices"
-)
+import "fmt"
 
 // Options are the circumstances in which a script runs. The zero value has the
 // server's defaults.
@@ -91,7 +88,7 @@ func Compile(s *Script, o Options) (*Program, error) {
 	p := &Program{
 		name: o.Name, autoCreate: o.AutoCreate, trace: o.Trace,
 		maxRedirects: o.MaxRedirects, maxActions: o.MaxActions,
-		flagged: slices.Contains(requires, extIMAP4Flags),
+		flagged: requires.Has(ExtIMAP4Flags),
 	}
 	if p.maxSteps = o.MaxSteps; p.maxSteps <= 0 {
 		p.maxSteps = 1 << 30
@@ -156,7 +153,8 @@ func (c *compiler) commands(list []Command, where string) []instruction {
 	for i, cmd := range list {
 		at := fmt.Sprintf("%s[%d]", where, i)
 		step := c.step()
-		if _, ok := cmd.(Comment); ok {
+		switch cmd.(type) {
+		case Comment, Unread:
 			continue
 		}
 		out = append(out, c.command(cmd, step, at))

@@ -96,7 +96,7 @@ func ExampleParse() {
 	fmt.Println(err)
 	// Output:
 	// user.sieve:2:3: fileinto needs the extension "fileinto": add it to require
-	// user.sieve:4:1: unknown command "set", or of an extension that is not supported
+	// user.sieve:4:1: set needs the extension "variables": add it to require
 }
 
 func ExampleFromPredicate() {

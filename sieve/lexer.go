@@ -12,63 +12,99 @@ const (
 	maxArguments    = 32
 	maxBlockNesting = 32
 	maxTestNesting  = 32
+	maxLoopNesting  = 4
 )
 
 // tokenKind is the kind of a token; the punctuation marks are their own kind.
-type tokenKind string
+type tokenKind uint8
 
 const (
-	tokEOF        tokenKind = "the end of the script"
-	tokIdentifier tokenKind = "identifier"
-	tokTag        tokenKind = "tag"
-	tokNumber     tokenKind = "number"
-	tokString     tokenKind = "string"
-	// tokBad stands for text that was reported already.
-	tokBad tokenKind = "unreadable text"
-
-	tokSemicolon tokenKind = "';'"
-	tokComma     tokenKind = "','"
-	tokLParen    tokenKind = "'('"
-	tokRParen    tokenKind = "')'"
-	tokLBracket  tokenKind = "'['"
-	tokRBracket  tokenKind = "']'"
-	tokLBrace    tokenKind = "'{'"
-	tokRBrace    tokenKind = "'}'"
-	tokColon     tokenKind = "':'"
-	tokSlash     tokenKind = "'/'"
+	tokEOF tokenKind = iota
+	tokBad           // reported by the lexer
+	tokIdentifier
+	tokTag
+	tokNumber
+	tokString
+	tokSemicolon
+	tokComma
+	tokLParen
+	tokRParen
+	tokLBracket
+	tokRBracket
+	tokLBrace
+	tokRBrace
+	tokColon
+	tokSlash
 )
+
+func (k tokenKind) String() string {
+	return [...]string{
+		"end of file", "bad token", "identifier", "tag", "number", "string",
+		"';'", "','", "'('", "')'", "'['", "']'", "'{'", "'}'", "':'", "'/'",
+	}[k]
+}
+
+// class is what an octet can be at the beginning of a token.
+type class uint8
+
+const (
+	classOther class = iota
+	classSpace
+	classAlpha
+	classDigit
+	classMark // a token of one octet
+	classQuote
+	classColon
+	classSlash
+	classHash
+)
+
+var classes, marks = func() (c [256]class, m [256]tokenKind) {
+	for i := 'a'; i <= 'z'; i++ {
+		c[i], c[i-'a'+'A'] = classAlpha, classAlpha
+	}
+	c['_'] = classAlpha
+	for i := '0'; i <= '9'; i++ {
+		c[i] = classDigit
+	}
+	for _, s := range " \t\r\n" {
+		c[s] = classSpace
+	}
+	c['"'], c[':'], c['/'], c['#'] = classQuote, classColon, classSlash, classHash
+	for s, kind := range map[byte]tokenKind{
+		';': tokSemicolon, ',': tokComma, '(': tokLParen, ')': tokRParen,
+		'[': tokLBracket, ']': tokRBracket, '{': tokLBrace, '}': tokRBrace,
+	} {
+		c[s], m[s] = classMark, kind
+	}
+	return c, m
+}()
+
+func isAlpha(c int) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '_' }
+func isDigit(c int) bool { return '0' <= c && c <= '9' }
 
 // token is one token of the grammar of RFC 5228 section 8.1.
 type token struct {
-	kind tokenKind
-	pos  pos
-	text string // identifier, tag without colon, decoded string
-	num  uint64
-	// comments are the comments that stand alone on a line before the token.
-	comments []commentLine
+	kind     tokenKind
+	id       nameID // of an identifier or tag
+	off, end int32  // in the source
+	text     string // decoded string
+	num      uint64
+	// comments is the number of comments that were seen before the token.
+	comments int32
 }
 
-type commentLine struct {
-	text string
-	pos  pos
-}
+// synComment is a comment of a source, from its first octet to behind its last;
+// the line end of a # comment is not part of it.
+type synComment struct{ off, end int32 }
 
 // lexer cuts a source into tokens. It reports each error once and goes on.
 type lexer struct {
-	src       string
-	off       int
-	line      int
-	lineStart int
-	// fresh says that only white space precedes off on its line.
-	fresh  bool
-	report func(pos, error)
+	src      string
+	off      int
+	comments []synComment
+	report   func(off int, err error)
 }
-
-func newLexer(src string, report func(pos, error)) *lexer {
-	return &lexer{src: src, line: 1, fresh: true, report: report}
-}
-
-func (l *lexer) pos() pos { return pos{l.line, l.off - l.lineStart + 1} }
 
 // peek returns the next octet, or -1 at the end.
 func (l *lexer) peek() int {
@@ -78,155 +114,72 @@ func (l *lexer) peek() int {
 	return -1
 }
 
-func (l *lexer) advance() {
-	if l.src[l.off] == '\n' {
-		l.line++
-		l.lineStart = l.off + 1
-	}
-	l.off++
+func (l *lexer) errorf(off int, format string, args ...any) {
+	l.report(off, fmt.Errorf(format, args...))
 }
 
-func (l *lexer) errorf(p pos, format string, args ...any) {
-	l.report(p, fmt.Errorf(format, args...))
-}
-
-// next returns the next token.
-func (l *lexer) next() token {
-	var comments []commentLine
+// next reads the next token into t.
+func (l *lexer) next(t *token) {
+	t.comments = int32(len(l.comments))
 	for {
-		p := l.pos()
-		switch c := l.peek(); {
-		case c == -1:
-			return token{kind: tokEOF, pos: p, comments: comments}
-		case c == '\n':
-			l.advance()
-			l.fresh = true
-		case c == ' ' || c == '\t' || c == '\r':
-			l.advance()
-		case c == '#':
-			text, ok := l.hashComment()
-			if !ok {
-				return token{kind: tokBad, pos: p, comments: comments}
+		src, i := l.src, l.off
+		for i < len(src) && classes[src[i]] == classSpace {
+			i++
+		}
+		l.off = i
+		t.off = int32(i)
+		if i == len(src) {
+			t.kind, t.end = tokEOF, int32(i)
+			return
+		}
+		c := src[i]
+		switch classes[c] {
+		case classMark:
+			l.off = i + 1
+			t.kind = marks[c]
+		case classAlpha:
+			l.word(t, tokIdentifier)
+		case classQuote:
+			l.quoted(t)
+		case classColon:
+			l.off = i + 1
+			t.kind = tokColon
+			if i+1 < len(src) && classes[src[i+1]] == classAlpha {
+				l.word(t, tokTag)
 			}
-			// A stray CR can't be printed in a comment.
-			if l.fresh && strings.IndexByte(text, '\r') < 0 {
-				comments = append(comments, commentLine{commentText(text), p})
+		case classDigit:
+			l.number(t)
+		case classHash:
+			if l.hashComment() {
+				continue
 			}
-		case c == '/' && strings.HasPrefix(l.src[l.off:], "/*"):
-			l.fresh = false
-			if !l.bracketComment(p) {
-				return token{kind: tokBad, pos: p, comments: comments}
+			t.kind = tokBad
+		case classSlash:
+			if i+1 < len(src) && src[i+1] == '*' {
+				if l.bracketComment() {
+					continue
+				}
+				t.kind = tokBad
+				break
 			}
+			l.off = i + 1
+			t.kind = tokSlash
 		default:
-			l.fresh = false
-			t := l.token(p, byte(c))
-			t.comments = comments
-			return t
+			l.other(t)
 		}
+		t.end = int32(l.off)
+		return
 	}
 }
 
-// commentText takes off the space that Format puts after "#".
-func commentText(text string) string {
-	return strings.TrimPrefix(text, " ")
-}
-
-// hashComment skips to the line end (not over it) and returns the text after
-// "#".
-func (l *lexer) hashComment() (string, bool) {
-	start := l.off + 1
-	end := strings.IndexByte(l.src[start:], '\n')
-	if end < 0 {
-		end = len(l.src)
-	} else {
-		end += start
-	}
-	text := l.src[start:end]
-	if i := strings.IndexByte(text, 0); i >= 0 {
-		l.off = start + i
-		l.errorf(l.pos(), "a NUL in a comment: remove it")
+// other reports a run of octets that no token begins with.
+func (l *lexer) other(t *token) {
+	start := l.off
+	for l.off < len(l.src) && classes[l.src[l.off]] == classOther {
 		l.off++
-		return "", false
 	}
-	l.off = end
-	return strings.TrimSuffix(text, "\r"), true
-}
-
-func (l *lexer) bracketComment(start pos) bool {
-	ok := true
-	l.off += 2
-	for {
-		switch l.peek() {
-		case -1:
-			l.errorf(start, "the comment /* has no end: close it with */")
-			return false
-		case 0:
-			if ok {
-				l.errorf(l.pos(), "a NUL in a comment: remove it")
-			}
-			ok = false
-			l.off++
-		case '*':
-			l.off++
-			if l.peek() == '/' {
-				l.off++
-				return ok
-			}
-		default:
-			l.advance()
-		}
-	}
-}
-
-func isAlpha(c int) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '_' }
-func isDigit(c int) bool { return '0' <= c && c <= '9' }
-
-// token reads the token that begins with c.
-func (l *lexer) token(p pos, c byte) token {
-	var kind tokenKind
-	switch c {
-	case ';':
-		kind = tokSemicolon
-	case ',':
-		kind = tokComma
-	case '(':
-		kind = tokLParen
-	case ')':
-		kind = tokRParen
-	case '[':
-		kind = tokLBracket
-	case ']':
-		kind = tokRBracket
-	case '{':
-		kind = tokLBrace
-	case '}':
-		kind = tokRBrace
-	case '/':
-		kind = tokSlash
-	case '"':
-		return l.quoted(p)
-	case ':':
-		l.off++
-		if !isAlpha(l.peek()) {
-			return token{kind: tokColon, pos: p}
-		}
-		return l.word(p, tokTag)
-	default:
-		if isDigit(int(c)) {
-			return l.number(p)
-		}
-		if isAlpha(int(c)) {
-			return l.word(p, tokIdentifier)
-		}
-		// One report for a run of such octets.
-		for c := l.peek(); c >= 0 && !isAlpha(c) && !isDigit(c) && !strings.ContainsRune("\r\n\t \"#:;,()[]{}/", rune(c)); c = l.peek() {
-			l.off++
-		}
-		l.errorf(p, "unexpected %s outside a string", printable(l.src[l.off-(l.pos().column-p.column):l.off]))
-		return token{kind: tokBad, pos: p}
-	}
-	l.off++
-	return token{kind: kind, pos: p}
+	l.errorf(start, "unexpected %s outside a string", printable(l.src[start:l.off]))
+	t.kind = tokBad
 }
 
 func printable(s string) string {
@@ -236,26 +189,76 @@ func printable(s string) string {
 	return fmt.Sprintf("%q", s)
 }
 
-// word reads the rest of an identifier or tag, and a multi-line string.
-func (l *lexer) word(p pos, kind tokenKind) token {
+// hashComment skips to the line end (not over it).
+func (l *lexer) hashComment() bool {
 	start := l.off
-	for c := l.peek(); isAlpha(c) || isDigit(c); c = l.peek() {
+	end := strings.IndexByte(l.src[start:], '\n')
+	if end < 0 {
+		end = len(l.src)
+	} else {
+		end += start
+	}
+	text := l.src[start:end]
+	if i := strings.IndexByte(text, 0); i >= 0 {
+		l.errorf(start+i, "a NUL in a comment: remove it")
+		l.off = start + i + 1
+		return false
+	}
+	l.off = end
+	l.comments = append(l.comments, synComment{int32(start), int32(start + len(strings.TrimSuffix(text, "\r")))})
+	return true
+}
+
+// bracketComment skips a comment between /* and */.
+func (l *lexer) bracketComment() bool {
+	start := l.off
+	end := strings.Index(l.src[start+2:], "*/")
+	if end < 0 {
+		l.off = len(l.src)
+	} else {
+		l.off = start + 2 + end + 2
+	}
+	nul := strings.IndexByte(l.src[start:l.off], 0)
+	if nul >= 0 {
+		l.errorf(start+nul, "a NUL in a comment: remove it")
+	}
+	if end < 0 {
+		l.errorf(start, "the comment /* has no end: close it with */")
+	}
+	if nul >= 0 || end < 0 {
+		return false
+	}
+	l.comments = append(l.comments, synComment{int32(start), int32(l.off)})
+	return true
+}
+
+// word reads an identifier, the rest of a tag, or a multi-line string.
+func (l *lexer) word(t *token, kind tokenKind) {
+	src, start := l.src, l.off
+	i, h := start, uint32(0)
+	for i < len(src) {
+		if k := classes[src[i]]; k != classAlpha && k != classDigit {
+			break
+		}
+		h = nameHash(h, src[i])
+		i++
+	}
+	l.off = i
+	t.kind = kind
+	t.id = lookupName(src[start:i], h)
+	if t.id == nameText && kind == tokIdentifier && i < len(src) && src[i] == ':' {
 		l.off++
+		l.multiline(t)
+		return
 	}
-	text := l.src[start:l.off]
-	if kind == tokIdentifier && l.peek() == ':' && strings.EqualFold(text, "text") {
-		l.off++
-		return l.multiline(p)
+	if i-start > maxIdentifier {
+		l.errorf(int(t.off), "%s %.40q is longer than %d octets", kind, src[start:i], maxIdentifier)
+		t.kind = tokBad
 	}
-	if len(text) > maxIdentifier {
-		l.errorf(p, "%s %.40q is longer than %d octets", kind, text, maxIdentifier)
-		return token{kind: tokBad, pos: p}
-	}
-	return token{kind: kind, pos: p, text: text}
 }
 
 // number reads a number with its quantifier (RFC 5228 section 2.4.1).
-func (l *lexer) number(p pos) token {
+func (l *lexer) number(t *token) {
 	var n uint64
 	overflow := false
 	for c := l.peek(); isDigit(c); c = l.peek() {
@@ -275,9 +278,9 @@ func (l *lexer) number(p pos) token {
 			n <<= shift
 		}
 	}
+	t.kind, t.num = tokNumber, n
 	if overflow {
-		l.errorf(p, "number is larger than %d", uint64(1<<64-1))
-		return token{kind: tokBad, pos: p}
+		l.errorf(int(t.off), "number is larger than %d", uint64(1<<64-1))
+		t.kind = tokBad
 	}
-	return token{kind: tokNumber, pos: p, num: n}
 }

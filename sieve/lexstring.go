@@ -2,22 +2,41 @@ package sieve
 
 import "strings"
 
+// plain tells the octets that a quoted string has as they are.
+var plain = func() (p [256]bool) {
+	for i := range p {
+		switch i {
+		case '"', '\\', '\r', '\n', 0:
+		default:
+			p[i] = true
+		}
+	}
+	return p
+}()
+
 // quoted reads a quoted string (RFC 5228 section 2.4.2). Like Pigeonhole it
 // takes a bare LF as a line break.
-func (l *lexer) quoted(p pos) token {
-	l.off++
-	// The common string has nothing to decode.
-	if i := strings.IndexAny(l.src[l.off:], "\"\\\r\n\x00"); i >= 0 && l.src[l.off+i] == '"' {
-		text := l.src[l.off : l.off+i]
-		l.off += i + 1
-		return token{kind: tokString, pos: p, text: text}
+func (l *lexer) quoted(t *token) {
+	src, start := l.src, l.off+1
+	i := start
+	for i < len(src) && plain[src[i]] {
+		i++
 	}
-	var b strings.Builder
+	t.kind = tokString
+	if i < len(src) && src[i] == '"' {
+		// The common string has nothing to decode.
+		t.text = src[start:i]
+		l.off = i + 1
+		return
+	}
+	l.off = i
+	b := append(make([]byte, 0, 2*(i-start)+32), src[start:i]...)
 	for {
 		c := l.peek()
 		if c == '"' {
 			l.off++
-			return token{kind: tokString, pos: p, text: b.String()}
+			t.text = string(b)
+			return
 		}
 		if c == '\\' {
 			l.off++
@@ -25,26 +44,28 @@ func (l *lexer) quoted(p pos) token {
 		}
 		switch c {
 		case -1:
-			l.errorf(p, "the string has no end: close it with a quote")
-			return token{kind: tokBad, pos: p}
+			l.errorf(start-1, "the string has no end: close it with a quote")
+			t.kind = tokBad
+			return
 		case 0:
-			l.errorf(l.pos(), "a NUL in a string: write it with encoded-character")
+			l.errorf(l.off, "a NUL in a string: write it with encoded-character")
 			l.skipString()
-			return token{kind: tokBad, pos: p}
+			t.kind = tokBad
+			return
 		case '\r':
 			if !strings.HasPrefix(l.src[l.off:], "\r\n") {
-				l.errorf(l.pos(), "a CR without LF in a string: write it with encoded-character")
+				l.errorf(l.off, "a CR without LF in a string: write it with encoded-character")
 				l.skipString()
-				return token{kind: tokBad, pos: p}
+				t.kind = tokBad
+				return
 			}
-			l.off++
-			l.advance()
-			b.WriteString("\r\n")
+			l.off += 2
+			b = append(b, '\r', '\n')
 		case '\n':
-			l.advance()
-			b.WriteString("\r\n")
+			l.off++
+			b = append(b, '\r', '\n')
 		default:
-			b.WriteByte(byte(c))
+			b = append(b, byte(c))
 			l.off++
 		}
 	}
@@ -53,75 +74,64 @@ func (l *lexer) quoted(p pos) token {
 // skipString skips to the end of a string with a forbidden octet, so that the
 // rest of it isn't reported as commands.
 func (l *lexer) skipString() {
-	for {
-		switch l.peek() {
-		case -1:
-			return
+	for l.off < len(l.src) {
+		c := l.src[l.off]
+		l.off++
+		switch c {
 		case '"':
-			l.off++
 			return
 		case '\\':
-			l.off++
-			if l.peek() < 0 {
-				return
+			if l.off < len(l.src) {
+				l.off++
 			}
 		}
-		l.advance()
 	}
 }
 
 // multiline reads a multi-line string after "text:" (RFC 5228 section 2.4.2).
-func (l *lexer) multiline(p pos) token {
+func (l *lexer) multiline(t *token) {
+	t.kind = tokBad
 	for c := l.peek(); c == ' ' || c == '\t'; c = l.peek() {
 		l.off++
 	}
-	switch c := l.peek(); {
-	case c == '#':
-		if _, ok := l.hashComment(); !ok {
-			return token{kind: tokBad, pos: p}
-		}
-	case c == '\r':
+	if l.peek() == '\r' {
 		l.off++
-		if l.peek() == '#' {
-			if _, ok := l.hashComment(); !ok {
-				return token{kind: tokBad, pos: p}
-			}
-		}
+	}
+	if l.peek() == '#' && !l.hashComment() {
+		return
 	}
 	switch l.peek() {
 	case '\n':
-		l.advance()
+		l.off++
 	case -1:
-		l.errorf(p, "the text has no end: close it with a line of one dot")
-		return token{kind: tokBad, pos: p}
+		l.errorf(int(t.off), "the text has no end: close it with a line of one dot")
+		return
 	default:
-		l.errorf(l.pos(), "only white space or a # comment can follow text: on its line")
+		l.errorf(l.off, "only white space or a # comment can follow text: on its line")
 		l.skipText()
-		return token{kind: tokBad, pos: p}
+		return
 	}
 	var b strings.Builder
 	for {
 		end := strings.IndexByte(l.src[l.off:], '\n')
 		if end < 0 {
 			l.off = len(l.src)
-			l.errorf(p, "the text has no end: close it with a line of one dot")
-			return token{kind: tokBad, pos: p}
+			l.errorf(int(t.off), "the text has no end: close it with a line of one dot")
+			return
 		}
 		line := strings.TrimSuffix(l.src[l.off:l.off+end], "\r")
 		bad := strings.IndexAny(line, "\r\x00")
 		if bad >= 0 {
-			at := l.pos()
-			at.column += bad
-			l.errorf(at, "a NUL or a CR without LF in a text: write it with encoded-character")
+			l.errorf(l.off+bad, "a NUL or a CR without LF in a text: write it with encoded-character")
 		}
-		l.off += end
-		l.advance()
+		l.off += end + 1
 		if bad >= 0 {
 			l.skipText()
-			return token{kind: tokBad, pos: p}
+			return
 		}
 		if line == "." {
-			return token{kind: tokString, pos: p, text: b.String()}
+			t.kind, t.text = tokString, b.String()
+			return
 		}
 		if strings.HasPrefix(line, "..") {
 			line = line[1:]
@@ -140,8 +150,7 @@ func (l *lexer) skipText() {
 			return
 		}
 		line := strings.TrimSuffix(l.src[l.off:l.off+end], "\r")
-		l.off += end
-		l.advance()
+		l.off += end + 1
 		if line == "." {
 			return
 		}

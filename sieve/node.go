@@ -1,12 +1,10 @@
 package sieve
 
 // node is a command or a test in the generic grammar of RFC 5228 section 8.2,
-// before its name and arguments mean anything. The typed values are read from
-// nodes and written to nodes, whichever text or tree those come from.
+// as typed values and go-sieve's tree are printed.
 type node struct {
 	name  string // as written
-	pos   pos
-	line  int // set by the printer
+	line  int    // set by the printer
 	args  []argument
 	tests []*node
 	// list says that the tests stand in parentheses.
@@ -17,27 +15,30 @@ type node struct {
 	// comment is the text of a comment; the node is nothing else then.
 	comment   string
 	isComment bool
+	// raw is the source text of a node that isn't read.
+	raw string
 	// silent marks a node that no typed value stands for (the word else).
 	silent bool
 }
 
-// pos is a place in a source; the zero pos is none.
-type pos struct{ line, column int }
-
 // argKind is the kind of an argument (RFC 5228 section 2.6).
-type argKind string
+type argKind uint8
 
 const (
-	argTag    argKind = "tag"
-	argString argKind = "string"
-	argList   argKind = "string list"
-	argNumber argKind = "number"
+	argNone argKind = iota
+	argTag
+	argString
+	argList
+	argNumber
 )
+
+func (k argKind) String() string {
+	return [...]string{"nothing", "tag", "string", "string list", "number"}[k]
+}
 
 // argument is one argument.
 type argument struct {
 	kind argKind
-	pos  pos
 	tag  string // without the colon, as written
 	strs []item // one for a string, any number for a list
 	num  uint64 // with its quantifier applied
@@ -48,7 +49,87 @@ type argument struct {
 // item is one string of an argument.
 type item struct {
 	value string
-	pos   pos
+}
+
+func newNode(name string) *node { return &node{name: name} }
+
+// The methods below add to the arguments and return the node.
+
+func (n *node) tag(name string) *node {
+	n.args = append(n.args, tagArg(name))
+	return n
+}
+
+func (n *node) str(s string) *node {
+	n.args = append(n.args, stringArg(s))
+	return n
+}
+
+func (n *node) strList(list []string) *node {
+	n.args = append(n.args, listArg(list))
+	return n
+}
+
+// text adds a tag with a string, where there is one.
+func (n *node) text(tag string, s *string) *node {
+	if s == nil {
+		return n
+	}
+	return n.tag(tag).str(*s)
+}
+
+// number adds a tag with a number, where there is one.
+func (n *node) number(tag string, v *uint64) *node {
+	if v == nil {
+		return n
+	}
+	n.tag(tag)
+	n.args = append(n.args, argument{kind: argNumber, num: *v})
+	return n
+}
+
+// flag adds a tag of an extension where it is set.
+func (n *node) flag(w *writer, x Extensions, tag string, set bool) *node {
+	if !set {
+		return n
+	}
+	w.use(x)
+	return n.tag(tag)
+}
+
+func (n *node) flags(w *writer, flags []string) *node {
+	if flags == nil {
+		return n
+	}
+	w.use(ExtIMAP4Flags)
+	return n.tag("flags").strList(flags)
+}
+
+// position adds :index and :last.
+func (n *node) position(w *writer, x Extensions, index uint64, last bool) *node {
+	if index != 0 {
+		w.use(x)
+		n.number("index", &index)
+	}
+	return n.flag(w, x, "last", last)
+}
+
+func (n *node) mime(w *writer, mime, anyChild bool) *node {
+	return n.flag(w, ExtMIME, "mime", mime).flag(w, ExtMIME, "anychild", anyChild)
+}
+
+func (n *node) zone(zone string) *node {
+	if zone == "" {
+		return n
+	}
+	return n.tag("zone").str(zone)
+}
+
+func (n *node) priority(p Priority) *node {
+	if p == "" {
+		return n
+	}
+	return n.tag(word(string(p)))
 }
 
 func tagArg(name string) argument { return argument{kind: argTag, tag: name} }

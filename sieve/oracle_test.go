@@ -48,12 +48,17 @@ func newOracle(tb testing.TB) *oracle {
 	}
 	o.mailbox(tb, "mail", nil)
 	conf := fmt.Sprintf("mail_uid = %s\nmail_gid = %d\nfirst_valid_uid = 0\nfirst_valid_gid = 0\n"+
-		"mail_location = maildir:%s/mail\nmail_home = %s/home\nssl = no\npostmaster_address = postmaster@example.org\n", user, gid, o.dir, o.dir)
+		"mail_location = maildir:%s/mail\nmail_home = %s/home\nssl = no\npostmaster_address = postmaster@example.org\n"+
+		"plugin {\n  sieve_extensions = %s\n}\n", user, gid, o.dir, o.dir, serverExtensions)
 	if err := os.WriteFile(o.conf, []byte(conf), 0o644); err != nil {
 		tb.Fatal(err)
 	}
 	return o
 }
+
+// serverExtensions is all that Debian 12 has and can turn on. Its ereject is not
+// built, and i;unicode-casemap is of a later version.
+const serverExtensions = AllExtensions &^ ExtEReject &^ ExtUnicodeCasemap
 
 // owner returns who the programs run as: nobody where the test is root.
 func owner(tb testing.TB) (uid, gid int, name string) {

@@ -2,36 +2,62 @@ package sieve
 
 import "fmt"
 
-// parser builds nodes from tokens (RFC 5228 section 8.2).
+// parser builds a syntax from tokens (RFC 5228 section 8.2). It goes down no
+// deeper than maxBlockNesting and maxTestNesting.
 type parser struct {
-	lex    *lexer
+	syntax
+	lex    lexer
 	tok    token
-	report func(pos, error)
+	taken  int32 // comments that are nodes already
+	reader reader
 }
 
-func (p *parser) next() { p.tok = p.lex.next() }
+// parse reads the whole source.
+func (p *parser) parse(src string, report func(off int, err error)) {
+	p.src = src
+	p.nodes = append(p.nodes[:0], synNode{end: int32(len(src))})
+	p.args, p.strs, p.commands, p.taken = p.args[:0], p.strs[:0], 0, 0
+	p.lex = lexer{src: src, comments: p.comments[:0], report: report}
+	p.next()
+	var l siblings
+	p.block(&l, 1)
+	for p.tok.kind != tokEOF {
+		p.stray("a command")
+		p.block(&l, 1)
+	}
+	p.nodes[0].block = l.first
+	p.comments = p.lex.comments
+}
 
-func (p *parser) errorf(at pos, format string, args ...any) {
-	p.report(at, fmt.Errorf(format, args...))
+func (p *parser) next() { p.lex.next(&p.tok) }
+
+func (p *parser) errorf(off int32, format string, args ...any) {
+	p.lex.report(int(off), fmt.Errorf(format, args...))
 }
 
 // unexpected reports the current token, unless the lexer did.
 func (p *parser) unexpected(want string) {
-	if p.tok.kind == tokBad {
-		return
+	if p.tok.kind != tokBad {
+		p.errorf(p.tok.off, "want %s, found %s", want, p.tok.kind)
 	}
-	p.errorf(p.tok.pos, "want %s, found %s", want, p.tok.kind)
 }
 
-// script reads the whole source.
-func (p *parser) script() []*node {
-	p.next()
-	nodes := p.commands(1)
-	for p.tok.kind != tokEOF {
-		p.stray("a command")
-		nodes = append(nodes, p.commands(1)...)
+// siblings is a list of nodes that grows at its end.
+type siblings struct{ first, last int32 }
+
+func (p *parser) add(l *siblings, n int32) {
+	if l.last == 0 {
+		l.first = n
+	} else {
+		p.nodes[l.last].next = n
 	}
-	return nodes
+	l.last = n
+}
+
+// node makes a node of the current token.
+func (p *parser) node() int32 {
+	p.nodes = append(p.nodes, synNode{off: p.tok.off, nameEnd: p.tok.end, end: p.tok.end, id: p.tok.id})
+	return int32(len(p.nodes) - 1)
 }
 
 // stray reports a token that can't begin a command, and skips what may belong
@@ -45,134 +71,152 @@ func (p *parser) stray(want string) {
 	p.recover()
 }
 
-// commands reads commands up to something that can't begin one.
-func (p *parser) commands(depth int) []*node {
-	var nodes []*node
+// block reads commands up to something that can't begin one.
+func (p *parser) block(l *siblings, depth int) {
 	for {
-		for _, c := range p.tok.comments {
-			nodes = append(nodes, &node{pos: c.pos, comment: c.text, isComment: true})
+		if p.tok.comments != int32(len(p.lex.comments)) {
+			p.blockComments(l)
 		}
 		if p.tok.kind != tokIdentifier {
-			return nodes
+			return
 		}
-		if n := p.command(depth); n != nil {
-			nodes = append(nodes, n)
-		}
+		p.command(l, depth)
 	}
 }
 
-// command reads one command; it returns nil where there was an error.
-func (p *parser) command(depth int) *node {
-	n := &node{name: p.tok.text, pos: p.tok.pos}
+// blockComments makes nodes of the comments before the current token.
+func (p *parser) blockComments(l *siblings) {
+	for i := max(p.tok.comments, p.taken); i < int32(len(p.lex.comments)); i++ {
+		c := p.lex.comments[i]
+		if _, ok := p.ownLine(c); ok {
+			p.nodes = append(p.nodes, synNode{off: c.off, end: c.end, comment: true})
+			p.add(l, int32(len(p.nodes)-1))
+			p.commands++
+		}
+	}
+	p.taken = int32(len(p.lex.comments))
+}
+
+// command reads one command; where there is an error it adds nothing.
+func (p *parser) command(l *siblings, depth int) {
+	n := p.node()
 	p.next()
 	if !p.arguments(n, 1) {
 		p.recover()
-		return nil
+		return
 	}
 	switch p.tok.kind {
 	case tokSemicolon:
-		p.next()
-		return n
 	case tokLBrace:
-		n.hasBlock = true
+		p.nodes[n].hasBlock = true
+		p.nodes[n].blockOff = p.tok.off
 		if depth+1 > maxBlockNesting {
-			p.errorf(p.tok.pos, "blocks are nested deeper than %d levels", maxBlockNesting)
+			p.errorf(p.tok.off, "blocks are nested deeper than %d levels", maxBlockNesting)
 			p.recover()
-			return nil
+			return
 		}
 		p.next()
-		n.block = p.commands(depth + 1)
+		var inner siblings
+		p.block(&inner, depth+1)
 		for p.tok.kind != tokRBrace {
 			if p.tok.kind == tokEOF {
 				p.unexpected("a command or '}'")
-				return nil
+				return
 			}
 			p.stray("a command or '}'")
-			n.block = append(n.block, p.commands(depth+1)...)
+			p.block(&inner, depth+1)
 		}
-		p.next()
-		return n
+		p.nodes[n].block = inner.first
 	default:
-		p.unexpected("';' or '{' after " + n.name)
+		p.unexpected("';' or '{' after " + p.name(&p.nodes[n]))
 		p.recover()
-		return nil
+		return
 	}
+	p.nodes[n].end = p.tok.end
+	p.commands++
+	p.add(l, n)
+	p.next()
 }
 
 // arguments reads the arguments and tests of a command or test.
-func (p *parser) arguments(n *node, depth int) bool {
+func (p *parser) arguments(n int32, depth int) bool {
+	p.nodes[n].args = int32(len(p.args))
+	count := 0
 	for {
-		a := argument{pos: p.tok.pos}
+		a := synArg{off: p.tok.off, end: p.tok.end}
 		switch p.tok.kind {
 		case tokTag:
-			a.kind, a.tag = argTag, p.tok.text
-			p.next()
+			a.kind, a.id = argTag, p.tok.id
 		case tokNumber:
 			a.kind, a.num = argNumber, p.tok.num
-			p.next()
 		case tokString:
-			a.kind, a.strs = argString, []item{{p.tok.text, p.tok.pos}}
-			p.next()
+			a.kind, a.strs, a.nstrs = argString, int32(len(p.strs)), 1
+			p.strs = append(p.strs, synString{p.tok.text, p.tok.off, p.tok.end})
 		case tokLBracket:
-			a.kind = argList
-			p.next()
-			for {
-				if p.tok.kind != tokString {
-					p.unexpected("a string in the list")
-					return false
-				}
-				a.strs = append(a.strs, item{p.tok.text, p.tok.pos})
-				p.next()
-				if p.tok.kind == tokRBracket {
-					break
-				}
-				if p.tok.kind != tokComma {
-					p.unexpected("',' or ']' in the list")
-					return false
-				}
-				p.next()
+			a.kind, a.strs = argList, int32(len(p.strs))
+			if !p.list(&a) {
+				return false
 			}
-			p.next()
 		default:
 			return p.tests(n, depth)
 		}
-		n.args = append(n.args, a)
-		if len(n.args) > maxArguments {
-			p.errorf(n.pos, "%s has more than %d arguments", n.name, maxArguments)
+		p.nodes[n].end = a.end
+		p.next()
+		p.args = append(p.args, a)
+		if count++; count > maxArguments {
+			p.errorf(p.nodes[n].off, "%s has more than %d arguments", p.name(&p.nodes[n]), maxArguments)
 			return false
 		}
+		p.nodes[n].nargs = uint8(count)
+	}
+}
+
+// list reads a string list up to its closing bracket.
+func (p *parser) list(a *synArg) bool {
+	p.next()
+	for {
+		if p.tok.kind != tokString {
+			p.unexpected("a string in the list")
+			return false
+		}
+		p.strs = append(p.strs, synString{p.tok.text, p.tok.off, p.tok.end})
+		a.nstrs++
+		p.next()
+		if p.tok.kind == tokRBracket {
+			a.end = p.tok.end
+			return true
+		}
+		if p.tok.kind != tokComma {
+			p.unexpected("',' or ']' in the list")
+			return false
+		}
+		p.next()
 	}
 }
 
 // tests reads the tests after the arguments.
-func (p *parser) tests(n *node, depth int) bool {
-	one := func() bool {
-		if depth+1 > maxTestNesting {
-			p.errorf(p.tok.pos, "tests are nested deeper than %d levels", maxTestNesting)
-			return false
-		}
-		t := &node{name: p.tok.text, pos: p.tok.pos}
-		p.next()
-		n.tests = append(n.tests, t)
-		return p.arguments(t, depth+1)
-	}
+func (p *parser) tests(n int32, depth int) bool {
+	var l siblings
 	switch p.tok.kind {
 	case tokIdentifier:
-		return one()
+		if !p.test(&l, depth) {
+			return false
+		}
+		p.nodes[n].tests = l.first
+		p.nodes[n].end = p.nodes[l.first].end
 	case tokLParen:
-		n.list = true
+		p.nodes[n].list = true
 		p.next()
 		for {
 			if p.tok.kind != tokIdentifier {
 				p.unexpected("a test")
 				return false
 			}
-			if !one() {
+			if !p.test(&l, depth) {
 				return false
 			}
 			if p.tok.kind == tokRParen {
-				p.next()
-				return true
+				break
 			}
 			if p.tok.kind != tokComma {
 				p.unexpected("',' or ')' in the list of tests")
@@ -180,8 +224,23 @@ func (p *parser) tests(n *node, depth int) bool {
 			}
 			p.next()
 		}
+		p.nodes[n].tests = l.first
+		p.nodes[n].end = p.tok.end
+		p.next()
 	}
 	return true
+}
+
+// test reads one test.
+func (p *parser) test(l *siblings, depth int) bool {
+	if depth+1 > maxTestNesting {
+		p.errorf(p.tok.off, "tests are nested deeper than %d levels", maxTestNesting)
+		return false
+	}
+	n := p.node()
+	p.next()
+	p.add(l, n)
+	return p.arguments(n, depth+1)
 }
 
 // recover skips the rest of a command with an error: to behind its semicolon,

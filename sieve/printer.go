@@ -41,10 +41,10 @@ func (p *printer) newline() {
 	}
 }
 
-func (p *printer) script(nodes []*node, requires []string) {
-	if len(requires) > 0 {
+func (p *printer) script(nodes []*node, requires Extensions) {
+	if requires != 0 {
 		p.str("require ")
-		p.bracketed(listArg(requires).strs)
+		p.bracketed(listArg(requires.Names()).strs)
 		p.str(";\n")
 	}
 	p.commands(nodes)
@@ -67,6 +67,11 @@ func (p *printer) commands(nodes []*node) {
 				p.str(" ")
 			}
 			p.str(n.comment)
+			p.str("\n")
+			continue
+		}
+		if n.raw != "" {
+			p.str(n.raw)
 			p.str("\n")
 			continue
 		}
@@ -142,6 +147,10 @@ func (p *printer) arguments(n *node) {
 
 func (p *printer) test(n *node) {
 	p.mark(n)
+	if n.raw != "" {
+		p.str(n.raw)
+		return
+	}
 	p.str(n.name)
 	p.arguments(n)
 }
@@ -172,27 +181,4 @@ func (p *printer) bracketed(list []item) {
 		p.newline()
 	}
 	p.str("]")
-}
-
-// layout returns the lines of the commands and tests as Format prints them.
-func (s *Script) layout() []int {
-	nodes, requires := s.nodes()
-	var p printer
-	p.script(nodes, requires)
-	return p.lines
-}
-
-// setLines keeps the lines of a source where they aren't those of Format.
-func (s *Script) setLines(lines []int) {
-	own := s.layout()
-	if len(own) == len(lines) {
-		for i := range own {
-			if own[i] != lines[i] {
-				s.Lines = lines
-				return
-			}
-		}
-		return
-	}
-	s.Lines = lines
 }

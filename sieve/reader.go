@@ -2,214 +2,308 @@ package sieve
 
 import (
 	"fmt"
+	"sort"
 	"strings"
 )
 
-// reader makes typed values of nodes. It knows what each command and test
+// reader makes typed values of a syntax. It knows what each command and test
 // takes, and reports everything that isn't so.
 type reader struct {
-	report   func(pos, error)
-	requires map[string]bool
-	// lines collects what Script.Lines holds.
-	lines []int
+	*syntax
+	available Extensions // what the server has
+	on        Extensions // what the script required, and what that brings
+	// deferred are those of on that ihave gave, where the server makes no
+	// commands of them.
+	deferred Extensions
+	// shown are the extensions that the values made so far need.
+	shown    Extensions
+	errs     []sourceError
+	offsets  []int32 // of what Script.Lines lists
+	found    []foundTag
+	list     []string  // where the string lists lie
+	block    []Command // where the blocks lie
+	loops    []*string // names of the foreverypart commands around
+	top      []Command
+	requires bool // a command that isn't require was seen
+	// variables are those that the script has used so far, in lower case, and
+	// whether they are global.
+	variables map[string]bool
+	// references says that a string referred to a variable, names that one did
+	// to the environment of Dovecot.
+	references, environment bool
+	warnings                []sourceError // of what only Check reports
 }
 
-func (r *reader) errorf(at pos, format string, args ...any) {
-	r.report(at, fmt.Errorf(format, args...))
+type sourceError struct {
+	off int32
+	err error
 }
 
-// extension names of require (RFC 5228 section 6) that this package knows.
-const (
-	extFileInto         = "fileinto"
-	extEnvelope         = "envelope"
-	extEncodedCharacter = "encoded-character"
-	extCopy             = "copy"
-	extMailbox          = "mailbox"
-	extRelational       = "relational"
-	extRegex            = "regex"
-	extReject           = "reject"
-	extVacation         = "vacation"
-	extIMAP4Flags       = "imap4flags"
-	extMIME             = "mime"
-	extComparator       = "comparator-" // and the comparator's name
-)
+// foundTag is a tag of the current command.
+type foundTag struct {
+	id    nameID
+	arg   int32 // of the tag
+	param *synArg
+}
 
-func knownExtension(name string) bool {
-	switch name {
-	case extFileInto, extEnvelope, extEncodedCharacter, extCopy, extMailbox, extRelational,
-		extRegex, extReject, extVacation, extIMAP4Flags, extMIME,
-		extComparator + string(Octet), extComparator + string(ASCIICasemap), extComparator + string(ASCIINumeric):
-		return true
+func (r *reader) errorf(off int32, format string, args ...any) {
+	// One more than is shown says that there are more.
+	if len(r.errs) <= maxErrors {
+		r.errs = append(r.errs, sourceError{off, fmt.Errorf(format, args...)})
 	}
-	return false
 }
 
 // script reads the commands of a whole script.
-func (r *reader) script(nodes []*node) []Command {
-	r.requires = make(map[string]bool)
-	rest := nodes
-	var comments []*node
-	for len(rest) > 0 {
-		if rest[0].isComment {
-			comments = append(comments, rest[0])
-		} else if strings.EqualFold(rest[0].name, "require") {
-			r.require(rest[0])
-		} else {
-			break
-		}
-		rest = rest[1:]
-	}
-	return r.commands(append(comments, rest...))
+func (r *reader) script() []Command {
+	r.list = make([]string, 0, len(r.strs))
+	r.block = make([]Command, 0, r.commands)
+	r.offsets = r.offsets[:0]
+	return r.blockOf(r.nodes[0].block, true)
 }
 
-func (r *reader) require(n *node) {
-	args, ok := r.arguments(n, shape{positional: []argKind{argList}}, nil)
-	if !ok {
+// implied are the extensions that come with others.
+func implied(e Extensions) Extensions {
+	if e.Has(ExtVacationSeconds) {
+		e |= ExtVacation
+	}
+	if e.Has(ExtDovecotEnvironment) {
+		e |= ExtEnvironment
+	}
+	return e
+}
+
+// conflicts are the extensions that exclude each other.
+var conflicts = [...][2]Extensions{
+	{ExtIMAPFlags, ExtIMAP4Flags},
+	{ExtNotify, ExtENotify},
+	{ExtDovecotDuplicate, ExtDuplicate},
+}
+
+// load turns an extension on.
+func (r *reader) load(off int32, x Extensions) {
+	r.on |= implied(x)
+	for _, c := range conflicts {
+		if x&(c[0]|c[1]) != 0 && r.on.Has(c[0]|c[1]) {
+			r.errorf(off, "the extensions %q and %q exclude each other: remove %q, which is out of date", c[0], c[1], c[0])
+		}
+	}
+}
+
+// require reads a require command.
+func (r *reader) require(n *synNode) {
+	if !r.arguments(n, specs[nameRequire]) {
 		return
 	}
-	// The names are not subject to encoded-character.
-	for _, s := range args[0].strs {
-		if !knownExtension(s.value) {
-			r.errorf(s.pos, "extension %q is %w", s.value, ErrUnsupported)
-			continue
+	for _, s := range r.strings(&r.argsOf(n)[0]) {
+		// The names are not subject to encoded-character.
+		x := extensionNamed(s.text)
+		switch {
+		case x != 0 && r.available.Has(x):
+			r.load(s.off, x)
+		case x != 0:
+			r.errorf(s.off, "extension %q is off on this server: add it to sieve_extensions", s.text)
+		case isWord(s.text):
+			r.errorf(s.off, "extension %q: %s needs no require", s.text, s.text)
+		default:
+			r.errorf(s.off, "extension %q is %w", s.text, ErrUnsupported)
 		}
-		r.requires[s.value] = true
 	}
 }
 
-// need reports whether the extension is required, and the error where it isn't.
-func (r *reader) need(at pos, what, extension string) bool {
-	if r.requires[extension] {
+// isWord reports whether a name is that of a command or test that is always
+// there.
+func isWord(name string) bool {
+	h := uint32(0)
+	for i := 0; i < len(name); i++ {
+		h = nameHash(h, name[i])
+	}
+	sp := specs[lookupName(name, h)]
+	return sp != nil && sp.ext == 0
+}
+
+// begin is the point of the first command that isn't require.
+func (r *reader) begin(off int32) {
+	r.requires = true
+	if r.on.Has(ExtExtractText) && !r.on.Has(ExtVariables|ExtForEveryPart) {
+		r.errorf(off, `the extension "extracttext" needs "variables" and "foreverypart": add them to require`)
+	}
+}
+
+// need reports whether a command or test is there.
+func (r *reader) need(n *synNode, sp *spec) bool {
+	if sp.ext == 0 || r.on&^r.deferred&sp.ext != 0 {
 		return true
 	}
-	r.errorf(at, "%s needs the extension %q: add it to require", what, extension)
+	first := sp.ext.Names()[0]
+	if r.available&sp.ext == 0 {
+		r.errorf(n.off, "%s is of the extension %q, which is off on this server", r.name(n), first)
+		return false
+	}
+	r.errorf(n.off, "%s needs the extension %q: add it to require", r.name(n), (r.available & sp.ext).Names()[0])
 	return false
 }
 
-// shape is what a command or test takes besides its tags.
-type shape struct {
-	positional []argKind
-	tests      testCount
-	block      bool
+// arguments checks the node against the spec and finds its tags. Behind it, the
+// positional arguments are those that positional returns.
+func (r *reader) arguments(n *synNode, sp *spec) bool {
+	args := r.argsOf(n)
+	r.found = r.found[:0]
+	var seen uint64
+	i := 0
+	for i < len(args) && args[i].kind == argTag {
+		a := &args[i]
+		var t *tagSpec
+		for j := range sp.tags {
+			if sp.tags[j].id == a.id && (sp.tags[j].ext == 0 || r.on&sp.tags[j].ext != 0) {
+				t = &sp.tags[j]
+				break
+			}
+		}
+		if t == nil {
+			r.unknownTag(n, sp, a)
+			return false
+		}
+		if t.group != 0 {
+			if seen&(1<<t.group) != 0 {
+				r.errorf(a.off, "tag :%s repeats or contradicts an earlier tag", r.tag(a))
+				return false
+			}
+			seen |= 1 << t.group
+		}
+		f := foundTag{id: a.id, arg: n.args + int32(i)}
+		i++
+		if t.param != argNone {
+			if f.param = r.param(args, i, a, t.param); f.param == nil {
+				return false
+			}
+			i++
+		}
+		r.found = append(r.found, f)
+		if n.id == nameDenotify && t.group == groupMatch {
+			// Behind a relation, the key.
+			if p := r.param(args, i, a, argString); p == nil {
+				return false
+			}
+			i++
+		}
+	}
+	rest := args[i:]
+	for j := range rest {
+		if rest[j].kind == argTag {
+			r.errorf(rest[j].off, "tag :%s must stand before the other arguments of %s", r.tag(&rest[j]), r.name(n))
+			return false
+		}
+	}
+	if len(rest) > len(sp.args) || len(rest) < len(sp.args)-sp.optional {
+		r.errorf(n.off, "%s takes %s besides tags, found %d", r.name(n), sp.count(), len(rest))
+		return false
+	}
+	for j, want := range sp.args[len(sp.args)-len(rest):] {
+		if a := &rest[j]; a.kind != want && (want != argList || a.kind != argString) {
+			r.errorf(a.off, "argument %d of %s must be a %s, found a %s", j+1, r.name(n), want, a.kind)
+			return false
+		}
+	}
+	return r.structure(n, sp)
 }
 
-type testCount int
+// count says how many positional arguments there can be.
+func (sp *spec) count() string {
+	switch {
+	case sp.optional > 0:
+		return fmt.Sprintf("%d or %d arguments", len(sp.args)-sp.optional, len(sp.args))
+	case len(sp.args) == 1:
+		return "1 argument"
+	}
+	return fmt.Sprintf("%d arguments", len(sp.args))
+}
 
-const (
-	noTest testCount = iota
-	oneTest
-	testList
-)
+// param returns the argument that belongs to a tag.
+func (r *reader) param(args []synArg, i int, tag *synArg, want argKind) *synArg {
+	if i == len(args) {
+		r.errorf(tag.off, "tag :%s needs a %s behind it", r.tag(tag), want)
+		return nil
+	}
+	p := &args[i]
+	if p.kind != want && (want != argList || p.kind != argString) {
+		r.errorf(p.off, "tag :%s needs a %s, found a %s", r.tag(tag), want, p.kind)
+		return nil
+	}
+	return p
+}
 
-// tagFunc takes a tag (lower case). It returns a word that tags which exclude
-// each other share, or "" where it doesn't know the tag. take returns the
-// argument that belongs to the tag.
-type tagFunc func(name string, take func(argKind) (argument, bool)) (group string, ok bool)
-
-// arguments checks the node against the shape, hands out the tags, and returns
-// the positional arguments.
-func (r *reader) arguments(n *node, s shape, tags tagFunc) ([]argument, bool) {
-	ok := true
-	seen := make(map[string]bool)
-	i := 0
-	for i < len(n.args) && n.args[i].kind == argTag {
-		a := n.args[i]
-		i++
-		group, tagOK := "", true
-		if tags != nil {
-			group, tagOK = tags(strings.ToLower(a.tag), func(kind argKind) (argument, bool) {
-				if i == len(n.args) {
-					r.errorf(a.pos, "tag :%s needs a %s behind it", a.tag, kind)
-					return argument{}, false
-				}
-				p := n.args[i]
-				i++
-				if p.kind != kind && (kind != argList || p.kind != argString) {
-					r.errorf(p.pos, "tag :%s needs a %s, found a %s", a.tag, kind, p.kind)
-					return argument{}, false
-				}
-				return p, true
-			})
-		}
+func (r *reader) unknownTag(n *synNode, sp *spec, a *synArg) {
+	for _, t := range sp.tags {
 		switch {
-		case group == "":
-			r.errorf(a.pos, "%s has no tag :%s, or it is of an extension that is %w", n.name, a.tag, ErrUnsupported)
-			ok = false
-		case seen[group]:
-			r.errorf(a.pos, "tag :%s repeats or contradicts an earlier tag", a.tag)
-			ok = false
-		}
-		seen[group] = true
-		ok = ok && tagOK
-		if !ok {
-			// What follows may belong to the tag.
-			return nil, false
+		case t.id != a.id || t.ext == 0:
+		case r.available&t.ext == 0:
+			r.errorf(a.off, "tag :%s is of the extension %q, which is off on this server", r.tag(a), t.ext)
+			return
+		default:
+			r.errorf(a.off, "tag :%s needs the extension %q: add it to require", r.tag(a), t.ext)
+			return
 		}
 	}
-	rest := n.args[i:]
-	for _, a := range rest {
-		if a.kind == argTag {
-			r.errorf(a.pos, "tag :%s must stand before the other arguments of %s", a.tag, n.name)
-			return nil, false
+	var known []string
+	for _, t := range sp.tags {
+		if t.ext == 0 || r.on&t.ext != 0 {
+			known = append(known, ":"+spellings[t.id])
 		}
 	}
-	if len(rest) != len(s.positional) {
-		r.errorf(n.pos, "%s takes %d argument(s) besides tags, found %d", n.name, len(s.positional), len(rest))
-		return nil, false
+	if len(known) == 0 {
+		r.errorf(a.off, "%s has no tags, found :%s", r.name(n), r.tag(a))
+		return
 	}
-	for i, want := range s.positional {
-		if a := rest[i]; a.kind != want && (want != argList || a.kind != argString) {
-			r.errorf(a.pos, "argument %d of %s must be a %s, found a %s", i+1, n.name, want, a.kind)
-			ok = false
-		}
-	}
-	return rest, r.structure(n, s) && ok
+	sort.Strings(known)
+	r.errorf(a.off, "%s has no tag :%s, only %s", r.name(n), r.tag(a), strings.Join(known, ", "))
 }
 
 // structure checks the tests and the block.
-func (r *reader) structure(n *node, s shape) bool {
+func (r *reader) structure(n *synNode, sp *spec) bool {
 	switch {
-	case s.tests == noTest && len(n.tests) > 0:
-		r.errorf(n.tests[0].pos, "%s takes no test, or a ';' is missing before %s", n.name, n.tests[0].name)
-		return false
-	case s.tests == oneTest && len(n.tests) == 0:
-		r.errorf(n.pos, "%s needs a test", n.name)
-		return false
-	case s.tests == oneTest && n.list:
-		r.errorf(n.pos, "%s takes one test, not a list: use anyof or allof, or remove the parentheses", n.name)
-		return false
-	case s.tests == testList && !n.list:
-		r.errorf(n.pos, "%s needs a list of tests in parentheses", n.name)
-		return false
-	case s.block && !n.hasBlock:
-		r.errorf(n.pos, "%s needs a block { }", n.name)
-		return false
-	case !s.block && n.hasBlock:
-		r.errorf(n.pos, "%s takes no block", n.name)
-		return false
+	case sp.subtests == noTest && n.tests != 0:
+		t := &r.nodes[n.tests]
+		r.errorf(t.off, "%s takes no test, or a ';' or ':' is missing before %s", r.name(n), r.name(t))
+	case sp.subtests != noTest && n.tests == 0:
+		r.errorf(n.off, "%s needs a test", r.name(n))
+	case sp.subtests == oneTest && n.list:
+		r.errorf(n.off, "%s takes one test, not a list: use anyof or allof, or remove the parentheses", r.name(n))
+	case sp.subtests == testList && !n.list:
+		r.errorf(n.off, "%s needs a list of tests in parentheses", r.name(n))
+	case sp.isTest:
+		return true
+	case sp.block && !n.hasBlock:
+		r.errorf(n.off, "%s needs a block { }", r.name(n))
+	case !sp.block && n.hasBlock:
+		r.errorf(n.off, "%s takes no block", r.name(n))
+	default:
+		return true
 	}
-	return true
+	return false
 }
 
-// str returns the string of an argument.
-func (r *reader) str(a argument) string { return r.item(a.strs[0]) }
-
-// list returns the strings of an argument.
-func (r *reader) list(a argument) []string {
-	out := make([]string, len(a.strs))
-	for i, s := range a.strs {
-		out[i] = r.item(s)
+// positional returns the arguments behind the tags.
+func (r *reader) positional(n *synNode) []synArg {
+	args := r.argsOf(n)
+	if len(r.found) == 0 {
+		return args
 	}
-	return out
+	last := &r.found[len(r.found)-1]
+	i := last.arg - n.args + 1
+	if last.param != nil {
+		i++
+	}
+	return args[i:]
 }
 
-func (r *reader) item(s item) string {
-	if !r.requires[extEncodedCharacter] {
-		return s.value
+// tagged returns a tag of the current command, or nil.
+func (r *reader) tagged(id nameID) *foundTag {
+	for i := range r.found {
+		if r.found[i].id == id {
+			return &r.found[i]
+		}
 	}
-	v, err := decodeCharacters(s.value)
-	if err != nil {
-		r.report(s.pos, err)
-	}
-	return v
+	return nil
 }
+
+func (r *reader) has(id nameID) bool { return r.tagged(id) != nil }

@@ -7,14 +7,13 @@ type Script struct {
 	// tells whether "${x}" in a string is a variable: it is where ExtVariables
 	// is here, or where a command or test of RFC 5229 stands in the script.
 	// [Parse] sets what the commands don't show and what changes how they run:
-	// ExtVariables, ExtSpamTestPlus, ExtDovecotEnvironment.
+	// ExtVariables and ExtDovecotEnvironment.
 	Extensions Extensions
 	// Lines holds, for a script that [Parse] read, the source line of every
 	// command and test in the order they stand (a command, its tests, its
-	// block, then its elsif). It is nil for a script built in Go, and where
-	// the source is laid out as Format does; the lines are those of Format
-	// then. It only serves the [Step] values of a run, and is ignored where
-	// its length doesn't fit the commands.
+	// block, then its elsif). It is nil for a script built in Go; the lines are
+	// those of Format then. It only serves the [Step] values of a run, and is
+	// ignored where its length doesn't fit the commands.
 	Lines []int
 }
 
@@ -22,7 +21,7 @@ type Script struct {
 // command lists them.
 func (s *Script) Requires() []string {
 	_, requires := s.nodes()
-	return requires
+	return requires.Names()
 }
 
 // Format prints the script in its canonical form: LF line ends, one command a
@@ -40,8 +39,8 @@ func (s *Script) Format() []byte {
 }
 
 // nodes returns the script as a generic syntax tree, and its extensions.
-func (s *Script) nodes() ([]*node, []string) {
+func (s *Script) nodes() ([]*node, Extensions) {
 	var w writer
 	nodes := w.commands(s.Commands)
-	return nodes, w.requires(nodes)
+	return nodes, w.requires(nodes) | s.Extensions
 }

@@ -11,7 +11,7 @@ func (c *compiler) test(t Test, where string) condition {
 	switch t := t.(type) {
 	case True:
 		return constant{step, true}
-	case False:
+	case False, UnreadTest:
 		return constant{step, false}
 	case Not:
 		return negation{step, c.test(t.Test, where+".Test")}

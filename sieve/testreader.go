@@ -1,261 +1,430 @@
 package sieve
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/headers"
 )
 
-func isTestName(name string) bool {
-	switch strings.ToLower(name) {
-	case "address", "allof", "anyof", "envelope", "exists", "false", "hasflag", "header", "mailboxexists", "not", "size", "true":
-		return true
-	}
-	return false
-}
+// truth is what is known of a test before it runs. Like Pigeonhole, the reader
+// doesn't look at what can't be reached.
+type truth int8
+
+const (
+	unknown truth = iota
+	never
+	always
+)
 
 // test reads a test; where there was an error it returns a value that stands
 // for nothing.
-func (r *reader) test(n *node) Test {
-	r.lines = append(r.lines, n.pos.line)
-	switch name := strings.ToLower(n.name); name {
-	case "true":
-		r.arguments(n, shape{}, nil)
-		return True{}
-	case "false":
-		r.arguments(n, shape{}, nil)
-		return False{}
-	case "not":
-		if _, ok := r.arguments(n, shape{tests: oneTest}, nil); !ok {
-			return False{}
-		}
-		return Not{r.test(n.tests[0])}
-	case "allof", "anyof":
-		if _, ok := r.arguments(n, shape{tests: testList}, nil); !ok {
-			return False{}
-		}
-		tests := make([]Test, len(n.tests))
-		for i, t := range n.tests {
-			tests[i] = r.test(t)
-		}
-		if name == "allof" {
-			return AllOf(tests)
-		}
-		return AnyOf(tests)
-	case "size":
-		return r.size(n)
-	case "exists":
-		args, ok := r.arguments(n, shape{positional: []argKind{argList}}, nil)
-		if !ok {
-			return False{}
-		}
-		return Exists{Names: r.list(args[0])}
-	case "header":
-		return r.header(n)
-	case "address":
-		return r.address(n)
-	case "envelope":
-		if !r.need(n.pos, n.name, extEnvelope) {
-			return False{}
-		}
-		return r.envelope(n)
-	case "mailboxexists":
-		if !r.need(n.pos, n.name, extMailbox) {
-			return False{}
-		}
-		args, ok := r.arguments(n, shape{positional: []argKind{argList}}, nil)
-		if !ok {
-			return False{}
-		}
-		return MailboxExists{r.list(args[0])}
-	case "hasflag":
-		if !r.need(n.pos, n.name, extIMAP4Flags) {
-			return False{}
-		}
-		var m matching
-		args, ok := r.arguments(n, shape{positional: []argKind{argList}}, r.matchTags(&m))
-		if !ok {
-			return False{}
-		}
-		t := HasFlag{Match: m.match, Relation: m.relation, Comparator: m.comparator, Flags: r.list(args[0])}
-		r.checkMatching(n, m, args[0])
-		return t
-	case "if", "elsif", "else", "require", "stop", "keep", "discard", "redirect", "fileinto", "reject", "vacation", "addflag", "setflag", "removeflag":
-		r.errorf(n.pos, "%s is a command, not a test", n.name)
-		return False{}
+func (r *reader) test(n *synNode) (Test, truth) {
+	r.offsets = append(r.offsets, n.off)
+	sp := specs[n.id]
+	switch {
+	case sp == nil:
+		r.errorf(n.off, "unknown test %q, or of an extension that is %w", r.name(n), ErrUnsupported)
+		return False{}, unknown
+	case !sp.isTest:
+		r.errorf(n.off, "%s is a command, not a test", r.name(n))
+		return False{}, unknown
+	case !r.need(n, sp) || !r.arguments(n, sp):
+		return False{}, unknown
 	}
-	r.errorf(n.pos, "unknown test %q, or of an extension that is %w", n.name, ErrUnsupported)
+	r.show(sp.ext)
+	args := r.positional(n)
+	switch n.id {
+	case nameTrue:
+		return True{}, always
+	case nameFalse:
+		return False{}, never
+	case nameNot:
+		t, value := r.test(&r.nodes[n.tests])
+		return Not{t}, [...]truth{unknown: unknown, never: always, always: never}[value]
+	case nameAllOf:
+		tests, value := r.tests(n, never)
+		return AllOf(tests), value
+	case nameAnyOf:
+		tests, value := r.tests(n, always)
+		return AnyOf(tests), value
+	case nameIHave:
+		return r.ihave(n, args)
+	}
+	return r.plainTest(n, args), unknown
+}
+
+// tests reads a list of tests up to the one that decides it; what stands behind
+// that is dead.
+func (r *reader) tests(n *synNode, decides truth) ([]Test, truth) {
+	count := 0
+	for i := n.tests; i != 0; i = r.nodes[i].next {
+		count++
+	}
+	out := make([]Test, 0, count)
+	all := truth(0)
+	for i := n.tests; i != 0; i = r.nodes[i].next {
+		if all == decides && len(out) > 0 {
+			out = append(out, r.deadTest(&r.nodes[i]))
+			continue
+		}
+		t, value := r.test(&r.nodes[i])
+		out = append(out, t)
+		switch {
+		case value == decides:
+			all = decides
+		case len(out) == 1 || all != unknown:
+			all = value
+		}
+	}
+	return out, all
+}
+
+// plainTest reads a test that looks at the message.
+func (r *reader) plainTest(n *synNode, args []synArg) Test {
+	switch n.id {
+	case nameSize:
+		t := Size{Over: r.has(nameOver), Limit: args[0].num}
+		if len(r.found) == 0 {
+			r.errorf(n.off, "size needs the tag :over or :under")
+		}
+		return t
+	case nameExists:
+		mime, anyChild := r.mime()
+		return Exists{Names: r.strList(&args[0]), MIME: mime, AnyChild: anyChild}
+	case nameMailboxExists:
+		return MailboxExists{r.strList(&args[0])}
+	case nameMetadataExists:
+		return MetadataExists{r.str(&args[0]), r.strList(&args[1])}
+	case nameServerMetadataExists:
+		return ServerMetadataExists{r.strList(&args[0])}
+	case nameSpecialUseExists:
+		return r.specialUseExists(n, args)
+	case nameDuplicate:
+		return r.duplicate()
+	case nameValidNotifyMethod:
+		return ValidNotifyMethod{r.strList(&args[0])}
+	}
+	m := r.matching()
+	t := r.comparing(n, args, m)
+	if n.id != nameSpamTest && n.id != nameVirusTest || m.match != Regex {
+		r.checkMatching(n, m, &args[len(args)-1])
+	}
+	return t
+}
+
+// comparing reads a test that compares values with keys.
+func (r *reader) comparing(n *synNode, args []synArg, m matching) Test {
+	switch n.id {
+	case nameHeader:
+		t := Header{Match: m.match, Relation: m.relation, Comparator: m.comparator}
+		t.MIME, t.AnyChild = r.mime()
+		t.Index, t.Last = r.index()
+		r.mimePart(&t)
+		t.Names = r.strList(&args[0])
+		t.Keys = r.strList(&args[1])
+		return t
+	case nameAddress:
+		t := Address{Part: m.part, Match: m.match, Relation: m.relation, Comparator: m.comparator}
+		t.MIME, t.AnyChild = r.mime()
+		t.Index, t.Last = r.index()
+		t.Names = r.addressFields(&args[0])
+		t.Keys = r.strList(&args[1])
+		return t
+	case nameEnvelope:
+		t := Envelope{Part: m.part, Match: m.match, Relation: m.relation, Comparator: m.comparator}
+		t.Fields = r.envelopeFields(&args[0], m)
+		t.Keys = r.strList(&args[1])
+		return t
+	case nameHasFlag:
+		t := HasFlag{Match: m.match, Relation: m.relation, Comparator: m.comparator}
+		if len(args) == 2 {
+			t.Variables = r.flagVariables(n, &args[0])
+		}
+		t.Flags = r.strList(&args[len(args)-1])
+		return t
+	case nameBody:
+		t := Body{Match: m.match, Relation: m.relation, Comparator: m.comparator}
+		for _, id := range []nameID{nameRaw, nameText, nameContent} {
+			if r.has(id) {
+				t.Transform = Transform(spellings[id])
+			}
+		}
+		t.Content = r.optionalList(nameContent)
+		t.Keys = r.strList(&args[0])
+		return t
+	case nameDate:
+		t := Date{Match: m.match, Relation: m.relation, Comparator: m.comparator, OriginalZone: r.has(nameOriginalZone)}
+		t.Index, t.Last = r.index()
+		t.Zone = r.zone()
+		t.Name, t.Part, t.Keys = r.str(&args[0]), DatePart(r.str(&args[1])), r.strList(&args[2])
+		return t
+	case nameCurrentDate:
+		t := CurrentDate{Match: m.match, Relation: m.relation, Comparator: m.comparator, Zone: r.zone()}
+		t.Part, t.Keys = DatePart(r.str(&args[0])), r.strList(&args[1])
+		return t
+	case nameEnvironment:
+		t := Environment{r.str(&args[0]), m.match, m.relation, m.comparator, r.strList(&args[1])}
+		r.environment = true
+		if strings.HasPrefix(t.Item, dovecotItem) {
+			r.shown |= r.on & ExtDovecotEnvironment
+		}
+		return t
+	case nameString:
+		return String{r.strList(&args[0]), m.match, m.relation, m.comparator, r.strList(&args[1])}
+	case nameMetadata:
+		return Metadata{r.str(&args[0]), r.str(&args[1]), m.match, m.relation, m.comparator, r.strList(&args[2])}
+	case nameServerMetadata:
+		return ServerMetadata{r.str(&args[0]), m.match, m.relation, m.comparator, r.strList(&args[1])}
+	case nameSpamTest:
+		t := SpamTest{r.has(namePercent), m.match, m.relation, m.comparator, r.str(&args[0])}
+		return t
+	case nameVirusTest:
+		return VirusTest{m.match, m.relation, m.comparator, r.str(&args[0])}
+	case nameNotifyMethodCapability:
+		return NotifyMethodCapability{r.str(&args[0]), r.str(&args[1]), m.match, m.relation, m.comparator, r.strList(&args[2])}
+	}
 	return False{}
 }
 
-func (r *reader) size(n *node) Test {
-	var t Size
-	args, ok := r.arguments(n, shape{positional: []argKind{argNumber}}, func(tag string, _ func(argKind) (argument, bool)) (string, bool) {
-		if tag != "over" && tag != "under" {
-			return "", false
-		}
-		t.Over = tag == "over"
-		return "limit", true
-	})
-	if !ok {
-		return t
-	}
-	if n.args[0].kind != argTag {
-		r.errorf(n.pos, "size needs the tag :over or :under")
-	}
-	t.Limit = args[0].num
-	return t
-}
+// dovecotItem begins the items of the environment that
+// vnd.dovecot.environment adds.
+const dovecotItem = "vnd.dovecot."
 
 // matching is what the tags of a comparing test say.
 type matching struct {
 	match      MatchType
+	tag        nameID // of match
 	relation   Relation
 	comparator Comparator
 	part       AddressPart
 }
 
-// matchTags takes the match type and the comparator.
-func (r *reader) matchTags(m *matching) tagFunc {
-	return func(tag string, take func(argKind) (argument, bool)) (string, bool) {
-		switch tag {
-		case "is", "contains", "matches":
-			m.match = MatchType(tag)
-			return "match type", true
-		case "regex":
-			if !r.requires[extRegex] {
-				return "", false
+// matching reads the tags of a comparing test.
+func (r *reader) matching() (m matching) {
+	for i := range r.found {
+		f := &r.found[i]
+		switch f.id {
+		case nameIs, nameContains, nameMatches:
+			m.tag = f.id
+		case nameRegex:
+			m.tag = f.id
+			r.shown |= ExtRegex
+		case nameCount, nameValue:
+			m.tag = f.id
+			r.shown |= ExtRelational
+			// The relation is not subject to encoded-character.
+			s := &r.strs[f.param.strs]
+			if m.relation = Relation(s.text); !m.relation.valid() {
+				r.errorf(s.off, `relation %q is none of "gt", "ge", "lt", "le", "eq", "ne"`, s.text)
 			}
-			m.match = Regex
-			return "match type", true
-		case "count", "value":
-			if !r.requires[extRelational] {
-				return "", false
-			}
-			m.match = MatchType(tag)
-			a, ok := take(argString)
-			if ok {
-				// The relation is not subject to encoded-character.
-				m.relation = Relation(a.strs[0].value)
-				if !m.relation.valid() {
-					r.errorf(a.pos, `relation %q is none of "gt", "ge", "lt", "le", "eq", "ne"`, string(m.relation))
-					ok = false
-				}
-			}
-			return "match type", ok
-		case "comparator":
-			a, ok := take(argString)
-			if ok {
-				m.comparator = Comparator(strings.ToLower(r.str(a)))
-				switch m.comparator {
-				case Octet, ASCIICasemap:
-				case ASCIINumeric:
-					ok = r.need(a.pos, "comparator", extComparator+string(ASCIINumeric))
-				default:
-					r.errorf(a.pos, "comparator %q is %w", string(m.comparator), ErrUnsupported)
-					ok = false
-				}
-			}
-			return tag, ok
+		case nameComparator:
+			r.comparator(f, &m)
+		case nameUser, nameDetail:
+			r.shown |= ExtSubaddress
+			m.part = AddressPart(spellings[f.id])
+		case nameAll, nameLocalPart, nameDomain:
+			m.part = AddressPart(spellings[f.id])
 		}
-		return "", false
+	}
+	m.match = MatchType(spellings[m.tag])
+	return m
+}
+
+func (r *reader) comparator(f *foundTag, m *matching) {
+	s := &r.strs[f.param.strs]
+	text, literal := r.text(s)
+	if !literal {
+		r.errorf(s.off, "the name of a comparator can't have variables")
+		return
+	}
+	ext := Extensions(0)
+	switch m.comparator = Comparator(strings.ToLower(text)); m.comparator {
+	case Octet, ASCIICasemap:
+		return
+	case ASCIINumeric:
+		ext = ExtASCIINumeric
+	case UnicodeCasemap:
+		ext = ExtUnicodeCasemap
+	}
+	switch {
+	case ext == 0:
+		r.errorf(s.off, "comparator %q is %w", text, ErrUnsupported)
+	case !r.on.Has(ext):
+		r.errorf(s.off, "the comparator needs the extension %q: add it to require", ext)
+	default:
+		r.shown |= ext
 	}
 }
 
 // checkMatching checks what holds between match type, comparator and keys.
-func (r *reader) checkMatching(n *node, m matching, keys argument) {
+func (r *reader) checkMatching(n *synNode, m matching, keys *synArg) {
 	if err := checkComparator(m.match, m.comparator); err != nil {
-		r.report(n.pos, err)
+		r.errorf(n.off, "%w", err)
 		return
 	}
 	if m.match != Regex {
 		return
 	}
-	for _, k := range keys.strs {
-		if _, err := headers.CompileERE(r.item(k), m.comparator != Octet); err != nil {
-			r.errorf(k.pos, "regular expression %q: %w", k.value, err)
+	for _, k := range r.strings(keys) {
+		text, literal := r.text(&k)
+		if !literal {
+			continue
+		}
+		if _, err := headers.CompileERE(text, m.comparator != Octet); err != nil {
+			r.errorf(k.off, "regular expression %q: %w", k.text, err)
 		}
 	}
 }
 
-func (r *reader) header(n *node) Test {
-	var t Header
-	var m matching
-	tags := r.matchTags(&m)
-	args, ok := r.arguments(n, shape{positional: []argKind{argList, argList}}, func(tag string, take func(argKind) (argument, bool)) (string, bool) {
-		if r.requires[extMIME] {
-			switch tag {
-			case "mime":
-				t.MIME = true
-				return tag, true
-			case "anychild":
-				t.AnyChild = true
-				return tag, true
-			case "contenttype":
-				t.MIMEPart = MIMEContentType
-				return "MIME part", true
-			}
+// index reads :index and :last (RFC 5260 section 6).
+func (r *reader) index() (n uint64, last bool) {
+	if f := r.tagged(nameIndex); f != nil {
+		r.shown |= ExtIndex
+		if n = f.param.num; n == 0 {
+			r.errorf(f.param.off, "index 0: fields are counted from 1")
 		}
-		return tags(tag, take)
-	})
-	if !ok {
-		return t
 	}
-	t.Names, t.Keys = r.list(args[0]), r.list(args[1])
-	t.Match, t.Relation, t.Comparator = m.match, m.relation, m.comparator
-	if err := t.checkMIME(); err != nil {
-		r.report(n.pos, err)
+	if f := r.tagged(nameLast); f != nil {
+		if last = true; n == 0 {
+			r.errorf(r.args[f.arg].off, "tag :last needs :index")
+		}
 	}
-	r.checkMatching(n, m, args[1])
+	return n, last
+}
+
+// mime reads :mime and :anychild (RFC 5703 section 4).
+func (r *reader) mime() (mime, anyChild bool) {
+	mime = r.shows(nameMIME, ExtMIME)
+	if f := r.tagged(nameAnyChild); f != nil {
+		if anyChild = true; !mime {
+			r.errorf(r.args[f.arg].off, "tag :anychild needs :mime")
+		}
+	}
+	return mime, anyChild
+}
+
+func (r *reader) mimePart(t *Header) {
+	for i := range r.found {
+		f := &r.found[i]
+		switch f.id {
+		case nameType, nameSubtype, nameContentType, nameParam:
+		default:
+			continue
+		}
+		if t.MIMEPart = MIMEPart(spellings[f.id]); !t.MIME {
+			r.errorf(r.args[f.arg].off, "tag :%s needs :mime", spellings[f.id])
+		}
+		if f.param != nil {
+			t.MIMEParams = r.strList(f.param)
+		}
+	}
+}
+
+// zone reads :zone (RFC 5260 section 4.1).
+func (r *reader) zone() string {
+	if f := r.tagged(nameZone); f != nil {
+		return r.str(f.param)
+	}
+	return ""
+}
+
+func (r *reader) addressFields(a *synArg) []string {
+	start := len(r.list)
+	for _, s := range r.strings(a) {
+		name, literal := r.text(&s)
+		if literal && !isAddressField(name) {
+			r.errorf(s.off, "field %q holds no addresses: use the header test", name)
+		}
+		r.list = append(r.list, name)
+	}
+	return r.list[start:len(r.list):len(r.list)]
+}
+
+func (r *reader) envelopeFields(a *synArg, m matching) []string {
+	start := len(r.list)
+	for _, s := range r.strings(a) {
+		name, literal := r.text(&s)
+		switch {
+		case !literal || isEnvelopeField(name):
+		case !strings.EqualFold(name, "auth"):
+			r.errorf(s.off, `envelope field %q is %w: use "from" or "to"`, name, ErrUnsupported)
+		case m.part != "":
+			r.errorf(s.off, `envelope field "auth" is no address: remove the tag :%s`, string(m.part))
+		}
+		r.list = append(r.list, name)
+	}
+	return r.list[start:len(r.list):len(r.list)]
+}
+
+// flagVariables returns the variables before the flags of hasflag.
+func (r *reader) flagVariables(n *synNode, a *synArg) []string {
+	if !r.on.Has(ExtVariables) {
+		r.errorf(a.off, "%s with variables needs the extension %q: add it to require", r.name(n), ExtVariables)
+		return nil
+	}
+	r.shown |= ExtVariables
+	start := len(r.list)
+	for i := range r.strings(a) {
+		r.list = append(r.list, r.variable(&r.strs[a.strs+int32(i)], false))
+	}
+	return r.list[start:len(r.list):len(r.list)]
+}
+
+func (r *reader) specialUseExists(n *synNode, args []synArg) Test {
+	var t SpecialUseExists
+	if len(args) == 2 {
+		mailbox := r.str(&args[0])
+		t.Mailbox = &mailbox
+	}
+	start := len(r.list)
+	list := &args[len(args)-1]
+	for i := range r.strings(list) {
+		r.list = append(r.list, r.specialUse(&r.strs[list.strs+int32(i)]))
+	}
+	t.Attributes = r.list[start:len(r.list):len(r.list)]
 	return t
 }
 
-// addressTags takes the address part besides the match tags.
-func (r *reader) addressTags(m *matching) tagFunc {
-	tags := r.matchTags(m)
-	return func(tag string, take func(argKind) (argument, bool)) (string, bool) {
-		switch tag {
-		case "all", "localpart", "domain":
-			m.part = AddressPart(tag)
-			return "address part", true
-		}
-		return tags(tag, take)
+func (r *reader) duplicate() Test {
+	t := Duplicate{
+		Handle: r.optionalText(nameHandle), UniqueID: r.optionalText(nameUniqueID),
+		Seconds: r.number(nameSeconds), Last: r.has(nameLast),
 	}
-}
-
-func (r *reader) address(n *node) Test {
-	var m matching
-	args, ok := r.arguments(n, shape{positional: []argKind{argList, argList}}, r.addressTags(&m))
-	if !ok {
-		return Address{}
+	if f := r.tagged(nameHeader); f != nil {
+		t.Header = r.str(f.param)
 	}
-	t := Address{Names: r.list(args[0]), Part: m.part, Match: m.match, Relation: m.relation, Comparator: m.comparator, Keys: r.list(args[1])}
-	for i, name := range t.Names {
-		if !isAddressField(name) {
-			r.errorf(args[0].strs[i].pos, "field %q holds no addresses: use the header test", name)
-		}
+	if f := r.tagged(nameValue); f != nil {
+		t.UniqueID = r.optionalText(nameValue)
 	}
-	r.checkMatching(n, m, args[1])
 	return t
 }
 
-func (r *reader) envelope(n *node) Test {
-	var m matching
-	args, ok := r.arguments(n, shape{positional: []argKind{argList, argList}}, r.addressTags(&m))
-	if !ok {
-		return Envelope{}
+// ihave turns the extensions on where all of them are there (RFC 5463 section
+// 4). Those that change what a string means can't be had so.
+func (r *reader) ihave(n *synNode, args []synArg) (Test, truth) {
+	t := IHave{}
+	var all Extensions
+	missing := false
+	start := len(r.list)
+	for _, s := range r.strings(&args[0]) {
+		r.list = append(r.list, s.text)
+		x := extensionNamed(s.text)
+		missing = missing || x == 0 || !r.available.Has(x)
+		all |= x
 	}
-	t := Envelope{r.list(args[0]), m.part, m.match, m.relation, m.comparator, r.list(args[1])}
-	for i, name := range t.Fields {
-		if !isEnvelopeField(name) {
-			r.errorf(args[0].strs[i].pos, `envelope field %q is %w: use "from" or "to"`, name, ErrUnsupported)
-		}
+	t.Extensions = r.list[start:len(r.list):len(r.list)]
+	if missing || all&(ExtVariables|ExtEncodedCharacter) != 0 {
+		return t, never
 	}
-	r.checkMatching(n, m, args[1])
-	return t
+	before := r.on
+	for _, s := range r.strings(&args[0]) {
+		r.load(s.off, extensionNamed(s.text))
+	}
+	r.deferred |= all &^ before & (ExtIMAPFlags | ExtNotify)
+	return t, unknown
 }
 
+// valid reports whether it is one of the relations.
 func (r Relation) valid() bool {
 	switch r {
 	case Greater, GreaterOrEqual, Less, LessOrEqual, Equal, NotEqual:
@@ -264,16 +433,18 @@ func (r Relation) valid() bool {
 	return false
 }
 
-// isAddressField reports whether the address test takes the field: those of
-// RFC 5228 section 5.1 and the others that Pigeonhole knows.
+// addressFieldNames are the fields that the address test takes: those of RFC
+// 5228 section 5.1 and the others that Pigeonhole knows.
+var addressFieldNames = map[string]bool{
+	"from": true, "to": true, "cc": true, "bcc": true, "sender": true, "reply-to": true,
+	"resent-from": true, "resent-to": true, "resent-cc": true, "resent-bcc": true, "resent-sender": true, "resent-reply-to": true,
+	"delivered-to": true, "x-original-to": true, "errors-to": true, "mail-reply-to": true, "mail-followup-to": true,
+	"apparently-to": true, "for-approval": true, "for-comment": true, "for-handling": true, "abuse-reports-to": true,
+	"return-receipt-to": true, "x-beenthere": true,
+}
+
 func isAddressField(name string) bool {
-	return slices.Contains([]string{
-		"from", "to", "cc", "bcc", "sender", "reply-to",
-		"resent-from", "resent-to", "resent-cc", "resent-bcc", "resent-sender", "resent-reply-to",
-		"delivered-to", "x-original-to", "errors-to", "mail-reply-to", "mail-followup-to",
-		"apparently-to", "for-approval", "for-comment", "for-handling", "abuse-reports-to",
-		"return-receipt-to", "x-beenthere",
-	}, strings.ToLower(name))
+	return addressFieldNames[name] || addressFieldNames[strings.ToLower(name)]
 }
 
 func isEnvelopeField(name string) bool {

@@ -1,35 +1,27 @@
 package sieve
 
-import (
-	"slices"
-	"strings"
-)
+import "strings"
 
 // writer makes nodes of typed values and collects the extensions they use.
 type writer struct {
-	used map[string]bool
+	used Extensions
+	have Extensions // what ihave turned on
 }
 
-func (w *writer) use(extension string) {
-	if w.used == nil {
-		w.used = make(map[string]bool)
-	}
-	w.used[extension] = true
-}
+func (w *writer) use(x Extensions) { w.used |= x &^ w.have }
 
-// requires returns the sorted extensions. Where a string needs
-// encoded-character it rewrites all strings of the nodes for it.
-func (w *writer) requires(nodes []*node) []string {
+// requires returns the extensions. Where a string needs encoded-character it
+// rewrites all strings of the nodes for it.
+func (w *writer) requires(nodes []*node) Extensions {
 	if eachString(nodes, func(s *string) bool { return !quotable(*s) }) {
-		w.use(extEncodedCharacter)
+		w.use(ExtEncodedCharacter)
 		eachString(nodes, func(s *string) bool { *s = encodeCharacters(*s); return false })
 	}
-	out := make([]string, 0, len(w.used))
-	for name := range w.used {
-		out = append(out, name)
+	if w.used.Has(ExtIMAPFlags) {
+		// The two exclude each other.
+		w.used &^= ExtIMAP4Flags
 	}
-	slices.Sort(out)
-	return out
+	return w.used
 }
 
 // eachString calls f for every string until it returns true.
@@ -97,177 +89,190 @@ func (w *writer) chain(out []*node, c If) []*node {
 	return out
 }
 
+// command writes a command that isn't an If.
 func (w *writer) command(c Command) *node {
 	switch c := c.(type) {
-	case If:
-		// Written by chain.
 	case Stop:
 		return &node{name: "stop"}
 	case Discard:
 		return &node{name: "discard"}
 	case Keep:
-		return &node{name: "keep", args: w.flagsTag(nil, c.Flags)}
+		return newNode("keep").flags(w, c.Flags)
 	case FileInto:
-		w.use(extFileInto)
-		n := &node{name: "fileinto"}
-		if c.Copy {
-			w.use(extCopy)
-			n.args = append(n.args, tagArg("copy"))
+		w.use(ExtFileInto)
+		n := newNode("fileinto").flag(w, ExtCopy, "copy", c.Copy).flag(w, ExtMailbox, "create", c.Create)
+		if c.SpecialUse != "" {
+			w.use(ExtSpecialUse)
+			n.tag("specialuse").str(c.SpecialUse)
 		}
-		if c.Create {
-			w.use(extMailbox)
-			n.args = append(n.args, tagArg("create"))
-		}
-		n.args = append(w.flagsTag(n.args, c.Flags), stringArg(c.Mailbox))
-		return n
+		return n.flags(w, c.Flags).str(c.Mailbox)
 	case Redirect:
-		n := &node{name: "redirect"}
-		if c.Copy {
-			w.use(extCopy)
-			n.args = append(n.args, tagArg("copy"))
-		}
-		n.args = append(n.args, stringArg(c.Address))
-		return n
+		return newNode("redirect").flag(w, ExtCopy, "copy", c.Copy).str(c.Address)
 	case Reject:
-		w.use(extReject)
-		return &node{name: "reject", args: []argument{stringArg(c.Reason)}}
+		w.use(ExtReject)
+		return newNode("reject").str(c.Reason)
 	case Vacation:
 		return w.vacation(c)
 	case AddFlag:
-		w.use(extIMAP4Flags)
-		return &node{name: "addflag", args: []argument{listArg(c.Flags)}}
+		return w.flagCommand("addflag", c.Variable, c.Flags)
 	case SetFlag:
-		w.use(extIMAP4Flags)
-		return &node{name: "setflag", args: []argument{listArg(c.Flags)}}
+		return w.flagCommand("setflag", c.Variable, c.Flags)
 	case RemoveFlag:
-		w.use(extIMAP4Flags)
-		return &node{name: "removeflag", args: []argument{listArg(c.Flags)}}
+		return w.flagCommand("removeflag", c.Variable, c.Flags)
 	case Comment:
 		// A line break would end the comment.
 		return &node{isComment: true, comment: strings.NewReplacer("\r", " ", "\n", " ", "\x00", " ").Replace(string(c))}
+	case Unread:
+		if grammatical(string(c), false) {
+			return &node{raw: string(c)}
+		}
+		return newNode(invalid)
 	}
-	return &node{name: invalid}
+	return w.extension(c)
 }
 
-func (w *writer) flagsTag(args []argument, flags []string) []argument {
-	if flags == nil {
-		return args
+func (w *writer) flagCommand(name, variable string, flags []string) *node {
+	w.use(ExtIMAP4Flags)
+	n := newNode(name)
+	if variable != "" {
+		w.use(ExtVariables)
+		n.str(variable)
 	}
-	w.use(extIMAP4Flags)
-	return append(args, tagArg("flags"), listArg(flags))
+	return n.strList(flags)
 }
 
 func (w *writer) vacation(c Vacation) *node {
-	w.use(extVacation)
-	n := &node{name: "vacation"}
-	if c.Days != nil {
-		n.args = append(n.args, tagArg("days"), argument{kind: argNumber, num: *c.Days})
+	w.use(ExtVacation)
+	n := newNode("vacation").number("days", c.Days)
+	if c.Seconds != nil {
+		w.use(ExtVacationSeconds)
+		n.number("seconds", c.Seconds)
 	}
-	if c.Subject != nil {
-		n.args = append(n.args, tagArg("subject"), stringArg(*c.Subject))
-	}
+	n.text("subject", c.Subject)
 	if c.From != "" {
-		n.args = append(n.args, tagArg("from"), stringArg(c.From))
+		n.tag("from").str(c.From)
 	}
 	if c.Addresses != nil {
-		n.args = append(n.args, tagArg("addresses"), listArg(c.Addresses))
+		n.tag("addresses").strList(c.Addresses)
 	}
 	if c.MIME {
-		n.args = append(n.args, tagArg("mime"))
+		n.tag("mime")
 	}
-	if c.Handle != nil {
-		n.args = append(n.args, tagArg("handle"), stringArg(*c.Handle))
-	}
-	n.args = append(n.args, stringArg(c.Reason))
-	return n
+	return n.text("handle", c.Handle).str(c.Reason)
 }
 
-func (w *writer) test(t Test) *node {
-	switch t := t.(type) {
-	case True:
-		return &node{name: "true"}
-	case False:
-		return &node{name: "false"}
-	case Not:
-		return &node{name: "not", tests: []*node{w.test(t.Test)}}
-	case AllOf:
-		return w.tests("allof", t)
-	case AnyOf:
-		return w.tests("anyof", t)
-	case Size:
-		tag := "under"
-		if t.Over {
-			tag = "over"
+// modifiers writes the modifiers of set and extracttext.
+func (w *writer) modifiers(n *node, list []Modifier) *node {
+	for _, m := range list {
+		switch m {
+		case QuoteRegex:
+			w.use(ExtRegex)
+		case EncodeURL:
+			w.use(ExtENotify)
 		}
-		return &node{name: "size", args: []argument{tagArg(tag), numberArg(t.Limit)}}
-	case Exists:
-		return &node{name: "exists", args: []argument{listArg(t.Names)}}
-	case MailboxExists:
-		w.use(extMailbox)
-		return &node{name: "mailboxexists", args: []argument{listArg(t.Mailboxes)}}
-	case Header:
-		n := &node{name: "header"}
-		for _, m := range []struct {
-			tag string
-			set bool
-		}{{"mime", t.MIME}, {"anychild", t.AnyChild}, {string(t.MIMEPart), t.MIMEPart != ""}} {
-			if m.set {
-				w.use(extMIME)
-				n.args = append(n.args, tagArg(word(m.tag)))
-			}
-		}
-		n.args = w.matching(n.args, matching{t.Match, t.Relation, t.Comparator, ""})
-		n.args = append(n.args, listArg(t.Names), listArg(t.Keys))
-		return n
-	case Address:
-		n := &node{name: "address"}
-		n.args = w.matching(n.args, matching{t.Match, t.Relation, t.Comparator, t.Part})
-		n.args = append(n.args, listArg(t.Names), listArg(t.Keys))
-		return n
-	case Envelope:
-		w.use(extEnvelope)
-		n := &node{name: "envelope"}
-		n.args = w.matching(n.args, matching{t.Match, t.Relation, t.Comparator, t.Part})
-		n.args = append(n.args, listArg(t.Fields), listArg(t.Keys))
-		return n
-	case HasFlag:
-		w.use(extIMAP4Flags)
-		n := &node{name: "hasflag"}
-		n.args = w.matching(n.args, matching{t.Match, t.Relation, t.Comparator, ""})
-		n.args = append(n.args, listArg(t.Flags))
-		return n
-	}
-	return &node{name: invalid}
-}
-
-func (w *writer) tests(name string, tests []Test) *node {
-	n := &node{name: name, list: true}
-	for _, t := range tests {
-		n.tests = append(n.tests, w.test(t))
+		n.tag(word(string(m)))
 	}
 	return n
 }
 
-// matching writes the tags of a comparing test.
-func (w *writer) matching(args []argument, m matching) []argument {
-	if m.part != "" {
-		args = append(args, tagArg(word(string(m.part))))
-	}
-	if m.match != "" {
-		args = append(args, tagArg(word(string(m.match))))
-		switch m.match {
-		case Count, Value:
-			w.use(extRelational)
-			args = append(args, stringArg(string(m.relation)))
-		case Regex:
-			w.use(extRegex)
+// extension writes the commands of commandext.go.
+func (w *writer) extension(c Command) *node {
+	switch c := c.(type) {
+	case EReject:
+		w.use(ExtEReject)
+		return newNode("ereject").str(c.Reason)
+	case Set:
+		w.use(ExtVariables)
+		return w.modifiers(newNode("set"), c.Modifiers).str(c.Name).str(c.Value)
+	case AddHeader:
+		w.use(ExtEditHeader)
+		return newNode("addheader").flag(w, ExtEditHeader, "last", c.Last).str(c.Name).str(c.Value)
+	case DeleteHeader:
+		w.use(ExtEditHeader)
+		n := newNode("deleteheader").position(w, 0, c.Index, c.Last)
+		w.matching(n, matching{match: c.Match, relation: c.Relation, comparator: c.Comparator})
+		n.str(c.Name)
+		if c.Values != nil {
+			n.strList(c.Values)
 		}
-	}
-	if m.comparator != "" {
-		if m.comparator == ASCIINumeric {
-			w.use(extComparator + string(ASCIINumeric))
+		return n
+	case Include:
+		w.use(ExtInclude)
+		n := newNode("include")
+		if c.Location != "" {
+			n.tag(word(string(c.Location)))
 		}
-		args = append(args, tagArg("comparator"), stringArg(string(m.comparator)))
+		return n.flag(w, ExtInclude, "once", c.Once).flag(w, ExtInclude, "optional", c.Optional).str(c.Script)
+	case Return:
+		w.use(ExtInclude)
+		return newNode("return")
+	case Global:
+		w.use(ExtInclude | ExtVariables)
+		return newNode("global").strList(c.Names)
+	case Import:
+		w.use(ExtInclude | ExtVariables)
+		return newNode("import").strList(c.Names)
+	case Export:
+		w.use(ExtInclude | ExtVariables)
+		return newNode("export").strList(c.Names)
+	case Notify:
+		return w.notify(c)
+	case DraftNotify:
+		w.use(ExtNotify)
+		n := newNode("notify").text("method", c.Method).text("id", c.ID).priority(c.Priority)
+		if c.Options != nil {
+			n.tag("options").strList(c.Options)
+		}
+		return n.text("message", c.Message)
+	case Denotify:
+		w.use(ExtNotify)
+		n := newNode("denotify")
+		if c.Match != "" {
+			w.matching(n, matching{match: c.Match, relation: c.Relation})
+			n.str(c.Key)
+		}
+		return n.priority(c.Priority)
+	case Mark:
+		w.use(ExtIMAPFlags)
+		return newNode("mark")
+	case Unmark:
+		w.use(ExtIMAPFlags)
+		return newNode("unmark")
+	case ForEveryPart:
+		w.use(ExtForEveryPart)
+		n := newNode("foreverypart").text("name", c.Name)
+		n.hasBlock, n.block = true, w.commands(c.Block)
+		return n
+	case Break:
+		w.use(ExtForEveryPart)
+		return newNode("break").text("name", c.Name)
+	case ExtractText:
+		w.use(ExtExtractText | ExtForEveryPart | ExtVariables)
+		return w.modifiers(newNode("extracttext"), c.Modifiers).number("first", c.First).str(c.Variable)
+	case Fail:
+		w.use(ExtIHave)
+		return newNode("error").str(c.Text)
+	case DebugLog:
+		w.use(ExtDovecotDebug)
+		return newNode("debug_log").str(c.Text)
+	case Report:
+		w.use(ExtDovecotReport)
+		return newNode("report").flag(w, ExtDovecotReport, "headers_only", c.HeadersOnly).str(c.Type).str(c.Text).str(c.Address)
 	}
-	return args
+	return newNode(invalid)
+}
+
+func (w *writer) notify(c Notify) *node {
+	w.use(ExtENotify)
+	n := newNode("notify")
+	if c.From != "" {
+		n.tag("from").str(c.From)
+	}
+	if c.Importance != "" {
+		n.tag("importance").str(string(c.Importance))
+	}
+	if c.Options != nil {
+		n.tag("options").strList(c.Options)
+	}
+	return n.text("message", c.Message).str(c.Method)
 }

@@ -1,0 +1,231 @@
+package sieve
+
+// nameID is a word that the language knows: a command, a test or a tag. Words
+// that are spelt the same are one.
+type nameID uint8
+
+const (
+	nameUnknown nameID = iota
+
+	// Commands.
+	nameIf
+	nameElsIf
+	nameElse
+	nameRequire
+	nameStop
+	nameDiscard
+	nameKeep
+	nameFileInto
+	nameRedirect
+	nameReject
+	nameEReject
+	nameVacation
+	nameAddFlag
+	nameSetFlag
+	nameRemoveFlag
+	nameMark
+	nameUnmark
+	nameSet
+	nameAddHeader
+	nameDeleteHeader
+	nameInclude
+	nameReturn
+	nameGlobal // a tag too
+	nameImport
+	nameExport
+	nameNotify
+	nameDenotify
+	nameForEveryPart
+	nameBreak
+	nameExtractText
+	nameError
+	nameDebugLog
+	nameReport
+
+	// Tests.
+	nameTrue
+	nameFalse
+	nameNot
+	nameAllOf
+	nameAnyOf
+	nameSize
+	nameExists
+	nameHeader // a tag too
+	nameAddress
+	nameEnvelope
+	nameMailboxExists
+	nameMetadata
+	nameMetadataExists
+	nameServerMetadata
+	nameServerMetadataExists
+	nameSpecialUseExists
+	nameHasFlag
+	nameBody
+	nameDate
+	nameCurrentDate
+	nameEnvironment
+	nameString
+	nameDuplicate
+	nameSpamTest
+	nameVirusTest
+	nameValidNotifyMethod
+	nameNotifyMethodCapability
+	nameIHave
+
+	// Tags.
+	nameIs
+	nameContains
+	nameMatches
+	nameRegex
+	nameCount
+	nameValue
+	nameComparator
+	nameAll
+	nameLocalPart
+	nameDomain
+	nameUser
+	nameDetail
+	nameOver
+	nameUnder
+	nameCopy
+	nameCreate
+	nameFlags
+	nameSpecialUse
+	nameDays
+	nameSeconds
+	nameSubject
+	nameFrom
+	nameAddresses
+	nameMIME
+	nameHandle
+	nameAnyChild
+	nameType
+	nameSubtype
+	nameContentType
+	nameParam
+	nameIndex
+	nameLast
+	nameRaw
+	nameContent
+	nameText
+	nameZone
+	nameOriginalZone
+	nameUniqueID
+	nameName
+	nameFirst
+	nameLower
+	nameUpper
+	nameLowerFirst
+	nameUpperFirst
+	nameQuoteWildcard
+	nameQuoteRegex
+	nameEncodeURL
+	nameLength
+	namePersonal
+	nameOnce
+	nameOptional
+	nameImportance
+	nameOptions
+	nameMessage
+	nameMethod
+	nameIdent
+	nameLow
+	nameNormal
+	nameHigh
+	namePercent
+	nameHeadersOnly
+	numNames
+)
+
+// spellings are the words as they are written, in lower case.
+var spellings = [numNames]string{
+	nameIf: "if", nameElsIf: "elsif", nameElse: "else", nameRequire: "require", nameStop: "stop",
+	nameDiscard: "discard", nameKeep: "keep", nameFileInto: "fileinto", nameRedirect: "redirect",
+	nameReject: "reject", nameEReject: "ereject", nameVacation: "vacation", nameAddFlag: "addflag",
+	nameSetFlag: "setflag", nameRemoveFlag: "removeflag", nameMark: "mark", nameUnmark: "unmark", nameSet: "set",
+	nameAddHeader: "addheader", nameDeleteHeader: "deleteheader", nameInclude: "include", nameReturn: "return",
+	nameGlobal: "global", nameImport: "import", nameExport: "export", nameNotify: "notify",
+	nameDenotify: "denotify", nameForEveryPart: "foreverypart", nameBreak: "break",
+	nameExtractText: "extracttext", nameError: "error", nameDebugLog: "debug_log", nameReport: "report",
+	nameTrue: "true", nameFalse: "false", nameNot: "not", nameAllOf: "allof", nameAnyOf: "anyof",
+	nameSize: "size", nameExists: "exists", nameHeader: "header", nameAddress: "address",
+	nameEnvelope: "envelope", nameMailboxExists: "mailboxexists", nameMetadata: "metadata",
+	nameMetadataExists: "metadataexists", nameServerMetadata: "servermetadata",
+	nameServerMetadataExists: "servermetadataexists", nameSpecialUseExists: "specialuse_exists",
+	nameHasFlag: "hasflag", nameBody: "body", nameDate: "date", nameCurrentDate: "currentdate",
+	nameEnvironment: "environment", nameString: "string", nameDuplicate: "duplicate", nameSpamTest: "spamtest",
+	nameVirusTest: "virustest", nameValidNotifyMethod: "valid_notify_method",
+	nameNotifyMethodCapability: "notify_method_capability", nameIHave: "ihave",
+	nameIs: "is", nameContains: "contains", nameMatches: "matches", nameRegex: "regex", nameCount: "count",
+	nameValue: "value", nameComparator: "comparator", nameAll: "all", nameLocalPart: "localpart",
+	nameDomain: "domain", nameUser: "user", nameDetail: "detail", nameOver: "over", nameUnder: "under",
+	nameCopy: "copy", nameCreate: "create", nameFlags: "flags", nameSpecialUse: "specialuse",
+	nameDays: "days", nameSeconds: "seconds", nameSubject: "subject", nameFrom: "from",
+	nameAddresses: "addresses", nameMIME: "mime", nameHandle: "handle", nameAnyChild: "anychild",
+	nameType: "type", nameSubtype: "subtype", nameContentType: "contenttype", nameParam: "param",
+	nameIndex: "index", nameLast: "last", nameRaw: "raw", nameContent: "content", nameText: "text",
+	nameZone: "zone", nameOriginalZone: "originalzone", nameUniqueID: "uniqueid", nameName: "name",
+	nameFirst: "first", nameLower: "lower", nameUpper: "upper", nameLowerFirst: "lowerfirst",
+	nameUpperFirst: "upperfirst", nameQuoteWildcard: "quotewildcard", nameQuoteRegex: "quoteregex",
+	nameEncodeURL: "encodeurl", nameLength: "length", namePersonal: "personal", nameOnce: "once",
+	nameOptional: "optional", nameImportance: "importance", nameOptions: "options", nameMessage: "message",
+	nameMethod: "method", nameIdent: "id", nameLow: "low", nameNormal: "normal", nameHigh: "high",
+	namePercent: "percent", nameHeadersOnly: "headers_only",
+}
+
+const (
+	nameTableBits = 10
+	maxNameLength = 24 // of the words known
+)
+
+// nameTable is a hash table with open addressing of the words.
+var nameTable = func() (table [1 << nameTableBits]nameID) {
+	for id := nameID(1); id < numNames; id++ {
+		h := uint32(0)
+		for i := 0; i < len(spellings[id]); i++ {
+			h = nameHash(h, spellings[id][i])
+		}
+		slot := nameSlot(h)
+		for table[slot] != 0 {
+			slot = (slot + 1) & (1<<nameTableBits - 1)
+		}
+		table[slot] = id
+	}
+	return table
+}()
+
+func nameHash(h uint32, c byte) uint32 { return (h ^ uint32(c|0x20)) * 16777619 }
+func nameSlot(h uint32) uint32         { return h >> (32 - nameTableBits) }
+
+// lookupName returns the word that s spells in any case. h is its nameHash.
+func lookupName(s string, h uint32) nameID {
+	if len(s) > maxNameLength {
+		return nameUnknown
+	}
+	for slot := nameSlot(h); ; slot = (slot + 1) & (1<<nameTableBits - 1) {
+		id := nameTable[slot]
+		if id == nameUnknown {
+			return nameUnknown
+		}
+		if equalLetters(spellings[id], s) {
+			return id
+		}
+	}
+}
+
+// equalLetters reports whether s is the lower-case word in any case.
+func equalLetters(word, s string) bool {
+	if len(word) != len(s) {
+		return false
+	}
+	for i := 0; i < len(s); i++ {
+		c := s[i]
+		if 'A' <= c && c <= 'Z' {
+			c |= 0x20
+		}
+		if c != word[i] {
+			return false
+		}
+	}
+	return true
+}

@@ -1,0 +1,88 @@
+package sieve
+
+import "strings"
+
+// syntax is a source in the generic grammar of RFC 5228 section 8.2, before its
+// names and arguments mean anything. All of it lies in a few slices, and what
+// stands between two places is always there: src.
+type syntax struct {
+	src      string
+	nodes    []synNode // nodes[0] is the script
+	args     []synArg
+	strs     []synString
+	comments []synComment
+	commands int // among the nodes
+}
+
+// synNode is a command or a test; its parts are indexes into the slices of the
+// syntax, and 0 stands for none.
+type synNode struct {
+	off, end int32 // from its name to behind its last token
+	nameEnd  int32
+	args     int32 // the first of nargs
+	tests    int32 // the first; the others follow by next
+	block    int32 // the first command of the block
+	blockOff int32 // of the brace that opens the block
+	next     int32 // sibling
+	id       nameID
+	nargs    uint8
+	list     bool // the tests stand in parentheses
+	hasBlock bool
+	comment  bool // a # comment on a line of its own; the node is nothing else
+}
+
+// synArg is an argument.
+type synArg struct {
+	kind     argKind
+	id       nameID // of a tag
+	nstrs    int32  // of a string or list
+	strs     int32
+	off, end int32
+	num      uint64
+}
+
+// synString is a string of an argument.
+type synString struct {
+	text     string
+	off, end int32
+}
+
+// text returns the source of a node.
+func (s *syntax) text(n *synNode) string { return s.src[n.off:n.end] }
+
+// name returns the name of a node as it is written.
+func (s *syntax) name(n *synNode) string { return s.src[n.off:n.nameEnd] }
+
+// tag returns a tag as it is written, without its colon.
+func (s *syntax) tag(a *synArg) string { return s.src[a.off+1 : a.end] }
+
+func (s *syntax) argsOf(n *synNode) []synArg { return s.args[n.args : n.args+int32(n.nargs)] }
+
+func (s *syntax) strings(a *synArg) []synString { return s.strs[a.strs : a.strs+a.nstrs] }
+
+// position returns the line and column of an offset.
+func position(src string, off int) (line, column int) {
+	off = min(off, len(src))
+	start := strings.LastIndexByte(src[:off], '\n') + 1
+	return strings.Count(src[:start], "\n") + 1, off - start + 1
+}
+
+// ownLine returns the text of a comment that Format can print: a # comment that
+// stands alone on its line.
+func (s *syntax) ownLine(c synComment) (string, bool) {
+	if s.src[c.off] != '#' {
+		return "", false
+	}
+	for i := int(c.off) - 1; i >= 0 && s.src[i] != '\n'; i-- {
+		if classes[s.src[i]] != classSpace {
+			return "", false
+		}
+	}
+	text := s.src[c.off+1 : c.end]
+	if strings.IndexByte(text, '\r') >= 0 {
+		// A stray CR can't be printed in a comment.
+		return "", false
+	}
+	// The space is what Format puts there.
+	return strings.TrimPrefix(text, " "), true
+}
