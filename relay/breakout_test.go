@@ -62,6 +62,7 @@ var spoil = []func(*relay.Policy, string){
 	},
 	func(p *relay.Policy, s string) {
 		p.Tenants[1].Scope = relay.Scope{Use: relay.SomeSenders, Senders: []string{s + "@example.net"}}
+		p.Inbound.Return = true
 	},
 	func(p *relay.Policy, s string) { p.Tenants[0].Scope.Except = []string{s + "@example.com"} },
 	func(p *relay.Policy, s string) { p.Direct = []string{s} },
@@ -191,7 +192,7 @@ func (r readers) shape(tb testing.TB, c *relay.Config, before shape) shape {
 		case !changed[f.Name]:
 		case strings.HasSuffix(f.Name, ".cidr"):
 			r.output(tb, r.postmap, "-c", r.dir, "-q", "192.0.2.77", "cidr:"+path)
-		case strings.HasSuffix(f.Name, "_scope"), strings.HasSuffix(f.Name, "_transport"), strings.HasSuffix(f.Name, "_tls_policy"), strings.HasSuffix(f.Name, "_certs"):
+		case strings.HasSuffix(f.Name, "_scope"), strings.HasSuffix(f.Name, "_transport"), strings.HasSuffix(f.Name, "_tls_policy"), strings.HasSuffix(f.Name, "_return"), strings.HasSuffix(f.Name, "_certs"):
 			r.output(tb, r.postmap, "-c", r.dir, "hash:"+path)
 			rows, _ := postfix.ParseTable(f.Name, f.Data)
 			if n := len(r.output(tb, r.postmap, "-c", r.dir, "-s", "hash:"+path)); n != len(rows) {

@@ -154,6 +154,7 @@ func (w *walk) reEnter(address, mailbox string) bool {
 	m.Origin = Origin{Role: RoleReEntry, Client: netip.AddrFrom4([4]byte{127, 0, 0, 1})}
 	f := w.fork()
 	f.m = &m
+	f.written = [2]string{m.From, m.To}
 	f.hops++
 	*w.redirects = append(*w.redirects, way)
 	f.step("sieve", "", place{}, mailbox, "redirected to "+address)

@@ -152,6 +152,7 @@ func (c *compiler) recipientRules() string {
 		name := strings.ToLower(r.Name)
 		switch {
 		case name == "reject_unlisted_recipient" || strings.HasPrefix(name, "permit"):
+		case name == "reject_unauth_destination" && c.policy.Inbound.Return:
 		case strings.Contains(name, "recipient") || name == "reject_unauth_destination":
 			keep = append(keep, strings.TrimSpace(r.Name+" "+r.Arg))
 		default:

@@ -112,6 +112,7 @@ func (c *compiler) gatewayListener(name, kind string) {
 	// The gateway is one client with everybody's mail.
 	o = append(o, opt("smtpd_client_event_limit_exceptions", nets...))
 	own := c.base.service(sv)
+	c.gatewayOwn = own
 	if c.policy.Inbound.Shared {
 		for _, list := range sharedLists {
 			if own.get(list.parameter) != "" || list.always {
@@ -127,13 +128,13 @@ func (c *compiler) gatewayListener(name, kind string) {
 			opt("smtpd_sasl_auth_enable", "no"),
 			opt("smtpd_helo_restrictions"),
 			opt("smtpd_sender_restrictions"),
-			opt("smtpd_relay_restrictions", "reject_unauth_destination"),
+			opt("smtpd_relay_restrictions", c.returnRule(), "reject_unauth_destination"),
 			opt("smtpd_recipient_restrictions", "$"+c.names.recipientRestrictions),
 			opt("smtpd_data_restrictions"),
 			opt("smtpd_end_of_data_restrictions"),
 		)
+		o = append(o, c.returnOptions(own)...)
 	}
-	c.gatewayOwn = own
 	c.option(name, kind, o...)
 }
 

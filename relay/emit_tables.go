@@ -20,6 +20,7 @@ func (c *compiler) emitTables() {
 	c.regexpTable(c.names.bypassMIME, c.calendarTable())
 	c.hashTable(c.names.tlsPolicy, c.tlsPolicyTable())
 	c.authDemandTable()
+	c.hashTable(c.names.back, c.returnTable())
 	if c.policy.Topology == Outbound {
 		return
 	}

@@ -71,6 +71,7 @@ type smtpd struct {
 	networks      []netip.Prefix
 	plaintextCode string
 	unlisted      bool
+	parents       bool            // access tables answer for subdomains
 	lists         [5]restrictions // client, helo, sender, then relay and recipient in their order
 }
 
@@ -109,7 +110,7 @@ func (c *compiler) buildEvaluator() {
 	e.gate, e.shareGate, e.smartHost = c.names.gate, c.names.stripGate, c.names.smartHost
 	e.redirects = 10
 	e.aliases = postfix.Search{Delimiter: e.delimiter}
-	e.access = postfix.Search{Delimiter: e.delimiter, MatchParents: slices.Contains(list(main.get("parent_domain_matches_subdomains")), "smtpd_access_maps")}
+	e.access = postfix.Search{Delimiter: e.delimiter}
 	c.buildRouter(main)
 	c.buildDirectory(main)
 	c.buildCertificate()
@@ -172,6 +173,7 @@ func (c *compiler) buildListener(role Role, sv postfix.Service, main settings) *
 		at: at, hostname: s.get("myhostname"),
 		sasl:          s.yes("smtpd_sasl_auth_enable"),
 		plaintextCode: s.get("plaintext_reject_code"),
+		parents:       slices.Contains(list(s.get(parentDomains)), accessMaps),
 		unlisted:      !slices.Contains(list(s.get("receive_override_options")), "no_unknown_recipient_checks") && s.yes("smtpd_reject_unlisted_recipient"),
 	}
 	switch level := s.get("smtpd_tls_security_level"); level {

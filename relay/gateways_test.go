@@ -1,8 +1,14 @@
 package relay_test
 
 import (
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"slices"
 	"testing"
 
+	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/internal/maillab"
 	"github.com/oxmailroute/oxmailroute/relay"
 )
@@ -11,7 +17,7 @@ import (
 // than the page's, or that have more than one.
 var gatewayScenarios = []scenario{
 	{
-		name: "two smart hosts, the first down", messages: 150,
+		name: "two smart hosts, the first down", messages: 150, deprecated: "smtp_tls_per_site",
 		policy: func(tb testing.TB, w *maillab.World) relay.Policy {
 			p := fromLab(tb, w)
 			fallback(nil)(&p.Gateway.SmartHost, w)
@@ -49,6 +55,141 @@ var gatewayScenarios = []scenario{
 			w.Sinks = append(w.Sinks, maillab.Sink{Address: "127.0.2.1:25", Kind: maillab.KindSmartHost, Name: gatewayName, Certificate: "conbool"})
 		},
 	},
+	{
+		name: "mail comes back from the gateway", messages: 300,
+		policy: func(tb testing.TB, w *maillab.World) relay.Policy {
+			p := fromLab(tb, w)
+			p.Inbound.Return = true
+			p.Tenants[0].Scope.Except = []string{"bob@example.com"}
+			return p
+		},
+		base: func(tb testing.TB) relay.Installation {
+			in := withMain(partner, partnerFiles)(tb)
+			in.Postfix["main.cf"] = bytes.Replace(in.Postfix["main.cf"], []byte("= reject_non_fqdn_recipient"), []byte("= reject_unauth_destination, reject_non_fqdn_recipient"), 1)
+			return in
+		},
+	},
+	{
+		name: "mail comes back from the gateway, fingerprints, some senders, via a relay", messages: 150,
+		policy: func(tb testing.TB, w *maillab.World) relay.Policy {
+			p := fromLab(tb, w)
+			f, err := w.Keys["conbool"].Fingerprint()
+			if err != nil {
+				tb.Fatal(err)
+			}
+			p.Inbound.Return = true
+			p.Gateway.Client = relay.ClientCertificate{Fingerprints: []string{f}}
+			p.Tenants[0].Scope = relay.Scope{Use: relay.SomeSenders, Senders: []string{"alice@example.com"}}
+			p.DirectVia = "[mailstore.example.com]:25"
+			return p
+		},
+		base: labBase,
+	},
+}
+
+// TestReturnFlow: only the gateway itself, and only for senders in scope,
+// reaches strangers; nothing goes to the gateway again.
+func TestReturnFlow(t *testing.T) {
+	maillab.Need(t)
+	p := labPolicy(t, "lab.json")
+	p.Inbound.Return = true
+	c := compile(t, p, labBase(t))
+	site := maillab.Site{Files: map[string][]byte{}, Users: users}
+	for name, data := range labBase(t).Postfix {
+		site.Files["postfix/"+name] = data
+	}
+	for _, f := range c.Files() {
+		site.Files[f.Name] = f.Data
+	}
+	site.Files["sieve/users/fwd@example.com.sieve"] = []byte(userScripts["fwd@example.com"])
+	const marked, other, plain = "X-Conbool-example-com: true\n", "X-Conbool-remote9-test: true\n", ""
+	tests := []struct {
+		name                         string
+		source, tls, cert, to        string
+		from, header, recipient, end string
+	}{
+		{"marked", "127.0.2.1", "tls", "conbool", "", "alice@example.com", marked, "x@remote1.test", "mx remote1.test"},
+		{"unmarked", "127.0.2.1", "tls", "conbool", "", "alice@example.com", plain, "x@remote1.test", "mx remote1.test"},
+		{"marked for a domain elsewhere", "127.0.2.1", "tls", "conbool", "", "alice@example.com", other, "x@remote1.test", "mx remote1.test"},
+		{"to a mailbox", "127.0.2.1", "tls", "conbool", "", "alice@example.com", marked, "bob@example.com", "mailbox INBOX"},
+		{"to a mailbox that forwards", "127.0.2.1", "tls", "conbool", "", "alice@example.com", marked, "fwd@example.com", "mx remote1.test"},
+		{"to nobody here", "127.0.2.1", "tls", "conbool", "", "alice@example.com", marked, "nobody@example.com", "rejected 550"},
+		{"another sender", "127.0.2.1", "tls", "conbool", "", "z@remote2.test", marked, "x@remote1.test", "rejected 554"},
+		{"a sender out of scope", "127.0.2.1", "tls", "conbool", "", "dave@example.org", marked, "x@remote1.test", "rejected 554"},
+		{"a subdomain", "127.0.2.1", "tls", "conbool", "", "a@sub.example.com", marked, "x@remote1.test", "rejected 554"},
+		{"the null sender", "127.0.2.1", "tls", "conbool", "", "", marked, "x@remote1.test", "rejected 554"},
+		{"without TLS", "127.0.2.1", "", "", "", "alice@example.com", marked, "x@remote1.test", "rejected 550"},
+		{"without a certificate", "127.0.2.1", "tls", "", "", "alice@example.com", marked, "x@remote1.test", "rejected 550"},
+		{"another certificate", "127.0.2.1", "tls", "stranger", "", "alice@example.com", marked, "x@remote1.test", "rejected 550"},
+		{"a forged certificate", "127.0.2.1", "tls", "selfsigned", "", "alice@example.com", marked, "x@remote1.test", "rejected 550"},
+		{"an expired certificate", "127.0.2.1", "tls", "expired", "", "alice@example.com", marked, "x@remote1.test", "rejected 550"},
+		{"a stranger", "127.0.66.6", "tls", "stranger", "", "alice@example.com", marked, "x@remote1.test", "rejected 554"},
+		{"a stranger with the gateway's certificate", "127.0.66.6", "tls", "conbool", "", "alice@example.com", marked, "x@remote1.test", "rejected 554"},
+		{"the gateway where others come in", "127.0.2.1", "tls", "conbool", "127.0.1.2:25", "alice@example.com", marked, "x@remote1.test", "rejected 554"},
+		{"a user goes to the gateway as before", "127.0.1.20", "", "", "127.0.1.2:25", "alice@example.com", marked, "x@remote1.test", "smarthost mail.conbool.com"},
+	}
+	var msgs []maillab.Message
+	for i, tt := range tests {
+		msgs = append(msgs, maillab.Message{ID: fmt.Sprintf("r%d", i), Source: tt.source, TLS: tt.tls, Certificate: tt.cert, To: cmp.Or(tt.to, "127.0.1.1:25"), From: tt.from,
+			Recipients: []string{tt.recipient}, Raw: []byte(fmt.Sprintf("Message-ID: <r%d@lab.invalid>\nFrom: <a@b.test>\n%s\nx\n", i, tt.header))})
+	}
+	result := maillab.Run(t, maillab.DefaultWorld(), site, msgs)
+	for _, c := range result.Complaints {
+		t.Errorf("complaint: %s", c)
+	}
+	for i, tt := range tests {
+		o := result.Messages[msgs[i].ID]
+		places := append(slices.Clone(o.Redirected), o.Recipients[tt.recipient]...)
+		if len(places) == 0 {
+			t.Errorf("%s: no place", tt.name)
+			continue
+		}
+		pl := places[0]
+		got := fmt.Sprintf("%s %s", pl.Kind, pl.Name)
+		if pl.Kind == maillab.KindRejected {
+			got = fmt.Sprintf("%s %d", pl.Kind, pl.Code)
+		}
+		if got != tt.end {
+			t.Errorf("%s: it ended at %s (%s), want %s", tt.name, got, pl, tt.end)
+		}
+		if pl.Kind == maillab.KindMX && bytes.Contains(bytes.ToLower(pl.Header), []byte("\nx-conbool-")) {
+			t.Errorf("%s: a marker has left:\n%s", tt.name, pl.Header)
+		}
+	}
+}
+
+// TestReturnRefused: what would open a relay, or a loop, is an error.
+func TestReturnRefused(t *testing.T) {
+	tests := []struct {
+		name  string
+		alter func(*relay.Policy)
+		base  func(testing.TB) relay.Installation
+		path  string
+		kind  error
+	}{
+		{"no certificate", func(p *relay.Policy) { p.Gateway.Client = relay.ClientCertificate{} }, labBase, "Gateway.Client", relay.ErrRequired},
+		{"no origin header", func(p *relay.Policy) { p.Loop.NoOrigin = true }, labBase, "Loop.NoOrigin", relay.ErrConflict},
+		{"shared", func(p *relay.Policy) { p.Inbound.Shared = true }, labBase, "Inbound.Return", headers.ErrNotExpressible},
+		{"outbound", func(p *relay.Policy) { p.Topology = relay.Outbound }, labBase, "Inbound.Return", relay.ErrConflict},
+		{"a table that answers for subdomains", func(p *relay.Policy) {},
+			withMain("smtpd_recipient_restrictions = check_recipient_access hash:/etc/postfix/closed\n", map[string]string{"closed": "example.net REJECT closed\n"}), "Inbound.Return", headers.ErrNotExpressible},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p := labPolicy(t, "lab.json")
+			p.Inbound.Return = true
+			tt.alter(&p)
+			_, err := relay.Compile(p, tt.base(t))
+			var list relay.Errors
+			errors.As(err, &list)
+			for _, e := range list {
+				if e.Path == tt.path && errors.Is(e, tt.kind) && e.Fix != "" {
+					return
+				}
+			}
+			t.Errorf("no %v with a fix at %s: %v", tt.kind, tt.path, err)
+		})
+	}
 }
 
 // TestGatewayServers holds Route to the real servers.

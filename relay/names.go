@@ -48,7 +48,7 @@ type names struct {
 	owner string // of the managed blocks
 
 	scope, transport, bypass, bypassMIME, strip, leave, certName, certs, clients, origin, spam, leaveOriginFile, pass, hosted, marker, fold, markers, postscreen string // files
-	tlsPolicy, authDemand                                                                                                                                        string // files of the way to the smart host
+	tlsPolicy, authDemand, back                                                                                                                                  string // files of the way to the smart host and back
 	mailboxes, aliases                                                                                                                                           string // files, where there is no base
 
 	smartHost, gate, direct, store, stripGate                         string // transports
@@ -78,7 +78,7 @@ func newNames(gateway string) names {
 		stripHeader: g + "_strip_header_checks", inHeader: g + "_in_header_checks", outHeader: g + "_out_header_checks",
 		leaveHeader: g + "_leave_header_checks", leaveOrigin: g + "_leave_origin_header_checks", leaveOriginFile: g + "_leave_origin", pass: g + "_pass.cidr", hosted: g + "_hosted.cidr", postscreen: g + "_postscreen.cidr",
 		marker: g + "_marker", fold: g + "_fold", markers: g + "_markers",
-		tlsPolicy: g + "_tls_policy", authDemand: g + "_auth_demand",
+		tlsPolicy: g + "_tls_policy", authDemand: g + "_auth_demand", back: g + "_return",
 		mailName: strings.ToUpper(g[:1]) + g[1:] + "In",
 	}
 }

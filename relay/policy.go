@@ -187,6 +187,14 @@ type Inbound struct {
 	// port: monitoring, or servers whose listener has the same port. It only
 	// opens the connection: smtpd(8) still takes mail as the listener does.
 	Allow []netip.Prefix
+	// Return: the gateway hands outbound mail back for final delivery. Mail that
+	// it sends, with its certificate, for a sender in scope is then relayed to
+	// the recipient's MX, or to DirectVia, and never to the gateway again: the
+	// origin header keeps it off, with the gateway's marker or without. smtpd(8)
+	// answers RCPT before it sees the header, so that a marker can't be made a
+	// condition. Anybody else, and the gateway for other senders, reaches hosted
+	// recipients only.
+	Return bool
 }
 
 // Listener gives an SMTP service of master.cf its role.

@@ -287,11 +287,11 @@ func (s *session) one(r *restriction) verdict {
 	case rejectUnlistedRecipient:
 		return s.unlisted(r.at)
 	case rejectNonFQDNRecipient:
-		if _, d := splitAddress(w.m.To); !fullyQualified(d) && !strings.EqualFold(w.m.To, "postmaster") {
+		if _, d := splitAddress(w.written[1]); !fullyQualified(strings.TrimSuffix(d, ".")) && !strings.EqualFold(w.written[1], "postmaster") {
 			return s.refuse(r, "504", "5.5.2 ", ": Recipient address rejected: need fully-qualified address", "")
 		}
 	case rejectNonFQDNSender:
-		if _, d := splitAddress(w.m.From); w.m.From != "" && !fullyQualified(d) {
+		if _, d := splitAddress(w.written[0]); w.written[0] != "" && !fullyQualified(strings.TrimSuffix(d, ".")) {
 			return s.refuse(r, "504", "5.5.2 ", ": Sender address rejected: need fully-qualified address", "")
 		}
 	case rejectPlaintextSession:
@@ -375,7 +375,9 @@ func (s *session) address(r *restriction, address, class string) verdict {
 	if address == "" {
 		hit.Entry, hit.Line, ok = r.table.Lookup("<>")
 	} else {
-		hit, ok = e.access.Access(r.table, address)
+		search := e.access
+		search.MatchParents = s.l.rules.parents
+		hit, ok = search.Access(r.table, address)
 	}
 	if !ok {
 		return dunno

@@ -18,12 +18,13 @@ import (
 // Directory, and is safe for concurrent use.
 func (c *Config) Route(m *Message) Decision {
 	d := Decision{To: m.To}
+	written := [2]string{m.From, m.To}
 	if !plainAddress(m.To) || !plainAddress(m.From) {
 		n := *m
 		n.To, n.From = canonical(m.To, c.eval.origin), canonical(m.From, c.eval.origin)
 		m = &n
 	}
-	w := walk{e: &c.eval, m: m, redirects: new([]redirect)}
+	w := walk{e: &c.eval, m: m, written: written, redirects: new([]redirect)}
 	w.out = &d.Outcomes
 	buffer := sections.Get().(*section)
 	w.fields, w.body = headers.Scan(buffer.fields[:0], m.Raw, headers.HeaderChecks)
@@ -42,15 +43,18 @@ var sections = sync.Pool{New: func() any { return new(section) }}
 
 // walk is a message on its way. Where the way forks, it is copied.
 type walk struct {
-	e      *evaluator
-	m      *Message
-	fields headers.Section
-	body   []byte
-	edits  []Edit
-	trace  Trace
-	out    *[]Outcome
-	rule   string // the policy's value that decided last
-	hops   int    // how often the message came back in
+	e *evaluator
+	m *Message
+	// written are the envelope sender and recipient as the client wrote them,
+	// before trivial-rewrite(8) made addresses of them.
+	written [2]string
+	fields  headers.Section
+	body    []byte
+	edits   []Edit
+	trace   Trace
+	out     *[]Outcome
+	rule    string // the policy's value that decided last
+	hops    int    // how often the message came back in
 	// redirects are those that mailboxes' scripts have made of the message, on
 	// all its ways.
 	redirects *[]redirect

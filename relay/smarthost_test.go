@@ -53,7 +53,9 @@ func TestSmartHostRefused(t *testing.T) {
 		{"ours", func(s *relay.SmartHost) {
 			s.Auth = relay.Auth{PasswordFile: "/a", Mechanisms: []string{"X-OXMAILROUTE-LOGIN"}}
 		}, at + ".Auth.Mechanisms[0]", relay.ErrConflict},
-		{"a mechanism twice", func(s *relay.SmartHost) { s.Auth = relay.Auth{PasswordFile: "/a", Mechanisms: []string{"PLAIN", "plain"}} }, at + ".Auth.Mechanisms[1]", relay.ErrDuplicate},
+		{"a mechanism twice", func(s *relay.SmartHost) {
+			s.Auth = relay.Auth{PasswordFile: "/a", Mechanisms: []string{"PLAIN", "plain"}}
+		}, at + ".Auth.Mechanisms[1]", relay.ErrDuplicate},
 		{"nothing to be known by", func(s *relay.SmartHost) { s.CertFile, s.KeyFile = "", "" }, at + ".CertFile", relay.ErrRequired},
 		{"a certificate without a key", func(s *relay.SmartHost) { s.KeyFile, s.Auth.PasswordFile = "", "/a" }, at + ".KeyFile", relay.ErrRequired},
 		{"known by address and certificate", func(s *relay.SmartHost) { s.KnownByAddress = true }, at + ".CertFile", relay.ErrConflict},

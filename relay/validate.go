@@ -166,6 +166,7 @@ func (v *validator) nextHop(at, s string, g Gateway) {
 }
 
 func (v *validator) inbound(p Policy) {
+	v.returnFlow(p)
 	if p.Topology == Outbound {
 		if p.Inbound.Shared {
 			v.errs.add("Inbound.Shared", ErrConflict, "remove it", "nothing comes in from the gateway in topology \"outbound\"")

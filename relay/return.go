@@ -1,0 +1,78 @@
+package relay
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/oxmailroute/oxmailroute/headers"
+	"github.com/oxmailroute/oxmailroute/postfix"
+)
+
+const (
+	parentDomains = "parent_domain_matches_subdomains"
+	accessMaps    = "smtpd_access_maps"
+)
+
+// returnFlow refuses what would make a return flow an open relay or a loop.
+func (v *validator) returnFlow(p Policy) {
+	const at = "Inbound.Return"
+	if !p.Inbound.Return {
+		return
+	}
+	if p.Topology == Outbound {
+		v.errs.add(at, ErrConflict, `use topology "mailboxes" or "store"`, "topology \"outbound\" receives nothing from the gateway")
+		return
+	}
+	if p.Inbound.Shared {
+		v.errs.add(at, headers.ErrNotExpressible, "give the gateway a listener of its own", "on a shared listener the installation's rules decide who may relay")
+	}
+	if p.Loop.NoOrigin {
+		v.errs.add("Loop.NoOrigin", ErrConflict, "remove it, or Inbound.Return", "without the origin header, mail that is handed back without a marker would go to the gateway again")
+	}
+	if len(p.Gateway.Client.Names)+len(p.Gateway.Client.Fingerprints) == 0 {
+		v.errs.required("Gateway.Client", "the gateway's certificate, by Names or Fingerprints: whoever comes from its addresses could relay")
+	}
+}
+
+// returnTable are the senders whose mail the gateway may hand back: those in
+// scope. The keys are those of access(5); exceptions end the search there too.
+func (c *compiler) returnTable() postfix.Table {
+	if !c.policy.Inbound.Return {
+		return nil
+	}
+	var t postfix.Table
+	for _, e := range c.scopeTable() {
+		if e.Value != "DUNNO" {
+			e.Value = "OK"
+		}
+		e.Key = strings.TrimPrefix(e.Key, "@")
+		t = append(t, e)
+	}
+	return t
+}
+
+// returnRule lets them through to every recipient.
+func (c *compiler) returnRule() string {
+	m := c.hashMap(c.names.back)
+	if m == "" {
+		return ""
+	}
+	return "check_sender_access," + m
+}
+
+// returnOptions keep the table from answering for subdomains, which are not in
+// scope.
+func (c *compiler) returnOptions(own settings) []postfix.Param {
+	names := list(own.get(parentDomains))
+	if c.returnRule() == "" || !slices.Contains(names, accessMaps) {
+		return nil
+	}
+	for _, r := range strings.Split(c.recipientRules(), ", ") {
+		if strings.Contains(r, "_access ") {
+			c.errs.add("Inbound.Return", headers.ErrNotExpressible, "take "+accessMaps+" out of "+parentDomains+" and give subdomains entries of their own, beginning with a dot",
+				"%s answers for subdomains, which the list of the senders in scope must not do on the same listener", r)
+		}
+	}
+	names = slices.DeleteFunc(names, func(n string) bool { return n == accessMaps })
+	return []postfix.Param{opt(parentDomains, names...)}
+}
