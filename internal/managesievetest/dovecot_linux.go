@@ -134,6 +134,7 @@ func StartDovecot(tb testing.TB, settings string) *Dovecot {
 	for name, content := range map[string]string{
 		"dovecot.conf": conf,
 		"masters":      d.Master + ":{PLAIN}" + d.Password + "\n",
+		"ca.pem":       string(pairs["ca"].Certificate),
 		"cert.pem":     string(pairs["server"].Certificate),
 		"key.pem":      string(pairs["server"].Key),
 	} {
@@ -205,6 +206,9 @@ func (d *Dovecot) Log() string {
 	log, _ := os.ReadFile(d.dir + "/log")
 	return string(log[max(0, len(log)-4000):])
 }
+
+// AuthorityFile is the PEM file with the certificate of Authority.
+func (d *Dovecot) AuthorityFile() string { return d.dir + "/ca.pem" }
 
 // Home is the home directory of a mailbox.
 func (d *Dovecot) Home(address string) string { return filepath.Join(d.dir, "home", address) }
