@@ -13,6 +13,9 @@ type Aliases struct {
 	// Origin is appended, after "@", to results without a domain: $myorigin
 	// (append_at_myorigin). Empty: they stay as they are.
 	Origin string
+	// Rewrite, where it isn't nil, gives results the form that
+	// trivial-rewrite(8) gives addresses, in the place of Origin.
+	Rewrite func(address string) string
 	// Propagate says that propagate_unmatched_extensions lists virtual, as it
 	// does by default: an extension that wasn't part of the key is added to
 	// the results.
@@ -71,7 +74,7 @@ func (a *Aliases) Expand(rcpt string) ([]Alias, error) {
 			if !ok {
 				break
 			}
-			results := a.results(addr, hit)
+			results := a.Results(addr, hit)
 			if len(results) == 0 {
 				return nil, &detail{ErrSyntax, fmt.Sprintf("the alias of %s has no address: %q", addr, hit.Entry.Value)}
 			}
@@ -98,8 +101,12 @@ func (a *Aliases) Expand(rcpt string) ([]Alias, error) {
 	return out, nil
 }
 
-// results takes the value of a row apart (mail_addr_map(3)).
-func (a *Aliases) results(addr string, hit Hit) []string {
+// Results takes the value of the row that was found for an address apart
+// (mail_addr_map(3)): "@domain" keeps the user, results without a domain get
+// Origin's, and an extension that wasn't part of the key is added where it
+// propagates. It is the rule of canonical(5) and generic(5) as well, which use
+// the first result.
+func (a *Aliases) Results(addr string, hit Hit) []string {
 	value := hit.Entry.Value
 	if strings.HasPrefix(value, "@") {
 		user := addr
@@ -111,8 +118,11 @@ func (a *Aliases) results(addr string, hit Hit) []string {
 	}
 	list := splitAddresses(value)
 	for i, one := range list {
+		if a.Rewrite != nil {
+			one = a.Rewrite(one)
+		}
 		at := strings.LastIndexByte(one, '@')
-		if at < 0 && a.Origin != "" {
+		if at < 0 && a.Origin != "" && a.Rewrite == nil {
 			at = len(one)
 			one += "@" + a.Origin
 		}

@@ -33,6 +33,9 @@ type checkParser struct {
 	open     []checkBlock
 	table    CheckTable
 	warnings []Warning
+	// lookup collects the rules of a look-up table instead, whose results
+	// are no actions.
+	lookup func(r CheckRule, result string)
 }
 
 type checkBlock struct {
@@ -123,7 +126,11 @@ func (p *checkParser) rule(text string) {
 		return
 	}
 	var action CheckAction = Dunno{}
-	if result == "" {
+	if p.lookup != nil {
+		if result == "" {
+			p.warn(false, "no replacement text: using empty string")
+		}
+	} else if result == "" {
 		p.warn(false, "no replacement text: the rule has no effect but that later ones aren't tried")
 	} else {
 		var why string
@@ -141,6 +148,10 @@ func (p *checkParser) rule(text string) {
 	}
 	if except != nil {
 		r.Guards = append(r.Guards, *except)
+	}
+	if p.lookup != nil {
+		p.lookup(r, result)
+		return
 	}
 	if len(r.Guards) == 1 && r.Guards[0] == (CheckGuard{Regexp: r.Guards[0].Regexp}) {
 		r.Guard, r.Guards = r.Guards[0].Regexp, nil

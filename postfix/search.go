@@ -207,16 +207,8 @@ func (s *Search) Access(m Map, addr string) (Hit, bool) {
 // an empty name is not looked up. An IPv4 address in IPv6 form counts as IPv4,
 // as smtpd(8) has it.
 func (s *Search) Client(m Map, name string, addr netip.Addr) (Hit, bool) {
-	if name != "" {
-		first := func(m Map, key string) (Entry, int, bool) {
-			if len(key) == len(name) {
-				return m.Lookup(key)
-			}
-			return lookupPart(m, key)
-		}
-		if hit, ok := s.domain(m, name, first); ok {
-			return hit, true
-		}
+	if hit, ok := s.Domain(m, name); ok {
+		return hit, true
 	}
 	if !addr.IsValid() {
 		return Hit{}, false
@@ -241,6 +233,17 @@ func (s *Search) Client(m Map, name string, addr netip.Addr) (Hit, bool) {
 	return Hit{Entry: e, Line: line, Key: key}, true
 }
 
+// Domain searches for a name and its parents, as lists of domains such as
+// relay_domains ask their tables (match_list(3)).
+func (s *Search) Domain(m Map, name string) (Hit, bool) {
+	return s.domain(m, name, func(m Map, key string) (Entry, int, bool) {
+		if len(key) == len(name) {
+			return m.Lookup(key)
+		}
+		return lookupPart(m, key)
+	})
+}
+
 // domain asks for a domain and its parents.
 func (s *Search) domain(m Map, domain string, lookup func(Map, string) (Entry, int, bool)) (Hit, bool) {
 	for name := domain; name != ""; {
@@ -257,6 +260,12 @@ func (s *Search) domain(m Map, domain string, lookup func(Map, string) (Entry, i
 		}
 	}
 	return Hit{}, false
+}
+
+// Bare takes the extension off an address, or off a user part.
+func (s *Search) Bare(address string) string {
+	bare, _ := s.strip(address)
+	return bare
 }
 
 // strip takes the extension off the address (strip_addr(3)); ext is empty where

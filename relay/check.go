@@ -408,15 +408,12 @@ func sharedParameters() []string {
 // unfollowed are settings of the installation that stay in force, and that Route
 // doesn't follow.
 func (c *compiler) unfollowed() {
-	for _, name := range []string{
-		"canonical_maps", "sender_canonical_maps", "recipient_canonical_maps", "masquerade_domains", "smtp_generic_maps", "smtpd_milters", "non_smtpd_milters",
-		"body_checks", "relay_recipient_maps", "always_bcc", "sender_bcc_maps", "recipient_bcc_maps", "smtpd_sender_login_maps",
-	} {
+	for _, name := range []string{"smtpd_milters", "non_smtpd_milters"} {
 		if v := c.base.get(name); v != "" {
-			c.warn(c.at(name), "%s stays in force, but Route does not follow it", name)
+			c.warn(c.at(name), "%s stays in force; Route takes the answer from Message.Milters and can't know what they change", name)
 		}
 	}
-	for _, name := range []string{"smtpd_reject_unlisted_sender", "strict_7bit_headers", "strict_8bitmime", "strict_mime_encoding_domain"} {
+	for _, name := range []string{"strict_7bit_headers", "strict_8bitmime", "strict_mime_encoding_domain"} {
 		if c.base.yes(name) {
 			c.warn(c.at(name), "%s stays in force, but Route does not follow it", name)
 		}

@@ -19,7 +19,29 @@ type Message struct {
 	Raw []byte
 	// SmartHost is what the gateway's smart host shows when it is connected to.
 	SmartHost Peer
+	// Milters is what the installation's milters say, where it has any.
+	Milters Milter
 }
+
+// Milter is the answer of an installation's milters (smtpd_milters,
+// non_smtpd_milters), for asking "what if". Changes that they make to a message
+// can't be told; ask with the message as they leave it.
+type Milter string
+
+const (
+	// MilterUnknown: not told. They are taken to accept, which
+	// Decision.Unevaluated then says.
+	MilterUnknown Milter = ""
+	// MilterAccept: they accept and change nothing.
+	MilterAccept Milter = "accept"
+	// MilterReject, MilterTempfail: refused for good or for now.
+	MilterReject   Milter = "reject"
+	MilterTempfail Milter = "tempfail"
+	// MilterDiscard: accepted and dropped.
+	MilterDiscard Milter = "discard"
+	// MilterQuarantine: put on hold.
+	MilterQuarantine Milter = "quarantine"
+)
 
 // Origin says where a message enters.
 type Origin struct {
@@ -39,6 +61,9 @@ type Origin struct {
 	Certificate Certificate
 	// Authenticated says that the client has logged in (SASL).
 	Authenticated bool
+	// Login is the name that it has logged in with, for sender login
+	// restrictions. Where it is empty, Authenticated decides alone.
+	Login string
 }
 
 // TLS says whether a connection is encrypted.
@@ -100,6 +125,10 @@ type Decision struct {
 	// Outcomes has one element, and more where an alias or a redirect makes
 	// more of it, in the order in which they are found.
 	Outcomes []Outcome
+	// Unevaluated is what the decision hangs on and only another program, or a
+	// table that can't be read here, can answer. Where it is empty, the
+	// configuration was followed in full.
+	Unevaluated []Unevaluated
 }
 
 // Outcome is one end of a message's way.
@@ -108,6 +137,16 @@ type Outcome struct {
 	Target string
 	// To is the recipient at that end, after aliases and redirects.
 	To string
+	// MailFrom and RcptTo are the envelope with which the message arrives
+	// there, after canonical, generic and masquerading rewrites. They are set
+	// for Relay, MX and Mailbox. RcptTo differs from To where smtp_generic_maps
+	// rewrites it on its way out.
+	MailFrom, RcptTo string
+	// BCC is the setting that made this copy (always_bcc, sender_bcc_maps,
+	// recipient_bcc_maps, or the table with a BCC action), empty for the
+	// recipient's own. A message of several recipients has one copy for
+	// always_bcc and sender_bcc_maps; each of their decisions shows it.
+	BCC string
 	// Text is the reply for Reject, Bounce and Defer, with its enhanced status
 	// code (RFC 3463).
 	Text string

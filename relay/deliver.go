@@ -150,7 +150,7 @@ func (w *walk) reEnter(address, mailbox string) bool {
 		return true
 	}
 	m := *w.m
-	m.To = address
+	m.To = w.e.canonical(address)
 	m.Origin = Origin{Role: RoleReEntry, Client: netip.AddrFrom4([4]byte{127, 0, 0, 1})}
 	f := w.fork()
 	f.m = &m

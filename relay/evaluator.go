@@ -3,6 +3,7 @@ package relay
 import (
 	"net/netip"
 	"slices"
+	"strconv"
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/postfix"
@@ -13,7 +14,8 @@ import (
 // tables and the same settings, read back from the files as they were written.
 type evaluator struct {
 	hostname    string
-	origin      string // myorigin
+	rewriting   rewriting
+	canonical   func(address string) string // rewriting's, made once
 	listeners   []*listener
 	pickup      *listener
 	share       *cleanup // cleanup of the listener behind a shared port 25
@@ -23,18 +25,21 @@ type evaluator struct {
 	shareGate   string
 	smartHost   string // transport to the smart host
 	router      router
-	aliases     postfix.Search
+	addresses   postfix.Search // mail_addr_find(3)
 	access      postfix.Search // access(5)
+	aliases     *tableList     // virtual_alias_maps where no Directory answers
 	expand      bool           // propagate_unmatched_extensions has virtual
 	delimiter   string
 	directory   Directory
-	leaves      map[string][]checkFile // smtp_header_checks by transport
+	leaves      map[string]*leaf // by transport, where it changes something
 	global      *sieve.Program
-	redirects   int  // hop limit
-	reinjects   bool // a content filter has a listener to come back to
+	redirects   int       // hop limit
+	reinjects   *listener // where mail comes back from a content filter
 	connections connections
 	// certNames are the client certificate names that certAt's rule lets in.
 	certNames     []string
+	agent         localAgent
+	forwarding    *listener // where local(8) brings mail back in
 	gatewayOrigin Origin
 	certAt        place
 	certText      string
@@ -53,12 +58,25 @@ type listener struct {
 	rules   *smtpd         // nil for pickup
 	cleanup *cleanup
 	filter  string // content_filter
+	// maps says that addresses are mapped: no no_address_mappings.
+	maps    bool
+	milters string // the parameter that names some
+	limit   int64  // message_size_limit, 0: none
 }
 
-// cleanup is one cleanup(8) service with its header checks.
+// cleanup is one cleanup(8) service with its checks and mappings.
 type cleanup struct {
 	at                   place
 	header, mime, nested []checkFile
+	mapping              *mapping // nil: none
+	noAliases            bool     // virtual_alias_maps is empty here
+	milters              string   // non_smtpd_milters
+}
+
+// leaf is what a transport does to mail that it sends.
+type leaf struct {
+	checks  []checkFile // smtp_header_checks
+	generic *generic    // smtp_generic_maps
 }
 
 // smtpd is what a listener asks of a session.
@@ -70,7 +88,11 @@ type smtpd struct {
 	sasl          bool
 	networks      []netip.Prefix
 	plaintextCode string
-	unlisted      bool
+	unlisted      bool // recipients
+	unlistedFrom  bool // senders
+	logins        *tableList
+	classes       map[string]restrictions
+	listings      listings
 	parents       bool            // access tables answer for subdomains
 	lists         [5]restrictions // client, helo, sender, then relay and recipient in their order
 }
@@ -87,15 +109,13 @@ type router struct {
 	local, aliasDomains, mailboxDomains, relayDomains *domainList
 	hosted                                            map[string]bool // the policy's, for lists that can't be read
 	opaque                                            bool
-	transport                                         postfix.Maps
-	transportFiles                                    []string
+	transport                                         *tableList
 	transportSearch                                   postfix.Search
-	senders                                           postfix.Maps
-	senderFiles                                       []string
-	relayhosts                                        postfix.Maps
+	senders, relayhosts, relocated                    *tableList
 	search                                            postfix.Search
 	byDefault, toLocal, toMailbox, toRelay            hop
 	relayhost                                         string
+	relayhostAt                                       place
 	hops                                              map[string]hop // parsed values of the tables
 	commands                                          map[string]string
 }
@@ -104,14 +124,29 @@ func (c *compiler) buildEvaluator() {
 	main := settings{main: c.main}
 	e := &c.cfg.eval
 	e.hostname = main.get("myhostname")
-	e.origin = main.get("myorigin")
+	e.rewriting = rewriting{
+		bang: main.yes("swap_bangpath"), percent: main.yes("allow_percent_hack"),
+		host: e.hostname, emptyAddress: main.get("empty_address_recipient"),
+	}
+	if main.yes("append_at_myorigin") {
+		e.rewriting.origin = main.get("myorigin")
+	}
+	if main.yes("append_dot_mydomain") {
+		e.rewriting.domain = main.get("mydomain")
+	}
+	e.canonical = e.rewriting.canonical
 	e.delimiter = main.get("recipient_delimiter")
 	e.expand = slices.Contains(list(main.get("propagate_unmatched_extensions")), "virtual")
 	e.gate, e.shareGate, e.smartHost = c.names.gate, c.names.stripGate, c.names.smartHost
 	e.redirects = 10
-	e.aliases = postfix.Search{Delimiter: e.delimiter}
+	origin := main.get("myorigin")
+	e.addresses = postfix.Search{Delimiter: e.delimiter, Local: func(domain string) bool {
+		return strings.EqualFold(domain, origin) || e.router.local.has(fold(domain))
+	}}
 	e.access = postfix.Search{Delimiter: e.delimiter}
 	c.buildRouter(main)
+	e.agent = c.buildLocal(main)
+	e.forwarding = &listener{name: "cleanup", maps: true, cleanup: c.buildCleanup(main.get("cleanup_service_name"), main)}
 	c.buildDirectory(main)
 	c.buildCertificate()
 	c.buildSmartHost()
@@ -123,7 +158,12 @@ func (c *compiler) buildEvaluator() {
 		e.listeners = append(e.listeners, built)
 	}
 	c.buildConnections()
-	e.reinjects = slices.ContainsFunc(c.policy.Listeners, func(l Listener) bool { return l.Role == RoleReinjection })
+	for _, l := range e.listeners {
+		if l.role == RoleReinjection {
+			e.reinjects = l
+			break
+		}
+	}
 	if c.policy.Topology == Mailboxes {
 		sv, _ := c.master.Lookup(c.policy.reEntry().String(), "inet")
 		e.listeners = append(e.listeners, c.buildListener(RoleReEntry, sv, main))
@@ -144,11 +184,16 @@ func (c *compiler) buildEvaluator() {
 			e.share = c.buildCleanup(main.service(sv).get("cleanup_service_name"), main)
 		}
 	}
-	e.leaves = map[string][]checkFile{}
+	e.leaves = map[string]*leaf{}
 	for _, sv := range c.master.Services() {
-		if sv.Type == "unix" && sv.Command == "smtp" {
-			if checks := c.checkList(main.service(sv).get("smtp_header_checks")); len(checks) > 0 {
-				e.leaves[sv.Name] = checks
+		if sv.Type == "unix" && (sv.Command == "smtp" || sv.Command == "lmtp") {
+			s := main.service(sv)
+			l := leaf{checks: c.checkList(s.get(sv.Command + "_header_checks"))}
+			if maps := c.tables(s, sv.Command+"_generic_maps"); maps != nil {
+				l.generic = &generic{maps, hasWord(list(s.get("propagate_unmatched_extensions")), "generic")}
+			}
+			if len(l.checks) > 0 || l.generic != nil {
+				e.leaves[sv.Name] = &l
 			}
 		}
 	}
@@ -166,15 +211,30 @@ func (c *compiler) buildListener(role Role, sv postfix.Service, main settings) *
 	at := place{masterFile, sv.Line}
 	l := &listener{name: serviceSpec(sv), role: role, at: at, filter: s.get("content_filter")}
 	l.cleanup = c.buildCleanup(s.get("cleanup_service_name"), main)
-	if slices.Contains(list(s.get("receive_override_options")), "no_header_body_checks") {
-		l.cleanup = &cleanup{at: at}
+	override := list(s.get("receive_override_options"))
+	if hasWord(override, "no_header_body_checks") {
+		bare := *l.cleanup
+		bare.header, bare.mime, bare.nested = nil, nil, nil
+		l.cleanup = &bare
 	}
+	l.maps = !hasWord(override, "no_address_mappings")
+	if !hasWord(override, "no_milters") {
+		if role == FromPickup {
+			l.milters = l.cleanup.milters
+		} else if v := s.get("smtpd_milters"); v != "" {
+			l.milters = "smtpd_milters = " + v
+		}
+	}
+	l.limit, _ = strconv.ParseInt(s.get("message_size_limit"), 10, 64)
 	r := &smtpd{
 		at: at, hostname: s.get("myhostname"),
 		sasl:          s.yes("smtpd_sasl_auth_enable"),
 		plaintextCode: s.get("plaintext_reject_code"),
 		parents:       slices.Contains(list(s.get(parentDomains)), accessMaps),
-		unlisted:      !slices.Contains(list(s.get("receive_override_options")), "no_unknown_recipient_checks") && s.yes("smtpd_reject_unlisted_recipient"),
+		unlisted:      !hasWord(override, "no_unknown_recipient_checks") && s.yes("smtpd_reject_unlisted_recipient"),
+		unlistedFrom:  s.yes("smtpd_reject_unlisted_sender"),
+		logins:        c.tables(s, "smtpd_sender_login_maps"),
+		listings:      c.buildListings(s),
 	}
 	switch level := s.get("smtpd_tls_security_level"); level {
 	case "encrypt":
@@ -202,6 +262,10 @@ func (c *compiler) buildListener(role Role, sv postfix.Service, main settings) *
 	for i, name := range names {
 		r.lists[i] = c.restrictions(s, s.get(name), name, at, 0)
 	}
+	r.classes = map[string]restrictions{}
+	for _, name := range list(s.get("smtpd_restriction_classes")) {
+		r.classes[strings.ToLower(name)] = c.restrictions(s, s.get(name), name, at, 1)
+	}
 	l.rules = r
 	return l
 }
@@ -214,12 +278,19 @@ func (c *compiler) buildCleanup(name string, main settings) *cleanup {
 		return &cleanup{}
 	}
 	s := main.service(sv)
-	return &cleanup{
+	cl := &cleanup{
 		at:     place{masterFile, sv.Line},
 		header: c.checkList(s.get("header_checks")),
 		mime:   c.checkList(s.get("mime_header_checks")),
 		nested: c.checkList(s.get("nested_header_checks")),
+
+		mapping:   c.buildMapping(s),
+		noAliases: main.get("virtual_alias_maps") != "" && s.get("virtual_alias_maps") == "",
 	}
+	if v := s.get("non_smtpd_milters"); v != "" {
+		cl.milters = "non_smtpd_milters = " + v
+	}
+	return cl
 }
 
 // checkList reads the tables of a header_checks value. A table that can't be
@@ -290,20 +361,12 @@ func (c *compiler) buildRouter(main settings) {
 	for _, l := range []*domainList{r.local, r.aliasDomains, r.mailboxDomains} {
 		r.opaque = r.opaque || len(l.opaque) > 0
 	}
-	at := func(name string) place {
-		if line := c.main.Line(name); line > 0 {
-			return place{mainFile, line}
-		}
-		return place{name, 0}
-	}
+	at := func(name string) place { return c.placeOf(main, name) }
 	r.byDefault = c.hop(main.get("default_transport"), at("default_transport"))
 	r.toLocal = c.hop(main.get("local_transport"), at("local_transport"))
-	if v := main.get("mailbox_transport"); v != "" && r.toLocal.command == "local" {
-		r.toLocal = c.hop(v, at("mailbox_transport"))
-	}
 	r.toMailbox = c.hop(main.get("virtual_transport"), at("virtual_transport"))
 	r.toRelay = c.hop(main.get("relay_transport"), at("relay_transport"))
-	r.relayhost = main.get("relayhost")
+	r.relayhost, r.relayhostAt = main.get("relayhost"), at("relayhost")
 	r.hops = map[string]hop{}
 	r.commands = map[string]string{}
 	for _, sv := range c.master.Services() {
@@ -315,20 +378,10 @@ func (c *compiler) buildRouter(main settings) {
 	parents := list(main.get("parent_domain_matches_subdomains"))
 	r.search = postfix.Search{Delimiter: delimiter}
 	r.transportSearch = postfix.Search{Delimiter: delimiter, MatchParents: slices.Contains(parents, "transport_maps")}
-	add := func(name string) (maps postfix.Maps, files []string) {
-		known, opaque := c.maps(main.get(name))
-		for _, s := range known {
-			maps = append(maps, s.table)
-			files = append(files, s.file)
-		}
-		for _, o := range opaque {
-			c.warn(at(name).String(), "%s can't be read here; Route leaves it out", o)
-		}
-		return maps, files
-	}
-	r.transport, r.transportFiles = add("transport_maps")
-	r.senders, r.senderFiles = add("sender_dependent_default_transport_maps")
-	r.relayhosts, _ = add("sender_dependent_relayhost_maps")
+	r.transport = c.tables(main, "transport_maps")
+	r.senders = c.tables(main, "sender_dependent_default_transport_maps")
+	r.relayhosts = c.tables(main, "sender_dependent_relayhost_maps")
+	r.relocated = c.tables(main, "relocated_maps")
 	gate := c.hop(c.gateHop(), place{})
 	r.hops[c.gateHop()] = gate
 	for _, e := range c.transportTable() {
@@ -367,11 +420,21 @@ func (c *compiler) buildDirectory(main settings) {
 			}
 		}
 	}
+	e.aliases = &tableList{name: "virtual_alias_maps", at: c.placeOf(main, "virtual_alias_maps"), opaque: opaqueAliases}
+	for _, a := range aliases {
+		e.aliases.maps, e.aliases.files = append(e.aliases.maps, a.table), append(e.aliases.files, a.file)
+	}
 	if len(aliases) == 0 || len(opaqueAliases) > 0 {
+		var own postfix.Table
 		for _, a := range c.policy.Aliases {
 			for _, k := range addressKeys(a.Address) {
 				t.aliases[k] = a.Members
+				own = append(own, postfix.Entry{Key: k, Value: strings.Join(a.Members, ", ")})
 			}
+		}
+		if len(own) > 0 {
+			e.aliases.maps, e.aliases.files = append(e.aliases.maps, unplaced{own.Index()}), append(e.aliases.files, "virtual_alias_maps")
+			e.aliases.opaque = nil // the policy says what is in them
 		}
 	}
 }

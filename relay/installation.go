@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"io/fs"
 	"path"
-	"slices"
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/postfix"
@@ -82,6 +81,7 @@ func ReadInstallation(dir fs.FS) (Installation, error) {
 type settings struct {
 	main    *postfix.Main
 	options map[string]string
+	line    int // of the service in master.cf
 }
 
 func (s settings) service(sv postfix.Service) settings {
@@ -89,7 +89,7 @@ func (s settings) service(sv postfix.Service) settings {
 	for _, p := range sv.Options {
 		o[p.Name] = p.Value
 	}
-	return settings{s.main, o}
+	return settings{s.main, o, sv.Line}
 }
 
 // get returns the value with every $name expanded; empty where nothing says
@@ -139,6 +139,17 @@ func (s settings) defaultOf(name string) (string, bool) {
 			return "$mydestination", true
 		}
 		return "", true
+	case "append_dot_mydomain":
+		if s.level() < 1 {
+			return "yes", true
+		}
+		return "no", true
+	case "mydomain":
+		if host, ok := s.main.Get("myhostname"); ok {
+			if _, domain, ok := strings.Cut(strings.TrimSpace(host), "."); ok {
+				return domain, true
+			}
+		}
 	case "smtpd_relay_restrictions":
 		if s.level() < 1 {
 			return "", true
@@ -194,6 +205,17 @@ var defaults = map[string]string{
 	"mime_header_checks":                        "$header_checks",
 	"nested_header_checks":                      "$header_checks",
 	"plaintext_reject_code":                     "450",
+	"swap_bangpath":                             "yes",
+	"allow_percent_hack":                        "yes",
+	"append_at_myorigin":                        "yes",
+	"empty_address_recipient":                   "MAILER-DAEMON",
+	"message_size_limit":                        "10240000",
+	"unknown_local_recipient_reject_code":       "550",
+	"unknown_virtual_alias_reject_code":         "550",
+	"unknown_virtual_mailbox_reject_code":       "550",
+	"unknown_relay_recipient_reject_code":       "550",
+	"alias_maps":                                "hash:/etc/aliases",
+	"local_header_rewrite_clients":              "permit_inet_interfaces",
 	"propagate_unmatched_extensions":            "canonical, virtual",
 	"parent_domain_matches_subdomains":          "debug_peer_list,fast_flush_domains,mynetworks,permit_mx_backup_networks,qmqpd_authorized_clients,relay_domains,smtpd_access_maps",
 }
@@ -201,39 +223,6 @@ var defaults = map[string]string{
 // list splits a value of names, tables and files as match_list(3) reads it.
 func list(value string) []string {
 	return strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' || r == '\r' || r == '\n' })
-}
-
-// domainList is a list of domains as mydestination has it.
-type domainList struct {
-	names   map[string]bool
-	maps    []source
-	parents bool
-	// opaque are elements that can't be read here (SQL, LDAP, files outside).
-	opaque []string
-}
-
-func (d *domainList) has(domain string) bool {
-	if d.names[domain] {
-		return true
-	}
-	if d.parents {
-		for i := strings.IndexByte(domain, '.'); i >= 0; {
-			if d.names[domain[i+1:]] {
-				return true
-			}
-			next := strings.IndexByte(domain[i+1:], '.')
-			if next < 0 {
-				break
-			}
-			i += 1 + next
-		}
-	}
-	for _, m := range d.maps {
-		if _, _, ok := m.table.Lookup(domain); ok {
-			return true
-		}
-	}
-	return false
 }
 
 // source is a table with the file name that traces give.
@@ -244,24 +233,6 @@ type source struct {
 
 // indexed are the types whose source text postmap(1) compiles.
 var indexed = []string{"hash", "btree", "texthash", "lmdb", "cdb", "dbm", "sdbm"}
-
-// table reads a table of the installation; ok is false where its contents
-// can't be known here.
-func (c *compiler) table(spec postfix.MapSpec) (source, bool) {
-	if s, ok := c.sources[spec]; ok {
-		return s, s.table != nil
-	}
-	var s source
-	if name, ok := c.fileName(spec.Name); ok && slices.Contains(indexed, spec.Type) {
-		if text, ok := c.file(name); ok {
-			t, warnings := postfix.ParseTable(name, text)
-			c.tableWarnings(warnings)
-			s = source{"postfix/" + name, t.Index()}
-		}
-	}
-	c.sources[spec] = s
-	return s, s.table != nil
-}
 
 // fileName maps a path of the server to the name in the configuration
 // directory.
@@ -283,28 +254,6 @@ func (c *compiler) tableWarnings(ws []postfix.Warning) {
 	for _, w := range ws {
 		c.warn(fmt.Sprintf("%s:%d", w.Name, w.Line), "%s", w.Text)
 	}
-}
-
-// domains reads a list of domains.
-func (c *compiler) domains(s settings, name string) *domainList {
-	d := &domainList{names: map[string]bool{}}
-	d.parents = name == "relay_domains" && slices.Contains(list(s.get("parent_domain_matches_subdomains")), "relay_domains")
-	for _, e := range list(s.get(name)) {
-		switch {
-		case strings.HasPrefix(e, "/") || strings.HasPrefix(e, "!"):
-			d.opaque = append(d.opaque, e)
-		case strings.Contains(e, ":"):
-			kind, file, _ := strings.Cut(e, ":")
-			if src, ok := c.table(postfix.MapSpec{Type: kind, Name: file}); ok {
-				d.maps = append(d.maps, src)
-			} else {
-				d.opaque = append(d.opaque, e)
-			}
-		default:
-			d.names[fold(e)] = true
-		}
-	}
-	return d
 }
 
 // maps reads a list of tables; opaque are those that can't be read here.

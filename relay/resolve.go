@@ -37,10 +37,37 @@ func (r *router) class(domain string) addressClass {
 }
 
 // authDestination is what permit_auth_destination asks: mail for us, or for a
-// domain that we relay to.
+// domain that we relay to. An address with routing operators left in it is for
+// neither (allow_untrusted_routing).
 func (w *walk) authDestination() bool {
-	_, domain := splitAddress(w.m.To)
-	return domain == "" || w.e.router.class(fold(domain)) != defaultClass
+	to := w.e.unroute(w.m.To)
+	_, domain := splitAddress(to)
+	switch w.classOf(domain) {
+	case localClass:
+		return true
+	case defaultClass:
+		return false
+	}
+	return !routed(to)
+}
+
+// classOf is the class of a domain. Lists that can't be read are noted where
+// they might change it.
+func (w *walk) classOf(domain string) addressClass {
+	r := &w.e.router
+	domain = fold(domain)
+	class := r.class(domain)
+	if class == defaultClass || class == relayClass && r.opaque {
+		for _, d := range [...]*domainList{r.local, r.aliasDomains, r.mailboxDomains, r.relayDomains} {
+			for _, o := range d.opaque {
+				w.depends(d.name+" "+o, place{d.name, 0}, domain, "not in it")
+			}
+			if d == r.relayDomains && class == relayClass {
+				break
+			}
+		}
+	}
+	return class
 }
 
 // parse reads a transport:nexthop value; those of our own tables are known.
@@ -53,61 +80,134 @@ func (r *router) parse(value string, at place) hop {
 	return hop{transport: transport, nexthop: nexthop, command: r.commands[transport], at: at}
 }
 
-// resolve is trivial-rewrite(8): transport_maps for every recipient, else the
-// transport of its class; for what leaves by default, the sender's.
-func (w *walk) resolve(to string) (hop, addressClass, bool) {
+// resolve is trivial-rewrite(8): the transport of the recipient's class, for
+// what leaves by default the sender's, then relayhost for all that leaves;
+// transport_maps override it for every class but that of virtual aliases. The
+// recipient it returns has local domains stripped off the front of others.
+func (w *walk) resolve(to string) (h hop, class addressClass, rcpt string, ok bool) {
 	r := &w.e.router
+	to = w.e.unroute(to)
 	_, domain := splitAddress(to)
 	domain = fold(domain)
-	class := r.class(domain)
-	if len(r.transport) > 0 {
-		if hit, ok := r.transportSearch.Transport(r.transport, to); ok && hit.Entry.Value != "" && hit.Entry.Value != ":" {
-			at := place{where(r.transport, r.transportFiles, hit.Key), hit.Line}
-			h := r.parse(hit.Entry.Value, at)
-			if h.transport == "" {
-				h.transport, h.command = r.byDefault.transport, r.byDefault.command
+	class = w.classOf(domain)
+	switch class {
+	case localClass:
+		h = r.toLocal
+		w.rule = ""
+	case aliasClass:
+		w.step("route", "", place{"virtual_alias_domains", 0}, domain, "no such alias")
+		w.end(Bounce, "550", to, "5.1.1 User unknown in virtual alias table")
+		return hop{}, class, to, false
+	case mailboxClass:
+		h = r.toMailbox
+		w.rule = ""
+	case relayClass:
+		h = r.toRelay
+		w.rule = ""
+	}
+	if t := r.transport; t != nil {
+		t.unknown(w, to)
+		if hit, found := r.transportSearch.Transport(t.maps, to); found && hit.Entry.Value != "" {
+			if done := w.transport(&h, class, hit, t, domain); done {
+				return h, class, to, w.relocated(to)
 			}
-			w.rule = hit.Entry.Rule
-			w.step("route", hit.Entry.Rule, at, hit.Key, "transport_maps")
-			return h, class, true
 		}
 	}
 	switch class {
 	case localClass:
-		w.step("route", "", r.toLocal.at, domain, "local")
-		return r.toLocal, class, true
-	case aliasClass:
-		w.step("route", "", place{"virtual_alias_domains", 0}, domain, "no such alias")
-		w.end(Bounce, "550", to, "5.1.1 User unknown in virtual alias table")
-		return hop{}, class, false
+		w.step("route", "", h.at, domain, "local")
 	case mailboxClass:
-		w.step("route", "", r.toMailbox.at, domain, "hosted here")
-		return r.toMailbox, class, true
+		w.step("route", "", h.at, domain, "hosted here")
 	case relayClass:
-		w.step("route", "", r.toRelay.at, domain, "relayed to another host")
-		return r.toRelay, class, true
+		w.step("route", "", h.at, domain, "relayed to another host")
+		w.relayhost(&h)
+	default:
+		h = w.defaultRoute()
+		w.relayhost(&h)
 	}
+	return h, class, to, w.relocated(to)
+}
+
+// defaultRoute is the sender's transport, else default_transport.
+func (w *walk) defaultRoute() hop {
+	r := &w.e.router
 	h := r.byDefault
-	if hit, ok := r.search.Sender(r.senders, w.m.From); ok && !strings.EqualFold(hit.Entry.Value, "DUNNO") {
-		at := place{where(r.senders, r.senderFiles, hit.Key), hit.Line}
-		h = r.parse(hit.Entry.Value, at)
-		w.rule = hit.Entry.Rule
-		w.step("route", hit.Entry.Rule, at, w.m.From, "sender in scope")
-	} else if ok {
-		at := place{where(r.senders, r.senderFiles, hit.Key), hit.Line}
-		w.rule = hit.Entry.Rule
-		w.step("route", hit.Entry.Rule, at, w.m.From, "sender taken out of scope")
-	} else {
+	if r.senders == nil {
 		w.step("route", "", h.at, w.m.From, "sender not in scope")
+		return h
 	}
-	if h.nexthop == "" {
-		if hit, ok := r.search.Sender(r.relayhosts, w.m.From); ok && !strings.EqualFold(hit.Entry.Value, "DUNNO") {
+	r.senders.unknown(w, w.m.From)
+	hit, ok := w.e.addresses.Sender(r.senders.maps, w.m.From)
+	if !ok {
+		w.step("route", "", h.at, w.m.From, "sender not in scope")
+		return h
+	}
+	at := r.senders.place(hit)
+	w.rule = hit.Entry.Rule
+	if hit.Entry.Value == "" || strings.EqualFold(hit.Entry.Value, "DUNNO") {
+		w.step("route", hit.Entry.Rule, at, w.m.From, "sender taken out of scope")
+		return h
+	}
+	w.step("route", hit.Entry.Rule, at, w.m.From, "sender in scope")
+	return r.parse(hit.Entry.Value, at)
+}
+
+// relayhost gives a route without a next hop the sender's relay host, or
+// everybody's.
+func (w *walk) relayhost(h *hop) {
+	r := &w.e.router
+	if h.nexthop != "" {
+		return
+	}
+	if r.relayhosts != nil {
+		r.relayhosts.unknown(w, w.m.From)
+		if hit, ok := w.e.addresses.Sender(r.relayhosts.maps, w.m.From); ok && hit.Entry.Value != "" && !strings.EqualFold(hit.Entry.Value, "DUNNO") {
 			h.nexthop = hit.Entry.Value
-		} else if r.relayhost != "" {
-			h.nexthop = r.relayhost
+			w.step("route", "", r.relayhosts.place(hit), hit.Key, "by the sender's relay host")
+			return
 		}
 	}
-	return h, class, true
+	if r.relayhost != "" {
+		h.nexthop = r.relayhost
+		w.step("route", "", r.relayhostAt, r.relayhost, "by the relay host")
+	}
+}
+
+// transport applies a row of transport_maps: "transport:nexthop" replaces both,
+// ":nexthop" the next hop alone, and ":" nothing, which reports false.
+func (w *walk) transport(h *hop, class addressClass, hit postfix.Hit, t *tableList, domain string) bool {
+	at := t.place(hit)
+	transport, nexthop, _ := strings.Cut(hit.Entry.Value, ":")
+	w.step("route", hit.Entry.Rule, at, hit.Key, "transport_maps")
+	switch {
+	case transport != "":
+		*h = w.e.router.parse(hit.Entry.Value, at)
+	case nexthop == "":
+		return false
+	default:
+		if class == defaultClass {
+			*h = w.defaultRoute()
+		}
+		h.nexthop, h.at = nexthop, at
+	}
+	w.rule = hit.Entry.Rule
+	return true
+}
+
+// relocated reports false for a recipient that relocated_maps has moved.
+func (w *walk) relocated(to string) bool {
+	l := w.e.router.relocated
+	if l == nil {
+		return true
+	}
+	hit, ok := w.find(l, to)
+	if !ok {
+		return true
+	}
+	text := "5.1.6 User has moved to " + hit.Entry.Value
+	w.step("route", "", l.place(hit), hit.Key, text)
+	w.end(Bounce, "550", to, text)
+	return false
 }
 
 // where finds which of several tables has a key.
@@ -121,54 +221,6 @@ func where(maps postfix.Maps, files []string, key string) string {
 		}
 	}
 	return ""
-}
-
-func (t *tables) where(maps []source, key string, otherwise place) place {
-	for _, m := range maps {
-		if _, line, ok := m.table.Lookup(key); ok {
-			return place{m.file, line}
-		}
-	}
-	return otherwise
-}
-
-// unlistedRecipient is smtpd(8)'s check of the recipient against the tables of
-// its class; an empty code means that it exists.
-func (w *walk) unlistedRecipient() (code, text string) {
-	to := w.m.To
-	_, domain := splitAddress(to)
-	if domain == "" {
-		return "", ""
-	}
-	aliases := directory{d: w.e.directory, alias: true}
-	if _, ok := w.e.aliases.Address(&aliases, to); ok {
-		return "", ""
-	}
-	table := ""
-	failed := aliases.err
-	switch w.e.router.class(fold(domain)) {
-	case aliasClass:
-		table = "virtual alias"
-	case mailboxClass:
-		boxes := directory{d: w.e.directory}
-		if _, ok := w.e.router.search.Mailbox(&boxes, to); ok {
-			return "", ""
-		}
-		if boxes.err != nil {
-			failed = boxes.err
-		}
-		table = "virtual mailbox"
-	default:
-		// local(8) users and relay_recipient_maps are the installation's
-		// matter; without them every recipient exists.
-		if failed == nil {
-			return "", ""
-		}
-	}
-	if failed != nil {
-		return "451", "4.3.0 <" + to + ">: Temporary lookup failure"
-	}
-	return "550", "5.1.1 <" + to + ">: Recipient address rejected: User unknown in " + table + " table"
 }
 
 // directory makes a Directory a table and keeps its error.

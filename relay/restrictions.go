@@ -19,6 +19,7 @@ type restriction struct {
 	actions map[string]access // answers of the table that are known beforehand
 	class   restrictions
 	at      place
+	asks    string // of which a restriction that can't be judged here asks
 }
 
 type restrictionKind uint8
@@ -42,8 +43,14 @@ const (
 	checkSenderMap
 	checkRecipientMap
 	checkCertificate
+	checkLogin
 	restrictionClass
 	warnIfReject
+	rejectUnlistedSender
+	senderLogin
+	knownSenderLogin
+	authSenderLogin
+	anonSenderLogin
 )
 
 var restrictionKinds = map[string]restrictionKind{
@@ -61,6 +68,12 @@ var restrictionKinds = map[string]restrictionKind{
 	"reject_non_fqdn_sender":    rejectNonFQDNSender,
 	"reject_plaintext_session":  rejectPlaintextSession,
 	"warn_if_reject":            warnIfReject,
+	"reject_unlisted_sender":    rejectUnlistedSender,
+
+	"reject_sender_login_mismatch":                 senderLogin,
+	"reject_known_sender_login_mismatch":           knownSenderLogin,
+	"reject_authenticated_sender_login_mismatch":   authSenderLogin,
+	"reject_unauthenticated_sender_login_mismatch": anonSenderLogin,
 }
 
 // harmless are restrictions that say nothing of mail as such, or only of the
@@ -96,6 +109,12 @@ func (c *compiler) restrictions(s settings, value, parameter string, at place, d
 					}
 				}
 			}
+		case name == "check_sasl_access":
+			if specs, err := postfix.ParseMaps(p.Arg); err == nil && len(specs) == 1 {
+				if src, ok := c.table(specs[0]); ok {
+					r.kind, r.table, r.file = checkLogin, src.table, src.file
+				}
+			}
 		case name == "check_ccert_access":
 			if specs, err := postfix.ParseMaps(p.Arg); err == nil && len(specs) == 1 {
 				if src, ok := c.table(specs[0]); ok {
@@ -108,7 +127,8 @@ func (c *compiler) restrictions(s settings, value, parameter string, at place, d
 		case harmless[name]:
 		}
 		if r.kind == unknownRestriction && !harmless[strings.ToLower(p.Name)] {
-			c.warn(at.String(), "%s: %s can't be judged here; Route takes it to have no opinion", parameter, strings.TrimSpace(p.Name+" "+p.Arg))
+			r.asks = strings.TrimSpace(p.Name + " " + p.Arg)
+			c.warn(at.String(), "%s: %s can't be judged here; Route takes it to have no opinion", parameter, r.asks)
 		}
 		out = append(out, r)
 	}
@@ -177,6 +197,9 @@ const (
 	accessPrepend
 	accessList
 	accessDiscard
+	accessHold
+	accessRedirect
+	accessBCC
 )
 
 // access reads a right-hand side. Lists of restrictions are only understood
@@ -192,8 +215,14 @@ func parseAccess(value string) (access, bool) {
 	word, rest, _ := strings.Cut(value, " ")
 	rest = strings.TrimSpace(rest)
 	switch strings.ToUpper(word) {
-	case "OK":
+	case "OK", "RELAY":
 		return access{kind: accessOK}, true
+	case "HOLD":
+		return access{kind: accessHold}, true
+	case "REDIRECT":
+		return access{kind: accessRedirect, filter: rest}, true
+	case "BCC":
+		return access{kind: accessBCC, filter: rest}, true
 	case "DUNNO", "WARN", "INFO":
 		return access{}, true
 	case "REJECT":
@@ -236,6 +265,9 @@ type session struct {
 	rule    string
 	filter  string
 	prepend []string
+	hold    bool
+	to      string // REDIRECT
+	copies  []bcc
 }
 
 // run judges by a list; the first opinion counts.
@@ -304,8 +336,7 @@ func (s *session) one(r *restriction) verdict {
 		}
 	case checkClientMap:
 		if h, ok := w.e.router.search.Client(r.table, "", w.m.Origin.Client); ok {
-			a, _ := parseAccess(h.Entry.Value)
-			return s.access(r, a, place{r.file, h.Line}, h.Entry.Rule)
+			return s.entry(r, h.Entry, h.Line, h.Key)
 		}
 	case checkSenderMap:
 		return s.address(r, w.m.From, "Sender address")
@@ -314,13 +345,30 @@ func (s *session) one(r *restriction) verdict {
 	case checkCertificate:
 		if f := w.m.Origin.Certificate.Fingerprint; f != "" && w.m.Origin.TLS == Encrypted {
 			if e, line, ok := r.table.Lookup(f); ok {
-				a, _ := parseAccess(e.Value)
-				return s.access(r, a, place{r.file, line}, e.Rule)
+				return s.entry(r, e, line, f)
 			}
 		}
+	case checkLogin:
+		if rules.sasl && w.m.Origin.Authenticated {
+			if w.m.Origin.Login == "" {
+				w.depends(strings.TrimSpace(r.name), r.at, "", "no opinion")
+				break
+			}
+			if e, line, ok := r.table.Lookup(w.m.Origin.Login); ok {
+				return s.entry(r, e, line, w.m.Origin.Login)
+			}
+		}
+	case rejectUnlistedSender:
+		return s.unlistedSender(r.at)
+	case senderLogin, knownSenderLogin, authSenderLogin, anonSenderLogin:
+		return s.senderLogins(r)
 	case restrictionClass:
 		return s.run(r.class)
-	case unknownRestriction, warnIfReject:
+	case unknownRestriction:
+		if r.asks != "" {
+			w.depends(r.asks, r.at, "", "no opinion")
+		}
+	case warnIfReject:
 	}
 	return dunno
 }
@@ -358,6 +406,18 @@ func (s *session) access(r *restriction, a access, at place, rule string) verdic
 	case accessDiscard:
 		s.w.step("smtpd", rule, at, "", "discarded")
 		return discarded
+	case accessHold:
+		s.hold = true
+		s.w.step("smtpd", rule, at, "", "held until postsuper -H")
+	case accessRedirect:
+		if strings.Contains(a.filter, "@") {
+			s.to = a.filter
+			s.w.step("smtpd", rule, at, "", "redirected to "+a.filter)
+		}
+	case accessBCC:
+		if strings.Contains(a.filter, "@") {
+			s.copies = append(s.copies, bcc{r.file, s.w.e.canonical(a.filter), "", at})
+		}
 	case accessList:
 		return s.run(a.list)
 	case accessDunno:
@@ -366,13 +426,46 @@ func (s *session) access(r *restriction, a access, at place, rule string) verdic
 	return dunno
 }
 
+// entry obeys the row of an access table.
+func (s *session) entry(r *restriction, e postfix.Entry, line int, key string) verdict {
+	a, v, known := s.read(r, e, line, key)
+	if !known {
+		return v
+	}
+	return s.access(r, a, place{r.file, line}, e.Rule)
+}
+
+// read reads the row of an access table. Where it names restrictions, they are
+// run and known is false.
+func (s *session) read(r *restriction, e postfix.Entry, line int, key string) (a access, v verdict, known bool) {
+	if a, known = parseAccess(e.Value); known {
+		return a, dunno, true
+	}
+	words := list(e.Value)
+	all := make(restrictions, 0, len(words))
+	for _, word := range words {
+		if class, ok := s.l.rules.classes[strings.ToLower(word)]; ok {
+			all = append(all, class...)
+			continue
+		}
+		kind, ok := restrictionKinds[strings.ToLower(word)]
+		if !ok {
+			s.w.depends(e.Value, place{r.file, line}, key, "no opinion")
+			return a, dunno, false
+		}
+		all = append(all, restriction{kind: kind, name: word, at: place{r.file, line}})
+	}
+	return a, s.run(all), false
+}
+
 // address is check_sender_access and check_recipient_access: access(5)'s search
 // for e-mail addresses, where the null sender is "<>".
 func (s *session) address(r *restriction, address, class string) verdict {
 	e := s.w.e
 	var hit postfix.Hit
 	ok := false
-	if address == "" {
+	// smtpd(8) looks at the address as it would be delivered.
+	if address = fold(e.reachable(address)); address == "" {
 		hit.Entry, hit.Line, ok = r.table.Lookup("<>")
 	} else {
 		search := e.access
@@ -382,12 +475,11 @@ func (s *session) address(r *restriction, address, class string) verdict {
 	if !ok {
 		return dunno
 	}
-	a, known := parseAccess(hit.Entry.Value)
+	a, v, known := s.read(r, hit.Entry, hit.Line, hit.Key)
 	if !known {
-		s.w.step("smtpd", "", place{r.file, hit.Line}, address, "a restriction that can't be judged here")
-		return dunno
+		return v
 	}
-	v := s.access(r, a, place{r.file, hit.Line}, "")
+	v = s.access(r, a, place{r.file, hit.Line}, "")
 	if v == rejected {
 		status, text := "5.7.1 ", a.text
 		if a.code[0] == '4' {
@@ -399,18 +491,6 @@ func (s *session) address(r *restriction, address, class string) verdict {
 		s.text = status + "<" + address + ">: " + class + " rejected: " + text
 	}
 	return v
-}
-
-// unlisted is reject_unlisted_recipient, and the check that smtpd_reject_unlisted_recipient
-// adds behind all lists.
-func (s *session) unlisted(at place) verdict {
-	code, text := s.w.unlistedRecipient()
-	if code == "" {
-		return dunno
-	}
-	s.code, s.text = code, text
-	s.w.step("smtpd", "", at, "reject_unlisted_recipient", "rejected with "+code)
-	return rejected
 }
 
 func inNetworks(nets []netip.Prefix, a netip.Addr) bool {

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"net/netip"
 	"slices"
 	"strings"
 	"sync"
@@ -19,13 +20,13 @@ import (
 func (c *Config) Route(m *Message) Decision {
 	d := Decision{To: m.To}
 	written := [2]string{m.From, m.To}
-	if !plainAddress(m.To) || !plainAddress(m.From) {
+	if r := &c.eval.rewriting; !r.plain(m.To) || !r.plain(m.From) {
 		n := *m
-		n.To, n.From = canonical(m.To, c.eval.origin), canonical(m.From, c.eval.origin)
+		n.To, n.From = r.canonical(m.To), r.canonical(m.From)
 		m = &n
 	}
 	w := walk{e: &c.eval, m: m, written: written, redirects: new([]redirect)}
-	w.out = &d.Outcomes
+	w.out, w.unevaluated = &d.Outcomes, &d.Unevaluated
 	buffer := sections.Get().(*section)
 	w.fields, w.body = headers.Scan(buffer.fields[:0], m.Raw, headers.HeaderChecks)
 	w.trace = make(Trace, 0, 8)
@@ -55,6 +56,9 @@ type walk struct {
 	out     *[]Outcome
 	rule    string // the policy's value that decided last
 	hops    int    // how often the message came back in
+	bcc     string // the setting that made this copy
+	// unevaluated is the decision's, for all ways.
+	unevaluated *[]Unevaluated
 	// redirects are those that mailboxes' scripts have made of the message, on
 	// all its ways.
 	redirects *[]redirect
@@ -69,9 +73,13 @@ func (w *walk) step(stage, rule string, at place, input, note string) {
 
 // end adds an outcome.
 func (w *walk) end(a Action, target, to, text string) {
-	*w.out = append(*w.out, Outcome{
-		Action: a, Target: target, To: to, Text: text, Rule: w.rule, Edits: w.edits, Trace: w.trace,
-	})
+	o := Outcome{
+		Action: a, Target: target, To: to, Text: text, Rule: w.rule, Edits: w.edits, Trace: w.trace, BCC: w.bcc,
+	}
+	if a == Relay || a == MX || a == Mailbox {
+		o.MailFrom, o.RcptTo = w.m.From, to
+	}
+	*w.out = append(*w.out, o)
 }
 
 // fork is a copy that can go its own way.
@@ -95,6 +103,7 @@ func (w *walk) enter() {
 	}
 	w.step("smtpd", "Listeners", l.at, string(l.role), "enters")
 	filter := ""
+	var copies []bcc
 	if l.rules != nil {
 		s := session{w: w, l: l}
 		if v := s.judge(); v == rejected {
@@ -106,9 +115,29 @@ func (w *walk) enter() {
 			return
 		}
 		filter = s.filter
+		if s.hold {
+			w.end(Defer, "", w.m.To, "held in the queue")
+			return
+		}
+		if s.to != "" {
+			w.redirected(s.to)
+			return
+		}
+		copies = s.copies
 		for _, line := range s.prepend {
 			w.prepend(line)
 		}
+	}
+	if l.limit > 0 && int64(len(w.m.Raw)) > l.limit/2 && size(w.m.Raw) > l.limit {
+		w.step("smtpd", "", l.at, "message_size_limit", "too large")
+		w.end(Reject, "552", w.m.To, "5.3.4 Message size exceeds fixed limit")
+		return
+	}
+	if l.milters != "" && !w.milters(l) {
+		return
+	}
+	if m := l.cleanup.mapping; m != nil && l.maps {
+		copies = append(copies, w.envelope(m)...)
 	}
 	if !w.certificateLine(l) {
 		return
@@ -127,20 +156,119 @@ func (w *walk) enter() {
 		}
 		filter = verdict.filter
 	}
-	if filter != "" {
-		// A FILTER of the installation's own overrides every route.
-		w.rule = verdict.rule
-		w.handOver(w.e.router.parse(filter, verdict.at), w.m.To)
+	copies = append(copies, verdict.copies...)
+	if len(copies) == 0 {
+		w.proceed(l, filter, verdict)
 		return
 	}
-	if l.filter != "" {
-		if !w.e.reinjects {
-			w.handOver(w.e.router.parse(l.filter, l.at), w.m.To)
-			return
-		}
-		w.step("filter", "", l.at, l.filter, "through the installation's content filter and back")
+	ways := make([]*walk, len(copies))
+	for i, c := range copies {
+		ways[i] = w.copyTo(c)
 	}
-	w.expand()
+	w.proceed(l, filter, verdict)
+	for _, f := range ways {
+		f.proceed(l, filter, verdict)
+	}
+}
+
+// proceed is the way of one recipient behind cleanup(8): by a filter, or by
+// aliases and routes.
+func (w *walk) proceed(l *listener, filter string, v cleaned) {
+	at := v.at
+	if filter == "" {
+		filter, at = l.filter, l.at
+	} else {
+		// A FILTER of the installation's own overrides every route.
+		w.rule = v.rule
+	}
+	if filter == "" {
+		w.expand(l, (*walk).forward)
+		return
+	}
+	h := w.e.router.parse(filter, at)
+	if w.e.reinjects == nil || w.e.reinjects == l || !w.e.returns(h) {
+		w.expand(l, func(w *walk, to string) { w.handOver(h, to) })
+		return
+	}
+	w.step("filter", "", at, filter, "through the installation's content filter and back")
+	w.expand(l, func(w *walk, to string) { w.reinject(h, to) })
+}
+
+// returns reports whether a hop is a content filter that hands mail back:
+// content_filter's transport, a program, or a server on this machine.
+func (e *evaluator) returns(h hop) bool {
+	if h.command == "pipe" || strings.HasPrefix(h.nexthop, "unix:") {
+		return true
+	}
+	for _, l := range e.listeners {
+		if transport, _, _ := strings.Cut(l.filter, ":"); transport == h.transport && h.transport != e.smartHost {
+			return true
+		}
+	}
+	host := strings.TrimPrefix(strings.TrimPrefix(h.nexthop, "inet:"), "[")
+	return strings.HasPrefix(host, "127.") || strings.HasPrefix(host, "localhost") || strings.HasPrefix(host, "::1]")
+}
+
+// reinject is the way through a content filter: out by its transport, and back
+// in where it hands mail over.
+func (w *walk) reinject(h hop, to string) {
+	if w.hops >= w.e.redirects {
+		w.step("filter", "", h.at, to, "filtered too often")
+		w.end(Bounce, "554", to, "5.4.6 too many hops")
+		return
+	}
+	w.hops++
+	m := *w.m
+	m.To = to
+	m.Origin = Origin{Role: RoleReinjection, Service: w.e.reinjects.name, Client: netip.AddrFrom4([4]byte{127, 0, 0, 1})}
+	w.m = &m
+	w.leave(h.transport)
+	w.written = [2]string{w.m.From, w.m.To}
+	before := len(*w.out)
+	w.enter()
+	// The filter tells the queue what it was told.
+	for i := before; i < len(*w.out); i++ {
+		o := &(*w.out)[i]
+		if o.Action == Reject {
+			o.Action = Bounce
+			if strings.HasPrefix(o.Target, "4") {
+				o.Action = Defer
+			}
+		}
+	}
+}
+
+// milters is the answer of the listener's milters.
+func (w *walk) milters(l *listener) bool {
+	switch w.m.Milters {
+	case MilterReject, MilterTempfail:
+		code, text := "550", "5.7.1 Command rejected"
+		if w.m.Milters == MilterTempfail {
+			code, text = "451", "4.7.1 Service unavailable - try again later"
+		}
+		w.step("milter", "", l.at, l.milters, "rejected with "+code)
+		switch {
+		case l.role != FromPickup:
+			w.end(Reject, code, w.m.To, text)
+		case code == "451":
+			w.end(Defer, code, w.m.To, text)
+		default:
+			w.end(Bounce, code, w.m.To, text)
+		}
+		return false
+	case MilterDiscard:
+		w.step("milter", "", l.at, l.milters, "discarded")
+		w.end(Discard, "", w.m.To, "")
+		return false
+	case MilterQuarantine:
+		w.step("milter", "", l.at, l.milters, "held until postsuper -H")
+		w.end(Defer, "", w.m.To, "held in the queue")
+		return false
+	case MilterUnknown:
+		w.depends(l.milters, l.at, "", "accepted, and nothing changed")
+	}
+	w.step("milter", "", l.at, l.milters, "accepted")
+	return true
 }
 
 // listener finds where a message of that origin enters.
@@ -187,7 +315,12 @@ func (s *session) judge() verdict {
 		}
 	}
 	if rules.unlisted {
-		return s.unlisted(rules.at)
+		if v := s.unlisted(rules.at); v != dunno {
+			return v
+		}
+	}
+	if rules.unlistedFrom {
+		return s.unlistedSender(rules.at)
 	}
 	return dunno
 }
@@ -214,150 +347,6 @@ func (w *walk) certificateLine(l *listener) bool {
 	return false
 }
 
-// prepend adds a header line. Its place in the header decides nothing, so that
-// it goes where it costs nothing.
-func (w *walk) prepend(line string) {
-	name, value, _ := strings.Cut(line, ":")
-	w.edits = append(w.edits, Edit{Name: name, Value: strings.TrimSpace(value)})
-	w.fields = append(w.fields, headers.Field{Name: []byte(name), Body: []byte(value)})
-}
-
-// cleaned is what cleanup(8) decided for the whole message.
-type cleaned struct {
-	done   bool
-	filter string
-	rule   string
-	at     place
-}
-
-// cleanup runs a service's header checks: over all headers the last FILTER
-// wins, and REJECT or DISCARD ends the message.
-func (w *walk) cleanup(c *cleanup) (v cleaned) {
-	if len(c.header) == 0 && len(c.mime) == 0 && len(c.nested) == 0 {
-		return v
-	}
-	body := w.body
-	if len(c.mime) == 0 && len(c.nested) == 0 {
-		body = nil
-	}
-	top, dropped := 0, false
-	passed := false
-	var added []string
-	count := len(w.fields)
-	headers.Walk(w.fields, body, func(class headers.Class, f headers.Field) bool {
-		position := top
-		top++
-		if passed {
-			return true
-		}
-		checks := c.header
-		switch class {
-		case headers.MIME:
-			checks = c.mime
-		case headers.Nested:
-			checks = c.nested
-		}
-		for i := range checks {
-			hit, ok := checks[i].checks.Lookup(f)
-			if !ok {
-				continue
-			}
-			at := checks[i].at(hit)
-			switch a := hit.Action.(type) {
-			case postfix.Filter:
-				v.filter, v.rule, v.at = a.Transport+":"+a.NextHop, hit.Rule, at
-				w.step("cleanup", hit.Rule, at, string(f.Name), "filter")
-			case postfix.Reject:
-				w.step("cleanup", hit.Rule, at, string(f.Name), "rejected")
-				w.rule = hit.Rule
-				w.refuse(rejectText(a.Text))
-				v.done = true
-				return false
-			case postfix.Strip, postfix.Ignore:
-				w.step("cleanup", hit.Rule, at, string(f.Name), "removed")
-				if position < count {
-					w.edits = append(w.edits, Edit{Removed: true, Name: string(f.Name), Value: strings.TrimSpace(string(f.Body))})
-					w.drop(position, &dropped)
-				}
-			case postfix.Prepend:
-				w.step("cleanup", hit.Rule, at, string(f.Name), "header added")
-				if position < count {
-					added = append(added, a.Text)
-				}
-			case postfix.Replace:
-				w.step("cleanup", hit.Rule, at, string(f.Name), "replaced")
-				if position < count {
-					w.edits = append(w.edits, Edit{Removed: true, Name: string(f.Name), Value: strings.TrimSpace(string(f.Body))})
-					w.drop(position, &dropped)
-					added = append(added, a.Text)
-				}
-			case postfix.Redirect:
-				w.step("cleanup", hit.Rule, at, string(f.Name), "redirected to "+a.Address)
-				w.redirected(a.Address)
-				v.done = true
-				return false
-			case postfix.Discard:
-				w.step("cleanup", hit.Rule, at, string(f.Name), "discarded")
-				w.rule = hit.Rule
-				w.end(Discard, "", w.m.To, "")
-				v.done = true
-				return false
-			case postfix.Hold:
-				w.step("cleanup", hit.Rule, at, string(f.Name), "held until postsuper -H")
-				w.rule = hit.Rule
-				w.end(Defer, "", w.m.To, "held in the queue")
-				v.done = true
-				return false
-			case postfix.Pass:
-				passed = true
-			case postfix.Dunno, postfix.Warn, postfix.Info, postfix.BCC:
-			}
-			break
-		}
-		return true
-	})
-	if dropped {
-		w.fields = slices.DeleteFunc(w.fields, func(f headers.Field) bool { return f.Name == nil })
-	}
-	if !v.done {
-		for _, line := range added {
-			w.prepend(line)
-		}
-	}
-	return v
-}
-
-// refuse is cleanup(8)'s REJECT: the SMTP client is told; what sendmail(1) took
-// is returned.
-func (w *walk) refuse(text string) {
-	if w.m.Origin.Role == FromPickup {
-		w.end(Bounce, "550", w.m.To, text)
-		return
-	}
-	w.end(Reject, "550", w.m.To, text)
-}
-
-// drop marks a field as removed; the section is copied before its first change
-// because forks share it.
-func (w *walk) drop(position int, dropped *bool) {
-	if !*dropped {
-		w.fields = slices.Clone(w.fields)
-		*dropped = true
-	}
-	w.fields[position].Name = nil
-}
-
-// rejectText gives a header check's text its status code, as cleanup does.
-func rejectText(text string) string {
-	if text == "" {
-		text = "message content rejected"
-	}
-	if len(text) > 2 && text[1] == '.' && (text[0] == '5' || text[0] == '4') {
-		return text
-	}
-	return "5.7.1 " + text
-}
-
 // redirected is REDIRECT: one recipient instead of all.
 func (w *walk) redirected(address string) {
 	m := *w.m
@@ -368,9 +357,24 @@ func (w *walk) redirected(address string) {
 }
 
 // expand is cleanup(8)'s virtual alias expansion, and a way for each result.
-func (w *walk) expand() {
-	lookup := directory{d: w.e.directory, alias: true}
-	a := postfix.Aliases{Map: &lookup, Search: w.e.aliases, Origin: w.e.origin, Propagate: w.e.expand}
+func (w *walk) expand(l *listener, next func(w *walk, to string)) {
+	if !l.maps || l.cleanup.noAliases {
+		next(w, w.m.To)
+		return
+	}
+	a := postfix.Aliases{Search: w.e.addresses, Rewrite: w.e.canonical, Propagate: w.e.expand}
+	var lookup directory
+	if w.e.aliases != nil {
+		a.Map = w.e.aliases.maps
+		if len(w.e.aliases.maps) == 0 && len(w.e.aliases.opaque) == 0 {
+			next(w, w.m.To)
+			return
+		}
+		w.e.aliases.unknown(w, w.m.To)
+	} else {
+		lookup = directory{d: w.e.directory, alias: true}
+		a.Map = &lookup
+	}
 	list, err := a.Expand(w.m.To)
 	if lookup.err != nil {
 		w.step("aliases", "", place{"virtual_alias_maps", 0}, w.m.To, lookup.err.Error())
@@ -387,40 +391,41 @@ func (w *walk) expand() {
 		return
 	}
 	if len(list) == 1 {
-		w.alias(list[0])
+		w.alias(list[0], next)
 		return
 	}
 	seen := map[string]bool{}
 	for _, l := range list {
 		if key := fold(l.Address); !seen[key] {
 			seen[key] = true
-			w.fork().alias(l)
+			w.fork().alias(l, next)
 		}
 	}
 }
 
-func (w *walk) alias(a postfix.Alias) {
+func (w *walk) alias(a postfix.Alias, next func(w *walk, to string)) {
 	for _, h := range a.Hits {
 		at := place{"virtual_alias_maps", 0}
-		if t, ok := w.e.directory.(*tables); ok {
-			at = t.where(t.aliasMaps, h.Key, at)
+		if w.e.aliases != nil {
+			at = w.e.aliases.place(h)
 		}
 		w.step("aliases", "", at, h.Key, "expands")
 	}
-	w.forward(a.Address)
+	next(w, a.Address)
 }
 
 // forward routes one final address.
 func (w *walk) forward(to string) {
-	h, class, ok := w.resolve(to)
+	h, class, to, ok := w.resolve(to)
 	if !ok {
 		return
 	}
 	if h.transport == w.e.gate && w.e.second != nil {
+		to = w.leaveBy(w.e.gate, to)
 		w.secondPass(to)
 		return
 	}
-	if (class == mailboxClass || class == localClass) && (h.command == "lmtp" || h.command == "virtual" || h.command == "local") {
+	if (class == mailboxClass || class == localClass) && (h.command == "lmtp" || h.command == "virtual") {
 		w.deliver(h, to)
 		return
 	}
@@ -444,72 +449,4 @@ func (w *walk) secondPass(to string) {
 	}
 	w.step("second pass", "Gateway.SmartHost", w.e.secondHop.at, "", "nothing keeps it off the gateway")
 	w.handOver(w.e.secondHop, to)
-}
-
-// handOver is a delivery agent other than Dovecot.
-func (w *walk) handOver(h hop, to string) {
-	_, domain := splitAddress(to)
-	domain = fold(domain)
-	w.leave(h.transport)
-	switch h.command {
-	case "smtp":
-		if h.transport == w.e.smartHost {
-			w.toSmartHost(h, to)
-			return
-		}
-		if h.nexthop == "" {
-			w.step("smtp", w.rule, h.at, domain, "to the MX")
-			w.end(MX, domain, to, "")
-			return
-		}
-		w.step("smtp", w.rule, h.at, h.nexthop, "to a fixed host")
-		w.end(Relay, h.nexthop, to, "")
-	case "lmtp":
-		w.step("lmtp", w.rule, h.at, h.nexthop, "to a fixed host")
-		w.end(Relay, h.nexthop, to, "")
-	case "discard":
-		w.step("discard", w.rule, h.at, to, "discarded")
-		w.end(Discard, "", to, "")
-	case "error":
-		text := h.nexthop
-		if text == "" || text == domain {
-			text = "mail is undeliverable"
-		}
-		action, code := Bounce, "550"
-		if h.transport == "retry" {
-			action, code = Defer, "450"
-		}
-		w.step("error", w.rule, h.at, to, text)
-		w.end(action, code, to, text)
-	case "local", "virtual":
-		w.deliver(h, to)
-	case "":
-		w.step("qmgr", w.rule, h.at, h.transport, "no such transport")
-		w.end(Defer, "450", to, "4.3.0 mail transport unavailable")
-	default:
-		w.step(h.command, w.rule, h.at, h.nexthop, "handed to another program")
-		w.end(Relay, h.transport+":"+h.nexthop, to, "")
-	}
-}
-
-// leave removes the markers as mail leaves by smtp(8) (smtp_header_checks).
-func (w *walk) leave(transport string) {
-	leave := w.e.leaves[transport]
-	if len(leave) == 0 {
-		return
-	}
-	for _, f := range w.fields {
-		for i := range leave {
-			hit, ok := leave[i].checks.Lookup(f)
-			if !ok {
-				continue
-			}
-			switch hit.Action.(type) {
-			case postfix.Ignore, postfix.Strip:
-				w.step("smtp", hit.Rule, leave[i].at(hit), string(f.Name), "removed")
-				w.edits = append(w.edits, Edit{Removed: true, Name: string(f.Name), Value: strings.TrimSpace(string(f.Body))})
-			}
-			break
-		}
-	}
 }

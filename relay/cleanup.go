@@ -1,0 +1,161 @@
+package relay
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/oxmailroute/oxmailroute/headers"
+	"github.com/oxmailroute/oxmailroute/postfix"
+)
+
+// prepend adds a header line. Its place in the header decides nothing, so that
+// it goes where it costs nothing.
+func (w *walk) prepend(line string) {
+	name, value, _ := strings.Cut(line, ":")
+	w.edits = append(w.edits, Edit{Name: name, Value: strings.TrimSpace(value)})
+	w.fields = append(w.fields, headers.Field{Name: []byte(name), Body: []byte(value)})
+}
+
+// cleaned is what cleanup(8) decided for the whole message.
+type cleaned struct {
+	done   bool
+	filter string
+	rule   string
+	at     place
+	copies []bcc // of BCC actions
+}
+
+// cleanup runs a service's header checks: over all headers the last FILTER
+// wins, and REJECT or DISCARD ends the message.
+func (w *walk) cleanup(c *cleanup) (v cleaned) {
+	if len(c.header) == 0 && len(c.mime) == 0 && len(c.nested) == 0 {
+		return v
+	}
+	body := w.body
+	if len(c.mime) == 0 && len(c.nested) == 0 {
+		body = nil
+	}
+	top, dropped := 0, false
+	passed := false
+	var added []string
+	count := len(w.fields)
+	headers.Walk(w.fields, body, func(class headers.Class, f headers.Field) bool {
+		position := top
+		top++
+		if passed {
+			return true
+		}
+		checks := c.header
+		switch class {
+		case headers.MIME:
+			checks = c.mime
+		case headers.Nested:
+			checks = c.nested
+		}
+		for i := range checks {
+			hit, ok := checks[i].checks.Lookup(f)
+			if !ok {
+				continue
+			}
+			at := checks[i].at(hit)
+			switch a := hit.Action.(type) {
+			case postfix.Filter:
+				v.filter, v.rule, v.at = a.Transport+":"+a.NextHop, hit.Rule, at
+				w.step("cleanup", hit.Rule, at, string(f.Name), "filter")
+			case postfix.Reject:
+				w.step("cleanup", hit.Rule, at, string(f.Name), "rejected")
+				w.rule = hit.Rule
+				w.refuse(rejectText(a.Text))
+				v.done = true
+				return false
+			case postfix.Strip, postfix.Ignore:
+				w.step("cleanup", hit.Rule, at, string(f.Name), "removed")
+				if position < count {
+					w.edits = append(w.edits, Edit{Removed: true, Name: string(f.Name), Value: strings.TrimSpace(string(f.Body))})
+					w.drop(position, &dropped)
+				}
+			case postfix.Prepend:
+				w.step("cleanup", hit.Rule, at, string(f.Name), "header added")
+				if position < count {
+					added = append(added, a.Text)
+				}
+			case postfix.Replace:
+				w.step("cleanup", hit.Rule, at, string(f.Name), "replaced")
+				if position < count {
+					w.edits = append(w.edits, Edit{Removed: true, Name: string(f.Name), Value: strings.TrimSpace(string(f.Body))})
+					w.drop(position, &dropped)
+					added = append(added, a.Text)
+				}
+			case postfix.Redirect:
+				w.step("cleanup", hit.Rule, at, string(f.Name), "redirected to "+a.Address)
+				w.redirected(a.Address)
+				v.done = true
+				return false
+			case postfix.Discard:
+				w.step("cleanup", hit.Rule, at, string(f.Name), "discarded")
+				w.rule = hit.Rule
+				w.end(Discard, "", w.m.To, "")
+				v.done = true
+				return false
+			case postfix.Hold:
+				w.step("cleanup", hit.Rule, at, string(f.Name), "held until postsuper -H")
+				w.rule = hit.Rule
+				w.end(Defer, "", w.m.To, "held in the queue")
+				v.done = true
+				return false
+			case postfix.Pass:
+				passed = true
+			case postfix.BCC:
+				v.copies = append(v.copies, bcc{checks[i].file, w.e.canonical(a.Address), string(f.Name), at})
+			case postfix.Dunno, postfix.Warn, postfix.Info:
+			}
+			break
+		}
+		return true
+	})
+	if dropped {
+		w.compact()
+	}
+	if !v.done {
+		for _, line := range added {
+			w.prepend(line)
+		}
+	}
+	return v
+}
+
+// refuse is cleanup(8)'s REJECT: the SMTP client is told; what sendmail(1) took
+// is returned.
+func (w *walk) refuse(text string) {
+	if w.m.Origin.Role == FromPickup {
+		w.end(Bounce, "550", w.m.To, text)
+		return
+	}
+	w.end(Reject, "550", w.m.To, text)
+}
+
+// drop marks a field as removed; the section is copied before its first change
+// because forks share it.
+func (w *walk) drop(position int, dropped *bool) {
+	if !*dropped {
+		w.fields = slices.Clone(w.fields)
+		*dropped = true
+	}
+	w.fields[position].Name = nil
+}
+
+// compact takes the fields out that drop has marked.
+func (w *walk) compact() {
+	w.fields = slices.DeleteFunc(w.fields, func(f headers.Field) bool { return f.Name == nil })
+}
+
+// rejectText gives a header check's text its status code, as cleanup does.
+func rejectText(text string) string {
+	if text == "" {
+		text = "message content rejected"
+	}
+	if len(text) > 2 && text[1] == '.' && (text[0] == '5' || text[0] == '4') {
+		return text
+	}
+	return "5.7.1 " + text
+}

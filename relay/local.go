@@ -1,0 +1,220 @@
+package relay
+
+import (
+	"strings"
+
+	"github.com/oxmailroute/oxmailroute/postfix"
+)
+
+// localAgent is local(8)'s configuration.
+type localAgent struct {
+	aliases            *tableList // alias_maps; nil: none
+	mailbox, fallback  hop        // mailbox_transport, fallback_transport; no transport: none
+	mailboxes, missing *tableList // mailbox_transport_maps, fallback_transport_maps
+	luser              string     // luser_relay
+	luserAt            place
+	delimiter          string
+	owner              bool // owner_request_special
+	expandOwner        bool // expand_owner_alias
+}
+
+func (c *compiler) buildLocal(s settings) localAgent {
+	a := localAgent{
+		mailboxes: c.tables(s, "mailbox_transport_maps"),
+		missing:   c.tables(s, "fallback_transport_maps"),
+		luser:     s.get("luser_relay"), luserAt: c.placeOf(s, "luser_relay"),
+		delimiter: s.get("recipient_delimiter"), expandOwner: s.yes("expand_owner_alias"),
+	}
+	if v := s.get("mailbox_transport"); v != "" {
+		a.mailbox = c.hop(v, c.placeOf(s, "mailbox_transport"))
+	}
+	if v := s.get("fallback_transport"); v != "" {
+		a.fallback = c.hop(v, c.placeOf(s, "fallback_transport"))
+	}
+	specs, err := postfix.ParseMaps(s.get("alias_maps"))
+	if err != nil || len(specs) == 0 {
+		return a
+	}
+	a.aliases = &tableList{name: "alias_maps", at: c.placeOf(s, "alias_maps")}
+	for _, spec := range specs {
+		src, ok := c.aliasTable(spec)
+		if !ok {
+			a.aliases.opaque = append(a.aliases.opaque, spec.String())
+			continue
+		}
+		a.aliases.maps, a.aliases.files = append(a.aliases.maps, src.table), append(a.aliases.files, src.file)
+	}
+	return a
+}
+
+// aliasTable reads a table of alias_maps, whose files are postalias(1)'s.
+func (c *compiler) aliasTable(spec postfix.MapSpec) (source, bool) {
+	if spec.Type == "proxy" {
+		return source{}, false // local(8) doesn't take it
+	}
+	name, inside := c.fileName(spec.Name)
+	for _, t := range indexed {
+		if t != spec.Type {
+			continue
+		}
+		if text, ok := c.file(name); inside && ok {
+			t, warnings := postfix.ParseAliasFile(name, text)
+			c.tableWarnings(warnings)
+			return source{"postfix/" + name, t.Index()}, true
+		}
+		return source{}, false
+	}
+	src, ok := c.table(spec)
+	if p, isPattern := src.table.(*postfix.PatternTable); isPattern {
+		// Text from an address must not get into a command.
+		src.table = p.WithoutSubstitution()
+	}
+	return src, ok
+}
+
+// maxLocal bounds aliases of aliases, as local(8) bounds them.
+const maxLocal = 100
+
+// local is the local(8) delivery agent: alias_maps, then mailbox_transport,
+// then the user's mailbox, and for users that don't exist fallback_transport
+// and luser_relay. Users' .forward files are not known here.
+func (w *walk) local(h hop, to string, depth int) {
+	a := &w.e.agent
+	user, domain := splitAddress(fold(to))
+	if depth > maxLocal {
+		w.step("local", "", h.at, to, "aliases nested too deep")
+		w.end(Bounce, "550", to, "5.4.6 possible alias database loop")
+		return
+	}
+	hit, ok := w.localAlias(user)
+	if ok {
+		w.localMembers(h, to, hit, depth)
+		return
+	}
+	search := postfix.Search{Delimiter: a.delimiter}
+	bare := search.Bare(user)
+	pass := func(next hop, l *tableList, what string) bool {
+		if l != nil {
+			l.unknown(w, bare)
+			if e, line, ok := l.maps.Lookup(bare); ok {
+				next = w.e.router.parse(e.Value, place{where(l.maps, l.files, bare), line})
+			}
+		}
+		if next.transport == "" {
+			return false
+		}
+		if next.nexthop == "" {
+			next.nexthop = domain
+		}
+		w.step("local", "", next.at, bare, what)
+		if next.command == "lmtp" || next.command == "virtual" {
+			w.deliver(next, to)
+		} else {
+			w.handOver(next, to)
+		}
+		return true
+	}
+	if pass(a.mailbox, a.mailboxes, "to mailbox_transport") {
+		return
+	}
+	if a.fallback.transport != "" || a.missing != nil || a.luser != "" {
+		w.depends("passwd "+bare, h.at, to, "a user of this machine")
+	}
+	w.depends("~"+bare+"/.forward", h.at, to, "not there")
+	w.step("local", w.rule, h.at, to, "delivered without Sieve")
+	w.end(Mailbox, "INBOX", to, "")
+}
+
+// localAlias looks a user up with extension and without.
+func (w *walk) localAlias(user string) (postfix.Hit, bool) {
+	a := &w.e.agent
+	if a.aliases == nil {
+		return postfix.Hit{}, false
+	}
+	a.aliases.unknown(w, user)
+	if e, line, ok := a.aliases.maps.Lookup(user); ok {
+		return postfix.Hit{Entry: e, Line: line, Key: user}, true
+	}
+	search := postfix.Search{Delimiter: a.delimiter}
+	if bare := search.Bare(user); bare != user {
+		if e, line, ok := a.aliases.maps.Lookup(bare); ok {
+			return postfix.Hit{Entry: e, Line: line, Key: bare}, true
+		}
+	}
+	return postfix.Hit{}, false
+}
+
+// localMembers delivers to what an alias stands for; where there is an
+// owner-alias, with that as the sender.
+func (w *walk) localMembers(h hop, to string, hit postfix.Hit, depth int) {
+	w.step("local", "", w.e.agent.aliases.place(hit), hit.Key, "expands (alias_maps)")
+	if owner, ok := w.localAlias("owner-" + hit.Key); ok && !strings.HasPrefix(hit.Key, "owner-") {
+		m := *w.m
+		m.From = w.e.canonical("owner-" + hit.Key)
+		if members := postfix.AliasMembers(owner.Entry.Value); w.e.agent.expandOwner && len(members) == 1 {
+			m.From = w.e.canonical(members[0])
+		}
+		w.m = &m
+		w.step("local", "", w.e.agent.aliases.place(owner), owner.Key, "the sender is now "+m.From)
+	}
+	for _, member := range postfix.AliasMembers(hit.Entry.Value) {
+		f := w.fork()
+		switch {
+		case strings.HasPrefix(member, "|"):
+			f.end(Relay, member, to, "")
+		case strings.HasPrefix(member, "/"):
+			f.end(Mailbox, member, to, "")
+		case strings.HasPrefix(member, ":include:"):
+			f.depends(member, h.at, hit.Key, "nobody")
+			f.end(Discard, "", to, "")
+		default:
+			address := w.e.unroute(w.e.canonical(strings.TrimPrefix(member, `\`)))
+			user, domain := splitAddress(fold(address))
+			if !w.e.router.local.has(domain) {
+				f.resubmit(address)
+				continue
+			}
+			// A name that its own alias has is the user, and not expanded again.
+			if user == fold(hit.Key) || strings.HasPrefix(member, `\`) {
+				f.toUser(h, address)
+				continue
+			}
+			f.local(h, address, depth+1)
+		}
+	}
+}
+
+// toUser delivers to a user without looking for aliases.
+func (w *walk) toUser(h hop, to string) {
+	if m := w.e.agent.mailbox; m.transport != "" {
+		w.step("local", "", m.at, to, "to mailbox_transport")
+		if m.command == "lmtp" || m.command == "virtual" {
+			w.deliver(m, to)
+			return
+		}
+		w.handOver(m, to)
+		return
+	}
+	w.step("local", w.rule, h.at, to, "delivered without Sieve")
+	w.end(Mailbox, "INBOX", to, "")
+}
+
+// resubmit is mail that local(8) forwards: it goes through the mappings of the
+// cleanup service once more, and no checks.
+func (w *walk) resubmit(to string) {
+	m := *w.m
+	m.To = to
+	w.m = &m
+	l := w.e.forwarding
+	if l == nil || w.hops >= w.e.redirects {
+		w.forward(to)
+		return
+	}
+	w.hops++
+	if c := l.cleanup.mapping; c != nil {
+		if from, rcpt := w.envelopeSender(c, m.From), w.envelopeRecipient(c, to); from != m.From || rcpt != to {
+			m.From, m.To = from, rcpt
+		}
+	}
+	w.expand(l, (*walk).forward)
+}

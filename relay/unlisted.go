@@ -1,0 +1,162 @@
+package relay
+
+import "strings"
+
+// listings are the tables by which smtpd(8) knows which addresses exist.
+type listings struct {
+	canonical [3]*tableList // sender's, recipient's, everybody's
+	local     *tableList    // local_recipient_maps, nil: everybody exists
+	relay     *tableList    // relay_recipient_maps, nil: everybody exists
+	codes     map[addressClass]string
+	anybody   bool // virtual_mailbox_maps is empty: everybody exists
+}
+
+func (c *compiler) buildListings(s settings) listings {
+	l := listings{local: c.tables(s, "local_recipient_maps"), relay: c.tables(s, "relay_recipient_maps")}
+	for i, name := range [...]string{"sender_canonical_maps", "recipient_canonical_maps", "canonical_maps"} {
+		l.canonical[i] = c.tables(s, name)
+	}
+	l.anybody = s.get("virtual_mailbox_maps") == ""
+	l.codes = map[addressClass]string{
+		localClass:   s.get("unknown_local_recipient_reject_code"),
+		aliasClass:   s.get("unknown_virtual_alias_reject_code"),
+		mailboxClass: s.get("unknown_virtual_mailbox_reject_code"),
+		relayClass:   s.get("unknown_relay_recipient_reject_code"),
+	}
+	return l
+}
+
+// unlisted is reject_unlisted_recipient, and the check that smtpd_reject_unlisted_recipient
+// adds behind all lists.
+func (s *session) unlisted(at place) verdict {
+	code, text := s.exists(s.w.m.To, false)
+	return s.verdictOf(at, "reject_unlisted_recipient", code, text)
+}
+
+// unlistedSender is the same for the sender (reject_unlisted_sender,
+// smtpd_reject_unlisted_sender).
+func (s *session) unlistedSender(at place) verdict {
+	if s.w.m.From == "" {
+		return dunno
+	}
+	code, text := s.exists(s.w.m.From, true)
+	return s.verdictOf(at, "reject_unlisted_sender", code, text)
+}
+
+func (s *session) verdictOf(at place, name, code, text string) verdict {
+	if code == "" {
+		return dunno
+	}
+	s.code, s.text = code, text
+	s.w.step("smtpd", "", at, name, "rejected with "+code)
+	return rejected
+}
+
+// exists is smtpd(8)'s check of an address against the tables of its class; an
+// empty code means that it exists.
+func (s *session) exists(address string, sender bool) (code, text string) {
+	w, l := s.w, &s.l.rules.listings
+	to := fold(w.e.unroute(address))
+	local, domain := splitAddress(to)
+	from := 1
+	if sender {
+		from = 0
+	}
+	for _, t := range l.canonical[from:] {
+		if _, ok := w.find(t, to); ok {
+			return "", ""
+		}
+	}
+	aliases := directory{d: w.e.directory, alias: true}
+	if w.e.aliases != nil {
+		if _, ok := w.find(w.e.aliases, to); ok {
+			return "", ""
+		}
+	} else if _, ok := w.e.addresses.Address(&aliases, to); ok {
+		return "", ""
+	}
+	class, status, what := w.classOf(domain), "5.1.1", "Recipient address"
+	if sender {
+		status, what = "5.1.0", "Sender address"
+	}
+	unknown := func(table string) (string, string) {
+		return l.codes[class], status + " <" + address + ">: " + what + " rejected: User unknown in " + table + " table"
+	}
+	failed := aliases.err
+	if class == aliasClass && failed == nil {
+		return unknown("virtual alias")
+	}
+	if t := w.e.router.transport; t != nil {
+		if hit, ok := w.e.router.transportSearch.Transport(t.maps, to); ok {
+			if reason, isError := strings.CutPrefix(hit.Entry.Value, "error:"); isError {
+				if reason == "" {
+					reason = "Address is undeliverable"
+				}
+				if enhanced, rest, ok := cutStatus(reason); ok {
+					status, reason = enhanced, rest
+				}
+				return "550", status + " <" + address + ">: " + what + " rejected: " + reason
+			}
+		}
+	}
+	switch class {
+	case localClass:
+		if l.local == nil || local == "postmaster" || local == "mailer-daemon" || local == "double-bounce" {
+			break
+		}
+		if _, ok := w.e.addresses.Address(l.local.maps, to); ok {
+			break
+		}
+		if len(l.local.opaque) > 0 {
+			for _, o := range l.local.opaque {
+				w.depends(l.local.name+" "+o, l.local.at, to, "listed")
+			}
+			break
+		}
+		return unknown("local recipient")
+	case mailboxClass:
+		if l.anybody {
+			break
+		}
+		boxes := directory{d: w.e.directory}
+		if _, ok := w.e.addresses.Address(&boxes, to); ok {
+			return "", ""
+		}
+		if boxes.err != nil {
+			failed = boxes.err
+		}
+		if failed == nil {
+			return unknown("virtual mailbox")
+		}
+	case relayClass:
+		if l.relay == nil {
+			break
+		}
+		if _, ok := w.e.addresses.Address(l.relay.maps, to); ok {
+			break
+		}
+		if len(l.relay.opaque) > 0 {
+			for _, o := range l.relay.opaque {
+				w.depends(l.relay.name+" "+o, l.relay.at, to, "listed")
+			}
+			break
+		}
+		return unknown("relay recipient")
+	}
+	if failed != nil {
+		return "451", "4.3.0 <" + address + ">: Temporary lookup failure"
+	}
+	return "", ""
+}
+
+// cutStatus cuts an enhanced status code (RFC 3463) off the front of a text.
+func cutStatus(text string) (status, rest string, ok bool) {
+	status, rest, _ = strings.Cut(text, " ")
+	if len(status) < 5 || (status[0] != '2' && status[0] != '4' && status[0] != '5') || status[1] != '.' || strings.Count(status, ".") != 2 {
+		return "", text, false
+	}
+	if strings.Trim(status, "0123456789.") != "" {
+		return "", text, false
+	}
+	return status, rest, true
+}
