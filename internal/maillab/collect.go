@@ -298,6 +298,7 @@ func (e *evidence) fill(p *Place, r *record) {
 		}
 	}
 	p.Sender, p.Peer, p.TLS, p.ClientCert, p.Verified, p.SNI, p.Login = r.sender, r.peer, r.tls, r.clientCert, r.verified, r.sni, r.login
+	p.Recipients = r.recipients
 	p.Header, p.Body = split(r.data)
 }
 

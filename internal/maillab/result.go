@@ -105,6 +105,9 @@ type Place struct {
 	Enhanced, Text string
 	// Sender is the envelope sender of this copy, where it is known.
 	Sender string
+	// Recipients are the envelope recipients of the transaction that brought
+	// it, as they arrived. For sinks only.
+	Recipients []string
 	// Header is the header section of the copy and Body the rest after the empty
 	// line, as stored, with LF line ends.
 	Header, Body []byte

@@ -1,0 +1,275 @@
+package relay_test
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"net/netip"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/oxmailroute/oxmailroute/internal/maillab"
+	"github.com/oxmailroute/oxmailroute/relay"
+	"github.com/oxmailroute/oxmailroute/sieve"
+)
+
+// followed is an installation whose own settings decide where mail goes, run
+// under real servers: each end must have the envelope that Route says.
+type followed struct {
+	name     string
+	main     string            // more of main.cf
+	master   string            // more of master.cf
+	edit     *strings.Replacer // of the base's main.cf
+	files    map[string]string
+	scripts  map[string]string
+	policy   func(p *relay.Policy)
+	senders  []string
+	rcpts    []string
+	raws     []string
+	entries  []string // of the ways in below; none: all but the gateway's
+	messages int
+	world    func(w *maillab.World)
+}
+
+// ways in by name.
+var waysIn = map[string]entry{
+	"submission": {"submission", relay.Origin{Role: relay.RoleSubmission, Client: netip.MustParseAddr("127.0.66.6"), TLS: relay.Encrypted, Authenticated: true, Login: "alice@example.com"},
+		maillab.Message{To: "127.0.1.1:587", Source: "127.0.66.6", TLS: "tls", Auth: &[2]string{"alice@example.com", "secret"}}},
+	"internal": {"internal", relay.Origin{Role: relay.RoleInternal, Client: netip.MustParseAddr("127.0.1.20")}, maillab.Message{To: "127.0.1.2:25", Source: "127.0.1.20"}},
+	"own host": {"own host", relay.Origin{Role: relay.RoleInternal, Client: netip.MustParseAddr("127.0.1.1")}, maillab.Message{To: "127.0.1.2:25", Source: "127.0.1.1"}},
+	"pickup":   {"pickup", relay.Origin{Role: relay.FromPickup}, maillab.Message{To: "sendmail"}},
+	"gateway": {"gateway", relay.Origin{Role: relay.RoleGateway, Client: netip.MustParseAddr("127.0.2.1"), TLS: relay.Encrypted, Certificate: relay.Certificate{Name: "mail.conbool.com", Verified: true}},
+		maillab.Message{To: "127.0.1.1:25", Source: "127.0.2.1", TLS: "tls", Certificate: "conbool"}},
+}
+
+// ends are what a message came to: for each end the kind, place, sender and
+// recipient, and the address fields that arrive. Copies are those of the
+// message and not of one recipient.
+func (f followed) run(t *testing.T) {
+	maillab.Need(t)
+	w := maillab.DefaultWorld()
+	if f.world != nil {
+		f.world(&w)
+	}
+	p := fromLab(t, &w)
+	if f.policy != nil {
+		f.policy(&p)
+	}
+	in := labBase(t)
+	main := string(in.Postfix["main.cf"])
+	if f.edit != nil {
+		main = f.edit.Replace(main)
+	}
+	in.Postfix["main.cf"] = []byte(main + "\n" + f.main)
+	in.Postfix["master.cf"] = append(in.Postfix["master.cf"], f.master...)
+	for name, text := range f.files {
+		in.Postfix[name] = []byte(text)
+	}
+	site := maillab.Site{Files: map[string][]byte{}, Users: users}
+	in.Scripts = map[string]*sieve.Program{}
+	for user, text := range f.scripts {
+		in.Scripts[user] = program(t, user, text)
+		site.Files["sieve/users/"+user+".sieve"] = []byte(text)
+	}
+	c := compile(t, p, in)
+	for name, data := range in.Postfix {
+		site.Files["postfix/"+name] = data
+	}
+	for _, file := range c.Files() {
+		site.Files[file.Name] = file.Data
+	}
+	entries := f.entries
+	if entries == nil {
+		entries = []string{"submission", "internal", "own host", "pickup"}
+	}
+	raws := f.raws
+	if raws == nil {
+		raws = []string{"Subject: x\n\nhello\n"}
+	}
+	r := rand.New(rand.NewPCG(*seed, 3))
+	type question struct {
+		what string
+		lab  maillab.Message
+		ask  relay.Message
+	}
+	var asked []question
+	var msgs []maillab.Message
+	for i := range f.messages * *times {
+		e := waysIn[entries[r.IntN(len(entries))]]
+		from, raw := f.senders[r.IntN(len(f.senders))], raws[r.IntN(len(raws))]
+		rcpts := []string{f.rcpts[r.IntN(len(f.rcpts))]}
+		if r.IntN(4) == 0 {
+			if more := f.rcpts[r.IntN(len(f.rcpts))]; more != rcpts[0] {
+				rcpts = append(rcpts, more)
+			}
+		}
+		id := fmt.Sprintf("f%d", i)
+		q := question{fmt.Sprintf("#%d %s <%s> to %s: %.60q", i, e.name, from, strings.Join(rcpts, " "), raw), e.lab, relay.Message{Origin: e.origin, From: from}}
+		q.lab.ID, q.lab.From, q.lab.Recipients = id, from, rcpts
+		q.lab.Raw = []byte(fmt.Sprintf("Message-ID: <%s@lab.invalid>\nDate: Mon, 01 Jun 2026 00:00:00 +0000\n%s", id, raw))
+		q.ask.Raw = append([]byte(maillab.IDHeader+": "+id+"\n"), q.lab.Raw...)
+		asked, msgs = append(asked, q), append(msgs, q.lab)
+	}
+	result := maillab.Run(t, w, site, msgs)
+	again(t, w, site, msgs, &result)
+	for _, c := range result.Complaints {
+		t.Errorf("complaint: %s", c)
+	}
+	differ, kinds := 0, map[string]int{}
+	for _, q := range asked {
+		var want, trace []string
+		for _, to := range q.lab.Recipients {
+			m := q.ask
+			m.To = to
+			d := c.Route(&m)
+			for _, u := range d.Unevaluated {
+				t.Errorf("%s: hangs on %s", q.what, u)
+			}
+			for _, o := range d.Outcomes {
+				line := routeEnd(o)
+				kinds[strings.Fields(line)[0]]++
+				if o.BCC != "" {
+					kinds[o.BCC]++
+				}
+				want = append(want, line)
+				trace = append(trace, fmt.Sprintf("%s <%s>\n%s", o, o.To, o.Trace))
+			}
+		}
+		got := serverEnds(result.Messages[q.lab.ID])
+		slices.Sort(want)
+		want = slices.Compact(want)
+		if !slices.Equal(want, got) {
+			if differ++; differ <= 8 {
+				t.Errorf("%s\nRoute:\n  %s\nservers:\n  %s\n%s", q.what, strings.Join(want, "\n  "), strings.Join(got, "\n  "), strings.Join(trace, ""))
+			}
+		}
+	}
+	if differ > 8 {
+		t.Errorf("%d messages differ in all", differ)
+	}
+	t.Logf("%d messages in %.0f s, ends: %v", len(asked), result.Seconds, kinds)
+	if t.Failed() {
+		for _, l := range result.Warnings[:min(len(result.Warnings), 20)] {
+			t.Log(l)
+		}
+	}
+}
+
+// routeEnd renders an end as Route has it.
+func routeEnd(o relay.Outcome) string {
+	switch o.Action {
+	case relay.Relay, relay.MX, relay.Mailbox:
+		return strings.ToLower(fmt.Sprintf("%s %s <%s> <%s>", o.Action, o.Target, o.MailFrom, o.RcptTo))
+	case relay.Reject:
+		return "reject " + o.Target
+	}
+	return string(o.Action)
+}
+
+// serverEnds renders all ends that the servers brought a message to.
+func serverEnds(o maillab.Outcome) []string {
+	var out []string
+	add := func(pl maillab.Place) {
+		kind := ""
+		switch pl.Kind {
+		case maillab.KindSmartHost:
+			kind = "relay [mail.conbool.com]:25"
+			if pl.ClientCert == "" {
+				kind = "mx " + domain(pl.Address)
+			}
+		case maillab.KindMX:
+			kind = "mx " + pl.Name
+		case maillab.KindRelay:
+			kind = "relay [" + pl.Name + "]:25"
+		case maillab.KindMailbox:
+			kind = "mailbox " + pl.Name
+		case maillab.KindRejected:
+			out = append(out, fmt.Sprintf("reject %d", pl.Code))
+			return
+		case maillab.KindBounced:
+			if strings.Contains(pl.Text, "Host or domain name not found") {
+				out = append(out, strings.ToLower(fmt.Sprintf("mx %s <%s> <%s>", domain(pl.Address), pl.Sender, pl.Address)))
+				return
+			}
+			out = append(out, "bounce")
+			return
+		case maillab.KindHeld, maillab.KindDeferred:
+			out = append(out, "defer")
+			return
+		case maillab.KindDiscarded:
+			out = append(out, "discard")
+			return
+		case maillab.KindConsumed:
+			return
+		default:
+			out = append(out, pl.String())
+			return
+		}
+		out = append(out, strings.ToLower(fmt.Sprintf("%s <%s> <%s>", kind, pl.Sender, arrived(pl))))
+	}
+	for _, places := range o.Recipients {
+		for _, pl := range places {
+			add(pl)
+		}
+	}
+	for _, pl := range o.Redirected {
+		add(pl)
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+// arrived is the recipient as it arrived; sinks get one at a time.
+func arrived(pl maillab.Place) string {
+	if len(pl.Recipients) == 1 {
+		return pl.Recipients[0]
+	}
+	return pl.Address
+}
+
+const rewritingMain = `sender_canonical_maps = hash:/etc/postfix/senders
+recipient_canonical_maps = hash:/etc/postfix/rcpts
+canonical_maps = regexp:/etc/postfix/both, inline:{{old@example.net=carol@example.net},{twice@example.org=@example.com}}
+masquerade_domains = !keep.example.com example.com, remote1.test
+masquerade_exceptions = root, hash:/etc/postfix/unmasked
+smtp_generic_maps = hash:/etc/postfix/generic
+sender_bcc_maps = hash:/etc/postfix/sbcc
+recipient_bcc_maps = pcre:/etc/postfix/rbcc
+always_bcc = archive@remote2.test
+append_dot_mydomain = yes
+smtp_destination_recipient_limit = 1
+conbool_destination_recipient_limit = 1
+virtual_alias_maps = hash:/etc/postfix/aliases, regexp:/etc/postfix/vregexp, unionmap:{inline:{union@example.com=bob@example.com},inline:{union@example.com=y@remote2.test}}
+`
+
+var rewritingFiles = map[string]string{
+	"senders":  "carl@example.com\tcarol@example.net\nloop1@example.org loop2@example.org\nloop2@example.org loop1@example.org\n@internal.test\t@example.com\nboth@example.com one@internal.test, two@internal.test\nshort bob\n",
+	"rcpts":    "info@example.com\tbob@example.com\nsales@example.com team@example.com\n@old.test @example.net\nuser%remote9 x@remote1.test\next@example.com\tnew@remote1.test\n",
+	"both":     "/^first\\.(.*)@example\\.com$/ $1@example.net\n/^upper@(.*)$/i lower@$1\n",
+	"unmasked": "nobody x\n",
+	"generic":  "alice@example.net a.generic@provider.test\n@ox.example.com @example.com\nx@remote1.test xx@remote1.test\ngen+tag@example.com tagged@provider.test\n",
+	"sbcc":     "alice@example.com\tsent@remote1.test\n@example.net netarchive@example.org\n",
+	"rbcc":     "/^bob(\\+.*)?@example\\.com$/ bobcopy@remote1.test\n/^(.*)@remote2\\.test$/ $1-copy@example.com\n",
+	"vregexp":  "/^any-(.*)@example\\.com$/ $1@remote1.test, bob@example.com\n/^self@example\\.com$/ self@example.com, bob@example.com\n",
+}
+
+func TestFollow(t *testing.T) {
+	for _, f := range []followed{
+		{
+			name: "rewriting and copies", main: rewritingMain, files: rewritingFiles, messages: 300,
+			edit: strings.NewReplacer("virtual_alias_maps = hash:/etc/postfix/aliases\n", ""),
+			senders: []string{
+				"alice@example.com", "Alice+x@Example.com", "carl@example.com", "loop1@example.org", "a@internal.test", "b+ext@internal.test", "both@example.com",
+				"first.alice@example.com", "FIRST.Bob+q@example.com", "UPPER@example.net", "a@host.example.com", "a@keep.example.com", "a@sub.keep.example.com", "root@host.example.com",
+				"nobody@host.example.com", "old@example.net", "twice+e@example.org", "alice@example.net", "bob@ox", "", "z@remote3.test", "z@h.remote1.test", "gen+tag@example.com", "gen@example.com",
+			},
+			rcpts: []string{
+				"info@example.com", "info+x@example.com", "sales@example.com", "carol@old.test", "first.x@example.com", "bob@example.com", "bob+y@example.com", "x@remote1.test", "y@remote2.test",
+				"ext+1@example.com", "any-x@example.com", "any-q+w@example.com", "union@example.com", "self@example.com", "nobody@example.com", "old@example.net", "carol@host.example.net",
+				"v@elsewhere.test", "team@example.com", "twice@example.org", "user%remote1.test@localhost", "remote1.test!q@localhost",
+			},
+		},
+	} {
+		t.Run(f.name, func(t *testing.T) { f.run(t) })
+	}
+}
