@@ -14,7 +14,6 @@ type localAgent struct {
 	luser              string     // luser_relay
 	luserAt            place
 	delimiter          string
-	owner              bool // owner_request_special
 	expandOwner        bool // expand_owner_alias
 }
 
