@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path"
@@ -41,7 +42,7 @@ func conduct(t task) (Result, error) {
 		fmt.Fprintf(os.Stderr, "out of time\n%s\n", r.logTail())
 		os.Exit(2)
 	}()
-	if err := checkMessages(t.Messages); err != nil {
+	if err := checkMessages(&t.World, t.Messages); err != nil {
 		return Result{}, err
 	}
 	// Programs need neither our settings nor the caller's environment.
@@ -79,7 +80,11 @@ func conduct(t task) (Result, error) {
 }
 
 // checkMessages refuses a list that can't be reported on.
-func checkMessages(msgs []Message) error {
+func checkMessages(w *World, msgs []Message) error {
+	_, external, err := splitInterfaces(w.Interfaces)
+	if err != nil {
+		return err
+	}
 	var errs []error
 	seen := map[string]bool{}
 	for i, m := range msgs {
@@ -92,6 +97,13 @@ func checkMessages(msgs []Message) error {
 			errs = append(errs, fmt.Errorf("message %s has no recipients", m.ID))
 		}
 		seen[m.ID] = true
+		if m.Source == "" {
+			continue
+		}
+		if ip, err := netip.ParseAddr(m.Source); err != nil || !ip.IsLoopback() && len(external) == 0 {
+			// It would look like a listener that can't be reached.
+			errs = append(errs, fmt.Errorf("message %s: client %q: want a loopback address, or World.Interfaces with one for eth0", m.ID, m.Source))
+		}
 	}
 	return errors.Join(errs...)
 }
@@ -309,19 +321,23 @@ func (r *runner) settle() bool {
 	if limit == 0 {
 		limit = time.Minute
 	}
-	idle := 0
-	for end := time.Now().Add(limit); time.Now().Before(end); time.Sleep(50 * time.Millisecond) {
+	// A file is there until its successor is, so one look at empty queues would
+	// do; the others are for the last lines of the log.
+	for end, idle := time.Now().Add(limit), 0; time.Now().Before(end); {
 		moving := 0
 		for i := range r.instances {
 			n, _ := r.instances[i].queued()
 			moving += n
 		}
-		if idle++; moving > 0 {
+		if moving > 0 {
 			idle = 0
+			time.Sleep(50 * time.Millisecond)
+			continue
 		}
-		if idle >= 4 {
+		if idle++; idle == 4 {
 			return true
 		}
+		time.Sleep(25 * time.Millisecond)
 	}
 	return false
 }

@@ -153,12 +153,12 @@ backend postfix
 
 func TestBrokenGates(t *testing.T) {
 	Need(t)
-	message := from("m", "", "", "bob@example.com")
 	tests := []struct {
 		name string
 		edit func(w *World, s *Site)
 		want string
 	}{
+		{"source", func(*World, *Site) {}, `client "192.0.2.1"`},
 		{"ruleset", func(_ *World, s *Site) { s.NFTables = []byte("table inet lab { chain }\n") }, "nft -f"},
 		{"haproxy", func(_ *World, s *Site) {
 			s.HAProxy = []byte("defaults\n\tmode tcp\nfrontend f\n\tbind 127.0.1.1:25\n\tdefault_backend none\n")
@@ -174,6 +174,10 @@ func TestBrokenGates(t *testing.T) {
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			w, site := plainSite("").on(Host())
+			message := from("m", "", "", "bob@example.com")
+			if test.name == "source" {
+				message.Source = "192.0.2.1"
+			}
 			test.edit(&w, &site)
 			if _, err := run(w, site, []Message{message}); err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want %q", err, test.want)

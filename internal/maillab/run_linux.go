@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"runtime"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 	"time"
@@ -53,12 +54,23 @@ func Need(tb testing.TB) {
 	if os.Geteuid() != 0 {
 		servertest.Missing(tb, "maillab: needs root's rights for namespaces and port 25")
 	}
-	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
-	defer cancel()
-	if _, err := inner(ctx, "probe", task{Scratch: tb.TempDir()}); err != nil {
+	if err := probed(); err != nil {
 		servertest.Missing(tb, "maillab: no namespaces here: "+err.Error())
 	}
 }
+
+// probed tries namespaces, once in a process.
+var probed = sync.OnceValue(func() error {
+	scratch, err := os.MkdirTemp("", "maillab")
+	if err != nil {
+		return err
+	}
+	defer os.Remove(scratch)
+	ctx, cancel := context.WithTimeout(context.Background(), 20*time.Second)
+	defer cancel()
+	_, err = inner(ctx, "probe", task{Scratch: scratch})
+	return err
+})
 
 // run does a run from outside: it starts the inner part and waits for its
 // answer.

@@ -106,7 +106,7 @@ func testFilters(t *testing.T, system System) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	// The listener behind the filter is told who the client was.
-	if log := strings.Join(r.Log, "\n"); !strings.Contains(log, "middleware.ox.example.com[127.0.1.20]") || len(r.Stray) > 0 || len(r.Complaints) > 0 {
+	if log := strings.Join(r.Log, "\n"); !strings.Contains(log, "orig_client=middleware.ox.example.com[127.0.1.20]") || len(r.Stray) > 0 || len(r.Complaints) > 0 {
 		t.Errorf("stray %q, complaints %q, log:\n%s", briefs(r.Stray), r.Complaints, log)
 	}
 }
