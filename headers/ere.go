@@ -58,6 +58,42 @@ func MatchERE(re *regexp.Regexp, value []byte) bool {
 	return re.Match(wide)
 }
 
+// FindERE returns where re, made by [CompileERE], is found in the value: the
+// match and each of its groups, nil for a group that has no part in it. Where
+// it isn't found, that is nil. Of two ways to the longest match the groups are
+// those of Go's regexp, which POSIX may fill otherwise.
+func FindERE(re *regexp.Regexp, value []byte) [][]byte {
+	ascii := true
+	for i, c := range value {
+		if c == 0 {
+			value = value[:i]
+			break
+		}
+		if c >= utf8.RuneSelf {
+			ascii = false
+		}
+	}
+	if ascii {
+		return re.FindSubmatch(value)
+	}
+	wide := make([]byte, 0, 2*len(value))
+	for _, c := range value {
+		wide = utf8.AppendRune(wide, rune(c))
+	}
+	list := re.FindSubmatch(wide)
+	for i, b := range list {
+		if b == nil {
+			continue
+		}
+		narrow := make([]byte, 0, len(b))
+		for _, c := range string(b) {
+			narrow = append(narrow, byte(c))
+		}
+		list[i] = narrow
+	}
+	return list
+}
+
 // ereParser writes the Go expression while it reads the POSIX one.
 type ereParser struct {
 	in   string

@@ -67,6 +67,42 @@ func (g *Glob) Match(value []byte) bool {
 	return true
 }
 
+// Captures reports whether the whole value matches, as [Glob.Match], and
+// returns the value and what each "*" and "?" stands for, in order (RFC 5229
+// section 3.2): a star is as short as it can be, those to the left first.
+func (g *Glob) Captures(value []byte) (list [][]byte, ok bool) {
+	if !g.Match(value) {
+		return nil, false
+	}
+	list = append(list, value)
+	first, last := &g.parts[0], &g.parts[len(g.parts)-1]
+	list = first.wild(list, value)
+	if len(g.parts) == 1 {
+		return list, true
+	}
+	end := len(value) - len(last.text)
+	rest := value[len(first.text):end]
+	for i := 1; i < len(g.parts)-1; i++ {
+		p := &g.parts[i]
+		n := p.find(rest)
+		list = append(list, rest[:n-len(p.text)])
+		list = p.wild(list, rest[n-len(p.text):])
+		rest = rest[n:]
+	}
+	list = append(list, rest)
+	return last.wild(list, value[end:]), true
+}
+
+// wild appends the octets that stand for the "?" of the part.
+func (p *globPart) wild(list [][]byte, value []byte) [][]byte {
+	for i := range p.any {
+		if p.any[i] != 0 {
+			list = append(list, value[i:i+1])
+		}
+	}
+	return list
+}
+
 // globPart is text between two stars.
 type globPart struct {
 	text []byte // in lower case if fold

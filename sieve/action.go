@@ -2,7 +2,8 @@ package sieve
 
 // Action is something the server does with a message. It is a closed sum of
 // plain values: [ActionKeep], [ActionFileInto], [ActionRedirect],
-// [ActionDiscard], [ActionReject], [ActionVacation].
+// [ActionDiscard], [ActionReject], [ActionVacation], [ActionNotify],
+// [ActionAddHeader], [ActionDeleteHeader], [ActionReport].
 //
 //sumtype:decl
 type Action interface{ action() }
@@ -37,22 +38,74 @@ type ActionDiscard struct{}
 // a message of its own.
 type ActionReject struct {
 	Text string
+	// Early asks to refuse it in the SMTP dialogue (ereject).
+	Early bool
 	// Silent says that no answer goes out, because an earlier script has sent
 	// one (vacation) already.
 	Silent bool
+	// Message is the answer; nil where none goes out.
+	Message *Outgoing
 }
 
-// ActionVacation answers the sender, if the checks of RFC 5230 section 4 allow
-// it: those of time, of the recipient's addresses and of mailing lists are the
-// server's, and not made here.
-type ActionVacation Vacation
+// ActionVacation answers the sender, where the rules of RFC 5230 section 4 allow
+// it.
+type ActionVacation struct {
+	Vacation // as the script says it
+	// Reply is the answer; nil where none goes out.
+	Reply *Outgoing
+	// Why says why no answer goes out.
+	Why string
+}
 
-func (ActionKeep) action()     {}
-func (ActionFileInto) action() {}
-func (ActionRedirect) action() {}
-func (ActionDiscard) action()  {}
-func (ActionReject) action()   {}
-func (ActionVacation) action() {}
+// ActionNotify sends a notification (RFC 5435).
+type ActionNotify struct {
+	Method     string
+	From       string
+	Importance Importance
+	Options    []string
+	Message    *string
+	// Mail is the message of the method mailto; nil where none goes out.
+	Mail *Outgoing
+	// Why says why none goes out.
+	Why string
+
+	recipients []string
+	uri        *mailto
+}
+
+// ActionAddHeader adds a header field. The actions behind it see the message
+// with the field, those before it without.
+type ActionAddHeader struct {
+	Name, Value string
+	Last        bool // below all others, not above
+}
+
+// ActionDeleteHeader removes one header field. The actions behind it see the
+// message without the field.
+type ActionDeleteHeader struct {
+	Name string
+	// Index is its place among those of its name as they are then, from 1.
+	Index int
+	// Value is its value as tests see it.
+	Value string
+}
+
+// ActionReport sends a report (vnd.dovecot.report).
+type ActionReport struct {
+	Type, Text, Address string
+	HeadersOnly         bool
+}
+
+func (ActionKeep) action()         {}
+func (ActionFileInto) action()     {}
+func (ActionRedirect) action()     {}
+func (ActionDiscard) action()      {}
+func (ActionReject) action()       {}
+func (ActionVacation) action()     {}
+func (ActionNotify) action()       {}
+func (ActionAddHeader) action()    {}
+func (ActionDeleteHeader) action() {}
+func (ActionReport) action()       {}
 
 // ImplicitKeep says what became of the implicit keep (RFC 5228 section 2.10.2).
 type ImplicitKeep string

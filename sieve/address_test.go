@@ -58,8 +58,8 @@ var addressCases = []struct {
 // addressValues returns what the address test compares of a field, and as how
 // many addresses the field counts.
 func addressValues(body []byte, part AddressPart) (list []string, count int) {
-	var parts [3][]value
-	r := &run{steps: 1 << 20}
+	var parts [5][]value
+	r := &run{steps: 1 << 20, program: &Program{delimiter: "+"}}
 	count = r.parse(body, &parts)
 	for _, v := range parts[partIndex(part)] {
 		list = append(list, string(v.text))

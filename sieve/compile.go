@@ -1,12 +1,25 @@
 package sieve
 
-import "fmt"
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+)
 
 // Options are the circumstances in which a script runs. The zero value has the
 // server's defaults.
 type Options struct {
 	// Name stands in steps and errors.
 	Name string
+	// Extensions are those that the server has, which is what ihave asks for
+	// (RFC 5463); 0 means [Debian12].
+	Extensions Extensions
+	// Scripts finds the scripts that Include names; without it none is there.
+	Scripts Scripts
+	// Delimiter are the characters that separate user and detail of a local
+	// part (recipient_delimiter, RFC 5233); "" means "+".
+	Delimiter string
 	// MaxRedirects is the number of redirects that a message may have
 	// (sieve_max_redirects); 0 means 4, a negative number none.
 	MaxRedirects int
@@ -28,40 +41,57 @@ type Options struct {
 
 // Program is a compiled script. It is immutable and safe for concurrent use.
 type Program struct {
-	name         string
+	main         *script
+	scripts      int // with those it includes
+	delimiter    string
 	maxRedirects int
 	maxActions   int // < 0: none
+	maxSteps     int64
 	autoCreate   bool
 	trace        bool
 	flagged      bool // the script uses imap4flags
-	code         []instruction
-	steps        []Step // the steps that can be recorded, without their outcome
+	globals      int
+	extensions   Extensions
 	fields       fieldTable
-	maxSteps     int64
 }
 
 // instruction is a compiled command.
 type instruction struct {
 	kind     instructionKind
 	step     int
-	branches []branch      // opIf
-	els      []instruction // opIf
-	act      Action        // the actions, as they are without flags
-	key      string        // what makes two actions the same: mailbox, address
-	flag     []string      // the flags of the command
-	own      bool          // the command has :flags
+	branches []branch   // opIf
+	els      *block     // opIf
+	chain    *ruleIndex // opIf with many branches
+	op       operation  // opRun
+	act      Action     // the actions, as they are without flags
+	key      string     // what makes two actions the same: mailbox, address
+	flag     []string   // the flags of the command
+	own      bool       // the command has :flags
+}
+
+// operation is a command that isn't an action, or one whose arguments must be
+// worked out first.
+type operation interface {
+	perform(r *run, in *instruction) error
 }
 
 // branch is a test and what it leads to.
 type branch struct {
 	test condition
-	then []instruction
+	then block
+}
+
+// block is a list of commands.
+type block struct {
+	code  []instruction
+	index *ruleIndex // where there are many rules
 }
 
 type instructionKind uint8
 
 const (
 	opIf instructionKind = iota
+	opRun
 	opStop
 	opKeep
 	opFileInto
@@ -69,28 +99,46 @@ const (
 	opDiscard
 	opReject
 	opVacation
-	opAddFlag
-	opSetFlag
-	opRemoveFlag
+	opNotify
+	opEdit
+	opRemember
+	opReport
 )
+
+// script is a compiled script: the main one, or one that is included.
+type script struct {
+	name   string
+	code   block
+	locals int    // how many variables it has
+	steps  []Step // with trace, the steps that can be recorded, without their outcome
+	count  int    // of steps
+	lines  func() []int
+}
+
+// line returns the line of a step.
+func (s *script) line(step int) int {
+	if lines := s.lines(); step < len(lines) {
+		return lines[step]
+	}
+	return 0
+}
 
 // Compile compiles a script. It reports what can't run, as an [ErrorList]: nil
 // tests, unknown match types, broken regular expressions and addresses. The
-// script may be changed afterwards.
+// program shares strings and slices with the script: its values must not be
+// changed afterwards.
 func Compile(s *Script, o Options) (*Program, error) {
-	nodes, requires := s.nodes()
-	var pr printer
-	pr.script(nodes, requires)
-	lines := pr.lines
-	if len(s.Lines) == len(lines) {
-		lines = s.Lines
-	}
 	p := &Program{
-		name: o.Name, autoCreate: o.AutoCreate, trace: o.Trace,
-		maxRedirects: o.MaxRedirects, maxActions: o.MaxActions,
-		flagged: requires.Has(ExtIMAP4Flags),
+		autoCreate: o.AutoCreate, trace: o.Trace, delimiter: o.Delimiter, extensions: o.Extensions,
+		maxRedirects: o.MaxRedirects, maxActions: o.MaxActions, maxSteps: o.MaxSteps,
 	}
-	if p.maxSteps = o.MaxSteps; p.maxSteps <= 0 {
+	if p.delimiter == "" {
+		p.delimiter = "+"
+	}
+	if p.extensions == 0 {
+		p.extensions = Debian12
+	}
+	if p.maxSteps <= 0 {
 		p.maxSteps = 1 << 30
 	}
 	if p.maxRedirects == 0 {
@@ -99,21 +147,197 @@ func Compile(s *Script, o Options) (*Program, error) {
 	if p.maxActions == 0 {
 		p.maxActions = 32
 	}
-	c := compiler{program: p, nodes: flatten(nil, nodes), lines: lines}
-	p.code = c.commands(s.Commands, "Commands")
+	c := compiler{program: p, options: &o}
+	p.main = c.script(s, o.Name, "")
 	if err := c.errs.Err(); err != nil {
 		return nil, err
 	}
+	p.globals = len(c.globals)
 	return p, nil
 }
 
-// compiler walks the commands and, beside them, their nodes.
+// compiler walks the commands.
 type compiler struct {
-	program *Program
-	nodes   []*node // in the order of the lines
-	lines   []int
-	at      int // the current one
-	errs    ErrorList
+	program   *Program
+	options   *Options
+	current   *script
+	name      string // of the script
+	path      []place
+	errs      ErrorList
+	scope     scope
+	variables bool // the script has them
+	env       bool // and those of the environment
+	parts     int  // how many foreverypart are around
+	labels    []string
+	globals   map[string]int
+	included  map[string]*script
+	depth     int  // of includes
+	plus      bool // the script has spamtestplus
+}
+
+// place is a step of the way to a value.
+type place struct {
+	name  string
+	index int // -1: none
+}
+
+func (c *compiler) enter(name string, index int) { c.path = append(c.path, place{name, index}) }
+func (c *compiler) leave()                       { c.path = c.path[:len(c.path)-1] }
+
+// where is the path of a value.
+func (c *compiler) where(field string) string {
+	var b strings.Builder
+	for _, p := range c.path {
+		if b.Len() > 0 && p.name != "" {
+			b.WriteByte('.')
+		}
+		b.WriteString(p.name)
+		if p.index >= 0 {
+			b.WriteByte('[')
+			b.WriteString(strconv.Itoa(p.index))
+			b.WriteByte(']')
+		}
+	}
+	if field != "" {
+		if b.Len() > 0 && field[0] != '[' {
+			b.WriteByte('.')
+		}
+		b.WriteString(field)
+	}
+	return b.String()
+}
+
+// errorf reports an error of a field of the current value.
+func (c *compiler) errorf(field, format string, args ...any) {
+	if len(c.errs) < maxErrors {
+		e := &Error{Name: c.name, Where: c.where(field), Err: fmt.Errorf(format, args...)}
+		c.errs = append(c.errs, e)
+	}
+}
+
+// script compiles a script; key is the one of an included script.
+func (c *compiler) script(s *Script, name, key string) *script {
+	out := &script{name: name}
+	if c.program.scripts++; key != "" {
+		if c.included == nil {
+			c.included = make(map[string]*script)
+		}
+		c.included[key] = out
+	}
+	out.lines = sync.OnceValue(func() []int {
+		if len(s.Lines) == out.count {
+			return s.Lines
+		}
+		nodes, requires := s.nodes()
+		var p printer
+		p.script(nodes, requires)
+		return p.lines
+	})
+	outer := *c
+	c.current, c.name, c.path, c.scope, c.parts, c.labels = out, name, nil, scope{}, 0, nil
+	u := uses{ext: s.Extensions}
+	u.commands(s.Commands)
+	c.variables, c.env = u.ext.Has(ExtVariables), u.ext.Has(ExtVariables|ExtDovecotEnvironment)
+	c.plus = u.ext.Has(ExtSpamTestPlus)
+	c.program.flagged = c.program.flagged || u.ext.Has(ExtIMAP4Flags)
+	c.enter("Commands", -1)
+	out.code = c.commands(s.Commands)
+	out.locals = len(c.scope.local)
+	if c.program.trace {
+		out.describe(s)
+	}
+	errs, globals, included := c.errs, c.globals, c.included
+	*c = outer
+	c.errs, c.globals, c.included = errs, globals, included
+	return out
+}
+
+// step moves to the next command or test and returns the index of its step.
+func (c *compiler) step() int {
+	c.current.count++
+	return c.current.count - 1
+}
+
+// describe makes the steps for the trace.
+func (s *script) describe(src *Script) {
+	nodes, _ := src.nodes()
+	list := flatten(nil, nodes)
+	s.steps = make([]Step, max(s.count, len(list)))
+	for i := range s.steps {
+		s.steps[i] = Step{Script: s.name, Line: s.line(i)}
+		if i < len(list) {
+			s.steps[i].Text = oneLine(list[i])
+		}
+	}
+}
+
+// uses finds out what a script uses, as far as the compiler must know before.
+type uses struct{ ext Extensions }
+
+func (u *uses) commands(list []Command) {
+	for _, c := range list {
+		switch c := c.(type) {
+		case If:
+			u.test(c.Test)
+			u.commands(c.Then)
+			for i := range c.ElsIf {
+				u.test(c.ElsIf[i].Test)
+				u.commands(c.ElsIf[i].Then)
+			}
+			u.commands(c.Else)
+		case ForEveryPart:
+			u.commands(c.Block)
+		case Set, ExtractText, Global, Import, Export:
+			u.ext |= ExtVariables
+		case FileInto:
+			u.flags(c.Flags)
+		case Keep:
+			u.flags(c.Flags)
+		case AddFlag:
+			u.flagCommand(c.Variable)
+		case SetFlag:
+			u.flagCommand(c.Variable)
+		case RemoveFlag:
+			u.flagCommand(c.Variable)
+		case Mark, Unmark:
+			u.ext |= ExtIMAP4Flags
+		}
+	}
+}
+
+func (u *uses) flags(list []string) {
+	if list != nil {
+		u.ext |= ExtIMAP4Flags
+	}
+}
+
+func (u *uses) flagCommand(variable string) {
+	u.ext |= ExtIMAP4Flags
+	if variable != "" {
+		u.ext |= ExtVariables
+	}
+}
+
+func (u *uses) test(t Test) {
+	switch t := t.(type) {
+	case Not:
+		u.test(t.Test)
+	case AllOf:
+		for _, t := range t {
+			u.test(t)
+		}
+	case AnyOf:
+		for _, t := range t {
+			u.test(t)
+		}
+	case String:
+		u.ext |= ExtVariables
+	case HasFlag:
+		u.ext |= ExtIMAP4Flags
+		if t.Variables != nil {
+			u.ext |= ExtVariables
+		}
+	}
 }
 
 // flatten lists the nodes in the order of Script.Lines.
@@ -126,106 +350,6 @@ func flatten(dst, nodes []*node) []*node {
 		dst = flatten(dst, n.block)
 	}
 	return dst
-}
-
-func (c *compiler) errorf(where, format string, args ...any) {
-	if len(c.errs) < maxErrors {
-		e := &Error{Name: c.program.name, Where: where, Err: fmt.Errorf(format, args...)}
-		c.errs = append(c.errs, e)
-	}
-}
-
-// step moves to the next command or test and returns the index of its step.
-func (c *compiler) step() int {
-	i := c.at
-	c.at++
-	text := ""
-	if c.program.trace {
-		text = oneLine(c.nodes[i])
-	}
-	c.program.steps = append(c.program.steps, Step{Script: c.program.name, Line: c.lines[i], Text: text})
-	return i
-}
-
-// commands compiles a block.
-func (c *compiler) commands(list []Command, where string) []instruction {
-	out := make([]instruction, 0, len(list))
-	for i, cmd := range list {
-		at := fmt.Sprintf("%s[%d]", where, i)
-		step := c.step()
-		switch cmd.(type) {
-		case Comment, Unread:
-			continue
-		}
-		out = append(out, c.command(cmd, step, at))
-	}
-	return out
-}
-
-func (c *compiler) command(cmd Command, step int, where string) instruction {
-	in := instruction{step: step}
-	switch cmd := cmd.(type) {
-	case If:
-		return c.chain(cmd, where)
-	case Stop:
-		in.kind = opStop
-	case Discard:
-		in.kind, in.act = opDiscard, ActionDiscard{}
-	case Keep:
-		in.kind, in.act, in.key = opKeep, ActionKeep{}, Inbox
-		in.flag, in.own = validFlags(cmd.Flags), cmd.Flags != nil
-	case FileInto:
-		in.kind, in.key = opFileInto, cmd.Mailbox
-		in.flag, in.own = validFlags(cmd.Flags), cmd.Flags != nil
-		in.act = ActionFileInto{Mailbox: cmd.Mailbox, Create: cmd.Create, Copy: cmd.Copy}
-	case Redirect:
-		target, err := redirectTarget(cmd.Address)
-		if err != nil {
-			c.errorf(where+".Address", "address %q: %w", cmd.Address, err)
-		}
-		in.kind, in.key = opRedirect, target
-		in.act = ActionRedirect{Address: target, Copy: cmd.Copy}
-		if c.program.maxRedirects < 0 {
-			c.errorf(where, "redirect is forbidden (MaxRedirects)")
-		}
-	case Reject:
-		in.kind, in.act = opReject, ActionReject{Text: cmd.Reason}
-	case Vacation:
-		in.kind, in.act = opVacation, ActionVacation(cmd.clone())
-		if cmd.From != "" {
-			if _, err := parseMailbox(cmd.From); err != nil {
-				c.errorf(where+".From", "address %q: %w", cmd.From, err)
-			}
-		}
-	case AddFlag:
-		in.kind, in.flag = opAddFlag, validFlags(cmd.Flags)
-	case SetFlag:
-		in.kind, in.flag = opSetFlag, validFlags(cmd.Flags)
-	case RemoveFlag:
-		in.kind, in.flag = opRemoveFlag, validFlags(cmd.Flags)
-	case Comment:
-		// Skipped by commands.
-	default:
-		c.errorf(where, "a command of type %T is %w", cmd, ErrUnsupported)
-	}
-	return in
-}
-
-// chain compiles an If with its elsif and else.
-func (c *compiler) chain(cmd If, where string) instruction {
-	in := instruction{kind: opIf}
-	add := func(test Test, then []Command, where string) {
-		b := branch{test: c.test(test, where+".Test")}
-		b.then = c.commands(then, where+".Then")
-		in.branches = append(in.branches, b)
-	}
-	add(cmd.Test, cmd.Then, where)
-	for i, e := range cmd.ElsIf {
-		c.step()
-		add(e.Test, e.Then, fmt.Sprintf("%s.ElsIf[%d]", where, i))
-	}
-	in.els = c.commands(cmd.Else, where+".Else")
-	return in
 }
 
 // stepWidth bounds the text of a step.

@@ -1,9 +1,5 @@
 package sieve
 
-import (
-	"github.com/oxmailroute/oxmailroute/headers"
-)
-
 // condition is a compiled test. Each records its own step.
 type condition interface{ eval(r *run) bool }
 
@@ -19,7 +15,7 @@ type negation struct {
 	test condition
 }
 
-func (c negation) eval(r *run) bool {
+func (c *negation) eval(r *run) bool {
 	at := r.begin(c.step)
 	return r.end(at, !c.test.eval(r))
 }
@@ -31,11 +27,14 @@ type junction struct {
 	any   bool
 }
 
-func (c junction) eval(r *run) bool {
+func (c *junction) eval(r *run) bool {
 	at := r.begin(c.step)
 	for _, t := range c.tests {
 		if t.eval(r) == c.any {
 			return r.end(at, c.any)
+		}
+		if r.failed != nil {
+			return r.end(at, false)
 		}
 	}
 	return r.end(at, !c.any)
@@ -47,7 +46,7 @@ type sizeTest struct {
 	limit uint64
 }
 
-func (c sizeTest) eval(r *run) bool {
+func (c *sizeTest) eval(r *run) bool {
 	size := r.size()
 	if c.over {
 		return r.note(c.step, size > c.limit, nil)
@@ -56,40 +55,61 @@ func (c sizeTest) eval(r *run) bool {
 }
 
 type existsTest struct {
-	step  int
-	slots []int
+	step int
+	source
 }
 
-func (c existsTest) eval(r *run) bool {
-	for _, s := range c.slots {
-		if r.first[s] < 0 {
+func (c *existsTest) eval(r *run) bool {
+	if c.simple() {
+		for _, s := range c.slots {
+			if r.first[s] < 0 {
+				return r.note(c.step, false, nil)
+			}
+		}
+		return r.note(c.step, true, nil)
+	}
+	for i := range c.count() {
+		one := c.only(i)
+		if len(r.entriesOf(&one)) == 0 {
 			return r.note(c.step, false, nil)
 		}
 	}
 	return r.note(c.step, true, nil)
 }
 
-type mailboxTest struct {
+// plainTest is the header test of one name and one key, with Is or Contains.
+type plainTest struct {
 	step  int
-	names []string
+	slot  int32
+	match *matcher
 }
 
-func (c mailboxTest) eval(r *run) bool {
-	for _, name := range c.names {
-		if !r.mailboxExists(name) {
-			return r.note(c.step, false, []byte(name))
+func (c *plainTest) eval(r *run) bool {
+	var last *value
+	for i := r.first[c.slot]; i >= 0; {
+		e := &r.entries[i]
+		last = r.decode(e)
+		if r.search(c.match, last) {
+			return r.note(c.step, true, last.text)
 		}
+		i = e.next
 	}
-	return r.note(c.step, true, nil)
+	return r.missed(c.step, last)
 }
 
 type headerTest struct {
 	step  int
-	slots []int
-	match *matcher
+	plain bool // nothing but names that are known and keys
+	source
+	match  *matcher
+	part   MIMEPart
+	params []text
 }
 
 func (c *headerTest) eval(r *run) bool {
+	if !c.plain {
+		return c.general(r)
+	}
 	var last *value
 	n := 0
 	for _, s := range c.slots {
@@ -98,7 +118,7 @@ func (c *headerTest) eval(r *run) bool {
 				n++
 				continue
 			}
-			last = r.decode(i)
+			last = r.decode(&r.entries[i])
 			if r.match(c.match, last) {
 				return r.note(c.step, true, last.text)
 			}
@@ -110,126 +130,167 @@ func (c *headerTest) eval(r *run) bool {
 	return r.missed(c.step, last)
 }
 
-// contentTypeTest is the one form of the header test of RFC 5703 that is
-// supported.
-type contentTypeTest struct {
-	step  int
-	match *headers.Matcher
-}
-
-func (c contentTypeTest) eval(r *run) bool {
-	return r.note(c.step, c.match.Match(r.header(), r.body()), nil)
+// general is the test with variables, an index or MIME parts.
+func (c *headerTest) general(r *run) bool {
+	values := r.list[:0]
+	for _, e := range r.entriesOf(&c.source) {
+		v := r.decode(e)
+		if c.part == "" {
+			values = append(values, *v)
+			continue
+		}
+		values = r.mimeValues(values, e, c.part, c.params)
+	}
+	r.list = values
+	return r.compare(c.step, c.match, values)
 }
 
 type addressTest struct {
-	step  int
-	slots []int
+	step int
+	source
 	part  AddressPart
 	match *matcher
 }
 
 func (c *addressTest) eval(r *run) bool {
+	m := r.bind(c.match)
+	if m == nil {
+		return r.note(c.step, false, nil)
+	}
 	n := 0
 	var last *value
-	for _, s := range c.slots {
-		for i := r.first[s]; i >= 0; i = r.entries[i].next {
-			values, count := r.addresses(i, c.part)
+	if c.simple() {
+		for _, s := range c.slots {
+			for i := r.first[s]; i >= 0; i = r.entries[i].next {
+				values, count := r.addresses(&r.entries[i], c.part)
+				n += count
+				if m.kind == Count {
+					continue
+				}
+				for j := range values {
+					last = &values[j]
+					if r.match(m, last) {
+						return r.note(c.step, true, last.text)
+					}
+				}
+			}
+		}
+	} else {
+		for _, e := range r.entriesOf(&c.source) {
+			values, count := r.addresses(e, c.part)
 			n += count
-			if c.match.kind == Count {
+			if m.kind == Count {
 				continue
 			}
 			for j := range values {
 				last = &values[j]
-				if r.match(c.match, last) {
+				if r.match(m, last) {
 					return r.note(c.step, true, last.text)
 				}
 			}
 		}
 	}
-	if c.match.kind == Count {
-		return r.note(c.step, c.match.count(n), nil)
+	if m.kind == Count {
+		return r.note(c.step, m.count(n), nil)
 	}
 	return r.missed(c.step, last)
 }
 
 type envelopeTest struct {
 	step  int
-	to    []bool // for each field, whether it is the recipient
+	parts []text
 	part  AddressPart
 	match *matcher
 }
 
 func (c *envelopeTest) eval(r *run) bool {
+	m := r.bind(c.match)
+	if m == nil {
+		return r.note(c.step, false, nil)
+	}
 	var last *value
 	n := 0
-	for _, to := range c.to {
-		n++
-		if c.match.kind == Count {
-			continue
-		}
-		v := r.envelopePart(to, c.part)
-		if v == nil {
+	for i := range c.parts {
+		v, count := r.envelopePart(r.str(&c.parts[i]), c.part)
+		n += count
+		if v == nil || m.kind == Count {
 			continue
 		}
 		last = v
-		if r.match(c.match, v) {
+		if r.match(m, v) {
 			return r.note(c.step, true, v.text)
 		}
 	}
-	if c.match.kind == Count {
-		return r.note(c.step, c.match.count(n), nil)
+	if m.kind == Count {
+		return r.note(c.step, m.count(n), nil)
 	}
 	return r.missed(c.step, last)
 }
 
-// envelopePart returns a part of the sender's or recipient's address, or nil
-// where it has no such part. The null sender is the empty string in every part.
-func (r *run) envelopePart(to bool, part AddressPart) *value {
+// envelopePart returns a part of an address of the envelope, or nil where there
+// is no such part, and as how many addresses it counts. The null sender is the
+// empty string in every part.
+func (r *run) envelopePart(field string, part AddressPart) (*value, int) {
 	side, s := 0, r.in.From
-	if to {
+	switch {
+	case foldEqual(field, "from"):
+	case foldEqual(field, "to"):
 		side, s = 1, r.in.To
+	case foldEqual(field, "auth"):
+		if r.in.Auth == "" {
+			return nil, 0
+		}
+		// It is a name and has no parts.
+		if part == All {
+			return &value{text: []byte(r.in.Auth)}, 1
+		}
+		return nil, 1
+	default:
+		return nil, 0
 	}
 	v := &r.envelope[side][partIndex(part)]
 	if v.text != nil {
-		return v
+		return v, 1
 	}
-	v.text = []byte{}
-	if a, ok := envelopeAddress(s); ok {
-		if part == Domain && a.domain == "" {
-			v.text = nil
-			return nil
-		}
-		start := len(r.arena)
-		switch part {
-		case LocalPart:
-			r.arena = append(r.arena, a.local...)
-		case Domain:
-			r.arena = append(r.arena, a.domain...)
-		default:
-			r.arena = append(r.arena, a.String()...)
-		}
-		v.text = r.arena[start:len(r.arena):len(r.arena)]
+	a, ok := envelopeAddress(s)
+	if !ok {
+		v.text = []byte{}
+		return v, 1
 	}
-	return v
+	start := len(r.arena)
+	switch part {
+	case All:
+		r.arena = append(r.arena, a.String()...)
+	case Domain:
+		if a.domain == "" {
+			return nil, 1
+		}
+		r.arena = append(r.arena, a.domain...)
+	default:
+		local, ok := r.local([]byte(a.local), part)
+		if !ok {
+			return nil, 1
+		}
+		r.arena = append(r.arena, local...)
+	}
+	v.text = r.arena[start:len(r.arena):len(r.arena)]
+	return v, 1
 }
 
-type flagTest struct {
-	step  int
-	match *matcher
-}
-
-func (c *flagTest) eval(r *run) bool {
-	if c.match.kind == Count {
-		return r.note(c.step, c.match.count(len(r.flags)), nil)
+// local returns the part of a local part (RFC 5233 section 4).
+func (r *run) local(local []byte, part AddressPart) ([]byte, bool) {
+	if part == LocalPart {
+		return local, true
 	}
-	var last *value
-	for _, f := range r.flags {
-		start := len(r.arena)
-		r.arena = append(r.arena, f...)
-		last = &value{text: r.arena[start:len(r.arena):len(r.arena)]}
-		if r.match(c.match, last) {
-			return r.note(c.step, true, last.text)
+	for i, c := range local {
+		for j := 0; j < len(r.program.delimiter); j++ {
+			if c == r.program.delimiter[j] {
+				if part == User {
+					return local[:i:i], true
+				}
+				return local[i+1:], true
+			}
 		}
 	}
-	return r.missed(c.step, last)
+	return local, part == User
 }

@@ -97,3 +97,120 @@ func removeFlags(list, flags []string) []string {
 	}
 	return out
 }
+
+// flagCommand is addflag, setflag or removeflag (RFC 5232 section 3).
+type flagCommand struct {
+	kind     flagChange
+	constant []string // the flags, where they are known
+	flags    []text   // the flags otherwise
+	variable *part    // where the flags are kept; nil: in the script's own
+}
+
+type flagChange uint8
+
+const (
+	addingFlags flagChange = iota
+	settingFlags
+	removingFlags
+)
+
+func (c *compiler) flagCommand(in *instruction, kind flagChange, flags []string, variable string) {
+	f := &flagCommand{kind: kind}
+	if list := c.texts(flags, "Flags"); constants(list) {
+		if f.constant = validFlags(flags); kind == removingFlags {
+			f.constant = splitFlags(flags)
+		}
+	} else {
+		f.flags = list
+	}
+	if variable != "" {
+		v := c.named(variable, "Variable")
+		f.variable = &v
+	}
+	in.kind, in.op = opRun, f
+}
+
+func (f *flagCommand) perform(r *run, _ *instruction) error {
+	list := f.constant
+	if f.flags != nil {
+		list = r.strs(f.flags)
+		if f.kind == removingFlags {
+			list = splitFlags(list)
+		} else {
+			list = validFlags(list)
+		}
+	}
+	have := r.flags
+	if f.variable != nil {
+		have = splitFlags([]string{r.variable(f.variable)})
+	}
+	r.spend(8 * len(list) * (1 + len(have)))
+	if r.failed != nil {
+		return nil
+	}
+	switch f.kind {
+	case addingFlags:
+		have = addFlags(have, list)
+	case settingFlags:
+		have = list
+	case removingFlags:
+		have = removeFlags(have, list)
+	}
+	if f.variable != nil {
+		r.assign(f.variable, strings.Join(have, " "))
+	} else {
+		r.flags = have
+	}
+	return nil
+}
+
+// flagTest is the test hasflag (RFC 5232 section 4).
+type flagTest struct {
+	step      int
+	variables []part // nil: the script's own flags
+	match     *matcher
+	split     bool
+}
+
+func (c *compiler) hasFlag(t HasFlag, step int) condition {
+	c.nonEmpty(t.Flags, "Flags")
+	// Only these take a string for several flags.
+	split := t.Match == "" || t.Match == Is || t.Match == Contains
+	flags := t.Flags
+	if split && constants(c.texts(flags, "Flags")) {
+		flags = splitFlags(flags)
+	}
+	f := &flagTest{step: step, match: c.matcher(t.Match, t.Relation, t.Comparator, flags), split: split}
+	for _, name := range t.Variables {
+		f.variables = append(f.variables, c.named(name, "Variables"))
+	}
+	return f
+}
+
+func (c *flagTest) eval(r *run) bool {
+	m := c.match
+	if m.dynamic && c.split {
+		keys := *m
+		keys.texts = nil
+		for _, k := range splitFlags(r.strs(m.texts)) {
+			keys.texts = append(keys.texts, text{lit: k})
+		}
+		m = &keys
+	}
+	list := r.flags
+	if c.variables != nil {
+		var all []string
+		for i := range c.variables {
+			all = append(all, r.variable(&c.variables[i]))
+		}
+		list = splitFlags(all)
+	}
+	values := r.list[:0]
+	for _, f := range list {
+		start := len(r.arena)
+		r.arena = append(r.arena, f...)
+		values = append(values, value{text: r.arena[start:len(r.arena):len(r.arena)]})
+	}
+	r.list = values
+	return r.compare(c.step, m, values)
+}

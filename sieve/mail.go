@@ -52,6 +52,9 @@ func (t *fieldTable) find(name []byte) int32 {
 	return -1
 }
 
+// foldEqual compares a string with one in lower case, folding A to Z.
+func foldEqual(s, lower string) bool { return len(s) == len(lower) && lowerASCII(s) == lower }
+
 // equalFold compares octets with a lower-case string, folding A to Z.
 func equalFold(b []byte, lower string) bool {
 	if len(b) != len(lower) {
@@ -85,7 +88,7 @@ type entry struct {
 	// field counts, and for each part the values.
 	parsed bool
 	count  int
-	parts  [3][]value
+	parts  [5][]value
 }
 
 // index finds the fields of every slot.
@@ -162,9 +165,8 @@ func (r *run) size() uint64 {
 	return uint64(max(r.in.Size, 0))
 }
 
-// decode returns the value of field i as the header test sees it.
-func (r *run) decode(i int32) *value {
-	e := &r.entries[i]
+// decode returns the value of a field as the header test sees it.
+func (r *run) decode(e *entry) *value {
 	if !e.decoded {
 		e.decoded = true
 		e.value.text = r.decodeField(e.field)
@@ -213,14 +215,17 @@ func partIndex(p AddressPart) int {
 		return 1
 	case Domain:
 		return 2
+	case User:
+		return 3
+	case Detail:
+		return 4
 	}
 	return 0
 }
 
-// addresses returns what the address test compares of field i, and as how many
+// addresses returns what the address test compares of a field, and as how many
 // addresses the field counts.
-func (r *run) addresses(i int32, part AddressPart) ([]value, int) {
-	e := &r.entries[i]
+func (r *run) addresses(e *entry, part AddressPart) ([]value, int) {
 	if !e.parsed {
 		e.parsed = true
 		e.count = r.parse(e.field.Body, &e.parts)
@@ -230,7 +235,7 @@ func (r *run) addresses(i int32, part AddressPart) ([]value, int) {
 
 // parse reads the addresses of a field body. Where there is none in it, the
 // text counts as it stands.
-func (r *run) parse(body []byte, parts *[3][]value) int {
+func (r *run) parse(body []byte, parts *[5][]value) int {
 	r.spend(4 * len(body))
 	raw := rawValue(body)
 	if len(raw) == 0 {
@@ -257,6 +262,11 @@ func (r *run) parse(body []byte, parts *[3][]value) int {
 		parts[0] = append(parts[0], value{text: r.arena[start:len(r.arena):len(r.arena)]})
 		parts[1] = append(parts[1], value{text: a.local})
 		parts[2] = append(parts[2], value{text: a.domain})
+		user, _ := r.local(a.local, User)
+		parts[3] = append(parts[3], value{text: user})
+		if detail, ok := r.local(a.local, Detail); ok {
+			parts[4] = append(parts[4], value{text: detail})
+		}
 	}
 	return len(list)
 }

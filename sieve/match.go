@@ -17,16 +17,72 @@ type matcher struct {
 	kind       MatchType
 	relation   Relation
 	comparator Comparator
-	fold       bool     // for Is and Contains: both sides are compared in lower case
-	keys       []string // folded as the comparator wants it
-	needles    [][]byte // for Contains, the same
-	globs      []*headers.Glob
-	regexps    []*regexp.Regexp
+	// dynamic says that the keys are texts, and the rest is made of them in the
+	// run.
+	dynamic bool
+	texts   []text
+	// captures says that a match sets the match variables.
+	captures bool
+
+	fold    bool     // for Is and Contains: both sides are compared in lower case
+	keys    []string // folded as the comparator wants it
+	needles [][]byte // for Contains, the same
+	globs   []*headers.Glob
+	regexps []*regexp.Regexp
 	// cost is what one octet of a value costs with Regex.
 	cost int
 	// The indexes of many keys: for Is, and for Contains.
 	set  map[string]struct{}
 	find *automaton
+}
+
+// bind returns the matcher with the keys as they are now, or nil where one of
+// them can't be used.
+func (r *run) bind(m *matcher) *matcher {
+	if !m.dynamic {
+		return m
+	}
+	out := &matcher{kind: m.kind, relation: m.relation, comparator: m.comparator, captures: m.captures}
+	for _, k := range r.strs(m.texts) {
+		r.spend(8 * len(k))
+		if err := out.add(k); err != nil {
+			r.failed = err
+			return nil
+		}
+	}
+	out.index()
+	return out
+}
+
+// add adds a key.
+func (m *matcher) add(key string) error {
+	fold := m.comparator != Octet
+	switch {
+	case m.kind == Regex:
+		re, err := headers.CompileERE(key, fold)
+		if err != nil {
+			return err
+		}
+		m.regexps = append(m.regexps, re)
+		m.cost += 1 + len(key)/4
+	case m.comparator == UnicodeCasemap:
+		m.keys = append(m.keys, string(unicodeFold(nil, []byte(key))))
+		if m.kind == Matches {
+			m.globs = append(m.globs, headers.CompileGlob(m.keys[len(m.keys)-1], false))
+		}
+	case m.kind == Matches:
+		m.globs = append(m.globs, headers.CompileGlob(key, fold))
+	case m.comparator == ASCIICasemap:
+		m.keys = append(m.keys, lowerASCII(key))
+	default:
+		m.keys = append(m.keys, key)
+	}
+	return nil
+}
+
+// single reports whether there is one key, to be searched for by octets.
+func (m *matcher) single() bool {
+	return len(m.keys) == 1 && (m.kind == Is || m.kind == Contains) && (m.comparator == ASCIICasemap || m.comparator == Octet)
 }
 
 // index prepares the keys for the search.
@@ -54,6 +110,11 @@ func (m *matcher) index() {
 // match reports whether the value compares true with one of the keys. It is
 // not for Count.
 func (r *run) match(m *matcher, v *value) bool {
+	if m.comparator == UnicodeCasemap {
+		r.spend(4 * len(v.text))
+		folded := value{text: unicodeFold(nil, v.text)}
+		v = &folded
+	}
 	switch m.kind {
 	case Is, Contains:
 		if m.comparator == ASCIINumeric {
@@ -66,7 +127,12 @@ func (r *run) match(m *matcher, v *value) bool {
 			if r.failed != nil {
 				return false
 			}
-			if g.Match(v.text) {
+			if m.captures {
+				if list, ok := g.Captures(v.text); ok {
+					r.capture(list)
+					return true
+				}
+			} else if g.Match(v.text) {
 				return true
 			}
 		}
@@ -77,13 +143,31 @@ func (r *run) match(m *matcher, v *value) bool {
 			if r.failed != nil {
 				return false
 			}
-			if headers.MatchERE(re, v.text) {
+			if m.captures {
+				if list := headers.FindERE(re, v.text); list != nil {
+					r.capture(list)
+					return true
+				}
+			} else if headers.MatchERE(re, v.text) {
 				return true
 			}
 		}
 		return false
 	}
 	return r.order(m, v.text)
+}
+
+// capture sets the match variables.
+func (r *run) capture(list [][]byte) {
+	if r.quiet {
+		return
+	}
+	list = list[:min(len(list), maxMatchValue+1)]
+	matched := make([]string, len(list))
+	for i, b := range list {
+		matched[i] = string(b)
+	}
+	r.frame.matched = matched
 }
 
 // search is Is and Contains by octets, folded or not.
@@ -173,7 +257,7 @@ func compare(c Comparator, v []byte, key string) int {
 	switch c {
 	case ASCIINumeric:
 		return compareNumeric(v, key)
-	case Octet:
+	case Octet, UnicodeCasemap:
 		return compareOctets(v, key)
 	}
 	for i := 0; i < len(v) && i < len(key); i++ {

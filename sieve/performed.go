@@ -1,6 +1,9 @@
 package sieve
 
-import "strings"
+import (
+	"strings"
+	"time"
+)
 
 // performed is an action of the result.
 type performed struct {
@@ -13,6 +16,8 @@ type performed struct {
 	done bool
 	// silent is for ActionReject.
 	silent bool
+	until  time.Time // opRemember
+	sent   Action    // the action with the message that it sends
 }
 
 // keeps reports whether the action leaves the implicit keep as it is.
@@ -22,10 +27,65 @@ func (p performed) keeps() bool {
 		return a.Copy
 	case ActionRedirect:
 		return a.Copy
-	case ActionVacation:
+	case ActionVacation, ActionNotify, ActionAddHeader, ActionDeleteHeader, ActionReport, nil:
 		return true
 	}
 	return false
+}
+
+// counted is how many actions there are; changes of the header are none.
+func (r *run) counted() int {
+	n := 0
+	for i := range r.actions {
+		if r.actions[i].kind != opEdit {
+			n++
+		}
+	}
+	return n
+}
+
+// commit makes the message that an action sends, when its script has ended.
+func (r *run) commit(a *performed) {
+	switch x := a.act.(type) {
+	case ActionVacation:
+		x.Vacation = x.clone()
+		x.Reply, x.Why = r.reply(x.Vacation, a.step)
+		a.sent = x
+	case ActionReject:
+		if !a.silent {
+			x.Message, _ = r.rejection(x.Text)
+		}
+		x.Silent = a.silent
+		a.sent = x
+	case ActionNotify:
+		x.Mail, x.Why = r.notification(&x)
+		x.uri, x.recipients = nil, nil
+		a.sent = x
+	case nil:
+		if a.kind == opRemember {
+			r.marks = append(r.marks, mark{a.key, a.until})
+		}
+	}
+}
+
+// action returns the action as the caller gets it.
+func (p *performed) action() Action {
+	if p.sent != nil {
+		return p.sent
+	}
+	switch x := p.act.(type) {
+	case ActionKeep:
+		if len(p.flags) > 0 {
+			x.Flags = publicFlags(p.flags)
+			return x
+		}
+	case ActionFileInto:
+		if len(p.flags) > 0 {
+			x.Flags = publicFlags(p.flags)
+			return x
+		}
+	}
+	return p.act
 }
 
 // checkMailboxes checks that the mailboxes of the script's actions are there.
@@ -83,7 +143,7 @@ func (r *run) add(in *instruction) error {
 			return err
 		}
 	}
-	if limit := r.program.maxActions; limit >= 0 && len(r.actions) >= limit {
+	if limit := r.program.maxActions; limit >= 0 && r.counted() >= limit {
 		return r.errorf(in, "more than %d actions", limit)
 	}
 	if limit := r.program.maxRedirects; in.kind == opRedirect && same >= limit {

@@ -4,32 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
-
-	"github.com/oxmailroute/oxmailroute/headers"
 )
-
-// Input is a message and its delivery.
-type Input struct {
-	// Raw is the message: a header section, an empty line and the body. A run
-	// reads no more of it than the script asks for.
-	Raw []byte
-	// Header and Body take the place of Raw where Header isn't nil; they come
-	// from headers.Scan with headers.Sieve. Body is only read by tests of the
-	// body and of MIME parts.
-	Header headers.Section
-	Body   []byte
-	// Size is the size of the message in octets as the server holds it. Zero
-	// means the length of Raw, where that is given.
-	Size int64
-	// From and To are the addresses of the envelope, without angle brackets;
-	// an empty From is the null sender.
-	From, To string
-	// MailboxExists says whether a mailbox is there and can be stored in; nil
-	// means that all are.
-	MailboxExists func(name string) bool
-}
 
 // Run says what the script does with the message when it runs by itself, as in
 // sieve-test and sieve-filter. Delivery (dovecot-lda, LMTP) runs even a single
@@ -112,34 +88,63 @@ type run struct {
 	// slot.
 	entries     []entry
 	first, last []int32
-	envelope    [2][3]value // the parts of sender and recipient
+	envelope    [2][5]value // the parts of sender and recipient
 	found       []found     // where addresses are read to
+	list        []value     // where values are gathered
 	arena       []byte      // what decoded values stand in
+	bits        []uint64    // where candidates are gathered
 	steps       int64       // that the run may still take
 
+	frame    *frame // of the script that runs
+	top      frame
+	globals  []string
+	included map[*script]bool
+	seen     map[string]bool // what duplicate has said
+	quiet    bool            // no match variables are set
+
+	parts  []*mimePart
+	part   *mimePart // where a foreverypart is, and its place in parts
+	partAt int
+
 	actions []performed
+	marks   []mark
 	flags   []string
 	trace   []Step
 
+	edits  int  // how often the header was changed
 	active bool // the message is kept so far
 	failed error
 	lost   bool // the failure loses the message
 }
 
+// frame is what a script that runs has for itself.
+type frame struct {
+	outer   *frame
+	script  *script
+	local   []string
+	matched []string // the match variables
+}
+
+// keepBuffers bounds the octets of a buffer that is kept between runs.
+const keepBuffers = 64 << 10
+
 func (r *run) reset() {
-	clear(r.actions)
-	const keep = 64 << 10
-	if cap(r.arena) > keep {
+	if cap(r.arena) > keepBuffers {
 		r.arena = nil
 	}
-	if cap(r.entries) > keep/256 {
+	if cap(r.entries) > keepBuffers/256 {
 		r.entries = nil
 	}
-	if cap(r.found) > keep/64 {
+	if cap(r.found) > keepBuffers/64 {
 		r.found = nil
 	}
+	if cap(r.list) > keepBuffers/64 {
+		r.list = nil
+	}
 	// Nothing of the message stays behind.
+	clear(r.actions[:cap(r.actions)])
 	clear(r.found[:cap(r.found)])
+	clear(r.list[:cap(r.list)])
 	for i := range r.entries {
 		e := &r.entries[i]
 		for j := range e.parts {
@@ -147,9 +152,10 @@ func (r *run) reset() {
 		}
 		*e = entry{parts: e.parts}
 	}
+	clear(r.top.local)
 	*r = run{
-		first: r.first, last: r.last, entries: r.entries[:0], found: r.found[:0],
-		arena: r.arena[:0], actions: r.actions[:0],
+		first: r.first, last: r.last, entries: r.entries[:0], found: r.found[:0], list: r.list[:0],
+		arena: r.arena[:0], bits: r.bits[:0], actions: r.actions[:0], top: frame{local: r.top.local[:0]},
 	}
 }
 
@@ -161,24 +167,34 @@ func (r *run) spend(n int) {
 	}
 }
 
-var errSteps = errors.New("the message takes more steps than Options.MaxSteps allows")
-
-// errStop ends a script without an error.
-var errStop = errors.New("stop")
+var (
+	errSteps   = errors.New("the message takes more steps than Options.MaxSteps allows")
+	errActions = errors.New("more actions than Options.MaxActions allows")
+	// errStop ends a script without an error.
+	errStop = errors.New("stop")
+)
 
 // script runs one script and reports whether the next one is to run.
 func (r *run) script(p *Program) bool {
 	r.program = p
 	r.index(&p.fields)
 	r.steps = p.maxSteps
-	err := r.exec(p.code)
-	if err == nil || err == errStop {
+	main := p.main
+	if main == nil {
+		main = &script{} // a Program that Compile didn't make
+	}
+	r.top.script, r.top.matched, r.top.local = main, nil, cleared(r.top.local, main.locals)
+	r.globals = cleared(r.globals, p.globals)
+	r.frame, r.part, r.included = &r.top, nil, nil
+	before := r.in
+	err := r.exec(&main.code)
+	if err == nil || err == errStop || err == errReturn {
 		err = r.checkMailboxes()
 	}
 	if err != nil {
 		// The actions of the script are not done, and the message is kept.
 		r.actions = slices.DeleteFunc(r.actions, func(a performed) bool { return !a.done })
-		r.failed, r.active = err, false
+		r.failed, r.active, r.in = err, false, before
 		return false
 	}
 	explicit, implicit := false, true
@@ -192,68 +208,80 @@ func (r *run) script(p *Program) bool {
 			explicit = true
 		}
 		implicit = implicit && a.keeps()
+		r.commit(a)
 	}
+	for _, m := range r.marks {
+		if r.in.Memory != nil {
+			r.in.Memory.Remember(m.key, m.until)
+		}
+	}
+	r.marks = nil
 	r.active = explicit || implicit
 	return r.active
 }
 
-func (r *run) mailboxExists(name string) bool {
-	return r.in.MailboxExists == nil || strings.EqualFold(name, Inbox) || r.in.MailboxExists(name)
+// cleared returns a list of n empty strings, in the memory of the list where it
+// is large enough.
+func cleared(list []string, n int) []string {
+	list = slices.Grow(list[:0], n)[:n]
+	clear(list)
+	return list
 }
 
 func (r *run) errorf(in *instruction, format string, args ...any) error {
-	return &Error{
-		Name: r.program.name, Line: r.program.steps[in.step].Line, Column: 1,
-		Err: fmt.Errorf(format, args...),
-	}
+	s := r.frame.script
+	return &Error{Name: s.name, Line: s.line(in.step), Column: 1, Err: fmt.Errorf(format, args...)}
 }
 
 // exec runs a block. The error is errStop or that of the run.
-func (r *run) exec(code []instruction) error {
-	for i := range code {
-		var err error
-		if in := &code[i]; in.kind == opIf {
-			block := r.choose(in)
-			if r.failed != nil {
-				return r.errorf(in, "%w", r.failed)
-			}
-			err = r.exec(block)
-		} else {
-			err = r.perform(in)
-		}
-		if err != nil {
+func (r *run) exec(b *block) error {
+	if b.index != nil && !r.program.trace {
+		return r.execIndexed(b)
+	}
+	for i := range b.code {
+		if err := r.instruction(&b.code[i]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-// choose returns the block of an if that is to run.
-func (r *run) choose(in *instruction) []instruction {
-	for i := range in.branches {
-		if in.branches[i].test.eval(r) {
-			return in.branches[i].then
+func (r *run) instruction(in *instruction) error {
+	if in.kind == opIf {
+		then := r.choose(in)
+		if r.failed != nil {
+			return r.errorf(in, "%w", r.failed)
 		}
+		return r.exec(then)
 	}
-	return in.els
-}
-
-// perform runs a command that is not an if.
-func (r *run) perform(in *instruction) error {
 	r.note(in.step, true, nil)
 	switch in.kind {
 	case opStop:
 		return errStop
-	case opAddFlag:
-		r.flags = addFlags(r.flags, in.flag)
-	case opSetFlag:
-		r.flags = in.flag
-	case opRemoveFlag:
-		r.flags = removeFlags(r.flags, in.flag)
-	default:
-		return r.add(in)
+	case opRun:
+		err := in.op.perform(r, in)
+		if err == nil && r.failed != nil {
+			err = r.errorf(in, "%w", r.failed)
+		}
+		return err
 	}
-	return nil
+	return r.add(in)
+}
+
+// choose returns the block of an if that is to run.
+func (r *run) choose(in *instruction) *block {
+	if in.chain != nil && !r.program.trace {
+		return r.chooseIndexed(in)
+	}
+	for i := range in.branches {
+		if in.branches[i].test.eval(r) {
+			return &in.branches[i].then
+		}
+		if r.failed != nil {
+			break
+		}
+	}
+	return in.els
 }
 
 // finish makes the result.
@@ -275,6 +303,9 @@ func (r *run) finish(out *Result) {
 	}
 	for i := range r.actions {
 		a := &r.actions[i]
+		if a.kind == opRemember {
+			continue
+		}
 		if a.kind == opKeep {
 			if r.delivery && !r.active {
 				continue
@@ -285,30 +316,6 @@ func (r *run) finish(out *Result) {
 		}
 		out.Actions = append(out.Actions, a.action())
 	}
-}
-
-// action returns the action as the caller gets it.
-func (p *performed) action() Action {
-	switch x := p.act.(type) {
-	case ActionKeep:
-		if len(p.flags) > 0 {
-			x.Flags = publicFlags(p.flags)
-			return x
-		}
-	case ActionFileInto:
-		if len(p.flags) > 0 {
-			x.Flags = publicFlags(p.flags)
-			return x
-		}
-	case ActionVacation:
-		return ActionVacation(Vacation(x).clone())
-	case ActionReject:
-		if p.silent {
-			x.Silent = true
-			return x
-		}
-	}
-	return p.act
 }
 
 // missed records a test that nothing matched.
@@ -322,7 +329,7 @@ func (r *run) missed(step int, last *value) bool {
 // note records a step.
 func (r *run) note(step int, matched bool, input []byte) bool {
 	if r.program.trace {
-		s := r.program.steps[step]
+		s := r.frame.script.steps[step]
 		s.Matched, s.Input = matched, string(input)
 		r.trace = append(r.trace, s)
 	}

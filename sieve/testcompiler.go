@@ -1,12 +1,13 @@
 package sieve
 
-import (
-	"fmt"
+// field compiles a test that is a field of the current value.
+func (c *compiler) field(name string, index int, t Test) condition {
+	c.enter(name, index)
+	defer c.leave()
+	return c.test(t)
+}
 
-	"github.com/oxmailroute/oxmailroute/headers"
-)
-
-func (c *compiler) test(t Test, where string) condition {
+func (c *compiler) test(t Test) condition {
 	step := c.step()
 	switch t := t.(type) {
 	case True:
@@ -14,146 +15,179 @@ func (c *compiler) test(t Test, where string) condition {
 	case False, UnreadTest:
 		return constant{step, false}
 	case Not:
-		return negation{step, c.test(t.Test, where+".Test")}
+		return &negation{step, c.field("Test", -1, t.Test)}
 	case AllOf:
-		return junction{step, c.tests(t, where), false}
+		return &junction{step, c.tests(t), false}
 	case AnyOf:
-		return junction{step, c.tests(t, where), true}
+		return &junction{step, c.tests(t), true}
 	case Size:
-		return sizeTest{step, t.Over, t.Limit}
+		return &sizeTest{step, t.Over, t.Limit}
 	case Exists:
-		return existsTest{step, c.slots(t.Names, where+".Names")}
-	case MailboxExists:
-		return mailboxTest{step, append([]string(nil), t.Mailboxes...)}
+		return &existsTest{step, c.source(t.Names, 0, false, t.MIME, t.AnyChild)}
 	case Header:
-		c.nonEmpty(t.Keys, where+".Keys")
-		if err := t.checkMIME(); err != nil {
-			c.errorf(where, "%w", err)
-			return constant{step, false}
-		}
-		if t.MIME && len(t.Keys) > 0 {
-			m, err := headers.Compile(headers.ContentType{Types: t.Keys, Top: !t.AnyChild}, headers.Sieve)
-			if err != nil {
-				c.errorf(where+".Keys", "%w", err)
+		c.nonEmpty(t.Keys, "Keys")
+		h := &headerTest{step: step, source: c.source(t.Names, t.Index, t.Last, t.MIME, t.AnyChild), part: t.MIMEPart,
+			match: c.matcher(t.Match, t.Relation, t.Comparator, t.Keys), params: c.texts(t.MIMEParams, "MIMEParams")}
+		switch t.MIMEPart {
+		case "", MIMEType, MIMESubtype, MIMEContentType, MIMEParam:
+			if t.MIMEPart != "" && !t.MIME {
+				c.errorf("MIMEPart", "needs MIME")
 			}
-			return contentTypeTest{step, m}
+		default:
+			c.errorf("MIMEPart", "unknown MIME part %q", string(t.MIMEPart))
 		}
-		return &headerTest{step, c.slots(t.Names, where+".Names"), c.matcher(t.Match, t.Relation, t.Comparator, t.Keys, where)}
+		if h.plain = h.simple() && !h.match.dynamic && t.MIMEPart == ""; h.plain && len(h.slots) == 1 && h.match.single() {
+			return &plainTest{step: step, slot: int32(h.slots[0]), match: h.match}
+		}
+		return h
 	case Address:
-		c.nonEmpty(t.Keys, where+".Keys")
-		return &addressTest{step, c.slots(t.Names, where+".Names"), c.part(t.Part, where),
-			c.matcher(t.Match, t.Relation, t.Comparator, t.Keys, where)}
+		c.nonEmpty(t.Keys, "Keys")
+		return &addressTest{step: step, source: c.source(t.Names, t.Index, t.Last, t.MIME, t.AnyChild), part: c.part(t.Part),
+			match: c.matcher(t.Match, t.Relation, t.Comparator, t.Keys)}
 	case Envelope:
-		c.nonEmpty(t.Keys, where+".Keys")
-		c.nonEmpty(t.Fields, where+".Fields")
-		e := &envelopeTest{step: step, part: c.part(t.Part, where),
-			match: c.matcher(t.Match, t.Relation, t.Comparator, t.Keys, where)}
+		c.nonEmpty(t.Keys, "Keys")
+		c.nonEmpty(t.Fields, "Fields")
+		fields := c.texts(t.Fields, "Fields")
 		for i, name := range t.Fields {
-			if !isEnvelopeField(name) {
-				c.errorf(fmt.Sprintf("%s.Fields[%d]", where, i), `envelope field %q is %w: use "from" or "to"`, name, ErrUnsupported)
+			if fields[i].constant() && !foldEqual(name, "from") && !foldEqual(name, "to") && !foldEqual(name, "auth") {
+				c.enter("Fields", i)
+				c.errorf("", `envelope field %q is %w: use "from", "to" or "auth"`, name, ErrUnsupported)
+				c.leave()
 			}
-			e.to = append(e.to, len(name) == len("to"))
 		}
-		return e
+		return &envelopeTest{step: step, part: c.part(t.Part), parts: fields,
+			match: c.matcher(t.Match, t.Relation, t.Comparator, t.Keys)}
 	case HasFlag:
-		c.nonEmpty(t.Flags, where+".Flags")
-		flags := t.Flags
-		if t.Match == "" || t.Match == Is || t.Match == Contains {
-			// Only these take a string for several flags.
-			flags = splitFlags(flags)
-		}
-		return &flagTest{step, c.matcher(t.Match, t.Relation, t.Comparator, flags, where)}
-	default:
-		c.errorf(where, "a test of type %T is %w", t, ErrUnsupported)
+		return c.hasFlag(t, step)
+	case nil:
+		c.errorf("", "is nil: give it a test value")
 		return constant{step, false}
 	}
+	if out := c.extensionTest(t, step); out != nil {
+		return out
+	}
+	c.errorf("", "a test of type %T is %w", t, ErrUnsupported)
+	return constant{step, false}
 }
 
-func (c *compiler) tests(list []Test, where string) []condition {
+// extensionTest compiles the tests of extensions.
+func (c *compiler) extensionTest(t Test, step int) condition {
+	switch t := t.(type) {
+	case String:
+		return &stringTest{step, c.texts(t.Sources, "Sources"), c.matcher(t.Match, t.Relation, t.Comparator, t.Keys)}
+	case Body:
+		return c.body(t, step)
+	case Date:
+		return c.date(t, step)
+	case CurrentDate:
+		return c.currentDate(t, step)
+	case Environment:
+		return &environmentTest{step, c.text(t.Item, "Item"), c.matcher(t.Match, t.Relation, t.Comparator, t.Keys)}
+	case MailboxExists:
+		return &mailboxTest{step, c.texts(t.Mailboxes, "Mailboxes")}
+	case Metadata:
+		return &metadataTest{step, c.text(t.Mailbox, "Mailbox"), c.text(t.Annotation, "Annotation"), c.matcher(t.Match, t.Relation, t.Comparator, t.Keys), false}
+	case ServerMetadata:
+		return &metadataTest{step, text{}, c.text(t.Annotation, "Annotation"), c.matcher(t.Match, t.Relation, t.Comparator, t.Keys), true}
+	case MetadataExists:
+		return &metadataExistsTest{step, c.text(t.Mailbox, "Mailbox"), c.texts(t.Annotations, "Annotations"), false}
+	case ServerMetadataExists:
+		return &metadataExistsTest{step, text{}, c.texts(t.Annotations, "Annotations"), true}
+	case SpecialUseExists:
+		return &specialUseTest{step, c.optional(t.Mailbox, "Mailbox"), c.texts(t.Attributes, "Attributes")}
+	case Duplicate:
+		return c.duplicate(t, step)
+	case SpamTest:
+		return &scoreTest{step, c.matcher(t.Match, t.Relation, t.Comparator, []string{t.Value}), false, t.Percent}
+	case VirusTest:
+		return &scoreTest{step, c.matcher(t.Match, t.Relation, t.Comparator, []string{t.Value}), true, false}
+	case ValidNotifyMethod:
+		return &notifyMethodTest{step, c.texts(t.URIs, "URIs")}
+	case NotifyMethodCapability:
+		return &notifyCapabilityTest{step, c.text(t.URI, "URI"), c.text(t.Capability, "Capability"), c.matcher(t.Match, t.Relation, t.Comparator, t.Keys)}
+	case IHave:
+		return c.ihave(t, step)
+	}
+	return nil
+}
+
+// ihave is decided by what the server has (RFC 5463 section 4).
+func (c *compiler) ihave(t IHave, step int) condition {
+	for _, name := range t.Extensions {
+		if x := extensionNamed(name); x == 0 || !c.program.extensions.Has(x) {
+			return constant{step, false}
+		}
+	}
+	return constant{step, true}
+}
+
+func (c *compiler) tests(list []Test) []condition {
 	if len(list) == 0 {
-		c.errorf(where, "is empty: use True or False")
+		c.errorf("", "is empty: use True or False")
 	}
 	out := make([]condition, len(list))
 	for i, t := range list {
-		out[i] = c.test(t, fmt.Sprintf("%s[%d]", where, i))
+		out[i] = c.field("", i, t)
 	}
 	return out
 }
 
-func (c *compiler) part(p AddressPart, where string) AddressPart {
+func (c *compiler) part(p AddressPart) AddressPart {
 	switch p {
 	case "":
 		return All
-	case All, LocalPart, Domain:
+	case All, LocalPart, Domain, User, Detail:
 	default:
-		c.errorf(where+".Part", "unknown address part %q", string(p))
+		c.errorf("Part", "unknown address part %q", string(p))
 	}
 	return p
 }
 
-func (c *compiler) nonEmpty(list []string, where string) {
+func (c *compiler) nonEmpty(list []string, field string) {
 	if len(list) == 0 {
-		c.errorf(where, "is empty")
+		c.errorf(field, "is empty")
 	}
 }
 
-// slots returns the slots of the field names.
-func (c *compiler) slots(names []string, where string) []int {
-	c.nonEmpty(names, where)
-	out := make([]int, len(names))
-	for i, name := range names {
-		out[i] = c.program.fields.slot(name)
-	}
-	return out
-}
-
-func (c *compiler) matcher(m MatchType, r Relation, cmp Comparator, keys []string, where string) *matcher {
-	out := &matcher{kind: m, relation: r, comparator: cmp}
+func (c *compiler) matcher(m MatchType, r Relation, cmp Comparator, keys []string) *matcher {
+	out := &matcher{kind: m, relation: r, comparator: cmp, captures: c.variables}
 	if m == "" {
 		out.kind = Is
 	}
 	switch cmp {
 	case "":
 		out.comparator = ASCIICasemap
-	case ASCIICasemap, Octet, ASCIINumeric:
+	case ASCIICasemap, Octet, ASCIINumeric, UnicodeCasemap:
 	default:
-		c.errorf(where+".Comparator", "unknown comparator %q", string(cmp))
+		c.errorf("Comparator", "unknown comparator %q", string(cmp))
 	}
 	if err := checkComparator(m, cmp); err != nil {
-		c.errorf(where+".Comparator", "%w", err)
+		c.errorf("Comparator", "%w", err)
 	}
-	fold := out.comparator == ASCIICasemap
 	switch out.kind {
-	case Is, Contains:
+	case Is, Contains, Matches, Regex:
 		if r != "" {
-			c.errorf(where+".Relation", "belongs to Count and Value only")
-		}
-	case Matches:
-		for _, k := range keys {
-			out.globs = append(out.globs, headers.CompileGlob(k, fold))
-		}
-	case Regex:
-		for i, k := range keys {
-			re, err := headers.CompileERE(k, fold)
-			if err != nil {
-				c.errorf(fmt.Sprintf("%s.Keys[%d]", where, i), "regular expression %q: %w", k, err)
-				continue
-			}
-			out.regexps = append(out.regexps, re)
+			c.errorf("Relation", "belongs to Count and Value only")
 		}
 	case Count, Value:
 		if !r.valid() {
-			c.errorf(where+".Relation", `relation %q is none of "gt", "ge", "lt", "le", "eq", "ne"`, string(r))
+			c.errorf("Relation", `relation %q is none of "gt", "ge", "lt", "le", "eq", "ne"`, string(r))
 		}
 	default:
-		c.errorf(where+".Match", "unknown match type %q", string(m))
+		c.errorf("Match", "unknown match type %q", string(m))
 	}
-	out.keys = make([]string, len(keys))
-	for i, k := range keys {
-		if fold {
-			k = lowerASCII(k)
+	if c.variables {
+		if list := c.texts(keys, "Keys"); !constants(list) {
+			out.dynamic, out.texts = true, list
+			return out
 		}
-		out.keys[i] = k
+	}
+	for i, k := range keys {
+		if err := out.add(k); err != nil {
+			c.enter("Keys", i)
+			c.errorf("", "regular expression %q: %w", k, err)
+			c.leave()
+		}
 	}
 	out.index()
 	return out

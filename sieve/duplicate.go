@@ -1,0 +1,85 @@
+package sieve
+
+import (
+	"time"
+)
+
+// duplicateTest is the test duplicate (RFC 7352 section 3).
+type duplicateTest struct {
+	step     int
+	handle   *text
+	header   text
+	uniqueID *text
+	seconds  uint64
+	last     bool
+}
+
+// The periods of Pigeonhole (sieve_duplicate_default_period,
+// sieve_duplicate_max_period).
+const (
+	duplicatePeriod    = 12 * 60 * 60
+	maxDuplicatePeriod = 2 * 24 * 60 * 60
+)
+
+func (c *compiler) duplicate(t Duplicate, step int) condition {
+	d := &duplicateTest{step: step, handle: c.optional(t.Handle, "Handle"), header: c.text(t.Header, "Header"),
+		uniqueID: c.optional(t.UniqueID, "UniqueID"), seconds: duplicatePeriod, last: t.Last}
+	if t.UniqueID != nil && t.Header != "" {
+		c.errorf("UniqueID", "excludes Header")
+	}
+	if t.Seconds != nil {
+		d.seconds = min(*t.Seconds, maxDuplicatePeriod)
+	}
+	return d
+}
+
+func (c *duplicateTest) eval(r *run) bool {
+	id := ""
+	if c.uniqueID != nil {
+		id = r.str(c.uniqueID)
+	} else {
+		name := r.str(&c.header)
+		if name == "" {
+			name = "Message-ID"
+		}
+		list := r.named(nil, r.header(), name)
+		if len(list) == 0 {
+			return r.note(c.step, false, nil)
+		}
+		id = string(r.decode(list[0]).text)
+	}
+	handle := "default "
+	if c.handle != nil {
+		handle = "handle " + r.str(c.handle) + " "
+	}
+	key, plain := "duplicate "+handle+id, "duplicate "+handle+id
+	if c.last {
+		key = "duplicate last " + handle + id
+	}
+	seen, known := r.seen[key]
+	if !known {
+		if r.in.Memory != nil {
+			seen = r.in.Memory.Seen(key, r.now())
+			if !seen && c.last {
+				seen = r.in.Memory.Seen(plain, r.now())
+			}
+		}
+		if r.seen == nil {
+			r.seen = make(map[string]bool)
+		}
+		r.seen[key] = seen
+		if !seen || c.last {
+			r.remember(c.step, key, r.now().Add(time.Duration(c.seconds)*time.Second))
+		}
+	}
+	return r.note(c.step, seen, []byte(id))
+}
+
+// remember has something remembered where the script ends without an error.
+func (r *run) remember(step int, key string, until time.Time) {
+	if limit := r.program.maxActions; limit >= 0 && r.counted() >= limit {
+		r.failed = errActions
+		return
+	}
+	r.actions = append(r.actions, performed{instruction: &instruction{kind: opRemember, step: step, key: key}, until: until})
+}

@@ -1,0 +1,225 @@
+package sieve
+
+import (
+	"bytes"
+	"fmt"
+	"strings"
+	"unicode/utf8"
+
+	"github.com/oxmailroute/oxmailroute/headers"
+)
+
+// maxHeaderSize is what a field may hold (sieve_editheader_max_header_size).
+const maxHeaderSize = 2048
+
+// checkFieldName says whether editheader takes a name.
+func checkFieldName(name string) error {
+	for i := 0; i < len(name); i++ {
+		if c := name[i]; c <= ' ' || c >= 0x7f || c == ':' {
+			return fmt.Errorf("header field name %q is invalid", name)
+		}
+	}
+	if name == "" {
+		return fmt.Errorf("header field name %q is empty", name)
+	}
+	return nil
+}
+
+// checkFieldValue says whether editheader takes a value.
+func checkFieldValue(s string) error {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c < ' ' && c != '\t' && c != '\r' && c != '\n' || c == 0x7f {
+			return fmt.Errorf("header field value %.40q is invalid", s)
+		}
+	}
+	if !utf8.ValidString(s) {
+		return fmt.Errorf("header field value %.40q is not UTF-8", s)
+	}
+	if len(s) > maxHeaderSize {
+		return fmt.Errorf("header field value %.40q has more than %d octets", s, maxHeaderSize)
+	}
+	return nil
+}
+
+// protected reports the fields that editheader leaves as they are: a change of
+// one is skipped (RFC 5293 section 6).
+func protectedField(name string, remove bool) bool {
+	switch lowerASCII(name) {
+	case "received", "auto-submitted":
+		return true
+	case "subject":
+		return false
+	}
+	return false
+}
+
+// addCommand is addheader (RFC 5293 section 4).
+type addCommand struct {
+	name, value text
+	last        bool
+}
+
+func (c *compiler) addHeader(cmd AddHeader) operation {
+	a := &addCommand{c.text(cmd.Name, "Name"), c.text(cmd.Value, "Value"), cmd.Last}
+	if a.name.constant() {
+		if err := checkFieldName(cmd.Name); err != nil {
+			c.errorf("Name", "%w", err)
+		}
+	}
+	if a.value.constant() {
+		if err := checkFieldValue(cmd.Value); err != nil {
+			c.errorf("Value", "%w", err)
+		}
+	}
+	return a
+}
+
+func (a *addCommand) perform(r *run, in *instruction) error {
+	name, value := r.str(&a.name), r.str(&a.value)
+	if err := checkFieldName(name); err != nil {
+		return r.errorf(in, "%w", err)
+	}
+	if protectedField(name, false) {
+		return nil
+	}
+	if err := checkFieldValue(value); err != nil {
+		return r.errorf(in, "%w", err)
+	}
+	act := ActionAddHeader{Name: canonicalName(name), Value: value, Last: a.last}
+	field := headers.Field{Name: []byte(act.Name), Body: []byte(" " + foldValue(value))}
+	list := r.header()
+	next := make(headers.Section, 0, len(list)+1)
+	if a.last {
+		next = append(append(next, list...), field)
+	} else {
+		next = append(append(next, field), list...)
+	}
+	r.edit(in, next, act)
+	return nil
+}
+
+// foldValue puts the line breaks of a value in the form of folds.
+func foldValue(s string) string {
+	if !strings.ContainsAny(s, "\r\n") {
+		return s
+	}
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] != '\r' && s[i] != '\n' {
+			b.WriteByte(s[i])
+			continue
+		}
+		for i+1 < len(s) && (s[i+1] == '\r' || s[i+1] == '\n') {
+			i++
+		}
+		b.WriteByte('\n')
+		if i+1 < len(s) && s[i+1] != ' ' && s[i+1] != '\t' {
+			b.WriteByte('\t')
+		}
+	}
+	return strings.TrimRight(b.String(), "\n")
+}
+
+// canonicalName is a field's name as Pigeonhole writes it.
+func canonicalName(name string) string {
+	b := []byte(lowerASCII(name))
+	for i := range b {
+		if (i == 0 || b[i-1] == '-') && 'a' <= b[i] && b[i] <= 'z' {
+			b[i] -= 'a' - 'A'
+		}
+	}
+	return string(b)
+}
+
+// edit replaces the header, and records the action.
+func (r *run) edit(in *instruction, next headers.Section, acts ...Action) {
+	r.spend(16 * len(next))
+	body := r.body()
+	r.in.Header, r.in.Body = next, body
+	r.edits++
+	r.parts = nil
+	for _, act := range acts {
+		r.actions = append(r.actions, performed{instruction: &instruction{kind: opEdit, step: in.step, act: act}})
+	}
+	r.index(&r.program.fields)
+}
+
+// deleteCommand is deleteheader (RFC 5293 section 5).
+type deleteCommand struct {
+	name  text
+	match *matcher // nil: whatever the value is
+	index uint64
+	last  bool
+}
+
+func (c *compiler) deleteHeader(cmd DeleteHeader) operation {
+	d := &deleteCommand{name: c.text(cmd.Name, "Name"), index: cmd.Index, last: cmd.Last}
+	if d.name.constant() {
+		if err := checkFieldName(cmd.Name); err != nil {
+			c.errorf("Name", "%w", err)
+		}
+	}
+	if cmd.Last && cmd.Index == 0 {
+		c.errorf("Last", "needs Index")
+	}
+	if cmd.Values != nil {
+		d.match = c.matcher(cmd.Match, cmd.Relation, cmd.Comparator, cmd.Values)
+	}
+	return d
+}
+
+func (d *deleteCommand) perform(r *run, in *instruction) error {
+	name := r.str(&d.name)
+	if err := checkFieldName(name); err != nil {
+		return r.errorf(in, "%w", err)
+	}
+	if protectedField(name, true) {
+		return nil
+	}
+	var m *matcher
+	if d.match != nil {
+		if m = r.bind(d.match); m == nil {
+			return nil
+		}
+	}
+	list := r.header()
+	r.spend(4 * len(list))
+	total := uint64(0)
+	for i := range list {
+		if bytes.EqualFold(list[i].Name, []byte(name)) {
+			total++
+		}
+	}
+	next := make(headers.Section, 0, len(list))
+	var acts []Action
+	at, gone := uint64(0), 0
+	for _, f := range list {
+		if !bytes.EqualFold(f.Name, []byte(name)) {
+			next = append(next, f)
+			continue
+		}
+		at++
+		pos := at
+		if d.last {
+			pos = total - at + 1
+		}
+		remove := d.index == 0 || pos == d.index
+		if remove && m != nil {
+			e := entry{field: f}
+			remove = m.kind != Count && r.match(m, r.decode(&e))
+			if r.failed != nil {
+				return nil
+			}
+		}
+		if !remove {
+			next = append(next, f)
+			continue
+		}
+		acts = append(acts, ActionDeleteHeader{Name: name, Index: int(at) - gone, Value: string(r.decodeField(f))})
+		gone++
+	}
+	if gone > 0 {
+		r.edit(in, next, acts...)
+	}
+	return nil
+}
