@@ -121,16 +121,19 @@ func number(digits string) int {
 }
 
 // WithoutSubstitution returns the table as Postfix opens it where text from the
-// key must not get into a result (alias_maps, the virtual(8) delivery agent's
-// tables): rules with $number are skipped.
-func (t *PatternTable) WithoutSubstitution() *PatternTable {
-	out := &PatternTable{kind: t.kind}
+// key must not get into a result (transport_maps, the sender-dependent tables
+// of trivial-rewrite(8), alias_maps and the other tables of local(8)): rules
+// with $number are skipped; skipped has their lines.
+func (t *PatternTable) WithoutSubstitution() (plain *PatternTable, skipped []int) {
+	plain = &PatternTable{kind: t.kind}
 	for _, r := range t.rules {
-		if !slices.ContainsFunc(r.parts, func(p patternPart) bool { return p.group > 0 }) {
-			out.rules = append(out.rules, r)
+		if slices.ContainsFunc(r.parts, func(p patternPart) bool { return p.group > 0 }) {
+			skipped = append(skipped, r.line)
+			continue
 		}
+		plain.rules = append(plain.rules, r)
 	}
-	return out
+	return plain, skipped
 }
 
 // Patterns reports true: such a table is asked for whole keys only.

@@ -38,6 +38,7 @@ type evaluator struct {
 	connections connections
 	// certNames are the client certificate names that certAt's rule lets in.
 	certNames     []string
+	gateNexthop   string // with gate
 	agent         localAgent
 	forwarding    *listener // where local(8) brings mail back in
 	gatewayOrigin Origin
@@ -138,6 +139,7 @@ func (c *compiler) buildEvaluator() {
 	e.delimiter = main.get("recipient_delimiter")
 	e.expand = slices.Contains(list(main.get("propagate_unmatched_extensions")), "virtual")
 	e.gate, e.shareGate, e.smartHost = c.names.gate, c.names.stripGate, c.names.smartHost
+	_, e.gateNexthop, _ = strings.Cut(c.gateHop(), ":")
 	e.redirects = 10
 	origin := main.get("myorigin")
 	e.addresses = postfix.Search{Delimiter: e.delimiter, Local: func(domain string) bool {

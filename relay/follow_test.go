@@ -28,6 +28,7 @@ type followed struct {
 	raws     []string
 	entries  []string // of the ways in below; none: all but the gateway's
 	messages int
+	exec     []string
 	world    func(w *maillab.World)
 }
 
@@ -66,6 +67,7 @@ func (f followed) run(t *testing.T) {
 		in.Postfix[name] = []byte(text)
 	}
 	site := maillab.Site{Files: map[string][]byte{}, Users: users}
+	site.Exec = f.exec
 	in.Scripts = map[string]*sieve.Program{}
 	for user, text := range f.scripts {
 		in.Scripts[user] = program(t, user, text)
@@ -140,6 +142,9 @@ func (f followed) run(t *testing.T) {
 		want = slices.Compact(want)
 		if !slices.Equal(want, got) {
 			if differ++; differ <= 8 {
+				for to, reply := range result.Messages[q.lab.ID].RCPT {
+					trace = append(trace, fmt.Sprintf("reply to %s: %v\n", to, reply))
+				}
 				t.Errorf("%s\nRoute:\n  %s\nservers:\n  %s\n%s", q.what, strings.Join(want, "\n  "), strings.Join(got, "\n  "), strings.Join(trace, ""))
 			}
 		}
@@ -157,6 +162,10 @@ func (f followed) run(t *testing.T) {
 
 // routeEnd renders an end as Route has it.
 func routeEnd(o relay.Outcome) string {
+	// The lab's exchangers are sinks of their domain, however they are reached.
+	if host, ok := strings.CutPrefix(o.Target, "[mx."); ok && o.Action == relay.Relay {
+		o.Action, o.Target = relay.MX, strings.TrimSuffix(host, "]:25")
+	}
 	switch o.Action {
 	case relay.Relay, relay.MX, relay.Mailbox:
 		return strings.ToLower(fmt.Sprintf("%s %s <%s> <%s>", o.Action, o.Target, o.MailFrom, o.RcptTo))
@@ -253,6 +262,39 @@ var rewritingFiles = map[string]string{
 	"vregexp":  "/^any-(.*)@example\\.com$/ $1@remote1.test, bob@example.com\n/^self@example\\.com$/ self@example.com, bob@example.com\n",
 }
 
+const routesMain = `relay_domains = relayed.test, static.test
+relay_recipient_maps = regexp:/etc/postfix/relayed
+virtual_alias_domains = alias.test
+virtual_alias_maps = hash:/etc/postfix/aliases, inline:{user@alias.test=x@remote1.test}
+relayhost = [mailstore.example.com]:25
+sender_dependent_relayhost_maps = regexp:/etc/postfix/psender, hash:/etc/postfix/bysender
+transport_maps = regexp:/etc/postfix/ptrans, hash:/etc/postfix/trans
+relocated_maps = hash:/etc/postfix/relocated
+local_recipient_maps = hash:/etc/postfix/locals, $alias_maps
+alias_maps = hash:/etc/postfix/local-aliases
+mailbox_transport = smtp:[mailstore.example.com]:25
+smtpd_sender_login_maps = unionmap:{hash:/etc/postfix/logins, inline:{bob@example.com=alice@example.com}}
+smtpd_sender_restrictions = check_sender_access hash:/etc/postfix/senderaccess, reject_sender_login_mismatch
+smtpd_reject_unlisted_sender = yes
+smtpd_restriction_classes = strict
+strict = check_recipient_access inline:{{class@example.com = 554 5.7.9 strictly not}}
+smtp_destination_recipient_limit = 1
+conbool_destination_recipient_limit = 1
+`
+
+var routesFiles = map[string]string{
+	"relayed":       "/^known(\\+.*)?@relayed\\.test$/ x\n/@sub\\./ x\n",
+	"bysender":      "bob@example.com [mx.remote2.test]:25\nspecial@remote3.test [mx.remote1.test]:25\ndave@example.org DUNNO\n",
+	"ptrans":        "/^x([0-9]+)@(t3\\.test)$/ smtp:[mx.remote2.test]:25\n/@never\\.test$/ error:5.1.2 $1\n",
+	"trans":         "t1.test smtp:[mx.remote1.test]:25\nt2.test error:5.7.0 go away\nt4.test :[mx.remote2.test]:25\n",
+	"psender":       "/^two@(.*)$/ [mx.$1]:25\n",
+	"relocated":     "moved@remote1.test elsewhere\nmoved@example.com elsewhere@new.test\ngone@ nowhere\n",
+	"locals":        "plain x\n",
+	"local-aliases": "list: x@remote1.test, bob@example.com\nnested: list, plain\npostmaster: bob@example.com\nowned: y@remote2.test\nowner-owned: carol@example.net\n",
+	"logins":        "alice@example.com alice@example.com, bob@example.com\n@example.net carol@example.net\nowner-less@local.test nobody\n",
+	"senderaccess":  "bcced@remote3.test BCC copy@remote1.test\nheld@remote3.test HOLD\nother@remote3.test strict, permit\n",
+}
+
 func TestFollow(t *testing.T) {
 	for _, f := range []followed{
 		{
@@ -267,6 +309,21 @@ func TestFollow(t *testing.T) {
 				"info@example.com", "info+x@example.com", "sales@example.com", "carol@old.test", "first.x@example.com", "bob@example.com", "bob+y@example.com", "x@remote1.test", "y@remote2.test",
 				"ext+1@example.com", "any-x@example.com", "any-q+w@example.com", "union@example.com", "self@example.com", "nobody@example.com", "old@example.net", "carol@host.example.net",
 				"v@elsewhere.test", "team@example.com", "twice@example.org", "user%remote1.test@localhost", "remote1.test!q@localhost",
+			},
+		},
+		{
+			name: "routes, listings and logins", main: routesMain, files: routesFiles, messages: 300, exec: []string{"postalias hash:/etc/postfix/local-aliases"},
+			edit: strings.NewReplacer(
+				"\nrelayhost =", "", "virtual_alias_maps = hash:/etc/postfix/aliases\n", "", "mydestination = localhost\n", "mydestination = localhost, local.test\n", "local_recipient_maps =\nalias_maps =\n", "",
+			),
+			senders: []string{
+				"alice@example.com", "Alice+x@Example.com", "bob@example.com", "nobody@example.com", "carol@example.net", "dave@example.org", "x@remote3.test", "", "a@relayed.test", "known@relayed.test",
+				"special@remote3.test", "owner-less@local.test", "two@remote2.test", "bcced@remote3.test", "held@remote3.test", "other@remote3.test",
+			},
+			rcpts: []string{
+				"bob@example.com", "known@relayed.test", "Known+x@relayed.test", "unknown@relayed.test", "any@sub.relayed.test", "x@remote1.test", "x@remote3.test", "x@t1.test", "x@t2.test", "X7@t3.test", "y@t4.test",
+				"moved@example.com", "moved@remote1.test", "gone@example.com", "list@local.test", "list+e@local.test", "cmd@local.test", "file@local.test", "nested@local.test", "postmaster@local.test", "unlisted@local.test", "plain@local.test",
+				"owned@local.test", "redirected@example.com", "class@example.com", "x%remote1.test@localhost", "x@alias.test", "user@alias.test", "z@never.test",
 			},
 		},
 	} {

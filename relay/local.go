@@ -51,22 +51,10 @@ func (c *compiler) aliasTable(spec postfix.MapSpec) (source, bool) {
 	if spec.Type == "proxy" {
 		return source{}, false // local(8) doesn't take it
 	}
-	name, inside := c.fileName(spec.Name)
-	for _, t := range indexed {
-		if t != spec.Type {
-			continue
-		}
-		if text, ok := c.file(name); inside && ok {
-			t, warnings := postfix.ParseAliasFile(name, text)
-			c.tableWarnings(warnings)
-			return source{"postfix/" + name, t.Index()}, true
-		}
-		return source{}, false
-	}
 	src, ok := c.table(spec)
-	if p, isPattern := src.table.(*postfix.PatternTable); isPattern {
+	if ok {
 		// Text from an address must not get into a command.
-		src.table = p.WithoutSubstitution()
+		src.table = c.withoutSubstitution("alias_maps", src.file, src.table)
 	}
 	return src, ok
 }

@@ -26,10 +26,11 @@ func (s *session) senderLogins(r *restriction) verdict {
 	w, rules := s.w, s.l.rules
 	check := loginChecks[r.kind]
 	from := w.m.From
-	if from == "" || rules.logins == nil {
+	// Where nobody can log in, smtpd(8) ignores these restrictions.
+	if from == "" || rules.logins == nil || !rules.sasl {
 		return dunno
 	}
-	loggedIn := rules.sasl && w.m.Origin.Authenticated
+	loggedIn := w.m.Origin.Authenticated
 	if loggedIn && !check.in || !loggedIn && !check.out {
 		return dunno
 	}

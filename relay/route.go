@@ -420,7 +420,7 @@ func (w *walk) forward(to string) {
 	if !ok {
 		return
 	}
-	if h.transport == w.e.gate && w.e.second != nil {
+	if h.transport == w.e.gate && h.nexthop == w.e.gateNexthop && w.e.second != nil {
 		to = w.leaveBy(w.e.gate, to)
 		w.secondPass(to)
 		return

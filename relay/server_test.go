@@ -238,6 +238,9 @@ func fieldLine(name, value string) string {
 func expected(d relay.Decision, p relay.Policy, raw []byte) []string {
 	var out []string
 	for _, o := range d.Outcomes {
+		if o.BCC != "" {
+			continue // a recipient of its own, which the lab lists apart
+		}
 		target := o.Target
 		switch o.Action {
 		case relay.Relay, relay.MX, relay.Mailbox:

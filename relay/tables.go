@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/postfix"
@@ -29,7 +30,7 @@ func (c *compiler) readTable(spec postfix.MapSpec) source {
 		if err != nil {
 			return source{}
 		}
-		return source{"inline:", unplaced{t.Index()}}
+		return source{spec.String(), unplaced{t.Index()}}
 	}
 	members, err := spec.Members()
 	if err != nil {
@@ -37,21 +38,20 @@ func (c *compiler) readTable(spec postfix.MapSpec) source {
 	}
 	if len(members) > 0 {
 		maps := make([]postfix.Map, len(members))
-		var file string
 		for i, m := range members {
 			s, ok := c.table(m)
 			if !ok {
 				return source{}
 			}
-			maps[i], file = s.table, s.file
+			maps[i] = s.table
+			if spec.Type == "proxy" {
+				return s
+			}
 		}
-		switch spec.Type {
-		case "unionmap":
-			return source{file, postfix.Union(maps)}
-		case "pipemap":
-			return source{file, postfix.Pipe(maps)}
+		if spec.Type == "pipemap" {
+			return source{spec.String(), unplaced{postfix.Pipe(maps)}}
 		}
-		return source{file, maps[0]}
+		return source{spec.String(), unplaced{postfix.Union(maps)}}
 	}
 	name, ok := c.fileName(spec.Name)
 	if !ok {
@@ -76,6 +76,11 @@ func (c *compiler) readTable(spec postfix.MapSpec) source {
 	}
 	for _, t := range indexed {
 		if t == spec.Type {
+			if c.isAliasFile(spec) {
+				t, warnings := postfix.ParseAliasFile(name, text)
+				c.tableWarnings(warnings)
+				return source{"postfix/" + name, t.Index()}
+			}
 			t, warnings := postfix.ParseTable(name, text)
 			c.tableWarnings(warnings)
 			return source{"postfix/" + name, t.Index()}
@@ -84,13 +89,28 @@ func (c *compiler) readTable(spec postfix.MapSpec) source {
 	return source{}
 }
 
-// unplaced is a table that stands in main.cf, where its rows have no lines.
-type unplaced struct{ *postfix.Index }
+// isAliasFile reports whether a table is one of alias_maps, whose files
+// postalias(1) indexes, and which local_recipient_maps name too.
+func (c *compiler) isAliasFile(spec postfix.MapSpec) bool {
+	specs, err := postfix.ParseMaps(c.base.get("alias_maps"))
+	return err == nil && slices.Contains(specs, spec)
+}
 
-// Lookup is the index's, without the line.
+// unplaced is a table whose rows have no lines: it stands in main.cf, or is
+// made of several.
+type unplaced struct{ postfix.Map }
+
+// Lookup is the table's, without the line.
 func (u unplaced) Lookup(key string) (postfix.Entry, int, bool) {
-	e, _, ok := u.Index.Lookup(key)
+	e, _, ok := u.Map.Lookup(key)
+	e.Line = 0
 	return e, 0, ok
+}
+
+// Patterns is the table's.
+func (u unplaced) Patterns() bool {
+	p, ok := u.Map.(postfix.Patterns)
+	return ok && p.Patterns()
 }
 
 // tableList is a parameter that names tables, such as transport_maps.
@@ -112,6 +132,9 @@ func (c *compiler) tables(s settings, name string) *tableList {
 	known, opaque := c.maps(value)
 	l := &tableList{name: name, at: c.placeOf(s, name), opaque: opaque}
 	for _, k := range known {
+		if noSubstitution[name] {
+			k.table = c.withoutSubstitution(name, k.file, k.table)
+		}
 		l.maps = append(l.maps, k.table)
 		l.files = append(l.files, k.file)
 	}
@@ -119,6 +142,39 @@ func (c *compiler) tables(s settings, name string) *tableList {
 		c.warn(c.at(name), "%s can't be read here; Route leaves it out", o)
 	}
 	return l
+}
+
+// noSubstitution are the parameters whose patterns can't put text from the key
+// into their results.
+var noSubstitution = map[string]bool{
+	"transport_maps": true, "sender_dependent_default_transport_maps": true, "sender_dependent_relayhost_maps": true,
+	"alias_maps": true, "mailbox_transport_maps": true, "fallback_transport_maps": true,
+}
+
+// withoutSubstitution is the table as such a parameter opens it.
+func (c *compiler) withoutSubstitution(name, file string, m postfix.Map) postfix.Map {
+	each := func(list []postfix.Map) []postfix.Map {
+		out := make([]postfix.Map, len(list))
+		for i := range list {
+			out[i] = c.withoutSubstitution(name, file, list[i])
+		}
+		return out
+	}
+	switch m := m.(type) {
+	case *postfix.PatternTable:
+		plain, skipped := m.WithoutSubstitution()
+		for _, line := range skipped {
+			c.warn(place{strings.TrimPrefix(file, "postfix/"), line}.String(), "%s allows no $number in a result: the rule is skipped", name)
+		}
+		return plain
+	case unplaced:
+		return unplaced{c.withoutSubstitution(name, file, m.Map)}
+	case postfix.Union:
+		return postfix.Union(each(m))
+	case postfix.Pipe:
+		return postfix.Pipe(each(m))
+	}
+	return m
 }
 
 // placeOf is where the parameter is set.

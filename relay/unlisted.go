@@ -99,6 +99,9 @@ func (s *session) exists(address string, sender bool) (code, text string) {
 			}
 		}
 	}
+	if hit, ok := w.find(w.e.router.relocated, to); ok {
+		return "550", "5.1.6 <" + address + ">: " + what + " rejected: User has moved to " + hit.Entry.Value
+	}
 	switch class {
 	case localClass:
 		if l.local == nil || local == "postmaster" || local == "mailer-daemon" || local == "double-bounce" {

@@ -184,6 +184,13 @@ func (r *runner) buildTables(i *instance, configuration string) error {
 		if info, err := os.Stat(source); err != nil || !info.Mode().IsRegular() {
 			continue
 		}
+		suffix := "." + m[1]
+		if m[1] == "hash" || m[1] == "btree" {
+			suffix = ".db"
+		}
+		if _, err := os.Stat(source + suffix); err == nil {
+			continue
+		}
 		program := "postmap"
 		if source == "/etc/aliases" {
 			program = "postalias"
