@@ -124,6 +124,9 @@ func (c *compiler) emitVariants() {
 	n := c.names
 	comment := "the installation's own checks, copied so that they run beside ours"
 	for i, v := range c.variants {
+		if !v.strip && !v.in && (i > 0 || c.policy.Topology != Outbound) {
+			continue // no service and no parameter names them, of which postconf warns
+		}
 		for _, p := range []struct{ name, value string }{{n.ownHeader, v.header}, {n.ownMIME, v.mime}, {n.ownNested, v.nested}} {
 			if p.value != "" {
 				c.param(c.numbered(p.name, "_", i), comment, p.value)
