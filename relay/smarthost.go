@@ -90,7 +90,8 @@ type Auth struct {
 	// effect with a reload.
 	PasswordFile string
 	// Mechanisms are the SASL mechanisms that may be used ("PLAIN", "LOGIN").
-	// Empty: what both sides know, but for ANONYMOUS.
+	// Empty: what both sides know, but for ANONYMOUS. On Debian the server knows
+	// none, and all mail waits, unless the package libsasl2-modules is installed.
 	Mechanisms []string
 }
 
