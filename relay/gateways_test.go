@@ -17,7 +17,7 @@ import (
 // than the page's, or that have more than one.
 var gatewayScenarios = []scenario{
 	{
-		name: "two smart hosts, the first down", messages: 150, deprecated: "smtp_tls_per_site",
+		name: "two smart hosts, the first down", messages: 150,
 		policy: func(tb testing.TB, w *maillab.World) relay.Policy {
 			p := fromLab(tb, w)
 			fallback(nil)(&p.Gateway.SmartHost, w)

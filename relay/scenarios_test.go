@@ -146,12 +146,10 @@ message_size_limit = 100000
 	},
 	{
 		name: "settings that would break ours, and a smart host of another name", messages: 150, policy: fromLab, base: withMain(hostile, hostileFiles),
-		deprecated: "smtp_tls_per_site",
-		world:      func(w *maillab.World) { w.SmartHost = maillab.WrongName },
+		world: func(w *maillab.World) { w.SmartHost = maillab.WrongName },
 	},
 	{
 		name: "settings that would break ours", messages: 150, policy: fromLab, base: withMain(hostile, hostileFiles),
-		deprecated: "smtp_tls_per_site",
 	},
 	{
 		name: "smart host with a certificate of another name", messages: 60, policy: fromLab, base: labBase,
