@@ -155,6 +155,28 @@ func (c *Checks) Lookup(f headers.Field) (hit CheckHit, ok bool) {
 	return c.rules[i].hit, true
 }
 
+// LookupLine returns what cleanup(8) finds in the table for a line of the body
+// (body_checks): the first rule whose pattern matches it. Rules with conditions
+// on header fields match none.
+func (c *Checks) LookupLine(line []byte) (hit CheckHit, ok bool) {
+next:
+	for i := range c.rules {
+		r := &c.rules[i]
+		if r.pattern == nil {
+			continue
+		}
+		for _, g := range r.guards {
+			if headers.MatchERE(c.guards[g].pattern, line) == c.guards[g].negate {
+				continue next
+			}
+		}
+		if headers.MatchERE(r.pattern, line) != r.negate {
+			return r.hit, true
+		}
+	}
+	return CheckHit{}, false
+}
+
 // search tries the rules of both lists in order.
 func (c *Checks) search(s *lineState, exact []int32) int32 {
 	other := c.other

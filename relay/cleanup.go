@@ -28,7 +28,7 @@ type cleaned struct {
 // cleanup runs a service's header checks: over all headers the last FILTER
 // wins, and REJECT or DISCARD ends the message.
 func (w *walk) cleanup(c *cleanup) (v cleaned) {
-	if len(c.header) == 0 && len(c.mime) == 0 && len(c.nested) == 0 {
+	if len(c.header) == 0 && len(c.mime) == 0 && len(c.nested) == 0 && len(c.body) == 0 {
 		return v
 	}
 	body := w.body
@@ -115,6 +115,9 @@ func (w *walk) cleanup(c *cleanup) (v cleaned) {
 	})
 	if dropped {
 		w.compact()
+	}
+	if !v.done && !passed && len(c.body) > 0 {
+		w.bodyChecks(c, &v)
 	}
 	if !v.done {
 		for _, line := range added {

@@ -69,9 +69,11 @@ type listener struct {
 type cleanup struct {
 	at                   place
 	header, mime, nested []checkFile
-	mapping              *mapping // nil: none
-	noAliases            bool     // virtual_alias_maps is empty here
-	milters              string   // non_smtpd_milters
+	body                 []checkFile // body_checks
+	bodyLimit            int         // body_checks_size_limit, 0: none
+	mapping              *mapping    // nil: none
+	noAliases            bool        // virtual_alias_maps is empty here
+	milters              string      // non_smtpd_milters
 }
 
 // leaf is what a transport does to mail that it sends.
@@ -216,7 +218,7 @@ func (c *compiler) buildListener(role Role, sv postfix.Service, main settings) *
 	override := list(s.get("receive_override_options"))
 	if hasWord(override, "no_header_body_checks") {
 		bare := *l.cleanup
-		bare.header, bare.mime, bare.nested = nil, nil, nil
+		bare.header, bare.mime, bare.nested, bare.body = nil, nil, nil, nil
 		l.cleanup = &bare
 	}
 	l.maps = !hasWord(override, "no_address_mappings")
@@ -285,10 +287,12 @@ func (c *compiler) buildCleanup(name string, main settings) *cleanup {
 		header: c.checkList(s.get("header_checks")),
 		mime:   c.checkList(s.get("mime_header_checks")),
 		nested: c.checkList(s.get("nested_header_checks")),
+		body:   c.checkList(s.get("body_checks")),
 
 		mapping:   c.buildMapping(s),
 		noAliases: main.get("virtual_alias_maps") != "" && s.get("virtual_alias_maps") == "",
 	}
+	cl.bodyLimit, _ = strconv.Atoi(s.get("body_checks_size_limit"))
 	if v := s.get("non_smtpd_milters"); v != "" {
 		cl.milters = "non_smtpd_milters = " + v
 	}

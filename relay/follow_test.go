@@ -100,13 +100,14 @@ func (f followed) run(t *testing.T) {
 		e := waysIn[entries[r.IntN(len(entries))]]
 		from, raw := f.senders[r.IntN(len(f.senders))], raws[r.IntN(len(raws))]
 		rcpts := []string{f.rcpts[r.IntN(len(f.rcpts))]}
-		if r.IntN(4) == 0 {
+		// A redirected message has one recipient for all.
+		if r.IntN(4) == 0 && !strings.Contains(raw, "redirect me") {
 			if more := f.rcpts[r.IntN(len(f.rcpts))]; more != rcpts[0] {
 				rcpts = append(rcpts, more)
 			}
 		}
 		id := fmt.Sprintf("f%d", i)
-		q := question{fmt.Sprintf("#%d %s <%s> to %s: %.60q", i, e.name, from, strings.Join(rcpts, " "), raw), e.lab, relay.Message{Origin: e.origin, From: from}}
+		q := question{fmt.Sprintf("#%d %s <%s> to %s: %.60q, %d bytes", i, e.name, from, strings.Join(rcpts, " "), raw, len(raw)), e.lab, relay.Message{Origin: e.origin, From: from}}
 		q.lab.ID, q.lab.From, q.lab.Recipients = id, from, rcpts
 		q.lab.Raw = []byte(fmt.Sprintf("Message-ID: <%s@lab.invalid>\nDate: Mon, 01 Jun 2026 00:00:00 +0000\n%s", id, raw))
 		q.ask.Raw = append([]byte(maillab.IDHeader+": "+id+"\n"), q.lab.Raw...)
@@ -262,6 +263,32 @@ var rewritingFiles = map[string]string{
 	"vregexp":  "/^any-(.*)@example\\.com$/ $1@remote1.test, bob@example.com\n/^self@example\\.com$/ self@example.com, bob@example.com\n",
 }
 
+const bodyTable = `/^reject me/ REJECT not this
+/^discard me/ DISCARD
+/^hold me/ HOLD
+/^filter me/ FILTER smtp:[mailstore.example.com]:25
+/^redirect me/ REDIRECT bob@example.com
+/^copy me/ BCC copy@remote1.test
+/^vanish/ IGNORE
+/^replace me/ REPLACE NEW TEXT
+/deep inside/ REJECT found
+/^$/ REJECT empty
+/^a b$/ REJECT carriage return
+`
+
+// bodies2 are messages whose bodies the table above has something to say of.
+var bodies2 = []string{
+	"Subject: x\n\nhello\n", "Subject: x\n\nhello\nreject me\n", "Subject: reject me\n\nnot here\n", "Subject: x\n\ndiscard me\n", "Subject: x\n\nhold me\n", "Subject: x\n\nfilter me\n",
+	"Subject: x\n\nredirect me\n", "Subject: x\n\ncopy me\n", "Subject: x\n\nvanish\nrest\n", "Subject: x\n\nreplace me\nrest\n", "Subject: x\n\nvanishing point stays as vanish\n vanish\n", "Subject: x\n\na\rb\n",
+	"Subject: x\n\n" + strings.Repeat("a", 2040) + "deep inside\n", "Subject: x\n\n" + strings.Repeat("a", 2100) + "deep inside\n", "Subject: x\n\n" + strings.Repeat("a", 2048) + "reject me\n",
+	"Subject: x\n\n" + strings.Repeat("filler line\n", 400) + "reject me\n", "Subject: x\n\n" + strings.Repeat("filler line\n", 420) + "reject me\n",
+	"Subject: x\n\n" + strings.Repeat("filler line\n", 416) + "reject me\n", "Subject: x\n\n" + strings.Repeat("filler line\n", 416) + "123456\nreject me\n", "Subject: x\n\n" + strings.Repeat("filler line\n", 416) + "1234567\nreject me\n",
+	"Content-Type: multipart/mixed; boundary=b\n\n" + strings.Repeat("filler line\n", 420) + "--b\n\nreject me\n--b--\n",
+	"Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: message/rfc822\n\nSubject: x\nreject me: no\n\nreject me\n--b--\n",
+	"Content-Type: multipart/mixed; boundary=b\n\n--b\nreject me: header\n\nhi\n--b--\n", "Content-Type: multipart/mixed; boundary=b\n\n--b\nreject me\n--b--\n",
+	"Subject: x\nreject me\n\nhi\n", "Subject: x\n", "Subject: x\n\nfilter me\ncopy me\n",
+}
+
 const routesMain = `relay_domains = relayed.test, static.test
 relay_recipient_maps = regexp:/etc/postfix/relayed
 virtual_alias_domains = alias.test
@@ -325,6 +352,12 @@ func TestFollow(t *testing.T) {
 				"moved@example.com", "moved@remote1.test", "gone@example.com", "list@local.test", "list+e@local.test", "cmd@local.test", "file@local.test", "nested@local.test", "postmaster@local.test", "unlisted@local.test", "plain@local.test",
 				"owned@local.test", "redirected@example.com", "class@example.com", "x%remote1.test@localhost", "x@alias.test", "user@alias.test", "z@never.test",
 			},
+		},
+		{
+			name: "body checks", main: "body_checks = regexp:/etc/postfix/body\nbody_checks_size_limit = 5000\nsmtp_destination_recipient_limit = 1\nconbool_destination_recipient_limit = 1\n", messages: 150,
+			files:   map[string]string{"body": bodyTable},
+			senders: []string{"alice@example.com", "x@remote3.test", ""}, rcpts: []string{"bob@example.com", "x@remote1.test", "y@remote2.test"}, raws: bodies2,
+			scripts: map[string]string{"bob@example.com": "require [\"body\",\"fileinto\"]; if body :raw :contains \"NEW TEXT\" { fileinto \"Replaced\"; } elsif body :raw :contains \"vanish\" { fileinto \"Still there\"; }\n"},
 		},
 	} {
 		t.Run(f.name, func(t *testing.T) { f.run(t) })

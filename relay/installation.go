@@ -210,6 +210,7 @@ var defaults = map[string]string{
 	"append_at_myorigin":                        "yes",
 	"empty_address_recipient":                   "MAILER-DAEMON",
 	"message_size_limit":                        "10240000",
+	"body_checks_size_limit":                    "51200",
 	"unknown_local_recipient_reject_code":       "550",
 	"unknown_virtual_alias_reject_code":         "550",
 	"unknown_virtual_mailbox_reject_code":       "550",
