@@ -29,6 +29,9 @@ type Dovecot struct {
 	Master, Password string // for every mailbox, by PLAIN with an authorization identity
 	// Authority verifies the server's certificate, which is for "localhost".
 	Authority *tls.Config
+	// Client has a certificate of Authority with the common name
+	// carol@example.com, for settings that ask for one.
+	Client tls.Certificate
 
 	tb      testing.TB
 	dir     string
@@ -84,8 +87,8 @@ plugin {
 %[5]s
 `
 
-// StartDovecot starts a server with the additional settings and stops it when the
-// test ends. Where there is none the test is skipped, or fails under
+// StartDovecot starts a server with the additional settings, in which DIR is its
+// directory, and stops it when the test ends. Where there is none the test is skipped, or fails under
 // REQUIRE_SERVERS=1.
 func StartDovecot(tb testing.TB, settings string) *Dovecot {
 	tb.Helper()
@@ -112,6 +115,7 @@ func StartDovecot(tb testing.TB, settings string) *Dovecot {
 	pairs, err := maillab.Issue(map[string]maillab.Certificate{
 		"ca":     {CommonName: "test authority", Authority: true},
 		"server": {CommonName: "localhost", Names: []string{"localhost"}, Issuer: "ca"},
+		"client": {CommonName: "carol@example.com", Issuer: "ca"},
 	}, nil)
 	if err != nil {
 		tb.Fatal(err)
@@ -119,6 +123,9 @@ func StartDovecot(tb testing.TB, settings string) *Dovecot {
 	pool := x509.NewCertPool()
 	pool.AppendCertsFromPEM(pairs["ca"].Certificate)
 	d.Authority = &tls.Config{RootCAs: pool, ServerName: "localhost"}
+	if d.Client, err = tls.X509KeyPair(pairs["client"].Certificate, pairs["client"].Key); err != nil {
+		tb.Fatal(err)
+	}
 	ports := freePorts(tb, 2)
 	d.Addr, d.TLSAddr = "127.0.0.1:"+ports[0], "127.0.0.1:"+ports[1]
 	if err := os.Chmod(dir, 0o755); err != nil {
@@ -130,6 +137,7 @@ func StartDovecot(tb testing.TB, settings string) *Dovecot {
 	if err := os.Chown(dir+"/home", homeOwner, homeOwner); err != nil {
 		tb.Fatal(err)
 	}
+	settings = strings.ReplaceAll(settings, "DIR", dir)
 	conf := fmt.Sprintf(dovecotConf, dir, ports[0], ports[1], homeOwner, settings)
 	for name, content := range map[string]string{
 		"dovecot.conf": conf,

@@ -265,6 +265,8 @@ func TestAuthenticate(t *testing.T) {
 		dead      bool
 	}{
 		{"plain", nil, []string{start, "OK\r\n"}, "", false},
+		{"external", sasl.NewExternalClient("alice"), []string{"AUTHENTICATE \"EXTERNAL\" \"YWxpY2U=\"\r\n", "OK\r\n"}, "", false},
+		{"external as itself", sasl.NewExternalClient(""), []string{"AUTHENTICATE \"EXTERNAL\" \"\"\r\n", "OK\r\n"}, "", false},
 		{"refused", nil, []string{start, "NO (AUTH-TOO-WEAK) \"use something else\"\r\n"}, "AUTH-TOO-WEAK", false},
 		{"bye", nil, []string{start, "BYE (REFERRAL \"sieve://other.test\") \"moved\"\r\n"}, "sieve://other.test", true},
 		{"password in the text", nil, []string{start, "NO \"secret is wrong\"\r\n"}, "left out", false},
@@ -283,6 +285,7 @@ func TestAuthenticate(t *testing.T) {
 			if test.mechanism == nil {
 				test.mechanism = sasl.NewPlainClient("", "alice", "secret")
 			}
+			greeting := strings.Replace(greeting, "PLAIN", "PLAIN EXTERNAL", 1)
 			steps := append([]string{greeting}, test.steps...)
 			if test.name == "long" {
 				// NUL, 2000 x, NUL, p: 2003 bytes in base64.
@@ -496,6 +499,53 @@ func TestCancelledLate(t *testing.T) {
 		if err := c.Noop(context.Background()); err != nil {
 			t.Fatalf("%d: %v", i, err)
 		}
+	}
+}
+
+// lateDeadline is a connection that is slow to learn of an interruption.
+type lateDeadline struct{ net.Conn }
+
+func (c lateDeadline) SetDeadline(t time.Time) error {
+	if t.Before(time.Now()) {
+		time.Sleep(30 * time.Millisecond)
+	}
+	return c.Conn.SetDeadline(t)
+}
+
+// An interruption that comes after the answer must not hit the next command.
+func TestInterruptionTooLate(t *testing.T) {
+	t.Parallel()
+	s := memoryServer()
+	ctx, cancel := context.WithCancel(context.Background())
+	s.Answer = func(_, command string) string {
+		switch command {
+		case "LISTSCRIPTS":
+			cancel()
+			time.Sleep(10 * time.Millisecond)
+		case "NOOP":
+			time.Sleep(60 * time.Millisecond)
+		}
+		return ""
+	}
+	dial := s.DialContext
+	options := pipeOptions()
+	options.DialContext = func(ctx context.Context, network, address string) (net.Conn, error) {
+		conn, err := dial(ctx, network, address)
+		return lateDeadline{conn}, err
+	}
+	c, err := managesieve.Dial(context.Background(), "server.test", options)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.Authenticate(context.Background(), sasl.NewPlainClient(mailb, "master", "hunter2")); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := c.ListScripts(ctx); err != nil {
+		t.Fatalf("the answer came before the interruption, but: %v", err)
+	}
+	if err := c.Noop(context.Background()); err != nil {
+		t.Error(err)
 	}
 }
 

@@ -94,6 +94,46 @@ func TestDovecotAuthentication(t *testing.T) {
 	runSteps(t, everyCommand(ctx, c))
 }
 
+// EXTERNAL by a client certificate.
+func TestDovecotExternal(t *testing.T) {
+	t.Parallel()
+	ctx := context.Background()
+	d := managesievetest.StartDovecot(t, `auth_mechanisms = plain external
+ssl_ca = <DIR/ca.pem
+ssl_verify_client_cert = yes
+ssl_require_crl = no
+auth_ssl_username_from_cert = yes
+passdb {
+  driver = static
+  args = nopassword=y
+  mechanisms = external
+}
+`)
+	if err := d.Put("carol@example.com", "hers", scriptOne, true); err != nil {
+		t.Fatal(err)
+	}
+	config := d.Authority.Clone()
+	config.Certificates = []tls.Certificate{d.Client}
+	c, err := managesieve.Dial(ctx, d.Addr, managesieve.Options{TLS: config})
+	if err != nil {
+		t.Fatalf("%v\n%s", err, d.Log())
+	}
+	defer c.Close()
+	if err := c.Authenticate(ctx, sasl.NewExternalClient("")); err != nil {
+		t.Fatalf("%v\n%s", err, d.Log())
+	}
+	runSteps(t, []step{{"list", func() error { return listIs(ctx, c, managesieve.Script{Name: "hers", Active: true}) }, nil}})
+	// Nobody without a certificate.
+	c, err = managesieve.Dial(ctx, d.Addr, managesieve.Options{TLS: d.Authority})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Close()
+	if err := c.Authenticate(ctx, sasl.NewExternalClient("carol@example.com")); err == nil {
+		t.Error("EXTERNAL without a certificate succeeds")
+	}
+}
+
 func TestDovecotRefusals(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()

@@ -70,6 +70,9 @@ func (j *job) attempt(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
+	if c == nil {
+		return errors.New("provision: Options.Connect returned neither a client nor an error")
+	}
 	defer c.Close()
 	scripts, err := c.ListScripts(ctx)
 	if err != nil {
@@ -113,6 +116,10 @@ func (j *job) attempt(ctx context.Context) error {
 	if chosen.exists && bytes.Equal(before, after) {
 		return j.unchanged(ctx, c, after, activate)
 	}
+	if !chosen.exists && len(after) == 0 {
+		r.Outcome = NoScript
+		return j.bye(ctx, c)
+	}
 	r.Before = len(before)
 	if r.Warnings, err = c.CheckScript(ctx, after); err != nil && !errors.Is(err, errors.ErrUnsupported) {
 		return err
@@ -127,16 +134,17 @@ func (j *job) attempt(ctx context.Context) error {
 	// From here on the mailbox is finished even if the context ends.
 	ctx = context.WithoutCancel(ctx)
 	outcome := j.changed(chosen.exists)
-	j.stored, j.created = after, outcome == Created
 	warnings, err := c.PutScript(ctx, name, after)
-	if err != nil {
-		// An answer says that nothing was stored; a connection that broke
-		// leaves it open.
-		var answer *managesieve.ResponseError
-		r.Stored = r.Stored || !errors.As(err, &answer)
+	// NO says that nothing was stored. BYE or a connection that broke leaves it
+	// open, which is for the next attempt to find out.
+	var answer *managesieve.ResponseError
+	if errors.As(err, &answer) && answer.Status == managesieve.No {
 		return err
 	}
-	r.Stored = true
+	j.stored, j.created, r.Stored = after, outcome == Created, true
+	if err != nil {
+		return err
+	}
 	if warnings != "" {
 		r.Warnings = warnings
 	}

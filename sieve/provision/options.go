@@ -34,6 +34,7 @@ type Options struct {
 	Inactive Inactive // what to do where Script isn't active
 	// Create makes a script where there is none: under Script, or OpenXchange
 	// where that is empty. Where another script is active, Inactive decides.
+	// Where Edit makes nothing of nothing, nothing is created.
 	Create bool
 	// Activate activates a script that Create makes, where none is active. A
 	// script that is there, inactive, and byte for byte what Create would make

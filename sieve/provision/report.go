@@ -18,7 +18,8 @@ const (
 	// Created: there was no script; one was stored, or would be in a dry run.
 	// Also where only the activation was missing, see [Options.Activate].
 	Created
-	// NoScript: there is no script to edit, and Create isn't set.
+	// NoScript: there is no script to edit, and Create isn't set or Edit made
+	// nothing of nothing.
 	NoScript
 	// Failed: Report.Err says why. Report.Stored says whether the new script
 	// may be on the server nevertheless.

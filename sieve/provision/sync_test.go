@@ -90,6 +90,15 @@ func TestChoice(t *testing.T) {
 			o.Script, o.Create, o.Activate, o.Inactive = ox, true, true, provision.EditNamed
 		},
 			provision.Report{Outcome: provision.Created, Script: ox, ActiveScript: "b", After: len(fresh), Stored: true}, "b", ""},
+		{"nothing to create", nil, nil, func(o *provision.Options) {
+			o.Create, o.Activate = true, true
+			o.Edit = func(_ string, script []byte) ([]byte, error) { return script, nil }
+		},
+			provision.Report{Outcome: provision.NoScript, Script: ox}, "", ""},
+		{"no client", nil, nil, func(o *provision.Options) {
+			o.Connect = func(context.Context, string) (*managesieve.Client, error) { return nil, nil }
+		},
+			provision.Report{Outcome: provision.Failed}, "", "neither"},
 		{"broken", scripts{ox: true}, []byte("broken"), nil,
 			provision.Report{Outcome: provision.Failed, Script: ox, Active: true, ActiveScript: ox, Before: 6, After: len(managed([]byte("broken")))}, ox, "unknown command"},
 		{"edit fails", scripts{ox: true}, []byte(blockBegin), nil,
@@ -158,6 +167,8 @@ func TestRetry(t *testing.T) {
 		{"below try later", "CHECKSCRIPT", "NO (TRYLATER/LOAD)\r\n", 1, 2, provision.Updated},
 		{"bye", "LISTSCRIPTS", "BYE \"restart\"\r\n", 1, 2, provision.Updated},
 		{"at the login", "AUTHENTICATE", "NO (TRYLATER)\r\n", 2, 3, provision.Updated},
+		{"bye in the middle", "PUTSCRIPT", "BYE\r\n", 1, 2, provision.Updated},
+		{"bye at the verification", "GETSCRIPT", "BYE\r\n", 1, 2, provision.Updated},
 		{"too often", "GETSCRIPT", "NO (TRYLATER)\r\n", 5, 5, provision.Failed},
 		{"refused", "PUTSCRIPT", "NO \"no\"\r\n", 1, 1, provision.Failed},
 		{"quota", "PUTSCRIPT", "NO (QUOTA)\r\n", 1, 1, provision.Failed},
@@ -359,6 +370,47 @@ func TestConflict(t *testing.T) {
 			t.Errorf("report %+v", got)
 		}
 	})
+}
+
+// A creation that is refused at first doesn't make a script of somebody else ours.
+func TestRefusedCreation(t *testing.T) {
+	t.Parallel()
+	s := memoryServer()
+	user := []byte("# the user's, inactive\r\n")
+	s.Answer = func(_, command string) string {
+		if _, active := s.Get(alice, provision.OpenXchange); command == "PUTSCRIPT" && !active {
+			s.Put(alice, provision.OpenXchange, user, false)
+			return "NO (TRYLATER)\r\n"
+		}
+		return ""
+	}
+	o := options(s)
+	o.Create, o.Activate = true, true
+	got := syncOne(t, o, alice)
+	var inactive *provision.InactiveError
+	if script, active := s.Get(alice, provision.OpenXchange); !errors.As(got.Err, &inactive) || !bytes.Equal(script, user) || active {
+		t.Errorf("report %+v, script %q, active %v", got, script, active)
+	}
+}
+
+// What may be on the server is reported as stored.
+func TestStoredPerhaps(t *testing.T) {
+	t.Parallel()
+	for answer, want := range map[string]bool{"BYE\r\n": true, "garbage\r\n": true, "NO (TRYLATER)\r\n": false} {
+		s := memoryServer()
+		s.Put(alice, "a", oxScript(1), true)
+		s.Answer = func(_, command string) string {
+			if command == "PUTSCRIPT" {
+				return answer
+			}
+			return ""
+		}
+		o := options(s)
+		o.Attempts = 1
+		if got := syncOne(t, o, alice); got.Outcome != provision.Failed || got.Stored != want {
+			t.Errorf("%q: report %+v, want stored %v", answer, got, want)
+		}
+	}
 }
 
 // A server that loses the activation when it stores, against RFC 5804.
