@@ -270,13 +270,9 @@ func (r *reader) flags() []string {
 
 func (r *reader) fileInto(args []synArg) Command {
 	c := FileInto{Copy: r.shows(nameCopy, ExtCopy), Create: r.shows(nameCreate, ExtMailbox), Flags: r.flags()}
-	if r.shows(nameSpecialUse, ExtSpecialUse) {
-		for i := range r.found {
-			// The last of several counts.
-			if f := &r.found[i]; f.id == nameSpecialUse {
-				c.SpecialUse = r.specialUse(&r.strs[f.param.strs])
-			}
-		}
+	if f := r.tagged(nameSpecialUse); f != nil {
+		r.shown |= ExtSpecialUse
+		c.SpecialUse = r.specialUse(&r.strs[f.param.strs], r.errorf)
 	}
 	s := &r.strs[args[0].strs]
 	mailbox, literal := r.text(s)
@@ -287,10 +283,10 @@ func (r *reader) fileInto(args []synArg) Command {
 }
 
 // specialUse returns a special-use attribute (RFC 6154 section 6).
-func (r *reader) specialUse(s *synString) string {
+func (r *reader) specialUse(s *synString, report func(int32, string, ...any)) string {
 	text, literal := r.text(s)
 	if literal && !validSpecialUse(text) {
-		r.errorf(s.off, `%q is not a special-use attribute, such as "\\Junk"`, text)
+		report(s.off, `%q is not a special-use attribute, such as "\\Junk"`, text)
 	}
 	return text
 }
@@ -360,7 +356,9 @@ func (r *reader) modifiers() []Modifier {
 	var out []Modifier
 	for _, t := range modifierTags {
 		if r.has(t.id) {
-			r.shown |= t.ext
+			if r.shown |= t.ext; t.id == nameQuoteRegex {
+				r.shown |= ExtRegex
+			}
 			out = append(out, Modifier(spellings[t.id]))
 		}
 	}

@@ -44,7 +44,7 @@ func (r *reader) deleteHeader(n *synNode, args []synArg) Command {
 	}
 	if f := r.tagged(nameLast); f != nil {
 		if c.Last = true; !r.has(nameIndex) {
-			r.errorf(r.args[f.arg].off, "tag :last needs :index")
+			r.softf(r.args[f.arg].off, "tag :last needs :index")
 		}
 	}
 	m := r.matching()
@@ -67,6 +67,7 @@ func (r *reader) deleteHeader(n *synNode, args []synArg) Command {
 }
 
 func (r *reader) include(args []synArg) Command {
+	r.includes = true
 	c := Include{Once: r.has(nameOnce), Optional: r.has(nameOptional)}
 	switch {
 	case r.has(namePersonal):
@@ -278,7 +279,8 @@ func (r *reader) report(args []synArg) Command {
 	return c
 }
 
-// validFeedback reports whether s is a MIME token, with white space around it.
+// validFeedback reports whether s is a MIME token, with white space around it,
+// or nothing, which the server takes.
 func validFeedback(s string) bool {
 	s = strings.Trim(s, " \t\r\n")
 	for i := 0; i < len(s); i++ {
@@ -286,5 +288,5 @@ func validFeedback(s string) bool {
 			return false
 		}
 	}
-	return s != ""
+	return true
 }

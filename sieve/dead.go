@@ -16,24 +16,27 @@ func (UnreadTest) test() {}
 // state is what reading something dead must not change.
 type state struct {
 	on, deferred, shown     Extensions
-	errs, offsets, list     int
+	errs, soft              int
+	offsets, list           int
+	includes                bool
 	references, environment bool
 }
 
 func (r *reader) state() state {
-	return state{r.on, r.deferred, r.shown, len(r.errs), len(r.offsets), len(r.list), r.references, r.environment}
+	return state{
+		on: r.on, deferred: r.deferred, shown: r.shown, errs: len(r.errs), soft: len(r.soft), offsets: len(r.offsets),
+		list: len(r.list), includes: r.includes, references: r.references, environment: r.environment,
+	}
 }
 
 // undo takes back what was read since the state, if there was an error in it,
 // and reports whether there was.
 func (r *reader) undo(s state) bool {
-	r.on, r.deferred = s.on, s.deferred
+	r.on, r.deferred, r.soft, r.includes = s.on, s.deferred, r.soft[:s.soft], s.includes
 	if len(r.errs) == s.errs {
 		return false
 	}
-	for _, e := range r.errs[s.errs:] {
-		r.warnings = append(r.warnings, e)
-	}
+	r.warnings = append(r.warnings, r.errs[s.errs:]...)
 	r.errs, r.offsets, r.list = r.errs[:s.errs], r.offsets[:s.offsets], r.list[:s.list]
 	r.shown, r.references, r.environment = s.shown, s.references, s.environment
 	return true

@@ -55,7 +55,13 @@ const (
 	ExtDovecotDuplicate                          // "vnd.dovecot.duplicate", what duplicate was before RFC 7352
 	ExtIMAPFlags                                 // "imapflags", the draft that became imap4flags
 	ExtNotify                                    // "notify", the draft that became enotify
-	extCount              = iota
+
+	// QuoteRegexModifier is what set needs for :quoteregex besides ExtRegex and
+	// ExtVariables. It has no name to require; the servers of Debian 12 and 13
+	// don't have it.
+	QuoteRegexModifier
+
+	extCount = iota
 )
 
 // AllExtensions are all that this package knows.
@@ -79,7 +85,7 @@ var extensionNames = [extCount]string{
 	"subaddress", "relational", "regex", "imap4flags", "copy", "include", "body", "variables", "enotify", "environment",
 	"mailbox", "mboxmetadata", "servermetadata", "date", "index", "ihave", "duplicate", "mime", "foreverypart",
 	"extracttext", "editheader", "spamtest", "spamtestplus", "virustest", "special-use", "vnd.dovecot.debug",
-	"vnd.dovecot.environment", "vnd.dovecot.report", "vnd.dovecot.duplicate", "imapflags", "notify",
+	"vnd.dovecot.environment", "vnd.dovecot.report", "vnd.dovecot.duplicate", "imapflags", "notify", "",
 }
 
 // extensionsByName are the extensions in the order of their names.
@@ -97,6 +103,9 @@ var extensionsByName = func() (out [extCount]uint8) {
 // extensionNamed returns the extension of a name, which has one case only; 0
 // where there is none.
 func extensionNamed(name string) Extensions {
+	if name == "" {
+		return 0
+	}
 	lo, hi := 0, extCount
 	for lo < hi {
 		mid := (lo + hi) / 2
@@ -123,7 +132,7 @@ func (e Extensions) Names() []string {
 	}
 	out := make([]string, 0, bits.OnesCount64(uint64(e)))
 	for _, i := range extensionsByName {
-		if e&(1<<i) != 0 {
+		if e&(1<<i) != 0 && extensionNames[i] != "" {
 			out = append(out, extensionNames[i])
 		}
 	}

@@ -49,7 +49,16 @@ func newOracle(tb testing.TB) *oracle {
 	o.mailbox(tb, "mail", nil)
 	conf := fmt.Sprintf("mail_uid = %s\nmail_gid = %d\nfirst_valid_uid = 0\nfirst_valid_gid = 0\n"+
 		"mail_location = maildir:%s/mail\nmail_home = %s/home\nssl = no\npostmaster_address = postmaster@example.org\n"+
-		"plugin {\n  sieve_extensions = %s\n}\n", user, gid, o.dir, o.dir, serverExtensions)
+		"plugin {\n  sieve_extensions = %s\n  sieve = file:%s/scripts\n  sieve_global = %s/scripts\n}\n",
+		user, gid, o.dir, o.dir, serverExtensions, o.dir, o.dir)
+	for _, name := range includable {
+		if err := os.MkdirAll(o.dir+"/scripts", 0o755); err != nil {
+			tb.Fatal(err)
+		}
+		if err := os.WriteFile(o.dir+"/scripts/"+name+".sieve", []byte("keep;\n"), 0o644); err != nil {
+			tb.Fatal(err)
+		}
+	}
 	if err := os.WriteFile(o.conf, []byte(conf), 0o644); err != nil {
 		tb.Fatal(err)
 	}
@@ -58,7 +67,10 @@ func newOracle(tb testing.TB) *oracle {
 
 // serverExtensions is all that Debian 12 has and can turn on. Its ereject is not
 // built, and i;unicode-casemap is of a later version.
-const serverExtensions = AllExtensions &^ ExtEReject &^ ExtUnicodeCasemap
+const serverExtensions = AllExtensions &^ ExtEReject &^ ExtUnicodeCasemap &^ QuoteRegexModifier
+
+// includable are the scripts that others can include.
+var includable = []string{"a", "A b", "übung", "Subject", "x"}
 
 // owner returns who the programs run as: nobody where the test is root.
 func owner(tb testing.TB) (uid, gid int, name string) {

@@ -32,6 +32,10 @@ type reader struct {
 	// to the environment of Dovecot.
 	references, environment bool
 	warnings                []sourceError // of what only Check reports
+	// soft are errors that the server reports, and compiles the script all the
+	// same; but not where the script includes another one.
+	soft     []sourceError
+	includes bool
 }
 
 type sourceError struct {
@@ -53,12 +57,22 @@ func (r *reader) errorf(off int32, format string, args ...any) {
 	}
 }
 
+func (r *reader) softf(off int32, format string, args ...any) {
+	r.soft = append(r.soft, sourceError{off, fmt.Errorf(format, args...)})
+}
+
 // script reads the commands of a whole script.
 func (r *reader) script() []Command {
 	r.list = make([]string, 0, len(r.strs))
 	r.block = make([]Command, 0, r.commands)
 	r.offsets = r.offsets[:0]
-	return r.blockOf(r.nodes[0].block, true)
+	out := r.blockOf(r.nodes[0].block, true)
+	if r.includes {
+		r.errs = append(r.errs, r.soft...)
+	} else {
+		r.warnings = append(r.warnings, r.soft...)
+	}
+	return out
 }
 
 // implied are the extensions that come with others.
@@ -82,6 +96,9 @@ var conflicts = [...][2]Extensions{
 // load turns an extension on.
 func (r *reader) load(off int32, x Extensions) {
 	r.on |= implied(x)
+	if r.on.Has(ExtRegex) {
+		r.on |= r.available & QuoteRegexModifier
+	}
 	for _, c := range conflicts {
 		if x&(c[0]|c[1]) != 0 && r.on.Has(c[0]|c[1]) {
 			r.errorf(off, "the extensions %q and %q exclude each other: remove %q, which is out of date", c[0], c[1], c[0])
@@ -236,6 +253,9 @@ func (r *reader) unknownTag(n *synNode, sp *spec, a *synArg) {
 	for _, t := range sp.tags {
 		switch {
 		case t.id != a.id || t.ext == 0:
+		case t.ext == QuoteRegexModifier:
+			r.errorf(a.off, "tag :%s is unknown to this server, or needs the extension %q", r.tag(a), ExtRegex)
+			return
 		case r.available&t.ext == 0:
 			r.errorf(a.off, "tag :%s is of the extension %q, which is off on this server", r.tag(a), t.ext)
 			return

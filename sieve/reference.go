@@ -191,7 +191,11 @@ func (r *reader) text(s *synString) (text string, literal bool) {
 				break
 			}
 			literal, r.references = false, true
-			r.checkReference(s.off, ref, false)
+			errs := len(r.errs)
+			if !r.checkReference(s.off, ref, false) {
+				r.soft = append(r.soft, r.errs[errs:]...)
+				r.errs = r.errs[:errs]
+			}
 			at = ref.end
 		}
 	}

@@ -49,7 +49,7 @@ const (
 var modifierTags = []tagSpec{
 	{id: nameLower, group: 40}, {id: nameUpper, group: 40},
 	{id: nameLowerFirst, group: 41}, {id: nameUpperFirst, group: 41},
-	{id: nameQuoteWildcard, group: 42}, {id: nameQuoteRegex, group: 42, ext: ExtRegex},
+	{id: nameQuoteWildcard, group: 42}, {id: nameQuoteRegex, group: 42, ext: QuoteRegexModifier},
 	{id: nameEncodeURL, group: 43, ext: ExtENotify}, {id: nameLength, group: 44},
 }
 
@@ -116,7 +116,7 @@ var specs = func() (s [numNames]*spec) {
 		nameFileInto: {ext: ExtFileInto, args: oneString, tags: []tagSpec{
 			flagsTag, copyTag,
 			{id: nameCreate, ext: ExtMailbox, group: 3},
-			{id: nameSpecialUse, ext: ExtSpecialUse, param: argString},
+			{id: nameSpecialUse, ext: ExtSpecialUse, param: argString, group: 4},
 		}},
 		nameRedirect: {args: oneString, tags: []tagSpec{copyTag}},
 		nameReject:   {ext: ExtReject, args: oneString},

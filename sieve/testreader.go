@@ -379,7 +379,7 @@ func (r *reader) specialUseExists(n *synNode, args []synArg) Test {
 	start := len(r.list)
 	list := &args[len(args)-1]
 	for i := range r.strings(list) {
-		r.list = append(r.list, r.specialUse(&r.strs[list.strs+int32(i)]))
+		r.list = append(r.list, r.specialUse(&r.strs[list.strs+int32(i)], r.softf))
 	}
 	t.Attributes = r.list[start:len(r.list):len(r.list)]
 	return t

@@ -1,0 +1,339 @@
+package sieve
+
+import (
+	"fmt"
+	"strings"
+)
+
+// grammar makes scripts of the whole language from the table that the reader
+// reads, most of them right, and some wrong in one place.
+type grammar struct {
+	*generator
+	on      Extensions
+	wrong   int // per cent of the choices that break a rule
+	once    map[string]bool
+	unknown int
+	loops   int
+	depth   int
+}
+
+// deprecated are the extensions that a newer one excludes.
+const deprecated = ExtIMAPFlags | ExtNotify | ExtDovecotDuplicate
+
+// requires chooses the extensions of a script.
+func (g *grammar) requires(all bool) {
+	g.on = serverExtensions
+	if !all {
+		for range 1 + g.IntN(30) {
+			g.on &^= 1 << g.IntN(extCount)
+		}
+		if g.chance(50) {
+			// What a tag or command needs may well be missing.
+			for range g.IntN(20) {
+				g.on &^= 1 << g.IntN(extCount)
+			}
+		}
+	}
+	for _, c := range conflicts {
+		if all || g.chance(95) {
+			if g.chance(70) {
+				g.on &^= c[0]
+			} else {
+				g.on &^= c[1]
+			}
+		}
+	}
+	if !g.on.Has(ExtVariables|ExtForEveryPart) && g.chance(90) {
+		g.on &^= ExtExtractText
+	}
+}
+
+// header is the require line.
+func (g *grammar) header() string {
+	if g.on == 0 {
+		return "\n"
+	}
+	return `require ["` + strings.Join(g.on.Names(), `", "`) + "\"];\n"
+}
+
+func (g *grammar) has(sp *spec) bool { return sp.ext == 0 || implied(g.on)&sp.ext != 0 }
+
+// quoteText makes a quoted string on one line.
+func quoteText(s string) string {
+	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
+}
+
+// anyText are strings for which some argument has a use of its own.
+var anyText = []string{
+	"", "a", "a@b", "A B <c@d.example>", "a@", "from", "To", "auth", "subject", "X-Y", "a b", "a:b", "gt", "ge", "ne", "GE", "foo",
+	"i;octet", "i;ascii-casemap", "I;OCTET", "i;ascii-numeric", "i;unicode-casemap", "i;nosuch", "1", "2", "3", "4", "10", "01",
+	`\Junk`, `\`, `\a b`, "Junk", `\Seen`, `\Seen x`, "mailto:a@b", "MAILTO:a@b?subject=x", "mailto:", "mailto:?", "mailto:a", "mailto:a@b?to=c@d&cc=e",
+	"mailto:a@b?body=%0D%0Ax", "mailto:a@b?x=%0D", "mailto:%61@b", "mailto:%4", "mailto:a@b,c@d", "mailto:a@b%2Cc@d", "xmpp:a@b", "http://x/", ":", "mailto", "mailto:a@b?=x", "mailto:a@b?x y=z", "mailto:a@b?a=b=c", "mailto:a@b?a?b=c",
+	"year", "weekday", "nosuch", "+0100", "-0530", "CET", "x/y", "text", "text/plain", "INBOX", "/private/x", "/x", "*", "a*b", "\\*", "(", "a(b)", "[a-z]+", "*a", "a{1,2}", "\\1",
+	"abuse", "not-spam", " abuse ", "ab/use", "o=v", "o", "=v", "o.p-q_r=v", "_o=v", "", "${x}", "${X}y", "a${y}@b", "${1}", "${33}", "${32}", "${99999999999}", "${global.g}", "${global.g.h}", "${global.1}",
+	"${env.name}", "${env.vnd.dovecot.username}", "${env.1}", "${foo.bar}", "${}", "${a b}", "$${x}", "${x", "${" + "v123456789012345678901234567890123456789012345678901234567890123" + "}", "${x.}", "${.x}", "$x", "$", "${a-b}", "${_a1}",
+	"${hex:41}", "${hex:40}", "a${hex:40}b", "${unicode:d800}", "${unicode:40}", "${hex:}", "${hex: 24}{x}", "fileinto", "copy", "variables", "x", "y1", "1x", "x.y", "global.z", "env.z", "g", "ab c", "é", "übung", "vnd.dovecot.config", "name", "vnd.dovecot.username",
+	"part", "outer", "a/b", "include", strings.Repeat("n", 257), strings.Repeat("v", 63), strings.Repeat("v", 64), strings.Repeat("v", 65), "x\u0080",
+}
+
+func (g *grammar) text() string { return quoteText(pick(g.generator, anyText...)) }
+
+// good are strings that a place takes.
+var good = map[string][]string{
+	"redirect":                 {"a@b", "A <a@b>", "${x}", "a${1}@b", "  a@b "},
+	"fileinto":                 {"INBOX", "a/b", "ü", "${x}"},
+	":comparator":              {"i;octet", "i;ascii-casemap", "I;Octet", "i;ascii-numeric"},
+	":count":                   {"gt", "ge", "lt", "le", "eq", "ne"},
+	":value":                   {"gt", "ge", "lt", "le", "eq", "ne"},
+	":specialuse":              {`\Junk`, `\Sent`, "${x}"},
+	":from":                    {"a@b", "A <a@b>", "${x}"},
+	":importance":              {"1", "2", "3"},
+	":options":                 {"a@b", "a=b", "${x}"},
+	":method":                  {"mailto", "MAILTO"},
+	"set":                      {"x", "X", "y_1", "a", "global.z"},
+	"addflag":                  {`\Seen`, "x"},
+	"setflag":                  {`\Seen`, "x"},
+	"removeflag":               {"y", "x"},
+	"hasflag":                  {"y", "x"},
+	"addheader":                {"X-Y", "Subject", "${x}"},
+	"deleteheader":             {"X-Y", "Received"},
+	"include":                  {"a", "übung", "A b"},
+	"global":                   {"g", "g2"},
+	"import":                   {"g3", "g4"},
+	"export":                   {"g", "g5"},
+	"notify":                   {"mailto:a@b", "mailto:a@b?subject=x%20y", "${x}"},
+	"extracttext":              {"x", "z9"},
+	"report":                   {"abuse", "a@b"},
+	"address":                  {"From", "to", "cc"},
+	"envelope":                 {"from", "TO"},
+	"date":                     {"date", "received", "year", "month"},
+	"currentdate":              {"year", "weekday"},
+	"specialuse_exists":        {`\Junk`, `\Sent`},
+	"valid_notify_method":      {"mailto:a@b", "x"},
+	"ihave":                    {"copy", "fileinto", "envelope", "nosuch", "variables", "regex"},
+	"foreverypart":             {"part", "outer"},
+	"break":                    {"part", "outer"},
+	":name":                    {"part", "outer"},
+	":regex":                   {"a.*", "^x$", "[a-z]+"},
+	"mailboxexists":            {"INBOX", "x"},
+	"metadata":                 {"INBOX", "/private/x"},
+	"metadataexists":           {"INBOX", "/private/x"},
+	"servermetadata":           {"/private/x"},
+	"servermetadataexists":     {"/private/x", "/shared/y"},
+	"notify_method_capability": {"mailto:a@b", "online"},
+}
+
+// argument makes an argument of a kind for a place.
+func (g *grammar) argument(kind argKind, place string) string {
+	if g.chance(g.wrong) {
+		kind = pick(g.generator, argString, argList, argNumber)
+	}
+	str := func() string {
+		if list := good[place]; list != nil && !g.chance(g.wrong) && !g.chance(8) {
+			return quoteText(pick(g.generator, list...))
+		}
+		if g.chance(12) || g.chance(g.wrong) {
+			return g.text()
+		}
+		return quoteText(pick(g.generator, "a", "x", "a@b", "text", "1", "Subject", "${x}"))
+	}
+	switch kind {
+	case argNumber:
+		return pick(g.generator, "0", "1", "7", "30", "1K", "2147483648", "5M", "18446744073709551615")
+	case argList:
+		if g.chance(40) {
+			return str()
+		}
+		list := []string{str()}
+		for g.chance(40) {
+			list = append(list, str())
+		}
+		return "[" + strings.Join(list, ", ") + "]"
+	}
+	return str()
+}
+
+// tag makes a tag with its argument.
+func (g *grammar) tag(t *tagSpec) string {
+	name := spellings[t.id]
+	if g.chance(5) {
+		name = strings.ToUpper(name)
+	}
+	s := ":" + name
+	if t.param != argNone && !g.chance(g.wrong) {
+		s += " " + g.argument(t.param, ":"+spellings[t.id])
+	}
+	return s
+}
+
+// arguments makes what follows the name of a command or test.
+func (g *grammar) arguments(id nameID, sp *spec) string {
+	var out []string
+	seen := map[uint8]bool{}
+	for range g.IntN(4) {
+		if len(sp.tags) == 0 {
+			break
+		}
+		t := &sp.tags[g.IntN(len(sp.tags))]
+		switch {
+		case t.ext != 0 && g.on&t.ext == 0 && !g.use(spellings[id]+":"+spellings[t.id]):
+			continue
+		case (t.group != 0 && seen[t.group]) && !g.chance(g.wrong):
+			continue
+		case (t.id == nameAnyChild || t.group == 4 && t.ext == ExtMIME) && g.on.Has(ExtMIME) && g.chance(60):
+			out = append(out, ":mime")
+		case t.id == nameLast && t.ext == ExtIndex && g.on.Has(ExtIndex) && g.chance(60):
+			out = append(out, ":index 1")
+		}
+		seen[t.group] = true
+		out = append(out, g.tag(t))
+		if id == nameDenotify && t.group == groupMatch && !g.chance(g.wrong) {
+			out = append(out, g.argument(argString, ":id"))
+		}
+	}
+	if g.chance(g.wrong) {
+		// A tag that this command may not have.
+		t := nameIs + nameID(g.IntN(int(numNames-nameIs)))
+		if g.use(spellings[id] + ":" + spellings[t]) {
+			out = append(out, ":"+spellings[t])
+		}
+	}
+	args := sp.args
+	if sp.optional > 0 && g.chance(60) {
+		args = args[sp.optional:]
+	}
+	if g.chance(g.wrong) && len(args) > 0 {
+		args = args[1:]
+	}
+	for _, kind := range args {
+		out = append(out, g.argument(kind, spellings[id]))
+	}
+	if g.chance(g.wrong) {
+		out = append(out, g.argument(argString, ""))
+	}
+	if g.chance(g.wrong) && len(out) > 1 {
+		i := g.IntN(len(out) - 1)
+		out[i], out[i+1] = out[i+1], out[i]
+	}
+	if id == nameSize && len(out) > 0 && !strings.HasPrefix(out[0], ":") && !g.chance(g.wrong) {
+		out = append([]string{pick(g.generator, ":over", ":under")}, out...)
+	}
+	if len(out) == 0 {
+		return ""
+	}
+	return " " + strings.Join(out, " ")
+}
+
+// use reports whether a word that the server reports only once can be used.
+func (g *grammar) use(word string) bool {
+	word = strings.ToLower(word)
+	if g.once == nil || g.once[word] {
+		return g.once == nil
+	}
+	g.once[word] = true
+	return true
+}
+
+// word chooses a command or a test.
+func (g *grammar) word(isTest bool) (nameID, *spec) {
+	for range 200 {
+		id := nameID(g.IntN(int(nameIs)))
+		sp := specs[id]
+		switch {
+		case sp == nil || id == nameRequire || id == nameElsIf || id == nameElse:
+			continue
+		case sp.isTest != isTest:
+			continue
+		case !g.has(sp) && (!g.chance(max(g.wrong, 10)) || !g.use(spellings[id])):
+			continue
+		case id == nameHasFlag && !g.on.Has(ExtIMAP4Flags):
+			continue
+		case id == nameNotify && g.on.Has(ExtNotify):
+			return id, draftNotify
+		}
+		return id, sp
+	}
+	if isTest {
+		return nameTrue, specs[nameTrue]
+	}
+	return nameKeep, specs[nameKeep]
+}
+
+func (g *grammar) name(id nameID) string {
+	if g.chance(3) {
+		return strings.ToUpper(spellings[id])
+	}
+	return spellings[id]
+}
+
+// unknownWord makes a word that nobody knows, and no one twice.
+func (g *grammar) unknownWord() string {
+	g.unknown++
+	return fmt.Sprintf("nosuch%d", g.unknown)
+}
+
+func (g *grammar) testText(depth int) string {
+	if g.chance(g.wrong) {
+		return g.unknownWord()
+	}
+	if g.chance(g.wrong) && g.chance(30) {
+		return pick(g.generator, "keep", "stop", "if")
+	}
+	id, sp := g.word(true)
+	for depth <= 0 && sp.subtests != noTest {
+		id, sp = g.word(true)
+	}
+	s := g.name(id) + g.arguments(id, sp)
+	subtests := sp.subtests
+	if g.chance(g.wrong) && g.chance(30) {
+		subtests = pick(g.generator, noTest, oneTest, testList)
+	}
+	switch subtests {
+	case oneTest:
+		return s + " " + g.testText(depth-1)
+	case testList:
+		list := []string{g.testText(depth - 1)}
+		for g.chance(50) {
+			list = append(list, g.testText(depth-1))
+		}
+		return s + " (" + strings.Join(list, ", ") + ")"
+	}
+	return s
+}
+
+func (g *grammar) blockText(depth int) string {
+	s := "{ "
+	for range g.IntN(3) {
+		s += g.commandText(depth) + " "
+	}
+	return s + "}"
+}
+
+// commandText makes a command on one line.
+func (g *grammar) commandText(depth int) string {
+	if g.chance(g.wrong) {
+		return g.unknownWord() + ";"
+	}
+	if g.chance(g.wrong) && g.chance(30) {
+		return pick(g.generator, "true;", "else {}", "elsif true {}", `require "copy";`, "header \"a\" \"b\";", "keep {}", "stop true;", "if true;", "if {}", "if (true) {}")
+	}
+	id, sp := g.word(false)
+	for depth <= 0 && sp.block {
+		id, sp = g.word(false)
+	}
+	s := g.name(id) + g.arguments(id, sp)
+	switch {
+	case id == nameIf:
+		s += " " + g.testText(3) + " " + g.blockText(depth-1)
+		for g.chance(25) {
+			s += " elsif " + g.testText(2) + " " + g.blockText(depth-1)
+		}
+		if g.chance(25) {
+			s += " else " + g.blockText(depth-1)
+		}
+		return s
+	case id == nameForEveryPart:
+		return s + " " + g.blockText(depth-1)
+	}
+	return s + ";"
+}
