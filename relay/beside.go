@@ -47,9 +47,14 @@ func (c *compiler) rare(options []postfix.Param) []postfix.Param {
 // emitPace keeps a delay between deliveries, which is meant for each of many
 // destinations, from the one destination that all mail in scope has.
 func (c *compiler) emitPace() {
-	transports := []string{c.names.smartHost}
+	var transports []string
+	c.eachGateway(func() {
+		transports = append(transports, c.names.smartHost)
+		if c.policy.Topology != Outbound {
+			transports = append(transports, c.names.gate)
+		}
+	})
 	if c.policy.Topology != Outbound {
-		transports = append(transports, c.names.gate)
 		if c.policy.Inbound.Shared {
 			transports = append(transports, c.names.stripGate)
 		}
@@ -223,8 +228,12 @@ func (c *compiler) postscreenTable() {
 		return
 	}
 	var t postfix.CIDRTable
-	for i, n := range c.policy.Gateway.Networks {
-		t = append(t, postfix.CIDREntry{Prefix: n, Value: "permit", Rule: index("Gateway.Networks", i)})
+	for g, gateway := range c.policy.gateways() {
+		for i, n := range gateway.Networks {
+			if !slices.ContainsFunc(t, func(e postfix.CIDREntry) bool { return e.Prefix == n }) {
+				t = append(t, postfix.CIDREntry{Prefix: n, Value: "permit", Rule: index(gatewayPath(g)+".Networks", i)})
+			}
+		}
 	}
 	c.cidrTable(c.names.postscreen, t)
 }

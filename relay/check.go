@@ -78,8 +78,10 @@ func (c *compiler) checkInstallation() {
 // namesGateway reports whether a value, or a table that it names and that can
 // be read, has the smart host in it.
 func (c *compiler) namesGateway(value string) bool {
-	return slices.ContainsFunc(c.policy.Gateway.SmartHost.hosts(), func(h FallbackHost) bool {
-		return c.namesHost(value, strings.ToLower(h.Host))
+	return slices.ContainsFunc(c.policy.gateways(), func(g Gateway) bool {
+		return slices.ContainsFunc(g.SmartHost.hosts(), func(h FallbackHost) bool {
+			return c.namesHost(value, strings.ToLower(h.Host))
+		})
 	})
 }
 
@@ -220,14 +222,16 @@ func (c *compiler) checkNetworks() {
 		return
 	}
 	nets, _ := c.networks(c.base)
-	for i, g := range c.policy.Gateway.Networks {
-		for _, n := range nets {
-			if n.Overlaps(g) {
-				c.errs.add(index("Gateway.Networks", i), ErrConflict, "take the gateway's addresses out of mynetworks",
-					"%s is in mynetworks (%s, %s): the gateway could relay to anywhere", g, n, c.at("mynetworks"))
+	c.eachGateway(func() {
+		for i, g := range c.policy.Gateway.Networks {
+			for _, n := range nets {
+				if n.Overlaps(g) {
+					c.errs.add(index("Gateway.Networks", i), ErrConflict, "take the gateway's addresses out of mynetworks",
+						"%s is in mynetworks (%s, %s): the gateway could relay to anywhere", g, n, c.at("mynetworks"))
+				}
 			}
 		}
-	}
+	})
 }
 
 // checkServices wants a role for every listener.
@@ -247,8 +251,11 @@ func (c *compiler) checkServices() {
 		}
 	}
 	ours := map[string]bool{}
-	for _, n := range []string{c.policy.secondPass().String(), c.policy.reEntry().String(), c.policy.strip().String()} {
+	for _, n := range []string{c.policy.reEntry().String(), c.policy.strip().String()} {
 		ours[n] = true
+	}
+	for _, g := range c.gateways {
+		ours[g.secondPass().String()] = true
 	}
 	for _, sv := range c.master.Services() {
 		at := fmt.Sprintf("master.cf:%d", sv.Line)

@@ -54,11 +54,16 @@ func Compile(p Policy, in Installation) (*Config, error) {
 		sources: map[postfix.MapSpec]source{},
 		checks:  map[string]checkFile{},
 		cidrs:   map[string]postfix.CIDRTable{},
-		emitted: map[string][]byte{},
-		warned:  map[Warning]bool{},
-		cfg:     &Config{},
+
+		gatewayOwn: map[int]settings{},
+		markerMap:  map[int]string{},
+		markers:    map[string]checkFile{},
+		emitted:    map[string][]byte{},
+		warned:     map[Warning]bool{},
+		cfg:        &Config{},
 	}
 	c.warnings = p.warnings()
+	c.several()
 	c.versions()
 	if !c.load() || len(c.errs) > 0 {
 		return nil, c.errs.Err()
@@ -107,8 +112,14 @@ type compiler struct {
 	main   *postfix.Main
 	master *postfix.Master
 	base   settings // the installation's own, before any edit of ours
-	// gatewayOwn are the settings of the gateway's listener before ours.
-	gatewayOwn settings
+	// gateways are the policy's views, current is the one that is compiled for,
+	// tenantGateway each tenant's, and gateHops what the sender map answers.
+	gateways      []Policy
+	current       int
+	tenantGateway []int
+	gateHops      []string
+	// gatewayOwn are the settings of each gateway's listener before ours.
+	gatewayOwn map[int]settings
 
 	params   []postfix.Param
 	services []postfix.Service
@@ -118,9 +129,11 @@ type compiler struct {
 
 	sources map[postfix.MapSpec]source
 	checks  map[string]checkFile // header checks tables by file name
-	markers markerChecks
-	// markerMap is the pipemap of the domain markers; empty: each has a rule.
-	markerMap string
+	// markers are their evaluations by pipemap.
+	markers map[string]checkFile
+	// markerMap are the pipemaps of the domain markers by gateway; none: each
+	// marker has a rule.
+	markerMap map[int]string
 	cidrs     map[string]postfix.CIDRTable // cidr: tables by file name
 
 	postfix, dovecot release // the versions that the files are for
@@ -228,6 +241,9 @@ func (c *compiler) regexpTable(file string, t postfix.CheckTable) {
 	if len(t) == 0 {
 		return
 	}
+	for i := range t {
+		t[i].Rule = c.rule(t[i].Rule)
+	}
 	text, err := t.Format()
 	if err != nil {
 		c.tableErrors(err, file, func(i int) string { return t[i].Rule })
@@ -249,6 +265,9 @@ func (c *compiler) regexpTable(file string, t postfix.CheckTable) {
 func (c *compiler) hashTable(file string, t postfix.Table) {
 	if len(t) == 0 {
 		return
+	}
+	for i := range t {
+		t[i].Rule = c.rule(t[i].Rule)
 	}
 	t[0].Comment = strings.TrimSuffix(c.names.managed()+"\n"+t[0].Comment, "\n")
 	text, err := t.Format()
@@ -282,17 +301,12 @@ func (c *compiler) tableErrors(err error, file string, rule func(int) string) {
 // clone copies everything that a caller could change later. Predicates are
 // values whose slices are cloned by the conditions' owners alone.
 func (p Policy) clone() Policy {
-	p.Gateway.Networks = slices.Clone(p.Gateway.Networks)
-	p.Gateway.SmartHost = p.Gateway.SmartHost.clone()
-	p.Gateway.Client.Names = slices.Clone(p.Gateway.Client.Names)
-	p.Gateway.Client.Fingerprints = slices.Clone(p.Gateway.Client.Fingerprints)
-	p.Gateway.Markers.Loop = slices.Clone(p.Gateway.Markers.Loop)
-	for i, l := range p.Gateway.Markers.Loop {
-		p.Gateway.Markers.Loop[i] = cloneCondition(l)
+	p.Gateway = p.Gateway.clone()
+	p.Further = slices.Clone(p.Further)
+	for i := range p.Further {
+		p.Further[i].Gateway = p.Further[i].Gateway.clone()
+		p.Further[i].Inbound.Allow = slices.Clone(p.Further[i].Inbound.Allow)
 	}
-	p.Gateway.Markers.Released = cloneCondition(p.Gateway.Markers.Released)
-	p.Gateway.Markers.Spam = cloneCondition(p.Gateway.Markers.Spam)
-	p.Gateway.Markers.Reserved = slices.Clone(p.Gateway.Markers.Reserved)
 	p.Server.Networks = slices.Clone(p.Server.Networks)
 	p.Tenants = slices.Clone(p.Tenants)
 	for i := range p.Tenants {
@@ -312,6 +326,21 @@ func (p Policy) clone() Policy {
 		p.Aliases[i].Members = slices.Clone(p.Aliases[i].Members)
 	}
 	return p
+}
+
+func (g Gateway) clone() Gateway {
+	g.Networks = slices.Clone(g.Networks)
+	g.SmartHost = g.SmartHost.clone()
+	g.Client.Names = slices.Clone(g.Client.Names)
+	g.Client.Fingerprints = slices.Clone(g.Client.Fingerprints)
+	g.Markers.Loop = slices.Clone(g.Markers.Loop)
+	for i, l := range g.Markers.Loop {
+		g.Markers.Loop[i] = cloneCondition(l)
+	}
+	g.Markers.Released = cloneCondition(g.Markers.Released)
+	g.Markers.Spam = cloneCondition(g.Markers.Spam)
+	g.Markers.Reserved = slices.Clone(g.Markers.Reserved)
+	return g
 }
 
 func cloneCondition(c headers.Condition) headers.Condition {

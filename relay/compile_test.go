@@ -33,6 +33,7 @@ func compile(tb testing.TB, p relay.Policy, in relay.Installation) *relay.Config
 func TestGolden(t *testing.T) {
 	store := labPolicy(t, "lab.json")
 	store.Tenants[2].Store = "[store.example.org]:25"
+	two, twoBase := pair(t)
 	shared := labPolicy(t, "lab.json")
 	shared.Inbound.Shared = true
 	shared.Gateway.Client = relay.ClientCertificate{}
@@ -53,6 +54,7 @@ func TestGolden(t *testing.T) {
 		{"outbound", labPolicy(t, "relay.json"), relay.Installation{}},
 		{"one tenant in a store", store, withoutOrg(t)},
 		{"shared", shared, labBase(t)},
+		{"two gateways", two, twoBase},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -19,8 +19,9 @@ type cleanedBy struct {
 // first is that of the distributed master.cf, its names are without numbers.
 type variant struct {
 	by                   cleanedBy
-	strip, in            bool
-	header, mime, nested string // the installation's checks, expanded
+	strip                bool
+	in                   map[int]bool // by gateway
+	header, mime, nested string       // the installation's checks, expanded
 }
 
 // numbered adds the variant's number to a name.
@@ -36,7 +37,7 @@ func (c *compiler) addVariant(by cleanedBy) int {
 	if i := slices.IndexFunc(c.variants, func(v variant) bool { return v.by == by }); i >= 0 {
 		return i
 	}
-	v := variant{by: by}
+	v := variant{by: by, in: map[int]bool{}}
 	if !by.off {
 		s := c.cleanupSettings(by.service)
 		v.header, v.mime, v.nested = s.get("header_checks"), s.get("mime_header_checks"), s.get("nested_header_checks")
@@ -61,7 +62,7 @@ func (c *compiler) cleaned(sv postfix.Service, gateway bool) []postfix.Param {
 	i := c.addVariant(by)
 	name := c.names.cleanupStrip
 	if gateway {
-		c.variants[i].in = true
+		c.variants[i].in[c.current] = true
 		name = c.names.cleanupIn
 	} else {
 		c.variants[i].strip = true
@@ -86,8 +87,13 @@ func (c *compiler) emitCleanups() {
 			c.add(c.numbered(c.names.cleanupStrip, "-", i), "unix", "0", "cleanup", "cleanup for mail that is not the gateway's: markers are removed", c.variantOptions(i, c.names.stripHeader)...)
 		}
 	}
+	c.eachGateway(c.emitCleanupsIn)
+}
+
+// emitCleanupsIn adds those for the mail of one gateway.
+func (c *compiler) emitCleanupsIn() {
 	for i, v := range c.variants {
-		if v.in {
+		if v.in[c.current] {
 			c.add(c.numbered(c.names.cleanupIn, "-", i), "unix", "0", "cleanup", "cleanup for mail of the gateway", c.variantOptions(i, c.names.inHeader)...)
 		}
 	}
@@ -124,7 +130,7 @@ func (c *compiler) emitVariants() {
 	n := c.names
 	comment := "the installation's own checks, copied so that they run beside ours"
 	for i, v := range c.variants {
-		if !v.strip && !v.in && (i > 0 || c.policy.Topology != Outbound) {
+		if !v.strip && len(v.in) == 0 && (i > 0 || c.policy.Topology != Outbound) {
 			continue // no service and no parameter names them, of which postconf warns
 		}
 		for _, p := range []struct{ name, value string }{{n.ownHeader, v.header}, {n.ownMIME, v.mime}, {n.ownNested, v.nested}} {
@@ -141,13 +147,15 @@ func (c *compiler) emitVariants() {
 			comment = ""
 		}
 	}
-	comment = "mail of the gateway"
-	for i, v := range c.variants {
-		if v.in {
-			c.param(c.numbered(n.inHeader, "_", i), comment, c.regexpMap(n.certName), c.regexpMap(n.spam), c.ref(c.numbered(n.ownHeader, "_", i), v.header))
-			comment = ""
+	c.eachGateway(func() {
+		n, comment := c.names, "mail of the gateway"
+		for i, v := range c.variants {
+			if v.in[c.current] {
+				c.param(c.numbered(n.inHeader, "_", i), comment, c.regexpMap(n.others), c.regexpMap(n.certName), c.regexpMap(n.spam), c.ref(c.numbered(n.ownHeader, "_", i), v.header))
+				comment = ""
+			}
 		}
-	}
+	})
 }
 
 // asSubmitted are the options by which a listener of ours treats mail as

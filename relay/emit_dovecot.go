@@ -246,23 +246,28 @@ func (c *compiler) markerNames() []string {
 			names = append(names, n)
 		}
 	}
-	m := c.policy.Gateway.Markers
-	if m.Domain.Prefix != "" {
-		for _, t := range c.policy.Tenants {
-			for _, d := range t.Domains {
-				if n, err := headers.MarkerName(m.Domain.Prefix, d); err == nil {
-					add(n)
+	c.eachGateway(func() {
+		m := c.policy.Gateway.Markers
+		if m.Domain.Prefix != "" {
+			for i, t := range c.policy.Tenants {
+				if c.tenantGateway[i] != c.current {
+					continue
+				}
+				for _, d := range t.Domains {
+					if n, err := headers.MarkerName(m.Domain.Prefix, d); err == nil {
+						add(n)
+					}
 				}
 			}
 		}
-	}
-	for _, cond := range append(slices.Clone(m.Loop), m.Released, m.Spam) {
-		for _, r := range fieldNames(cond.Predicate) {
-			if r.exact {
-				add(r.prefix)
+		for _, cond := range append(slices.Clone(m.Loop), m.Released, m.Spam) {
+			for _, r := range fieldNames(cond.Predicate) {
+				if r.exact {
+					add(r.prefix)
+				}
 			}
 		}
-	}
+	})
 	if c.origin() {
 		add(c.policy.originHeader())
 	}

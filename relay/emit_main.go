@@ -57,10 +57,12 @@ func (c *compiler) emitMain() {
 		c.param("nested_header_checks", "", c.ref(n.ownNested, c.ownNested))
 		return
 	}
-	if c.markerMap != "" {
-		c.param(n.outHeader, "marked mail goes direct; the domains' markers are looked up in lower case", c.bypassMaps())
-	}
-	c.emitClientRestrictions()
+	c.eachGateway(func() {
+		if c.markerMap[c.current] != "" {
+			c.param(c.names.outHeader, "marked mail goes direct; the domains' markers are looked up in lower case", c.bypassMaps())
+		}
+		c.emitClientRestrictions()
+	})
 	c.emitPostscreen()
 }
 
@@ -113,10 +115,10 @@ func (c *compiler) emitClientRestrictions() {
 	}
 	for _, list := range sharedLists {
 		own := ""
-		if v, ok := c.gatewayOwn.lookup(list.parameter); ok {
+		if v, ok := c.gatewayOwn[c.current].lookup(list.parameter); ok {
 			own = strings.TrimSpace(v)
 		}
-		if c.gatewayOwn.get(list.parameter) == "" {
+		if c.gatewayOwn[c.current].get(list.parameter) == "" {
 			if !list.always {
 				continue
 			}
@@ -142,7 +144,7 @@ func (c *compiler) emitClientRestrictions() {
 // would judge the gateway for other people's mail, and is left out with a
 // warning.
 func (c *compiler) recipientRules() string {
-	value := c.gatewayOwn.get("smtpd_recipient_restrictions")
+	value := c.gatewayOwn[c.current].get("smtpd_recipient_restrictions")
 	rules, err := postfix.ParseRestrictions(value)
 	if err != nil {
 		return ""

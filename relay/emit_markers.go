@@ -34,6 +34,9 @@ func (c *compiler) domainMarkers() []markerName {
 	var list []markerName
 	seen := map[string]bool{}
 	for i, tenant := range c.policy.Tenants {
+		if c.tenantGateway[i] != c.current {
+			continue
+		}
 		for j, d := range tenant.Domains {
 			at := index(index("Tenants", i)+".Domains", j)
 			name, err := headers.MarkerName(m.Prefix, d)
@@ -83,18 +86,18 @@ func (c *compiler) markerTables(names []markerName) {
 		steps = append(steps, "regexp:"+c.path(c.names.fold))
 	}
 	steps = append(steps, "hash:"+c.path(c.names.markers))
-	c.markerMap = "pipemap:{" + strings.Join(steps, ",") + "}"
+	c.markerMap[c.current] = "pipemap:{" + strings.Join(steps, ",") + "}"
 	value, err := headers.Compile(cut, headers.HeaderChecks)
 	if err != nil {
 		c.errs.wrap("Gateway.Markers.Domain", err, "")
 		return
 	}
-	c.markers = markerChecks{
+	c.markers[c.markerMap[c.current]] = checkFile{file: "postfix/" + c.names.markers, checks: markerChecks{
 		prefix: len(m.Prefix),
 		value:  value,
 		index:  c.sources[postfix.MapSpec{Type: "hash", Name: c.path(c.names.markers)}].table,
 		action: postfix.Filter{Transport: c.direct, NextHop: c.policy.DirectVia},
-	}
+	}}
 }
 
 // groups is how many letters one rule of the fold table changes: what a regular
@@ -178,7 +181,7 @@ func (t markerChecks) Lookup(f headers.Field) (hit postfix.CheckHit, ok bool) {
 // bypassOption is the value of -o header_checks of the second pass. A value
 // with spaces needs a name in main.cf.
 func (c *compiler) bypassOption() string {
-	if c.markerMap == "" {
+	if c.markerMap[c.current] == "" {
 		return c.regexpMap(c.names.bypass)
 	}
 	return "$" + c.names.outHeader
@@ -186,5 +189,5 @@ func (c *compiler) bypassOption() string {
 
 // bypassMaps are the tables that keep marked mail off the smart host.
 func (c *compiler) bypassMaps() string {
-	return strings.Join(slices.DeleteFunc([]string{c.markerMap, c.regexpMap(c.names.bypass)}, func(s string) bool { return s == "" }), ", ")
+	return strings.Join(slices.DeleteFunc([]string{c.markerMap[c.current], c.regexpMap(c.names.bypass)}, func(s string) bool { return s == "" }), ", ")
 }

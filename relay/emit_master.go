@@ -36,7 +36,8 @@ func (c *compiler) emitMaster() {
 		name, kind := l.split()
 		switch l.Role {
 		case RoleGateway:
-			c.gatewayListener(name, kind)
+			i, _ := c.policy.gatewayNamed(l.Gateway)
+			c.forGateway(i, func() { c.gatewayListener(name, kind) })
 		case RoleSubmission, RoleInternal:
 			c.stripped(name, kind)
 		case RoleReEntry, RoleReinjection:
@@ -61,9 +62,9 @@ func (c *compiler) emitMaster() {
 		if c.policy.Topology == Mailboxes {
 			c.reEntry()
 		}
-		c.secondPass()
+		c.eachGateway(c.secondPass)
 	}
-	c.smartHost()
+	c.eachGateway(c.smartHost)
 	c.leaving()
 	if slices.ContainsFunc(c.policy.Tenants, func(t Tenant) bool { return t.Store != "" }) {
 		c.add(c.names.store, "unix", "-", "smtp", "to the hosts that have the mailboxes: markers stay")
@@ -95,7 +96,7 @@ func (c *compiler) gatewayListener(name, kind string) {
 	if len(g.Client.Fingerprints) > 0 {
 		o = append(o, opt("smtpd_tls_fingerprint_digest", "sha256"))
 	}
-	if len(g.Client.Names) > 0 || c.policy.Spam.Mark {
+	if len(g.Client.Names) > 0 || c.policy.Spam.Mark || len(c.otherMarkers()) > 0 {
 		o = append(o, c.cleaned(sv, true)...)
 	}
 	if level := c.base.get("smtpd_tls_security_level"); level == "" || level == "none" {
@@ -112,7 +113,7 @@ func (c *compiler) gatewayListener(name, kind string) {
 	// The gateway is one client with everybody's mail.
 	o = append(o, opt("smtpd_client_event_limit_exceptions", nets...))
 	own := c.base.service(sv)
-	c.gatewayOwn = own
+	c.gatewayOwn[c.current] = own
 	if c.policy.Inbound.Shared {
 		for _, list := range sharedLists {
 			if own.get(list.parameter) != "" || list.always {

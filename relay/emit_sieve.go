@@ -1,8 +1,11 @@
 package relay
 
 import (
+	"reflect"
+	"slices"
 	"strings"
 
+	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/sieve"
 )
 
@@ -16,23 +19,42 @@ const (
 // then spam. fileinto "INBOX" ends the whole sequence of scripts, which keep
 // would not: after keep, Pigeonhole goes on with the next script.
 func (c *compiler) rules(create bool) []sieve.Command {
-	m := c.policy.Gateway.Markers
+	var released, spam headers.Any
+	for _, g := range c.policy.gateways() {
+		released, spam = addTo(released, g.Markers.Released), addTo(spam, g.Markers.Spam)
+	}
 	var out []sieve.Command
-	if m.Released.Predicate != nil {
-		test, err := sieve.FromPredicate(m.Released.Predicate)
+	if len(released) > 0 {
+		test, err := sieve.FromPredicate(one(released))
 		if err != nil {
 			c.errs.wrap("Gateway.Markers.Released", err, "name a header and its value")
 		}
 		out = append(out, sieve.Comment(releaseComment), sieve.If{Test: test, Then: []sieve.Command{sieve.FileInto{Mailbox: "INBOX"}, sieve.Stop{}}})
 	}
-	if m.Spam.Predicate != nil && c.policy.Spam.Folder != "" {
-		test, err := sieve.FromPredicate(m.Spam.Predicate)
+	if len(spam) > 0 && c.policy.Spam.Folder != "" {
+		test, err := sieve.FromPredicate(one(spam))
 		if err != nil {
 			c.errs.wrap("Gateway.Markers.Spam", err, "name a header and its value")
 		}
 		out = append(out, sieve.Comment(spamComment), sieve.If{Test: test, Then: []sieve.Command{sieve.FileInto{Mailbox: c.policy.Spam.Folder, Create: create}, sieve.Stop{}}})
 	}
 	return out
+}
+
+// addTo adds a gateway's condition, where it has one that the others have not.
+func addTo(list headers.Any, c headers.Condition) headers.Any {
+	if c.Predicate == nil || slices.ContainsFunc(list, func(p headers.Predicate) bool { return reflect.DeepEqual(p, c.Predicate) }) {
+		return list
+	}
+	return append(list, c.Predicate)
+}
+
+// one is the only predicate of a list as it is.
+func one(list headers.Any) headers.Predicate {
+	if len(list) == 1 {
+		return list[0]
+	}
+	return list
 }
 
 // globalName is the global script's file.

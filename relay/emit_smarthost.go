@@ -128,17 +128,25 @@ func (c *compiler) login(s SmartHost) []postfix.Param {
 // withoutSecrets forgets the password file, which a configuration directory that
 // was read whole may have brought along.
 func (c *compiler) withoutSecrets() {
-	file, inside := c.fileName(c.policy.Gateway.SmartHost.Auth.PasswordFile)
-	if _, there := c.in.Postfix[file]; inside && there {
-		c.in.Postfix = maps.Clone(c.in.Postfix)
-		delete(c.in.Postfix, file)
+	for _, g := range c.policy.gateways() {
+		file, inside := c.fileName(g.SmartHost.Auth.PasswordFile)
+		if _, there := c.in.Postfix[file]; inside && there {
+			c.in.Postfix = maps.Clone(c.in.Postfix)
+			delete(c.in.Postfix, file)
+		}
 	}
 }
 
 // checkSecret is the command that refuses a password file which others may
 // read, or that is not there.
 func (c *compiler) checkSecret(add func(silent bool, why string, args ...string)) {
-	if file := c.policy.Gateway.SmartHost.Auth.PasswordFile; file != "" {
+	checked := map[string]bool{}
+	for _, g := range c.policy.gateways() {
+		file := g.SmartHost.Auth.PasswordFile
+		if file == "" || checked[file] {
+			continue
+		}
+		checked[file] = true
 		add(true, "the password file is a plain file of root's with mode 0600, or its name is printed",
 			"find", file, "-maxdepth", "0", "-type", "f", "-user", "root", "-perm", "0600", "-o", "-fprint", "/dev/stderr")
 	}

@@ -16,14 +16,23 @@ func (c *compiler) emitTables() {
 	if c.origin() {
 		c.regexpTable(c.names.leaveOriginFile, postfix.CheckTable{{When: headers.Exists{Name: c.policy.originHeader()}, Action: postfix.Ignore{}, Rule: "Loop.OriginHeader"}})
 	}
-	c.regexpTable(c.names.bypass, c.bypassTable())
 	c.regexpTable(c.names.bypassMIME, c.calendarTable())
+	c.eachGateway(c.emitGatewayTables)
+	if c.policy.Topology != Outbound {
+		c.postscreenTable()
+	}
+}
+
+// emitGatewayTables are what each gateway has for itself.
+func (c *compiler) emitGatewayTables() {
+	c.regexpTable(c.names.bypass, c.bypassTable())
 	c.hashTable(c.names.tlsPolicy, c.tlsPolicyTable())
 	c.authDemandTable()
 	c.hashTable(c.names.back, c.returnTable())
 	if c.policy.Topology == Outbound {
 		return
 	}
+	c.regexpTable(c.names.others, reservedRules(c.otherMarkers(), postfix.Strip{Text: "another gateway's marker"}))
 	c.regexpTable(c.names.certName, c.certNameTable())
 	if len(c.policy.Gateway.Client.Fingerprints) > 0 {
 		var t postfix.Table
@@ -32,7 +41,7 @@ func (c *compiler) emitTables() {
 		}
 		c.hashTable(c.names.certs, t)
 	}
-	if c.policy.Spam.Mark {
+	if c.policy.Spam.Mark && c.policy.Gateway.Markers.Spam.Predicate != nil {
 		c.regexpTable(c.names.spam, postfix.CheckTable{{
 			When:   c.policy.Gateway.Markers.Spam.Predicate,
 			Action: postfix.Prepend{Text: spamFlagHeader + ": " + spamFlagValue},
@@ -40,7 +49,6 @@ func (c *compiler) emitTables() {
 		}})
 	}
 	c.clientTables()
-	c.postscreenTable()
 }
 
 // gateHop is what the sender map answers for a sender in scope: our second
@@ -57,9 +65,17 @@ func (c *compiler) gateHop() string {
 // senders that are in scope, so that the null sender and foreign ones keep
 // their normal route. Exceptions are DUNNO, which ends the search.
 func (c *compiler) scopeTable() postfix.Table {
+	return c.scopeOf(func(int) bool { return true })
+}
+
+// scopeOf is the sender map for the tenants of some gateways.
+func (c *compiler) scopeOf(gateway func(int) bool) postfix.Table {
 	var t postfix.Table
-	hop := c.gateHop()
 	for i, tenant := range c.policy.Tenants {
+		if !gateway(c.tenantGateway[i]) {
+			continue
+		}
+		hop := c.gateHops[c.tenantGateway[i]]
 		at := index("Tenants", i)
 		s := tenant.Scope
 		out := map[string]bool{}
@@ -146,16 +162,22 @@ func (c *compiler) transportTable() postfix.Table {
 // reservedTable takes the headers away that only the gateway may set, and our
 // own.
 func (c *compiler) reservedTable(action postfix.CheckAction) postfix.CheckTable {
+	t := reservedRules(c.policy.reservedPrefixes(), action)
+	if c.origin() {
+		t = append(t, postfix.CheckRule{When: headers.Exists{Name: c.policy.originHeader()}, Action: action, Rule: "Loop.OriginHeader"})
+	}
+	return t
+}
+
+// reservedRules do something with the fields of some names.
+func reservedRules(list []reserved, action postfix.CheckAction) postfix.CheckTable {
 	var t postfix.CheckTable
-	for _, r := range c.policy.reservedPrefixes() {
+	for _, r := range list {
 		var when headers.Predicate = headers.MatchPrefix{Prefix: r.prefix, Op: headers.Contains, Values: []string{""}}
 		if r.exact {
 			when = headers.Exists{Name: r.prefix}
 		}
 		t = append(t, postfix.CheckRule{When: when, Action: action, Rule: r.path})
-	}
-	if c.origin() {
-		t = append(t, postfix.CheckRule{When: headers.Exists{Name: c.policy.originHeader()}, Action: action, Rule: "Loop.OriginHeader"})
 	}
 	return t
 }
@@ -292,6 +314,9 @@ func (c *compiler) clientTables() {
 }
 
 func (c *compiler) cidrTable(file string, t postfix.CIDRTable) {
+	for i := range t {
+		t[i].Rule = c.rule(t[i].Rule)
+	}
 	t[0].Comment = c.names.managed()
 	text, err := t.Format()
 	if err != nil {

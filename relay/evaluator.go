@@ -18,12 +18,9 @@ type evaluator struct {
 	canonical   func(address string) string // rewriting's, made once
 	listeners   []*listener
 	pickup      *listener
-	share       *cleanup // cleanup of the listener behind a shared port 25
-	second      *cleanup // cleanup of the second pass
-	secondHop   hop      // content_filter of the second pass
-	gate        string   // transport into the second pass
+	share       *cleanup  // cleanup of the listener behind a shared port 25
+	passages    []passage // by gateway
 	shareGate   string
-	smartHost   string // transport to the smart host
 	router      router
 	addresses   postfix.Search // mail_addr_find(3)
 	access      postfix.Search // access(5)
@@ -36,24 +33,17 @@ type evaluator struct {
 	redirects   int       // hop limit
 	reinjects   *listener // where mail comes back from a content filter
 	connections connections
-	// certNames are the client certificate names that certAt's rule lets in.
-	certNames     []string
-	gateNexthop   string // with gate
-	agent         localAgent
-	forwarding    *listener // where local(8) brings mail back in
-	gatewayOrigin Origin
-	certAt        place
-	certText      string
-	globalFile    string
-	proof         string         // path of what the smart host is verified by
-	login         bool           // the smart host is logged in to
-	globalRules   map[int]string // policy paths by line of the global script
+	agent       localAgent
+	forwarding  *listener // where local(8) brings mail back in
+	globalFile  string
+	globalRules map[int]string // policy paths by line of the global script
 }
 
 // listener is where a message enters.
 type listener struct {
 	name    string
 	role    Role
+	gateway int // whose listener it is, for RoleGateway
 	at      place
 	bound   netip.AddrPort // invalid: not known
 	rules   *smtpd         // nil for pickup
@@ -140,8 +130,7 @@ func (c *compiler) buildEvaluator() {
 	e.canonical = e.rewriting.canonical
 	e.delimiter = main.get("recipient_delimiter")
 	e.expand = slices.Contains(list(main.get("propagate_unmatched_extensions")), "virtual")
-	e.gate, e.shareGate, e.smartHost = c.names.gate, c.names.stripGate, c.names.smartHost
-	_, e.gateNexthop, _ = strings.Cut(c.gateHop(), ":")
+	e.shareGate = c.names.stripGate
 	e.redirects = 10
 	origin := main.get("myorigin")
 	e.addresses = postfix.Search{Delimiter: e.delimiter, Local: func(domain string) bool {
@@ -152,13 +141,12 @@ func (c *compiler) buildEvaluator() {
 	e.agent = c.buildLocal(main)
 	e.forwarding = &listener{name: "cleanup", maps: true, cleanup: c.buildCleanup(main.get("cleanup_service_name"), main)}
 	c.buildDirectory(main)
-	c.buildCertificate()
-	c.buildSmartHost()
 	for _, l := range c.policy.Listeners {
 		name, kind := l.split()
 		sv, _ := c.master.Lookup(name, kind)
 		built := c.buildListener(l.Role, sv, main)
 		built.bound, _ = l.bound()
+		built.gateway, _ = c.policy.gatewayNamed(l.Gateway)
 		e.listeners = append(e.listeners, built)
 	}
 	c.buildConnections()
@@ -180,14 +168,12 @@ func (c *compiler) buildEvaluator() {
 		}
 	}
 	if c.policy.Topology != Outbound {
-		sv, _ := c.master.Lookup(c.policy.secondPass().String(), "inet")
-		e.second = c.buildCleanup(main.service(sv).get("cleanup_service_name"), main)
-		e.secondHop = c.hop(main.service(sv).get("content_filter"), place{masterFile, sv.Line})
 		if c.policy.Inbound.Shared {
 			sv, _ := c.master.Lookup(c.policy.strip().String(), "inet")
 			e.share = c.buildCleanup(main.service(sv).get("cleanup_service_name"), main)
 		}
 	}
+	c.eachGateway(func() { e.passages = append(e.passages, c.buildPassage(main)) })
 	e.leaves = map[string]*leaf{}
 	for _, sv := range c.master.Services() {
 		if sv.Type == "unix" && (sv.Command == "smtp" || sv.Command == "lmtp") {
@@ -308,8 +294,8 @@ func (c *compiler) checkList(value string) []checkFile {
 	}
 	var l []checkFile
 	for _, spec := range specs {
-		if c.markerMap != "" && spec.Type+":"+spec.Name == c.markerMap {
-			l = append(l, checkFile{file: "postfix/" + c.names.markers, checks: c.markers})
+		if f, ok := c.markers[spec.Type+":"+spec.Name]; ok {
+			l = append(l, f)
 			continue
 		}
 		file, inside := c.fileName(spec.Name)
@@ -388,8 +374,9 @@ func (c *compiler) buildRouter(main settings) {
 	r.senders = c.tables(main, "sender_dependent_default_transport_maps")
 	r.relayhosts = c.tables(main, "sender_dependent_relayhost_maps")
 	r.relocated = c.tables(main, "relocated_maps")
-	gate := c.hop(c.gateHop(), place{})
-	r.hops[c.gateHop()] = gate
+	for _, gate := range c.gateHops {
+		r.hops[gate] = c.hop(gate, place{})
+	}
 	for _, e := range c.transportTable() {
 		r.hops[e.Value] = c.hop(e.Value, place{})
 	}
@@ -442,36 +429,5 @@ func (c *compiler) buildDirectory(main settings) {
 			e.aliases.maps, e.aliases.files = append(e.aliases.maps, unplaced{own.Index()}), append(e.aliases.files, "virtual_alias_maps")
 			e.aliases.opaque = nil // the policy says what is in them
 		}
-	}
-}
-
-// buildCertificate takes over the rule on the Received: line. Route compares
-// names instead of running the expression over a line that it would have to
-// make up; the tests hold the two together with real certificates.
-func (c *compiler) buildCertificate() {
-	g := c.policy.Gateway
-	o := Origin{Role: RoleGateway, Client: g.Networks[0].Addr(), TLS: Encrypted}
-	if o.Client == g.Networks[0].Masked().Addr() && g.Networks[0].Bits() < o.Client.BitLen()-1 {
-		o.Client = o.Client.Next() // the first host, not the network itself
-	}
-	switch {
-	case len(g.Client.Names) > 0:
-		o.Certificate = Certificate{Name: g.Client.Names[0], Verified: true}
-	case len(g.Client.Fingerprints) > 0:
-		o.Certificate = Certificate{Fingerprint: strings.ToUpper(g.Client.Fingerprints[0])}
-	}
-	c.cfg.eval.gatewayOrigin = o
-	if c.policy.Topology == Outbound || len(c.policy.Gateway.Client.Names) == 0 {
-		return
-	}
-	e := &c.cfg.eval
-	t := c.certNameTable()
-	e.certNames = c.policy.Gateway.Client.Names
-	e.certAt = place{"postfix/" + c.names.certName, 0}
-	if lines, err := t.Lines(); err == nil && len(lines) > 0 {
-		e.certAt.line = lines[0] + 1 // behind the managed-file comment
-	}
-	if r, ok := t[0].Action.(postfix.Reject); ok {
-		e.certText = r.Text
 	}
 }

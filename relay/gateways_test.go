@@ -5,6 +5,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"net/netip"
 	"slices"
 	"testing"
 
@@ -85,6 +86,61 @@ var gatewayScenarios = []scenario{
 		},
 		base: labBase,
 	},
+}
+
+// acme is a second gateway: no marker of its own domain, other headers, a login
+// by fingerprint, a listener and a second pass of its own.
+func acme(tb testing.TB, w *maillab.World) relay.FurtherGateway {
+	f, err := w.Keys["acme"].Fingerprint()
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return acmeWith(f)
+}
+
+func acmeWith(f string) relay.FurtherGateway {
+	return relay.FurtherGateway{
+		Gateway: relay.Gateway{
+			Name: "acme",
+			SmartHost: relay.SmartHost{
+				Host: "mail.acme.test", Port: 25, CAFile: "/etc/ssl/certs/ca-certificates.crt", CertFile: "/etc/ssl/lab/ox.pem", KeyFile: "/etc/ssl/lab/ox.key",
+			},
+			Networks: []netip.Prefix{netip.MustParsePrefix("127.0.5.0/28")},
+			Client:   relay.ClientCertificate{Fingerprints: []string{f}},
+			Markers: relay.Markers{
+				Loop:     []headers.Condition{headers.When(headers.Match{Name: "X-Acme-Seen", Op: headers.Is, Values: []string{"yes"}})},
+				Released: headers.When(headers.Exists{Name: "X-Acme-Released"}),
+				Spam:     headers.When(headers.Match{Name: "X-Acme-Spam", Op: headers.Is, Values: []string{"high"}}),
+				Reserved: []string{"X-Acme-"},
+			},
+		},
+		Inbound: relay.Inbound{Host: "mx2.ox.example.com"},
+	}
+}
+
+// acmeWorld adds the gateway's server.
+func acmeWorld(w *maillab.World) {
+	w.Names["mail.acme.test"] = maillab.Name{A: []string{"127.0.5.1"}}
+	w.Certificates["acme"] = maillab.Certificate{CommonName: "mail.acme.test", Organization: "Lab", Names: []string{"mail.acme.test"}, Issuer: "ca"}
+	w.Sinks = append(w.Sinks, maillab.Sink{Address: "127.0.5.1:25", Kind: maillab.KindSmartHost, Name: "mail.acme.test", Certificate: "acme"})
+}
+
+// twoGateways is the lab's policy with example.net at the second one.
+func twoGateways(tb testing.TB, w *maillab.World) relay.Policy {
+	p := fromLab(tb, w)
+	p.Further = []relay.FurtherGateway{acme(tb, w)}
+	p.Tenants[1].Gateway = "acme"
+	p.Listeners = append(p.Listeners, relay.Listener{Service: "127.0.1.1:2525", Role: relay.RoleGateway, Gateway: "acme"})
+	return p
+}
+
+// withListener adds the second gateway's listener to an installation.
+func withListener(base func(testing.TB) relay.Installation) func(testing.TB) relay.Installation {
+	return func(tb testing.TB) relay.Installation {
+		in := base(tb)
+		in.Postfix["master.cf"] = append(in.Postfix["master.cf"], "127.0.1.1:2525 inet n - n - - smtpd\n"...)
+		return in
+	}
 }
 
 // TestReturnFlow: only the gateway itself, and only for senders in scope,
@@ -189,6 +245,57 @@ func TestReturnRefused(t *testing.T) {
 			}
 			t.Errorf("no %v with a fix at %s: %v", tt.kind, tt.path, err)
 		})
+	}
+}
+
+// twoGatewayScenarios are installations with two gateways.
+var twoGatewayScenarios = []scenario{
+	{name: "two gateways", messages: 600, policy: twoGateways, world: acmeWorld, base: withListener(labBase)},
+	{
+		name: "two gateways, marks, checks of the customer's, mail comes back from both", messages: 300, world: acmeWorld,
+		policy: func(tb testing.TB, w *maillab.World) relay.Policy {
+			p := twoGateways(tb, w)
+			p.Spam = relay.Spam{Folder: "Junk", Create: true, Mark: true}
+			p.Inbound.Return, p.Further[0].Inbound.Return = true, true
+			p.Tenants[2].Gateway, p.Tenants[2].Scope.Use = "acme", relay.AllDomains
+			return p
+		},
+		base: withListener(withMain(partner+"header_checks = regexp:/etc/postfix/own_checks\nreceive_override_options = no_header_body_checks\n", map[string]string{
+			"transport": partnerFiles["transport"], "own_checks": "/^X-Customer:[[:space:]]*secret/ REJECT not outside\n",
+		})),
+	},
+	{
+		name: "two gateways, the first on a shared port", messages: 300, world: acmeWorld,
+		policy: func(tb testing.TB, w *maillab.World) relay.Policy {
+			p := twoGateways(tb, w)
+			f, err := w.Keys["conbool"].Fingerprint()
+			if err != nil {
+				tb.Fatal(err)
+			}
+			p.Inbound.Shared = true
+			p.Gateway.Client = relay.ClientCertificate{Fingerprints: []string{f}}
+			return p
+		},
+		base: withListener(labBase),
+	},
+	{
+		name: "two accounts with one vendor", messages: 300, world: acmeWorld,
+		policy: func(tb testing.TB, w *maillab.World) relay.Policy {
+			p := twoGateways(tb, w)
+			f := p.Further[0]
+			f.Markers, f.Client = p.Gateway.Markers, p.Gateway.Client
+			f.Networks = p.Gateway.Networks
+			p.Further[0] = f
+			return p
+		},
+		base: withListener(labBase),
+	},
+}
+
+// TestTwoGateways holds Route to the real servers.
+func TestTwoGateways(t *testing.T) {
+	for _, s := range twoGatewayScenarios {
+		t.Run(s.name, func(t *testing.T) { s.run(t) })
 	}
 }
 

@@ -32,6 +32,14 @@ func (g *generator) entries() []entry {
 	for _, l := range g.policy.Listeners {
 		switch l.Role {
 		case relay.RoleGateway:
+			if l.Gateway != "" {
+				out = append(out, g.furtherEntries(l, certificate)...)
+				break
+			}
+			if len(g.policy.Further) > 0 { // the other gateway has nothing to say here
+				out = append(out, entry{"gateway cert=acme", relay.Origin{Role: relay.RoleGateway, Client: netip.MustParseAddr("127.0.2.1"), TLS: relay.Encrypted, Certificate: certificate("acme")},
+					maillab.Message{To: l.Service, Source: "127.0.2.1", TLS: "tls", Certificate: "acme"}})
+			}
 			for _, cert := range []string{"conbool", "conbool", "conbool", "conbool", "conbool", "conbool", "conbool", "conbool", "conbool", "conbool", "conbool", "conbool", "cnonly", "", "stranger", "selfsigned", "expired", "evilcn", "evilissuer"} {
 				o := relay.Origin{Role: relay.RoleGateway, Client: netip.MustParseAddr("127.0.2.1"), TLS: relay.Encrypted}
 				if cert != "" {
@@ -100,7 +108,7 @@ var everywhere = [][]string{
 func (g *generator) claims() [][2]string {
 	m := g.policy.Gateway.Markers
 	p := m.Domain.Prefix
-	return [][2]string{
+	claims := [][2]string{
 		{"none", ""}, {"none", ""}, {"none", ""},
 		{"right", p + "example-com: true\n"},
 		{"other hosted domain", p + "example-org: true\n"},
@@ -143,6 +151,34 @@ func (g *generator) claims() [][2]string {
 		{"junk line", "this is no header\nX-Conbool-Released: yes\n"},
 		{"received of the listener", "Received: from a (a [192.0.2.9])\n\tby b (ConboolIn) with ESMTP id 1; Mon, 1 Jun 2026 00:00:00 +0000\n"},
 	}
+	if len(g.policy.Further) > 0 {
+		for _, c := range [][2]string{
+			{"acme", "X-Acme-Seen: yes\n"}, {"acme case", "x-ACME-seen: YES\n"}, {"acme wrong", "X-Acme-Seen: no\n"}, {"acme spam", "X-Acme-Spam: high\n"},
+			{"acme released", "X-Acme-Released: 1\n"}, {"acme unknown", "X-Acme-Score: 3\n"}, {"both gateways", p + "example-com: true\nX-Acme-Seen: yes\n"},
+			{"both spam", "X-Conbool-Flag: YES\nX-Acme-Spam: high\n"}, {"one spam, other released", "X-Conbool-Released: yes\nX-Acme-Spam: high\n"},
+			{"received of the acme listener", "Received: from a (a [192.0.2.9])\n\tby b (AcmeIn) with ESMTP id 1; Mon, 1 Jun 2026 00:00:00 +0000\n"},
+		} {
+			claims = append(claims, c, c)
+		}
+	}
+	return claims
+}
+
+// furtherEntries are clients at the listener of a second gateway.
+func (g *generator) furtherEntries(l relay.Listener, certificate func(string) relay.Certificate) []entry {
+	var out []entry
+	for _, c := range []struct{ source, cert string }{
+		{"127.0.5.1", "acme"}, {"127.0.5.1", "acme"}, {"127.0.5.1", "acme"}, {"127.0.5.1", "acme"}, {"127.0.5.1", "acme"}, {"127.0.5.1", "acme"}, {"127.0.5.1", "acme"},
+		{"127.0.5.1", "acme"}, {"127.0.5.1", "acme"}, {"127.0.5.1", "acme"}, {"127.0.5.1", "conbool"}, {"127.0.5.1", ""}, {"127.0.2.1", "conbool"}, {"127.0.2.1", "acme"}, {"127.0.66.6", "acme"},
+	} {
+		o := relay.Origin{Role: relay.RoleGateway, Service: l.Service, Client: netip.MustParseAddr(c.source), TLS: relay.Encrypted}
+		if c.cert != "" {
+			o.Certificate = certificate(c.cert)
+		}
+		out = append(out, entry{"acme's listener from " + c.source + " cert=" + c.cert, o, maillab.Message{To: l.Service, Source: c.source, TLS: "tls", Certificate: c.cert}})
+	}
+	return append(out, entry{"acme in the clear", relay.Origin{Role: relay.RoleGateway, Service: l.Service, Client: netip.MustParseAddr("127.0.5.1")},
+		maillab.Message{To: l.Service, Source: "127.0.5.1"}})
 }
 
 // bodies are MIME headers and body, by what they are called.

@@ -26,8 +26,8 @@ func (w *walk) handOver(h hop, to string) {
 func (w *walk) agent(h hop, to, domain string) {
 	switch h.command {
 	case "smtp":
-		if h.transport == w.e.smartHost {
-			w.toSmartHost(h, to)
+		if p := w.e.to(h.transport); p != nil {
+			w.toSmartHost(p, h, to)
 			return
 		}
 		if h.nexthop == "" {

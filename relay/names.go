@@ -48,7 +48,7 @@ type names struct {
 	owner string // of the managed blocks
 
 	scope, transport, bypass, bypassMIME, strip, leave, certName, certs, clients, origin, spam, leaveOriginFile, pass, hosted, marker, fold, markers, postscreen string // files
-	tlsPolicy, authDemand, back                                                                                                                                  string // files of the way to the smart host and back
+	tlsPolicy, authDemand, back, others                                                                                                                          string // files of the way to the smart host and back
 	mailboxes, aliases                                                                                                                                           string // files, where there is no base
 
 	smartHost, gate, direct, store, stripGate                         string // transports
@@ -78,9 +78,22 @@ func newNames(gateway string) names {
 		stripHeader: g + "_strip_header_checks", inHeader: g + "_in_header_checks", outHeader: g + "_out_header_checks",
 		leaveHeader: g + "_leave_header_checks", leaveOrigin: g + "_leave_origin_header_checks", leaveOriginFile: g + "_leave_origin", pass: g + "_pass.cidr", hosted: g + "_hosted.cidr", postscreen: g + "_postscreen.cidr",
 		marker: g + "_marker", fold: g + "_fold", markers: g + "_markers",
-		tlsPolicy: g + "_tls_policy", authDemand: g + "_auth_demand", back: g + "_return",
+		tlsPolicy: g + "_tls_policy", authDemand: g + "_auth_demand", back: g + "_return", others: g + "_others",
 		mailName: strings.ToUpper(g[:1]) + g[1:] + "In",
 	}
+}
+
+// forGateway are the names for a further gateway: its own for what it has for
+// itself, the first one's for the rest.
+func (n names) forGateway(gateway string) names {
+	g := newNames(gateway)
+	n.bypass, n.marker, n.fold, n.markers = g.bypass, g.marker, g.fold, g.markers
+	n.certName, n.certs, n.clients, n.origin, n.spam = g.certName, g.certs, g.clients, g.origin, g.spam
+	n.pass, n.hosted, n.tlsPolicy, n.authDemand, n.back, n.others = g.pass, g.hosted, g.tlsPolicy, g.authDemand, g.back, g.others
+	n.smartHost, n.gate, n.cleanupIn, n.cleanupOut = g.smartHost, g.gate, g.cleanupIn, g.cleanupOut
+	n.clientRestrictions, n.recipientRestrictions, n.class = g.clientRestrictions, g.recipientRestrictions, g.class
+	n.inHeader, n.outHeader, n.mailName = g.inHeader, g.outHeader, g.mailName
+	return n
 }
 
 // reserved is a header name, or the beginning of some, that only the gateway
@@ -91,37 +104,46 @@ type reserved struct {
 	path   string
 }
 
-// reservedPrefixes are the gateway's names, without our own origin header.
+// reservedPrefixes are all gateways' names, without our own origin header.
 func (p Policy) reservedPrefixes() []reserved {
-	m := p.Gateway.Markers
 	var list []reserved
-	add := func(r reserved) {
-		for _, have := range list {
-			if !have.exact && len(r.prefix) >= len(have.prefix) && strings.EqualFold(r.prefix[:len(have.prefix)], have.prefix) ||
-				have.exact && r.exact && strings.EqualFold(have.prefix, r.prefix) {
-				return
+	for i, g := range p.gateways() {
+		for _, r := range reservedOf(g, gatewayPath(i)) {
+			if !anyCovers(list, r) {
+				list = append(list, r)
 			}
 		}
-		list = append(list, r)
+	}
+	return list
+}
+
+// reservedOf are one gateway's.
+func reservedOf(g Gateway, at string) []reserved {
+	m := g.Markers
+	var list []reserved
+	add := func(r reserved) {
+		if !anyCovers(list, r) {
+			list = append(list, r)
+		}
 	}
 	for i, r := range m.Reserved {
-		add(reserved{r, false, index("Gateway.Markers.Reserved", i)})
+		add(reserved{r, false, index(at+".Markers.Reserved", i)})
 	}
 	if m.Domain.Prefix != "" {
-		add(reserved{m.Domain.Prefix, false, "Gateway.Markers.Domain.Prefix"})
+		add(reserved{m.Domain.Prefix, false, at + ".Markers.Domain.Prefix"})
 	}
 	for i, c := range m.Loop {
 		for _, r := range fieldNames(c.Predicate) {
-			r.path = index("Gateway.Markers.Loop", i)
+			r.path = index(at+".Markers.Loop", i)
 			add(r)
 		}
 	}
 	for _, r := range fieldNames(m.Released.Predicate) {
-		r.path = "Gateway.Markers.Released"
+		r.path = at + ".Markers.Released"
 		add(r)
 	}
 	for _, r := range fieldNames(m.Spam.Predicate) {
-		r.path = "Gateway.Markers.Spam"
+		r.path = at + ".Markers.Spam"
 		add(r)
 	}
 	return list

@@ -15,7 +15,7 @@ func (c *Config) Origin(role Role) Origin {
 	loopback := netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	switch role {
 	case RoleGateway:
-		o = c.eval.gatewayOrigin
+		o = c.eval.passages[0].origin
 	case RoleSubmission:
 		o.Client, o.TLS, o.Authenticated = stranger, Encrypted, true
 	case RoleInternal, RoleReEntry, RoleReinjection:

@@ -11,6 +11,8 @@ import (
 // Policy fails [Policy.Validate] with a list of what is missing.
 type Policy struct {
 	Gateway Gateway
+	// Further are more gateways, each for the tenants that name it.
+	Further []FurtherGateway
 	Server  Server
 	// Topology says what this Postfix does with hosted recipients; required.
 	Topology Topology
@@ -139,6 +141,8 @@ type Tenant struct {
 	// Domains are hosted here: mail to them is local, and their loop markers
 	// are honoured, whether or not they use the gateway.
 	Domains []string
+	// Gateway is the name of the tenant's gateway. Empty: Policy.Gateway.
+	Gateway string
 	// Scope says whose outbound mail goes through the gateway; its zero value
 	// is not valid, so that no tenant is switched by omission.
 	Scope Scope
@@ -204,6 +208,9 @@ type Listener struct {
 	// ("smtpd/pass").
 	Service string
 	Role    Role
+	// Gateway is the name of the gateway that connects here, for RoleGateway.
+	// Empty: Policy.Gateway.
+	Gateway string
 }
 
 // Role is what a listener's mail is trusted with.

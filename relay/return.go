@@ -41,7 +41,7 @@ func (c *compiler) returnTable() postfix.Table {
 		return nil
 	}
 	var t postfix.Table
-	for _, e := range c.scopeTable() {
+	for _, e := range c.scopeOf(func(gateway int) bool { return gateway == c.current }) {
 		if e.Value != "DUNNO" {
 			e.Value = "OK"
 		}

@@ -201,7 +201,7 @@ func (e *evaluator) returns(h hop) bool {
 		return true
 	}
 	for _, l := range e.listeners {
-		if transport, _, _ := strings.Cut(l.filter, ":"); transport == h.transport && h.transport != e.smartHost {
+		if transport, _, _ := strings.Cut(l.filter, ":"); transport == h.transport && e.to(h.transport) == nil {
 			return true
 		}
 	}
@@ -329,21 +329,25 @@ func (s *session) judge() verdict {
 // makes on the Received: line that smtpd writes. The line itself depends on the
 // clock and the queue; its certificate part is what the rule looks at.
 func (w *walk) certificateLine(l *listener) bool {
-	if l.role != RoleGateway || len(w.e.certNames) == 0 {
+	if l.role != RoleGateway {
+		return true
+	}
+	p := &w.e.passages[l.gateway]
+	if len(p.certNames) == 0 {
 		return true
 	}
 	o := &w.m.Origin
 	if o.TLS == Encrypted && o.Certificate.Verified {
-		for _, n := range w.e.certNames {
+		for _, n := range p.certNames {
 			if strings.EqualFold(n, o.Certificate.Name) {
-				w.step("cleanup", "Gateway.Client.Names", w.e.certAt, o.Certificate.Name, "client certificate verified")
+				w.step("cleanup", p.certRule, p.certAt, o.Certificate.Name, "client certificate verified")
 				return true
 			}
 		}
 	}
-	w.step("cleanup", "Gateway.Client.Names", w.e.certAt, o.Certificate.Name, "client certificate not the gateway's")
-	w.rule = "Gateway.Client.Names"
-	w.end(Reject, "550", w.m.To, w.e.certText)
+	w.step("cleanup", p.certRule, p.certAt, o.Certificate.Name, "client certificate not the gateway's")
+	w.rule = p.certRule
+	w.end(Reject, "550", w.m.To, p.certText)
 	return false
 }
 
@@ -420,9 +424,9 @@ func (w *walk) forward(to string) {
 	if !ok {
 		return
 	}
-	if h.transport == w.e.gate && h.nexthop == w.e.gateNexthop && w.e.second != nil {
-		to = w.leaveBy(w.e.gate, to)
-		w.secondPass(to)
+	if p := w.e.into(h); p != nil {
+		to = w.leaveBy(p.gate, to)
+		w.secondPass(p, to)
 		return
 	}
 	if (class == mailboxClass || class == localClass) && (h.command == "lmtp" || h.command == "virtual") {
@@ -433,11 +437,11 @@ func (w *walk) forward(to string) {
 }
 
 // secondPass decides between the gateway and the recipient's MX.
-func (w *walk) secondPass(to string) {
+func (w *walk) secondPass(p *passage, to string) {
 	m := *w.m
 	m.To = to
 	w.m = &m
-	v := w.cleanup(w.e.second)
+	v := w.cleanup(p.second)
 	if v.done {
 		return
 	}
@@ -447,6 +451,6 @@ func (w *walk) secondPass(to string) {
 		w.handOver(w.e.router.parse(v.filter, v.at), to)
 		return
 	}
-	w.step("second pass", "Gateway.SmartHost", w.e.secondHop.at, "", "nothing keeps it off the gateway")
-	w.handOver(w.e.secondHop, to)
+	w.step("second pass", p.hostRule, p.secondHop.at, "", "nothing keeps it off the gateway")
+	w.handOver(p.secondHop, to)
 }

@@ -295,6 +295,11 @@ func observed(o maillab.Outcome, to string, d relay.Decision, p relay.Policy) []
 				break
 			}
 			s := p.Gateway.SmartHost
+			for _, f := range p.Further {
+				if f.SmartHost.Host == pl.Name {
+					s = f.SmartHost
+				}
+			}
 			line = fmt.Sprintf("relay [%s]:%d <%s>", s.Host, s.Port, strings.ToLower(pl.Address))
 		case maillab.KindMX:
 			line = fmt.Sprintf("mx %s <%s>", pl.Name, strings.ToLower(pl.Address))

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 	"path"
 	"regexp"
+	"slices"
 	"strings"
 	"unicode"
 
@@ -19,6 +20,7 @@ func (p Policy) Validate() error {
 	v.gateway("Gateway", p.Gateway, p)
 	v.server("Server", p)
 	v.topology(p)
+	v.further(p)
 	hosted := v.tenants(p)
 	v.direct(p, hosted)
 	v.inbound(p)
@@ -126,16 +128,21 @@ func (v *validator) server(at string, p Policy) {
 	}
 	v.networks(at+".Networks", s.Networks)
 	ports := map[netip.AddrPort]string{}
-	for _, l := range []struct {
-		name string
+	type own struct {
+		path string
 		addr netip.AddrPort
-	}{{"SecondPass", p.secondPass()}, {"ReEntry", p.reEntry()}, {"Strip", p.strip()}} {
+	}
+	listeners := []own{{at + ".SecondPass", p.secondPass()}, {at + ".ReEntry", p.reEntry()}, {at + ".Strip", p.strip()}}
+	for i := range p.Further {
+		listeners = append(listeners, own{gatewayPath(i+1) + ".SecondPass", p.view(i + 1).secondPass()})
+	}
+	for _, l := range listeners {
 		if l.addr.Port() == 0 || l.addr.Addr() != netip.AddrFrom4([4]byte{127, 0, 0, 1}) {
-			v.errs.add(at+"."+l.name, ErrInvalid, "a port of 127.0.0.1, such as 127.0.0.1:10030", "%s is not one", l.addr)
+			v.errs.add(l.path, ErrInvalid, "a port of 127.0.0.1, such as 127.0.0.1:10030", "%s is not one", l.addr)
 		} else if other, dup := ports[l.addr]; dup {
-			v.errs.add(at+"."+l.name, ErrDuplicate, "use another port", "%s is %s already", l.addr, other)
+			v.errs.add(l.path, ErrDuplicate, "use another port", "%s is %s already", l.addr, other)
 		}
-		ports[l.addr] = at + "." + l.name
+		ports[l.addr] = l.path
 	}
 }
 
@@ -148,19 +155,19 @@ func (v *validator) topology(p Policy) {
 		v.errs.add("Topology", ErrInvalid, `"mailboxes", "store" or "outbound"`, "%q", p.Topology)
 	}
 	if p.DirectVia != "" {
-		v.nextHop("DirectVia", p.DirectVia, p.Gateway)
+		v.nextHop("DirectVia", p.DirectVia, p)
 	}
 }
 
 // nextHop wants host, [host], host:port or [host]:port of smtp(8).
-func (v *validator) nextHop(at, s string, g Gateway) {
+func (v *validator) nextHop(at, s string, p Policy) {
 	hop, err := postfix.ParseNextHop("smtp:" + s)
 	if err != nil || hop.Host == "" || strings.ContainsAny(s, " \t,{}$\"'") {
 		v.errs.add(at, ErrInvalid, "a next hop such as [relay.example.net]:25", "%q", s)
 		return
 	}
 	v.text(at, s)
-	if g.SmartHost.is(hop.Host) {
+	if p.isGateway(hop.Host) {
 		v.errs.add(at, ErrConflict, "name another host", "%s is the gateway: the mail would loop", hop.Host)
 	}
 }
@@ -189,7 +196,7 @@ func (v *validator) inbound(p Policy) {
 
 func (v *validator) listeners(p Policy) {
 	seen := map[string]int{}
-	gateways := 0
+	gateways := map[int]bool{}
 	for i, l := range p.Listeners {
 		at := index("Listeners", i)
 		name, kind := l.split()
@@ -206,9 +213,11 @@ func (v *validator) listeners(p Policy) {
 		}
 		switch l.Role {
 		case RoleGateway:
-			gateways++
-			if gateways > 1 {
-				v.errs.add(at+".Role", ErrDuplicate, "one listener for the gateway", "the gateway has a listener already")
+			if g, ok := p.gatewayNamed(l.Gateway); ok {
+				if gateways[g] {
+					v.errs.add(at+".Role", ErrDuplicate, "one listener for the gateway", "%s has a listener already", gatewayPath(g))
+				}
+				gateways[g] = true
 			}
 			if p.Topology == Outbound {
 				v.errs.add(at+".Role", ErrConflict, `use topology "mailboxes" or "store"`, "topology \"outbound\" receives nothing from the gateway")
@@ -220,8 +229,17 @@ func (v *validator) listeners(p Policy) {
 			v.errs.add(at+".Role", ErrInvalid, `"gateway", "submission", "internal", "reentry" or "reinjection"`, "%q", l.Role)
 		}
 	}
-	if gateways == 0 && (p.Topology == Mailboxes || p.Topology == Store) {
-		v.errs.required("Listeners", "one listener with role \"gateway\"")
+	if p.Topology != Mailboxes && p.Topology != Store {
+		return
+	}
+	for i, g := range p.gateways() {
+		switch {
+		case gateways[i]:
+		case i == 0:
+			v.errs.required("Listeners", "one listener with role \"gateway\"")
+		default:
+			v.errs.required("Listeners", "one listener with role \"gateway\" and Gateway \""+g.Name+"\"")
+		}
 	}
 }
 
@@ -237,7 +255,7 @@ func (l Listener) split() (name, kind string) {
 
 func (v *validator) loop(p Policy) {
 	l := p.Loop
-	if l.AnyDomain && p.Gateway.Markers.Domain.Prefix == "" {
+	if l.AnyDomain && !slices.ContainsFunc(p.gateways(), func(g Gateway) bool { return g.Markers.Domain.Prefix != "" }) {
 		v.errs.add("Loop.AnyDomain", ErrConflict, "remove it", "the gateway has no marker that is named after a domain")
 	}
 	if l.OriginHeader == "" {
@@ -271,7 +289,7 @@ func (v *validator) spam(p Policy) {
 		}
 		return
 	}
-	hasMarker := p.Gateway.Markers.Spam.Predicate != nil
+	hasMarker := slices.ContainsFunc(p.gateways(), func(g Gateway) bool { return g.Markers.Spam.Predicate != nil })
 	switch {
 	case hasMarker && s.Folder == "" && !s.Mark:
 		v.errs.required("Spam", "a Folder for flagged mail, or Mark, or both")

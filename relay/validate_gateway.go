@@ -89,7 +89,7 @@ func kindOf(err error) error {
 }
 
 func (v *validator) markers(at string, m Markers) {
-	for _, r := range (Policy{Gateway: Gateway{Markers: m}}).reservedPrefixes() {
+	for _, r := range reservedOf(Gateway{Markers: m}, strings.TrimSuffix(at, ".Markers")) {
 		if other := commonHeader(r); other != "" {
 			v.errs.add(r.path, ErrInvalid, "name the gateway's own header", "%q would remove %s from everybody's mail", r.prefix, other)
 		}

@@ -97,8 +97,9 @@ func (v *validator) auth(at string, a Auth, p Policy) {
 	}
 	v.file(at+".PasswordFile", a.PasswordFile, "the file on the server that holds the password, such as /etc/postfix/sasl_gateway")
 	if dir, base := path.Split(a.PasswordFile); path.Clean(dir) == p.configDir() {
-		switch {
-		case base == "main.cf" || base == "master.cf" || p.Gateway.Name != "" && strings.HasPrefix(base, p.Gateway.Name+"_"):
+		if base == "main.cf" || base == "master.cf" || slices.ContainsFunc(p.gateways(), func(g Gateway) bool {
+			return g.Name != "" && strings.HasPrefix(base, g.Name+"_")
+		}) {
 			v.errs.add(at+".PasswordFile", ErrConflict, "choose another name", "%s is, or may be, a file that is emitted for everybody to read", a.PasswordFile)
 		}
 	}
@@ -118,9 +119,9 @@ func (v *validator) auth(at string, a Auth, p Policy) {
 }
 
 // ports warns where a port and the way TLS begins don't fit each other.
-func (s SmartHost) ports(add func(path, format string, args ...any)) {
+func (s SmartHost) ports(at string, add func(path, format string, args ...any)) {
 	for i, h := range s.hosts() {
-		at := "Gateway.SmartHost"
+		at := at
 		if i > 0 {
 			at = index(at+".Fallback", i-1)
 		}

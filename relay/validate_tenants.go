@@ -28,7 +28,7 @@ func (v *validator) tenants(p Policy) map[string]string {
 		}
 		own := map[string]bool{}
 		for j, d := range t.Domains {
-			if ascii, ok := v.domain(index(at+".Domains", j), d, hosted, p.Gateway); ok {
+			if ascii, ok := v.domain(index(at+".Domains", j), d, hosted, p); ok {
 				own[ascii] = true
 			}
 		}
@@ -39,13 +39,13 @@ func (v *validator) tenants(p Policy) map[string]string {
 		case p.Topology == Outbound && t.Store != "":
 			v.errs.add(at+".Store", ErrConflict, "leave it out", "topology \"outbound\" has no hosted recipients")
 		case t.Store != "":
-			v.nextHop(at+".Store", t.Store, p.Gateway)
+			v.nextHop(at+".Store", t.Store, p)
 		}
 	}
 	return hosted
 }
 
-func (v *validator) domain(at, d string, seen map[string]string, g Gateway) (string, bool) {
+func (v *validator) domain(at, d string, seen map[string]string, p Policy) (string, bool) {
 	ascii, err := headers.ASCIIDomain(d)
 	if err == nil && !strings.Contains(ascii, ".") {
 		v.errs.add(at, ErrInvalid, "write the whole domain", "%q has one label only", d)
@@ -60,10 +60,12 @@ func (v *validator) domain(at, d string, seen map[string]string, g Gateway) (str
 		return "", false
 	}
 	seen[ascii] = at
-	for _, h := range g.SmartHost.hosts() {
-		if host, err := headers.ASCIIDomain(h.Host); err == nil && (host == ascii || strings.HasSuffix(host, "."+ascii)) {
-			v.errs.add(at, ErrConflict, "remove it", "%s is the gateway's own domain", ascii)
-			return "", false
+	for _, g := range p.gateways() {
+		for _, h := range g.SmartHost.hosts() {
+			if host, err := headers.ASCIIDomain(h.Host); err == nil && (host == ascii || strings.HasSuffix(host, "."+ascii)) {
+				v.errs.add(at, ErrConflict, "remove it", "%s is the gateway's own domain", ascii)
+				return "", false
+			}
 		}
 	}
 	return ascii, true

@@ -23,9 +23,16 @@ func (p Policy) warnings() []Warning {
 	add := func(path, format string, args ...any) {
 		out = append(out, Warning{path, fmt.Sprintf(format, args...)})
 	}
-	if prefix := p.Gateway.Markers.Domain.Prefix; prefix != "" {
+	for g, gateway := range p.gateways() {
+		prefix := gateway.Markers.Domain.Prefix
+		if prefix == "" {
+			continue
+		}
 		owner := map[string]string{}
 		for i, t := range p.Tenants {
+			if of, _ := p.gatewayNamed(t.Gateway); of != g {
+				continue
+			}
 			for j, d := range t.Domains {
 				name, err := headers.MarkerName(prefix, d)
 				if err != nil {
@@ -40,9 +47,12 @@ func (p Policy) warnings() []Warning {
 			}
 		}
 	}
-	p.Gateway.SmartHost.ports(add)
-	if p.Topology != Outbound && len(p.Gateway.Client.Names)+len(p.Gateway.Client.Fingerprints) == 0 {
-		add("Gateway.Client", "no certificate is asked for: whoever can send from the gateway's addresses is believed")
+	for i, g := range p.gateways() {
+		g.SmartHost.ports(gatewayPath(i)+".SmartHost", add)
+		if p.Topology == Outbound || len(g.Client.Names)+len(g.Client.Fingerprints) > 0 {
+			continue
+		}
+		add(gatewayPath(i)+".Client", "no certificate is asked for: whoever can send from the gateway's addresses is believed")
 	}
 	if p.Loop.AnyDomain {
 		add("Loop.AnyDomain", "the marker of any domain counts, of domains that are not hosted here too")
@@ -53,7 +63,7 @@ func (p Policy) warnings() []Warning {
 	if p.Calendar.Off {
 		add("Calendar.Off", "invitations go through the gateway, which the vendor's page excludes")
 	}
-	if p.Spam.Mark && p.Gateway.Markers.Released.Predicate != nil {
+	if p.Spam.Mark && slices.ContainsFunc(p.gateways(), func(g Gateway) bool { return g.Markers.Released.Predicate != nil }) {
 		add("Spam.Mark", "released mail is marked too where the gateway left its spam marker in: header checks see one field at a time")
 	}
 	if !slices.ContainsFunc(p.Tenants, func(t Tenant) bool { return t.Scope.Use != NoSenders }) {

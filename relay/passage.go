@@ -1,0 +1,143 @@
+package relay
+
+import (
+	"strings"
+
+	"github.com/oxmailroute/oxmailroute/postfix"
+)
+
+// passage is the way to a gateway and from it.
+type passage struct {
+	// gate and gateNexthop lead into the second pass; empty where there is none.
+	gate, gateNexthop string
+	second            *cleanup // cleanup of the second pass
+	secondHop         hop      // content_filter of the second pass
+	smartHost         string   // transport to the smart host
+	login             bool     // which is logged in to
+	origin            Origin   // what the gateway looks like as a client
+	// certNames are the client certificate names that certAt's rule lets in.
+	certNames []string
+	certAt    place
+	certText  string
+	// Paths of the policy's values.
+	hostRule, proofRule, loginRule, certRule string
+	fallbackRules                            []string
+}
+
+// buildPassage reads the current gateway's.
+func (c *compiler) buildPassage(main settings) passage {
+	g := c.policy.Gateway
+	p := passage{
+		smartHost: c.names.smartHost, login: !g.SmartHost.Auth.isZero(), origin: g.origin(),
+		hostRule: c.rule("Gateway.SmartHost"), loginRule: c.rule("Gateway.SmartHost.Auth"), certRule: c.rule("Gateway.Client.Names"),
+	}
+	switch g.SmartHost.level() {
+	case LevelDANE:
+		p.proofRule = c.rule("Gateway.SmartHost.Level")
+	case LevelFingerprint:
+		p.proofRule = c.rule("Gateway.SmartHost.Fingerprints")
+	default:
+		p.proofRule = c.rule("Gateway.SmartHost.TLSName")
+	}
+	for i := range g.SmartHost.Fallback {
+		p.fallbackRules = append(p.fallbackRules, c.rule(index("Gateway.SmartHost.Fallback", i)))
+	}
+	if c.policy.Topology == Outbound {
+		return p
+	}
+	p.gate, p.gateNexthop, _ = strings.Cut(c.gateHop(), ":")
+	sv, _ := c.master.Lookup(c.policy.secondPass().String(), "inet")
+	p.second = c.buildCleanup(main.service(sv).get("cleanup_service_name"), main)
+	p.secondHop = c.hop(main.service(sv).get("content_filter"), place{masterFile, sv.Line})
+	c.buildCertificate(&p)
+	return p
+}
+
+// origin is what the gateway looks like as a client.
+func (g Gateway) origin() Origin {
+	o := Origin{Role: RoleGateway, Client: g.Networks[0].Addr(), TLS: Encrypted}
+	if o.Client == g.Networks[0].Masked().Addr() && g.Networks[0].Bits() < o.Client.BitLen()-1 {
+		o.Client = o.Client.Next() // the first host, not the network itself
+	}
+	switch {
+	case len(g.Client.Names) > 0:
+		o.Certificate = Certificate{Name: g.Client.Names[0], Verified: true}
+	case len(g.Client.Fingerprints) > 0:
+		o.Certificate = Certificate{Fingerprint: strings.ToUpper(g.Client.Fingerprints[0])}
+	}
+	return o
+}
+
+// buildCertificate takes over the rule on the Received: line. Route compares
+// names instead of running the expression over a line that it would have to
+// make up; the tests hold the two together with real certificates.
+func (c *compiler) buildCertificate(p *passage) {
+	if len(c.policy.Gateway.Client.Names) == 0 {
+		return
+	}
+	t := c.certNameTable()
+	p.certNames = c.policy.Gateway.Client.Names
+	p.certAt = place{"postfix/" + c.names.certName, 0}
+	if lines, err := t.Lines(); err == nil && len(lines) > 0 {
+		p.certAt.line = lines[0] + 1 // behind the managed-file comment
+	}
+	if r, ok := t[0].Action.(postfix.Reject); ok {
+		p.certText = r.Text
+	}
+}
+
+// into finds the passage whose second pass a hop leads to.
+func (e *evaluator) into(h hop) *passage {
+	for i := range e.passages {
+		if p := &e.passages[i]; p.gate != "" && p.gate == h.transport && p.gateNexthop == h.nexthop {
+			return p
+		}
+	}
+	return nil
+}
+
+// to finds the passage whose smart host a transport leads to.
+func (e *evaluator) to(transport string) *passage {
+	for i := range e.passages {
+		if p := &e.passages[i]; p.smartHost == transport {
+			return p
+		}
+	}
+	return nil
+}
+
+// toSmartHost is the transport to a gateway, which verifies whom it reaches.
+// Several hosts are tried in order; the answer names the first, the way the
+// others.
+func (w *walk) toSmartHost(p *passage, h hop, to string) {
+	if w.rule == "" {
+		w.rule = p.hostRule
+	}
+	first, others, _ := strings.Cut(h.nexthop, ",")
+	fallback := func(note string) {
+		for _, rule := range p.fallbackRules {
+			var other string
+			other, others, _ = strings.Cut(others, ",")
+			w.step("smtp", rule, h.at, other, note)
+		}
+	}
+	end := func(rule, note, text string) {
+		w.step("smtp", rule, h.at, first, note)
+		fallback("likewise")
+		w.end(Defer, "450", to, text)
+	}
+	switch peer := w.m.SmartHost; {
+	case peer == PeerUnverified:
+		end(p.proofRule, "certificate not verified", "4.7.5 Server certificate not verified")
+	case peer == PeerPlaintext:
+		end(p.hostRule, "no TLS offered", "4.7.4 TLS is required, but was not offered by host")
+	case peer == PeerDown:
+		end(p.hostRule, "not reachable", "4.4.1 Connection refused")
+	case peer == PeerNoLogin && p.login:
+		end(p.loginRule, "no login", "4.7.0 SASL authentication failed")
+	default:
+		w.step("smtp", w.rule, h.at, first, "to the gateway")
+		fallback("where those before can't take it")
+		w.end(Relay, first, to, "")
+	}
+}
