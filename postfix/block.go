@@ -16,8 +16,8 @@ import (
 //
 // in main.cf and at the end of master.cf, the shorter "# BEGIN owner" within a
 // service of master.cf, and "#owner# " before a customer's line that is out of
-// use meanwhile. Where the file had no newline at its end, the first frame that
-// is appended to it says so.
+// use meanwhile. A BEGIN line ends in the block's seal. Where the file had no
+// newline at its end, the first frame that is appended to it says so.
 const (
 	managedText   = ": managed block, change the policy instead"
 	noNewlineText = " (the file had no newline at its end)"
@@ -34,6 +34,7 @@ type frame struct {
 	start, end    int // offsets: of BEGIN, and after END's line end
 	managed       bool
 	noNewline     bool
+	seal          string // empty: none, as in files of old
 	why           string // what is wrong with it; endLine and end are not set then
 }
 
@@ -57,11 +58,13 @@ func frames(src []byte, owner string) []frame {
 			f := frame{line: line, start: start}
 			f.owner, rest, _ = cutOwner(rest)
 			rest, f.noNewline = strings.CutSuffix(rest, noNewlineText)
+			rest, f.seal = cutSeal(rest)
 			f.managed = rest == managedText
 			if rest != "" && !f.managed {
 				if f.owner != owner || rest[0] != ':' {
 					continue // somebody's comment
 				}
+				f.managed = true
 				f.why = fmt.Sprintf("the text after %q was changed: restore %q", beginLine(owner), beginLine(owner)+managedText)
 			}
 			if was, ok := open[f.owner]; ok && f.owner == owner {
@@ -170,12 +173,22 @@ func apply(src []byte, edits []edit) []byte {
 	return append(b, src[from:]...)
 }
 
-// cut returns src without the owner's frames, which are whole and in order, and
-// without the prefixes.
-func cut(src []byte, own []frame, prefixed []part, owner string) []byte {
-	var edits []edit
+// cut returns src without the owner's whole frames, in order, and without the
+// prefixes. What was edited in a frame and isn't ours stays, and is reported.
+func cut(src []byte, own []frame, prefixed []part, owner string, more []edit) ([]byte, []Leftover) {
+	edits := more
+	var left []Leftover
 	for i, f := range own {
-		edits = append(edits, edit{start: f.start, end: f.end})
+		if !f.intact(src) {
+			some, rest := f.opened(src)
+			edits = append(edits, some...)
+			left = append(left, rest...)
+			if len(rest) > 0 {
+				continue
+			}
+		} else {
+			edits = append(edits, edit{start: f.start, end: f.end})
+		}
 		if !f.noNewline || f.start == 0 {
 			continue
 		}
@@ -203,5 +216,5 @@ func cut(src []byte, own []frame, prefixed []part, owner string) []byte {
 	for _, p := range prefixed {
 		edits = append(edits, edit{start: p.start, end: p.start + len(prefixOf(owner))})
 	}
-	return apply(src, edits)
+	return apply(src, edits), left
 }

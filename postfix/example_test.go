@@ -30,7 +30,7 @@ func ExampleMain_Set() {
 	// Output:
 	// myhostname = ox.example.com
 	// #oxmailroute# relayhost = [old.example.net]
-	// # BEGIN oxmailroute: managed block, change the policy instead
+	// # BEGIN oxmailroute: managed block, change the policy instead [AZND6Q 570Dwhs1aA3GsxwaqD]
 	// # in-scope mail takes the gate, the rest its MX
 	// relayhost =
 	// sender_dependent_default_transport_maps = hash:/etc/postfix/conbool_scope
@@ -55,11 +55,11 @@ func ExampleMaster_Set() {
 	fmt.Printf("%s", m.Format())
 	// Output:
 	// submission inet n - n - - smtpd
-	// # BEGIN oxmailroute
+	// # BEGIN oxmailroute [ztWguh oCztWg]
 	//   -o cleanup_service_name=cleanup-untrusted
 	// # END oxmailroute
 	// pickup unix n - n 60 1 pickup
-	// # BEGIN oxmailroute: managed block, change the policy instead
+	// # BEGIN oxmailroute: managed block, change the policy instead [_qB9-l BMuTODHDtG3B]
 	// # marked mail, by its MX
 	// direct     unix  -       -       n       -       -       smtp
 	// # END oxmailroute

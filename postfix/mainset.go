@@ -17,8 +17,8 @@ import (
 // already, it is removed first: setting the same params again changes nothing.
 // Without params Set is Remove.
 //
-// The block is the owner's: edits by hand in it are lost. The error is
-// [Errors], and nothing is changed: ErrIllegal and ErrDuplicate for params that
+// What was edited by hand within the block stays, as [Main.Extract] leaves it.
+// The error is [Errors], and nothing is changed: ErrIllegal and ErrDuplicate for params that
 // can't be written (see [ValidParamName], [ValidValue]), ErrConflict where the
 // customer defines one of the parameters again below the block or continues its
 // last line, or where another owner's block defines it, ErrDamaged where the
@@ -30,7 +30,7 @@ func (m *Main) Set(owner string, params []Param) error {
 		errs = append(errs, err)
 	}
 	errs = append(errs, checkParams("", params)...)
-	src, damage := m.without(owner)
+	src, _, damage := m.without(owner, false)
 	if errs = append(errs, damage...); len(errs) > 0 {
 		return errs
 	}
@@ -67,17 +67,12 @@ func (m *Main) Set(owner string, params []Param) error {
 		return errs
 	}
 	b.Write(base.src[from:])
-	begin := beginLine(owner) + managedText
-	if n := b.Len(); n > 0 && b.Bytes()[n-1] != '\n' {
-		b.WriteByte('\n')
-		begin += noNewlineText
-	}
-	b.WriteString(begin + "\n")
+	var body bytes.Buffer
 	for _, p := range params {
-		writeComment(&b, p.Comment)
-		writeParam(&b, p)
+		writeComment(&body, p.Comment)
+		writeParam(&body, p)
 	}
-	b.WriteString(endLine(owner) + "\n")
+	writeFrame(&b, owner, body.Bytes(), true)
 	changed, err := ParseMain(m.name, b.Bytes())
 	if err != nil {
 		return err
@@ -104,11 +99,39 @@ func (m *Main) Remove(owner string) error {
 	if err := checkOwner(owner); err != nil {
 		return Errors{err}
 	}
-	src, errs := m.without(owner)
+	src, _, errs := m.without(owner, false)
 	if len(errs) > 0 {
 		return errs
 	}
 	return m.replace(src)
+}
+
+// Extract is [Main.Remove] for a file that somebody may have edited within the
+// owner's block, or torn it: it takes out what is the owner's beyond doubt and
+// reports what is left. By the seal in the BEGIN line, lines that were added
+// within the block stay, lines that were changed there stay as comments. Where
+// there is no seal, as in files of old, the whole block goes. Of a block that
+// has lost its END line the lines that the seal knows go; an END line without its
+// BEGIN tells nothing, and the lines above it stay. A block that was copied, or
+// moved to another place in the file, goes from there. A line that went on
+// below the block where the block ended becomes a comment, lest it continue
+// another.
+func (m *Main) Extract(owner string) ([]Leftover, error) {
+	if err := checkOwner(owner); err != nil {
+		return nil, Errors{err}
+	}
+	src, left, errs := m.without(owner, true)
+	if len(errs) > 0 {
+		return nil, errs
+	}
+	return left, m.replace(src)
+}
+
+// Edits reports what was edited by hand within the owner's block, and what
+// becomes of it by [Main.Set] and [Main.Remove].
+func (m *Main) Edits(owner string) []Leftover {
+	_, left, _ := m.without(owner, false)
+	return left
 }
 
 // replace puts a changed text in the place of the old one.
@@ -121,56 +144,82 @@ func (m *Main) replace(src []byte) error {
 	return nil
 }
 
-// without returns the text without the owner's part.
-func (m *Main) without(owner string) ([]byte, Errors) {
+// without returns the text without the owner's part. lenient: what is damaged
+// is left and reported, instead of an error.
+func (m *Main) without(owner string, lenient bool) ([]byte, []Leftover, Errors) {
 	var errs Errors
+	var left []Leftover
+	var edits []edit
 	fail := func(line int, kind error, format string, args ...any) {
 		errs = append(errs, &Error{m.name, line, &detail{kind, fmt.Sprintf(format, args...)}})
 	}
+	all := frames(m.src, owner)
 	var own []frame
-	for _, f := range frames(m.src, owner) {
+	found := false // something of a block
+	for _, f := range all {
+		if f.owner != owner {
+			continue
+		}
+		found = true
+		why := f.why
 		switch {
-		case f.owner != owner:
-		case f.why != "":
-			fail(f.line, ErrDamaged, "%s", f.why)
+		case why != "":
 		case !f.managed:
-			fail(f.line, ErrDamaged, "the text after %q is gone: restore %q", beginLine(owner), beginLine(owner)+managedText)
-		case len(own) > 0:
-			fail(f.line, ErrDamaged, "a second block of %s, the first is in line %d: delete the one that is a copy", owner, own[0].line)
+			why = fmt.Sprintf("the text after %q is gone: restore %q", beginLine(owner), beginLine(owner)+managedText)
+		case len(own) > 0 && (f.seal == "" || !lenient):
+			why = fmt.Sprintf("a second block of %s, the first is in line %d: delete the one that is a copy", owner, own[0].line)
 		default:
 			own = append(own, f)
+			continue
 		}
+		if !lenient {
+			fail(f.line, ErrDamaged, "%s", why)
+			continue
+		}
+		some, rest := f.salvage(m.src, all, why, true)
+		edits, left = append(edits, some...), append(left, rest...)
 	}
 	prefixed := prefixedLines(m.src, owner)
 	if len(errs) > 0 {
-		return nil, errs
+		return nil, nil, errs
 	}
-	if len(own) == 0 {
+	if len(own) == 0 && !found {
 		for _, p := range prefixed {
-			fail(p.line, ErrDamaged, "%q without a block of %s: delete the prefix, or the line", prefixOf(owner), owner)
-		}
-		return m.src, errs
-	}
-	block := own[0]
-	inside := make(map[string]bool)
-	for _, d := range m.defs {
-		last := d.parts[len(d.parts)-1].line
-		switch {
-		case d.Line < block.line && last > block.line:
-			fail(last, ErrConflict, "the line continues %s in line %d across the block of %s: move it there", d.Name, d.Line, owner)
-		case block.line < d.Line && d.Line < block.endLine:
-			inside[d.Name] = true
-			if last > block.endLine {
-				fail(last, ErrConflict, "the line continues %s in the block of %s: don't indent it", d.Name, owner)
+			if !lenient {
+				fail(p.line, ErrDamaged, "%q without a block of %s: delete the prefix, or the line", prefixOf(owner), owner)
+				continue
 			}
-		case d.Line > block.endLine && inside[d.Name]:
-			fail(d.Line, ErrConflict, "%s is defined again below the block of %s, which sets it: delete this one, or take it out of the policy", d.Name, owner)
+			left = append(left, Leftover{p.line, lineAt(m.src, p.start), fmt.Sprintf("the block of %s is gone; the line is in force again", owner)})
+		}
+		if len(prefixed) == 0 || len(errs) > 0 {
+			return m.src, left, errs
+		}
+	}
+	for _, block := range own {
+		inside := make(map[string]bool)
+		for _, d := range m.defs {
+			last := d.parts[len(d.parts)-1].line
+			switch {
+			case d.Line < block.line && last > block.line && !lenient:
+				fail(last, ErrConflict, "the line continues %s in line %d across the block of %s: move it there", d.Name, d.Line, owner)
+			case block.line < d.Line && d.Line < block.endLine:
+				inside[d.Name] = true
+				if last > block.endLine && !lenient {
+					fail(last, ErrConflict, "the line continues %s in the block of %s: don't indent it", d.Name, owner)
+				} else if last > block.endLine {
+					some, rest := detached(m.src, d.parts, block)
+					edits, left = append(edits, some...), append(left, rest...)
+				}
+			case d.Line > block.endLine && inside[d.Name] && !lenient:
+				fail(d.Line, ErrConflict, "%s is defined again below the block of %s, which sets it: delete this one, or take it out of the policy", d.Name, owner)
+			}
 		}
 	}
 	if len(errs) > 0 {
-		return nil, errs
+		return nil, nil, errs
 	}
-	return cut(m.src, own, prefixed, owner), nil
+	src, rest := cut(m.src, own, prefixed, owner, edits)
+	return src, append(left, rest...), nil
 }
 
 // wrapColumn is where long values are broken.

@@ -16,8 +16,8 @@ import (
 // ones they win. What the owner has in the file already is removed first:
 // setting the same things again changes nothing.
 //
-// What lies between the comment lines is the owner's: edits by hand there are
-// lost. The error is [Errors], and nothing is changed: ErrIllegal and
+// What was edited by hand between the comment lines stays, as [Master.Extract]
+// leaves it. The error is [Errors], and nothing is changed: ErrIllegal and
 // ErrDuplicate for services and options that can't be written so that
 // postconf -M and -P read them back, ErrConflict where a service of that name
 // and type is there already or isn't there for options, where the customer has
@@ -33,7 +33,7 @@ func (m *Master) Set(owner string, add []Service, options []ServiceOptions) erro
 	}
 	errs = append(errs, checkServices(add)...)
 	errs = append(errs, checkOptions(options)...)
-	src, damage := m.without(owner)
+	src, _, damage := m.without(owner, false)
 	if errs = append(errs, damage...); len(errs) > 0 {
 		return errs
 	}
@@ -89,29 +89,21 @@ func (m *Master) Set(owner string, add []Service, options []ServiceOptions) erro
 	}
 	slices.SortStableFunc(list, func(a, b insertion) int { return a.at - b.at })
 	var b bytes.Buffer
-	begin := func(text string) {
-		line := beginLine(owner) + text
-		if n := b.Len(); n > 0 && b.Bytes()[n-1] != '\n' {
-			b.WriteByte('\n')
-			line += noNewlineText
-		}
-		b.WriteString(line + "\n")
-	}
 	from := 0
 	for _, in := range list {
 		b.Write(base.src[from:in.at])
 		from = in.at
-		begin("")
-		writeOptions(&b, in.options)
-		b.WriteString(endLine(owner) + "\n")
+		var body bytes.Buffer
+		writeOptions(&body, in.options)
+		writeFrame(&b, owner, body.Bytes(), false)
 	}
 	b.Write(base.src[from:])
 	if len(add) > 0 {
-		begin(managedText)
+		var body bytes.Buffer
 		for _, s := range add {
-			writeService(&b, s)
+			writeService(&body, s)
 		}
-		b.WriteString(endLine(owner) + "\n")
+		writeFrame(&b, owner, body.Bytes(), true)
 	}
 	changed, err := ParseMaster(m.name, b.Bytes())
 	if err != nil {
@@ -166,11 +158,31 @@ func (m *Master) Remove(owner string) error {
 	if err := checkOwner(owner); err != nil {
 		return Errors{err}
 	}
-	src, errs := m.without(owner)
+	src, _, errs := m.without(owner, false)
 	if len(errs) > 0 {
 		return errs
 	}
 	return m.replace(src)
+}
+
+// Extract is [Master.Remove] for a file that somebody may have edited within
+// what is the owner's, or torn it; see [Main.Extract].
+func (m *Master) Extract(owner string) ([]Leftover, error) {
+	if err := checkOwner(owner); err != nil {
+		return nil, Errors{err}
+	}
+	src, left, errs := m.without(owner, true)
+	if len(errs) > 0 {
+		return nil, errs
+	}
+	return left, m.replace(src)
+}
+
+// Edits reports what was edited by hand in what is the owner's, and what
+// becomes of it by [Master.Set] and [Master.Remove].
+func (m *Master) Edits(owner string) []Leftover {
+	_, left, _ := m.without(owner, false)
+	return left
 }
 
 // replace puts a changed text in the place of the old one.
@@ -183,49 +195,68 @@ func (m *Master) replace(src []byte) error {
 	return nil
 }
 
-// without returns the text without the owner's part.
-func (m *Master) without(owner string) ([]byte, Errors) {
+// without returns the text without the owner's part. lenient: what is damaged
+// is left and reported, instead of an error.
+func (m *Master) without(owner string, lenient bool) ([]byte, []Leftover, Errors) {
 	var errs Errors
+	var left []Leftover
+	var edits []edit
 	fail := func(line int, kind error, format string, args ...any) {
 		errs = append(errs, &Error{m.name, line, &detail{kind, fmt.Sprintf(format, args...)}})
 	}
+	all := frames(m.src, owner)
 	var own []frame
 	block := 0 // line of the block of services
-	for _, f := range frames(m.src, owner) {
+	for _, f := range all {
 		if f.owner != owner {
 			continue
 		}
-		if f.why != "" {
-			fail(f.line, ErrDamaged, "%s", f.why)
-			continue
+		why := f.why
+		if why == "" && f.managed && block > 0 && (f.seal == "" || !lenient) {
+			why = fmt.Sprintf("a second block of %s, the first is in line %d: delete the one that is a copy", owner, block)
 		}
-		if f.managed && block > 0 {
-			fail(f.line, ErrDamaged, "a second block of %s, the first is in line %d: delete the one that is a copy", owner, block)
-		}
-		if f.managed {
+		if f.managed && f.why == "" {
 			block = f.line
 		}
-		own = append(own, f)
+		if why == "" {
+			own = append(own, f)
+			continue
+		}
+		if !lenient {
+			fail(f.line, ErrDamaged, "%s", why)
+			continue
+		}
+		some, rest := f.salvage(m.src, all, why, f.managed)
+		edits, left = append(edits, some...), append(left, rest...)
 	}
 	if len(errs) > 0 {
-		return nil, errs
+		return nil, nil, errs
 	}
 	for _, e := range m.entries {
-		for _, f := range own {
+		for i := 0; i < len(own); i++ {
+			f := own[i]
 			first, last := e.Line, e.parts[len(e.parts)-1].line
 			inside := f.line < first && first < f.endLine
 			switch {
-			case inside && !f.managed:
+			case inside && !f.managed && lenient && f.seal == "":
+				left = append(left, Leftover{f.line, lineAt(m.src, f.start), fmt.Sprintf("service %s %s stands among the options of %s, which stay", e.Name, e.Type, owner)})
+				own = slices.Delete(own, i, i+1)
+				i--
+			case inside && !f.managed && !lenient:
 				fail(first, ErrConflict, "service %s %s stands among the options of %s: move it out of there", e.Name, e.Type, owner)
-			case inside && last > f.endLine:
+			case inside && last > f.endLine && f.managed && lenient:
+				some, rest := detached(m.src, e.parts, f)
+				edits, left = append(edits, some...), append(left, rest...)
+			case inside && last > f.endLine && !lenient:
 				fail(last, ErrConflict, "the line continues service %s %s in the block of %s: don't indent it", e.Name, e.Type, owner)
-			case f.managed && first < f.line && last > f.line:
+			case f.managed && first < f.line && last > f.line && !lenient:
 				fail(last, ErrConflict, "the line continues service %s %s in line %d across the block of %s: move it there", e.Name, e.Type, first, owner)
 			}
 		}
 	}
 	if len(errs) > 0 {
-		return nil, errs
+		return nil, nil, errs
 	}
-	return cut(m.src, own, nil, owner), nil
+	src, rest := cut(m.src, own, nil, owner, edits)
+	return src, append(left, rest...), nil
 }

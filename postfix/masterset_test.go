@@ -70,7 +70,7 @@ func TestMasterSet(t *testing.T) {
 				if err := m.Set(owner, c.add, c.options); err != nil {
 					t.Fatal(err)
 				}
-				if diff := cmp.Diff(c.after, string(m.Format())); diff != "" {
+				if diff := cmp.Diff(c.after, unsealed(m.Format())); diff != "" {
 					t.Fatalf("(-want +got):\n%s", diff)
 				}
 			}
@@ -108,7 +108,7 @@ func TestMasterSetErrors(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	set := string(m.Format())
+	set := unsealed(m.Format())
 	service := func(change func(s *Service)) []Service {
 		s := Service{Name: "x", Type: "unix", Command: "smtp"}
 		change(&s)
