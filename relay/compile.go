@@ -202,15 +202,21 @@ func (c *compiler) load() bool {
 	var err error
 	if c.main, err = postfix.ParseMain("main.cf", c.in.Postfix["main.cf"]); err != nil {
 		c.postfixErrors(err, "main.cf")
-	} else if err := c.main.Remove(c.names.owner); err != nil {
-		c.postfixErrors(err, "main.cf")
+	} else {
+		c.edits("main.cf", c.main.Edits(c.names.owner))
+		if err := c.main.Remove(c.names.owner); err != nil {
+			c.postfixErrors(err, "main.cf")
+		}
 	}
 	if c.in.Postfix["master.cf"] == nil {
 		c.errs.required("master.cf", "read the whole configuration directory")
 	} else if c.master, err = postfix.ParseMaster("master.cf", c.in.Postfix["master.cf"]); err != nil {
 		c.postfixErrors(err, "master.cf")
-	} else if err := c.master.Remove(c.names.owner); err != nil {
-		c.postfixErrors(err, "master.cf")
+	} else {
+		c.edits("master.cf", c.master.Edits(c.names.owner))
+		if err := c.master.Remove(c.names.owner); err != nil {
+			c.postfixErrors(err, "master.cf")
+		}
 	}
 	if len(c.errs) > 0 {
 		return false
@@ -219,7 +225,14 @@ func (c *compiler) load() bool {
 	return true
 }
 
-// managed is the first line of every file that is ours alone.
+// edits warns of what somebody wrote into our blocks.
+func (c *compiler) edits(file string, left []postfix.Leftover) {
+	for _, l := range left {
+		c.warn(place{file, l.Line}.String(), "%s", l.Why)
+	}
+}
+
+// managed begins the first line of every file that is ours alone.
 func (n names) managed() string { return n.owner + ": managed file, change the policy instead" }
 
 // emit adds a file. own: the whole file is ours, so that one of that name which
@@ -229,7 +242,12 @@ func (c *compiler) emit(name string, data []byte, own bool) {
 		if there, ok := c.in.Postfix[base]; ok && !bytes.HasPrefix(there, []byte("# "+c.names.managed())) {
 			c.errs.add(base, ErrConflict, "rename it, or choose another Gateway.Name", "the installation has a file of this name that is not ours")
 			return
+		} else if ok && !untouched(there) {
+			c.warn(base, "was edited by hand, and is written anew")
 		}
+	}
+	if own {
+		data = c.names.sealed(data)
 	}
 	c.emitted[name] = data
 }

@@ -2,8 +2,13 @@ package relay
 
 import (
 	"bytes"
+	"cmp"
+	"crypto/sha256"
+	"encoding/base64"
 	"errors"
+	"regexp"
 	"slices"
+	"strings"
 
 	"github.com/oxmailroute/oxmailroute/postfix"
 )
@@ -16,9 +21,30 @@ type Removal struct {
 	// Obsolete are the names of our own files and of what was compiled from them,
 	// to be deleted where they exist, as in File.Name.
 	Obsolete []string
+	// Left is what of ours, or beside ours, can't be told apart any more, because
+	// somebody edited it by hand, and what became of it. Files that what is left
+	// still names are not among Obsolete.
+	Left []Left
 	// Firewall takes the packet filter's table out of the kernel, and nothing
 	// else: to be run where nftables/NAME.nft exists.
 	Firewall Command
+}
+
+// Left is a line, or a file, that a removal could not simply take out.
+type Left struct {
+	File string // as in File.Name
+	Line int    // in the file as it was; 0: the whole file
+	Text string // the line, with those that continue it
+	Why  string
+}
+
+// String returns place, reason and text.
+func (l Left) String() string {
+	s := place{l.File, l.Line}.String() + ": " + l.Why
+	if l.Text != "" {
+		s += ": " + strings.ReplaceAll(l.Text, "\n", " ")
+	}
+	return s
 }
 
 // Remove is the inverse of [Compile]: it needs the gateway's name and the
@@ -50,14 +76,25 @@ func Remove(gateway string, in Installation) (Removal, error) {
 			r.Files = append(r.Files, File{Name: "postfix/" + name, Mode: 0o644, Data: out})
 		}
 	}
+	var inUse []string // values of what stays
+	report := func(name string, left []postfix.Leftover) {
+		for _, l := range left {
+			r.Left = append(r.Left, Left{name, l.Line, l.Text, l.Why})
+		}
+	}
 	file("main.cf", func(src []byte) ([]byte, error) {
 		m, err := postfix.ParseMain("main.cf", src)
 		if err != nil {
 			return nil, err
 		}
-		if err := m.Remove(n.owner); err != nil {
+		left, err := m.Extract(n.owner)
+		if err != nil {
 			return nil, err
 		}
+		for _, p := range m.Params() {
+			inUse = append(inUse, p.Value)
+		}
+		report("postfix/main.cf", left)
 		return m.Format(), nil
 	})
 	file("master.cf", func(src []byte) ([]byte, error) {
@@ -65,21 +102,63 @@ func Remove(gateway string, in Installation) (Removal, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := m.Remove(n.owner); err != nil {
+		left, err := m.Extract(n.owner)
+		if err != nil {
 			return nil, err
 		}
+		for _, sv := range m.Services() {
+			for _, o := range sv.Options {
+				inUse = append(inUse, o.Value)
+			}
+			inUse = append(inUse, sv.Args...)
+		}
+		report("postfix/master.cf", left)
 		return m.Format(), nil
 	})
 	if len(errs) > 0 {
 		return Removal{}, errs.Err()
 	}
 	for name, data := range in.Postfix {
-		if bytes.HasPrefix(data, []byte("# "+n.managed())) {
+		if !bytes.HasPrefix(data, []byte("# "+n.managed())) {
+			continue
+		}
+		named := regexp.MustCompile("/" + regexp.QuoteMeta(name) + `\b`)
+		switch {
+		case slices.ContainsFunc(inUse, named.MatchString):
+			r.Left = append(r.Left, Left{File: "postfix/" + name, Why: "the configuration still names it"})
+		case !untouched(data):
+			r.Left = append(r.Left, Left{File: "postfix/" + name, Why: "was edited by hand; delete it when nothing in it is needed"})
+		default:
 			r.Obsolete = append(r.Obsolete, "postfix/"+name, "postfix/"+name+".db")
 		}
 	}
 	r.Obsolete = append(r.Obsolete, "dovecot/99-"+gateway+".conf", "sieve/before/10-"+gateway+".sieve", "sieve/before/10-"+gateway+".svbin", n.firewallName(), n.balancerName())
 	r.Firewall = n.firewallOff()
 	slices.Sort(r.Obsolete)
+	slices.SortStableFunc(r.Left, func(a, b Left) int { return cmp.Or(cmp.Compare(a.File, b.File), a.Line-b.Line) })
 	return r, nil
+}
+
+// sealed ends the first line of a file that is ours alone in a checksum of the
+// rest, "[Jx4uNQ]".
+func (n names) sealed(data []byte) []byte {
+	head := []byte("# " + n.managed())
+	rest, ok := bytes.CutPrefix(data, append(head, '\n'))
+	if !ok {
+		return data
+	}
+	return slices.Concat(head, []byte(" ["+checksum(rest)+"]\n"), rest)
+}
+
+func checksum(data []byte) string {
+	sum := sha256.Sum256(data)
+	return base64.RawURLEncoding.EncodeToString(sum[:])[:6]
+}
+
+// untouched reports whether a file of ours is as it was written. Files of old
+// have no checksum and are taken for it.
+func untouched(data []byte) bool {
+	line, rest, _ := bytes.Cut(data, []byte{'\n'})
+	_, sum, ok := bytes.Cut(bytes.TrimSuffix(line, []byte{']'}), []byte(" ["))
+	return !ok || string(sum) == checksum(rest)
 }
