@@ -22,18 +22,107 @@ func (s *Script) Validate() error {
 	if len(v.errs) > 0 {
 		return v.errs
 	}
-	if _, err := Compile(s, Options{}); err != nil {
-		return err
+	if !s.includes() {
+		// Which scripts can be included is not known here.
+		if _, err := Compile(s, Options{}); err != nil {
+			return err
+		}
 	}
-	// Whatever is left (nesting, size) shows in the text itself.
-	src := s.Format()
-	back, err := Parse("", src)
-	if err != nil {
-		v.errorf("", "the printed script is not accepted: %w", err)
-	} else if !reflect.DeepEqual(back.Commands, s.Commands) && string(back.Format()) != string(src) {
-		v.errorf("", "the printed script means something else")
+	// Whatever is left shows in the text itself.
+	src := string(s.Format())
+	if len(src) > maxScriptSize {
+		v.errorf("", "the script has %d octets; %d is the limit", len(src), maxScriptSize)
+		return v.errs
+	}
+	p := parsers.Get().(*parser)
+	defer p.free()
+	r := p.read(src, AllExtensions)
+	switch {
+	case len(r.errs) > 0:
+		paths := s.paths()
+		for _, e := range r.errs {
+			v.errorf(r.path(paths, e.off), "%w", e.err)
+		}
+	case !reflect.DeepEqual(r.top, s.Commands):
+		if back := (&Script{Commands: r.top, Extensions: r.unseen()}); string(back.Format()) != src {
+			v.errorf("", "the printed script means something else")
+		}
 	}
 	return v.errs.Err()
+}
+
+func (s *Script) includes() bool {
+	found := false
+	walk(s.Commands, func(c Command) {
+		_, ok := c.(Include)
+		found = found || ok
+	}, nil)
+	return found
+}
+
+// paths are the paths of the commands and tests, in the order of Lines.
+func (s *Script) paths() []string {
+	var out []string
+	var commands func(list []Command, where string)
+	var test func(t Test, where string)
+	test = func(t Test, where string) {
+		out = append(out, where)
+		switch t := t.(type) {
+		case Not:
+			test(t.Test, where+".Test")
+		case AllOf:
+			for i, u := range t {
+				test(u, fmt.Sprintf("%s[%d]", where, i))
+			}
+		case AnyOf:
+			for i, u := range t {
+				test(u, fmt.Sprintf("%s[%d]", where, i))
+			}
+		}
+	}
+	commands = func(list []Command, where string) {
+		for i, c := range list {
+			at := fmt.Sprintf("%s[%d]", where, i)
+			out = append(out, at)
+			switch c := c.(type) {
+			case If:
+				test(c.Test, at+".Test")
+				commands(c.Then, at+".Then")
+				for j, e := range c.ElsIf {
+					branch := fmt.Sprintf("%s.ElsIf[%d]", at, j)
+					out = append(out, branch)
+					test(e.Test, branch+".Test")
+					commands(e.Then, branch+".Then")
+				}
+				commands(c.Else, at+".Else")
+			case ForEveryPart:
+				commands(c.Block, at+".Block")
+			}
+		}
+	}
+	commands(s.Commands, "Commands")
+	return out
+}
+
+// path returns the path of the innermost command or test that an offset of the
+// printed script lies in.
+func (r *reader) path(paths []string, off int32) string {
+	// Where the reader stopped short, its offsets are not all there; the nodes
+	// are, in the order of the source.
+	i := -1
+	for j := range r.nodes[1:] {
+		n := &r.nodes[j+1]
+		switch {
+		case n.off > off:
+		case n.id == nameRequire || n.id == nameElse:
+		default:
+			i++
+		}
+	}
+	if i < 0 || i >= len(paths) {
+		return ""
+	}
+	return paths[i]
 }
 
 type validator struct{ errs ErrorList }
@@ -85,8 +174,12 @@ func (v *validator) command(c Command, where string) {
 		} else if !utf8.ValidString(string(c)) {
 			v.errorf(where, "comment %.40q is not UTF-8", string(c))
 		}
+	case ForEveryPart:
+		v.commands(c.Block, where+".Block")
+	case nil:
+		v.errorf(where, "is nil")
 	default:
-		v.errorf(where, "%T is not a command value", c)
+		v.extension(c, where)
 	}
 }
 
@@ -226,8 +319,10 @@ func (v *validator) test(t Test, where string) {
 		v.strings(t.Keys, where+".Keys", v.text)
 	case HasFlag:
 		v.strings(t.Flags, where+".Flags", v.text)
+	case nil:
+		v.errorf(where, "is nil")
 	default:
-		v.errorf(where, "%T is not a test value", t)
+		v.testExtension(t, where)
 	}
 }
 
