@@ -92,17 +92,17 @@ var spoil = []func(*relay.Policy, string){
 	func(p *relay.Policy, s string) { p.Gateway.SmartHost.Level = relay.TLSLevel(s) },
 	func(p *relay.Policy, s string) {
 		further(p).Name = s
-		p.Tenants[1].Gateway, p.Listeners[2].Gateway = s, s
+		p.Tenants[1].Gateway, p.Listeners[3].Gateway = s, s
 	},
 	func(p *relay.Policy, s string) { further(p).Inbound.Host = s },
 	func(p *relay.Policy, s string) { further(p).Markers.Reserved = []string{s} },
 }
 
-// further adds a second gateway, on the listener of others.
+// further adds a second gateway.
 func further(p *relay.Policy) *relay.FurtherGateway {
 	p.Further = []relay.FurtherGateway{acmeWith(acmeFingerprint)}
 	p.Tenants[1].Gateway = "acme"
-	p.Listeners[2] = relay.Listener{Service: "127.0.1.2:25", Role: relay.RoleGateway, Gateway: "acme"}
+	p.Listeners = append(p.Listeners, relay.Listener{Service: "127.0.1.1:2525", Role: relay.RoleGateway, Gateway: "acme"})
 	return &p.Further[0]
 }
 
@@ -229,6 +229,9 @@ func (r readers) shape(tb testing.TB, c *relay.Config, before shape) shape {
 // breakOutBase hosts one domain more, and not those of a store.
 func breakOutBase(tb testing.TB, p relay.Policy) relay.Installation {
 	in := labBase(tb)
+	if len(p.Further) > 0 {
+		in = withListener(labBase)(tb)
+	}
 	domains := "example.org, hosted.test\n"
 	if p.Tenants[2].Store != "" {
 		domains = "hosted.test\n"

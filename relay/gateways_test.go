@@ -143,6 +143,34 @@ func withListener(base func(testing.TB) relay.Installation) func(testing.TB) rel
 	}
 }
 
+// proofpoint is the preset in the tests' world.
+func proofpoint(tb testing.TB, w *maillab.World) relay.Policy {
+	p := fromLab(tb, w)
+	p.Gateway = relay.ProofpointEssentials(relay.ProofpointEU, "/etc/postfix/sasl_gateway", netip.MustParsePrefix("127.0.2.0/28"))
+	p.Spam = relay.Spam{}
+	return p
+}
+
+var presetScenarios = []scenario{{
+	name: "Proofpoint Essentials", messages: 300, policy: proofpoint,
+	base: withMain("", map[string]string{"sasl_gateway": "[" + relay.ProofpointEU + "]:587 someone:word\n"}),
+	world: func(w *maillab.World) {
+		w.Names[relay.ProofpointEU] = maillab.Name{A: []string{"127.0.2.1"}}
+		w.Certificates["ppe"] = maillab.Certificate{CommonName: relay.ProofpointEU, Organization: "Lab", Names: []string{relay.ProofpointEU}, Issuer: "ca"}
+		w.Sinks = append(w.Sinks, maillab.Sink{
+			Address: "127.0.2.1:587", Kind: maillab.KindSmartHost, Name: relay.ProofpointEU, Certificate: "ppe",
+			Login: &maillab.Login{Users: map[string]string{"someone": "word"}},
+		})
+	},
+}}
+
+// TestPresets holds Route to the real servers.
+func TestPresets(t *testing.T) {
+	for _, s := range presetScenarios {
+		t.Run(s.name, func(t *testing.T) { s.run(t) })
+	}
+}
+
 // TestReturnFlow: only the gateway itself, and only for senders in scope,
 // reaches strangers; nothing goes to the gateway again.
 func TestReturnFlow(t *testing.T) {

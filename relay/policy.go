@@ -311,27 +311,3 @@ type Alias struct {
 	Address string // "team@example.com", or "@example.com" for every other address
 	Members []string
 }
-
-// Conbool returns the gateway as Conbool's page for Open-Xchange fixes it.
-// networks is the list of addresses that Conbool provides. Our client
-// certificate, SmartHost.CertFile and KeyFile, remains to be filled in.
-func Conbool(networks ...netip.Prefix) Gateway {
-	const host = "mail.conbool.com"
-	return Gateway{
-		Name: "conbool",
-		SmartHost: SmartHost{
-			Host:    host,
-			Port:    25,
-			TLSName: host,
-			CAFile:  "/etc/ssl/certs/ca-certificates.crt",
-		},
-		Networks: append([]netip.Prefix(nil), networks...),
-		Client:   ClientCertificate{Names: []string{host}},
-		Markers: Markers{
-			Domain:   DomainMarker{Prefix: "X-Conbool-", Value: "true"},
-			Released: headers.When(headers.Match{Name: "X-Conbool-Released", Op: headers.Is, Values: []string{"yes"}}),
-			Spam:     headers.When(headers.Match{Name: "X-Conbool-Flag", Op: headers.Is, Values: []string{"YES"}}),
-			Reserved: []string{"X-Conbool-"},
-		},
-	}
-}

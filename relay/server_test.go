@@ -288,8 +288,8 @@ func observed(o maillab.Outcome, to string, d relay.Decision, p relay.Policy) []
 		line := ""
 		switch pl.Kind {
 		case maillab.KindSmartHost:
-			if pl.ClientCert == "" {
-				// Only our transport to the smart host shows the certificate; this
+			if pl.ClientCert == "" && pl.Login == "" {
+				// Only our transport to the smart host shows the certificate or logs in; this
 				// copy came by the MX record, which names the gateway too.
 				line = fmt.Sprintf("mx %s <%s>", strings.ToLower(domain(pl.Address)), strings.ToLower(pl.Address))
 				break

@@ -26,7 +26,7 @@ func (v *validator) gateway(at string, g Gateway, p Policy) {
 	if len(g.Client.Names) > 0 && g.clientCAFile() == "" {
 		v.errs.required(at+".Client.CAFile", "the file with the authorities that issue the gateway's client certificate")
 	}
-	v.markers(at+".Markers", g.Markers)
+	v.markers(at+".Markers", g.Markers, p)
 }
 
 // postfixServices are names that a transport of ours would shadow.
@@ -88,7 +88,7 @@ func kindOf(err error) error {
 	return err
 }
 
-func (v *validator) markers(at string, m Markers) {
+func (v *validator) markers(at string, m Markers, p Policy) {
 	for _, r := range reservedOf(Gateway{Markers: m}, strings.TrimSuffix(at, ".Markers")) {
 		if other := commonHeader(r); other != "" {
 			v.errs.add(r.path, ErrInvalid, "name the gateway's own header", "%q would remove %s from everybody's mail", r.prefix, other)
@@ -108,8 +108,10 @@ func (v *validator) markers(at string, m Markers) {
 	}
 	v.lineCondition(at+".Released", m.Released)
 	v.lineCondition(at+".Spam", m.Spam)
-	if d.Prefix == "" && len(m.Loop) == 0 {
-		v.errs.required(at, "a loop marker: Domain, or one in Loop")
+	// The origin header alone ends loops through our own listeners.
+	own := !p.Loop.NoOrigin && (p.Topology == Mailboxes || p.Topology == Store)
+	if d.Prefix == "" && len(m.Loop) == 0 && !own {
+		v.errs.required(at, "a loop marker: Domain, or one in Loop; or leave the origin header on, in topology \"mailboxes\" or \"store\"")
 	}
 	for i, r := range m.Reserved {
 		if err := headers.Validate(headers.Exists{Name: strings.TrimSuffix(r, "-")}); err != nil {
