@@ -172,7 +172,10 @@ func isHeader(text string) bool {
 // Where cleanup would log a warning and do nothing, the action is Dunno and
 // warning says so. With a macro ($1) in the text, actions whose text decides
 // where the message goes are Unknown; others keep it as it stands.
-func parseAction(text string) (a CheckAction, warning string) {
+//
+// body says that it is a rule of body_checks, whose texts need not be header
+// fields.
+func parseAction(text string, body bool) (a CheckAction, warning string) {
 	macro, literal := hasMacro(text)
 	raw := text
 	if !macro {
@@ -225,12 +228,12 @@ func parseAction(text string) (a CheckAction, warning string) {
 		}
 		return BCC{text}, ""
 	case "PREPEND":
-		if !isHeader(text) {
+		if !body && !isHeader(text) {
 			return Dunno{}, fmt.Sprintf("PREPEND %q has no effect: begin with a header name", text)
 		}
 		return Prepend{text}, ""
 	case "REPLACE":
-		if !isHeader(text) {
+		if !body && !isHeader(text) {
 			return Dunno{}, fmt.Sprintf("REPLACE %q has no effect: begin with a header name", text)
 		}
 		return Replace{text}, ""

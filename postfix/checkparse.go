@@ -12,7 +12,16 @@ import (
 // left out, and what [Checks.Lookup] says is right only for lines that they
 // don't match.
 func ParseCheckTable(name, kind string, src []byte) (CheckTable, []Warning) {
-	p := checkParser{name: name, pcre: kind == "pcre"}
+	return parseChecks(checkParser{name: name, pcre: kind == "pcre"}, name, kind, src)
+}
+
+// ParseBodyTable is [ParseCheckTable] for body_checks, where the text of
+// PREPEND and REPLACE is any line. Ask it with [Checks.LookupLine].
+func ParseBodyTable(name, kind string, src []byte) (CheckTable, []Warning) {
+	return parseChecks(checkParser{name: name, pcre: kind == "pcre", body: true}, name, kind, src)
+}
+
+func parseChecks(p checkParser, name, kind string, src []byte) (CheckTable, []Warning) {
 	p.s.src = src
 	if kind != "regexp" && kind != "pcre" {
 		return nil, []Warning{{Name: name, Line: 1, Text: fmt.Sprintf("tables of kind %q can't be evaluated", kind), Unevaluated: true}}
@@ -36,6 +45,7 @@ type checkParser struct {
 	// lookup collects the rules of a look-up table instead, whose results
 	// are no actions.
 	lookup func(r CheckRule, result string)
+	body   bool // body_checks
 }
 
 type checkBlock struct {
@@ -134,7 +144,7 @@ func (p *checkParser) rule(text string) {
 		p.warn(false, "no replacement text: the rule has no effect but that later ones aren't tried")
 	} else {
 		var why string
-		if action, why = parseAction(result); why != "" {
+		if action, why = parseAction(result, p.body); why != "" {
 			p.warn(false, "%s", why)
 		}
 	}

@@ -28,6 +28,9 @@ type cleaned struct {
 // cleanup runs a service's header checks: over all headers the last FILTER
 // wins, and REJECT or DISCARD ends the message.
 func (w *walk) cleanup(c *cleanup) (v cleaned) {
+	for _, u := range c.unread {
+		w.depends(u, c.at, "", "no match")
+	}
 	if len(c.header) == 0 && len(c.mime) == 0 && len(c.nested) == 0 && len(c.body) == 0 {
 		return v
 	}

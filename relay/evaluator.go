@@ -61,6 +61,7 @@ type cleanup struct {
 	header, mime, nested []checkFile
 	body                 []checkFile // body_checks
 	bodyLimit            int         // body_checks_size_limit, 0: none
+	unread               []string    // tables of these that can't be read here
 	mapping              *mapping    // nil: none
 	noAliases            bool        // virtual_alias_maps is empty here
 	milters              string      // non_smtpd_milters
@@ -204,7 +205,7 @@ func (c *compiler) buildListener(role Role, sv postfix.Service, main settings) *
 	override := list(s.get("receive_override_options"))
 	if hasWord(override, "no_header_body_checks") {
 		bare := *l.cleanup
-		bare.header, bare.mime, bare.nested, bare.body = nil, nil, nil, nil
+		bare.header, bare.mime, bare.nested, bare.body, bare.unread = nil, nil, nil, nil, nil
 		l.cleanup = &bare
 	}
 	l.maps = !hasWord(override, "no_address_mappings")
@@ -273,53 +274,23 @@ func (c *compiler) buildCleanup(name string, main settings) *cleanup {
 		header: c.checkList(s.get("header_checks")),
 		mime:   c.checkList(s.get("mime_header_checks")),
 		nested: c.checkList(s.get("nested_header_checks")),
-		body:   c.checkList(s.get("body_checks")),
+		body:   c.bodyList(s.get("body_checks")),
 
 		mapping:   c.buildMapping(s),
 		noAliases: main.get("virtual_alias_maps") != "" && s.get("virtual_alias_maps") == "",
+	}
+	for _, name := range []string{"header_checks", "mime_header_checks", "nested_header_checks", "body_checks"} {
+		for _, u := range c.unread(s.get(name)) {
+			if u = name + " " + u; !slices.Contains(cl.unread, u) {
+				cl.unread = append(cl.unread, u)
+			}
+		}
 	}
 	cl.bodyLimit, _ = strconv.Atoi(s.get("body_checks_size_limit"))
 	if v := s.get("non_smtpd_milters"); v != "" {
 		cl.milters = "non_smtpd_milters = " + v
 	}
 	return cl
-}
-
-// checkList reads the tables of a header_checks value. A table that can't be
-// read here is reported and left out.
-func (c *compiler) checkList(value string) []checkFile {
-	specs, err := postfix.ParseMaps(value)
-	if err != nil {
-		return nil
-	}
-	var l []checkFile
-	for _, spec := range specs {
-		if f, ok := c.markers[spec.Type+":"+spec.Name]; ok {
-			l = append(l, f)
-			continue
-		}
-		file, inside := c.fileName(spec.Name)
-		if f, ok := c.checks[file]; inside && ok {
-			l = append(l, f)
-			continue
-		}
-		text, ok := c.in.Postfix[file]
-		if !inside || !ok || spec.Type != "regexp" && spec.Type != "pcre" {
-			c.warn("main.cf", "%s:%s can't be read here; Route leaves these header checks out", spec.Type, spec.Name)
-			continue
-		}
-		t, warnings := postfix.ParseCheckTable(file, spec.Type, text)
-		c.tableWarnings(warnings)
-		checks, err := t.Compile()
-		if err != nil {
-			c.warn(file, "%v; Route leaves these header checks out", err)
-			continue
-		}
-		f := checkFile{file: "postfix/" + file, checks: checks}
-		c.checks[file] = f
-		l = append(l, f)
-	}
-	return l
 }
 
 // installationChecks reads the installation's tables, so that what can't be

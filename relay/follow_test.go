@@ -237,6 +237,24 @@ func arrived(pl maillab.Place) string {
 	return pl.Address
 }
 
+// filterMaster is a content filter that is a wire, and the listener behind it
+// with its receive_override_options.
+func filterMaster(override string) string {
+	return `scan unix - - n - - smtp
+  -o smtp_send_xforward_command=yes
+  -o smtp_tls_security_level=none
+  -o smtp_generic_maps=
+127.0.0.1:10025 inet n - n - - smtpd
+  -o content_filter=
+  -o receive_override_options=` + override + `
+  -o mynetworks=127.0.0.0/8
+  -o smtpd_authorized_xforward_hosts=127.0.0.0/8
+  -o smtpd_client_restrictions=permit_mynetworks,reject
+  -o smtpd_relay_restrictions=permit_mynetworks,reject
+  -o smtpd_recipient_restrictions=permit_mynetworks,reject
+`
+}
+
 const rewritingMain = `sender_canonical_maps = hash:/etc/postfix/senders
 recipient_canonical_maps = hash:/etc/postfix/rcpts
 canonical_maps = regexp:/etc/postfix/both, inline:{{old@example.net=carol@example.net},{twice@example.org=@example.com}}
@@ -358,6 +376,28 @@ func TestFollow(t *testing.T) {
 			files:   map[string]string{"body": bodyTable},
 			senders: []string{"alice@example.com", "x@remote3.test", ""}, rcpts: []string{"bob@example.com", "x@remote1.test", "y@remote2.test"}, raws: bodies2,
 			scripts: map[string]string{"bob@example.com": "require [\"body\",\"fileinto\"]; if body :raw :contains \"NEW TEXT\" { fileinto \"Replaced\"; } elsif body :raw :contains \"vanish\" { fileinto \"Still there\"; }\n"},
+		},
+		{
+			// As with amavis: addresses are mapped and copied once, behind the filter.
+			name: "content filter with mappings behind it", messages: 200, files: rewritingFiles,
+			main: rewritingMain + "receive_override_options = no_address_mappings\ncontent_filter = scan:[127.0.0.1]:10025\n", edit: strings.NewReplacer("virtual_alias_maps = hash:/etc/postfix/aliases\n", ""),
+			master: filterMaster("no_header_body_checks,no_unknown_recipient_checks"),
+			policy: func(p *relay.Policy) {
+				p.Listeners = append(p.Listeners, relay.Listener{Service: "127.0.0.1:10025", Role: relay.RoleReinjection})
+			},
+			senders: []string{"alice@example.com", "carl@example.com", "first.x@example.com", "a@host.example.com", "a@internal.test", "", "z@remote3.test", "alice@example.net"},
+			rcpts:   []string{"info+x@example.com", "sales@example.com", "bob@example.com", "x@remote1.test", "y@remote2.test", "any-q@example.com", "union@example.com", "team@example.com", "first.q@example.com"},
+		},
+		{
+			// And the other way: before it.
+			name: "content filter with mappings before it", messages: 200, files: rewritingFiles,
+			main: rewritingMain + "content_filter = scan:[127.0.0.1]:10025\n", edit: strings.NewReplacer("virtual_alias_maps = hash:/etc/postfix/aliases\n", ""),
+			master: filterMaster("no_header_body_checks,no_unknown_recipient_checks,no_address_mappings"),
+			policy: func(p *relay.Policy) {
+				p.Listeners = append(p.Listeners, relay.Listener{Service: "127.0.0.1:10025", Role: relay.RoleReinjection})
+			},
+			senders: []string{"alice@example.com", "carl@example.com", "first.x@example.com", "a@host.example.com", "a@internal.test", "", "z@remote3.test", "alice@example.net"},
+			rcpts:   []string{"info+x@example.com", "sales@example.com", "bob@example.com", "x@remote1.test", "y@remote2.test", "any-q@example.com", "union@example.com", "team@example.com", "first.q@example.com"},
 		},
 	} {
 		t.Run(f.name, func(t *testing.T) { f.run(t) })

@@ -1,0 +1,83 @@
+package relay
+
+import "github.com/oxmailroute/oxmailroute/postfix"
+
+// checkList reads the tables of a header_checks value. A table that can't be
+// read here is reported and left out.
+func (c *compiler) checkList(value string) []checkFile {
+	return c.checkFiles(value, "", postfix.ParseCheckTable)
+}
+
+// bodyList does the same for body_checks.
+func (c *compiler) bodyList(value string) []checkFile {
+	return c.checkFiles(value, "body ", postfix.ParseBodyTable)
+}
+
+// checkFiles reads tables; kind keeps apart what one file says of headers and
+// of bodies.
+func (c *compiler) checkFiles(value, kind string, parse func(name, kind string, src []byte) (postfix.CheckTable, []postfix.Warning)) []checkFile {
+	specs, err := postfix.ParseMaps(value)
+	if err != nil {
+		return nil
+	}
+	var l []checkFile
+	for _, spec := range specs {
+		if f, ok := c.markers[spec.Type+":"+spec.Name]; ok {
+			l = append(l, f)
+			continue
+		}
+		file, inside := c.fileName(spec.Name)
+		if f, ok := c.checks[kind+file]; inside && ok {
+			l = append(l, f)
+			continue
+		}
+		text, ok := c.in.Postfix[file]
+		if !inside || !ok || spec.Type != "regexp" && spec.Type != "pcre" {
+			c.warn("main.cf", "%s:%s can't be read here; Route leaves these checks out", spec.Type, spec.Name)
+			continue
+		}
+		t, warnings := parse(file, spec.Type, text)
+		c.tableWarnings(warnings)
+		checks, err := t.Compile()
+		if err != nil {
+			c.warn(file, "%v; Route leaves these checks out", err)
+			continue
+		}
+		f := checkFile{file: "postfix/" + file, checks: checks}
+		c.checks[kind+file] = f
+		l = append(l, f)
+	}
+	return l
+}
+
+// unread names the tables of a value that checkFiles leaves out, in full or in
+// part.
+func (c *compiler) unread(value string) []string {
+	specs, err := postfix.ParseMaps(value)
+	if err != nil {
+		return nil
+	}
+	var out []string
+	for _, spec := range specs {
+		if _, ok := c.markers[spec.String()]; ok {
+			continue
+		}
+		file, inside := c.fileName(spec.Name)
+		if _, ours := c.emitted["postfix/"+file]; inside && ours {
+			continue
+		}
+		text, ok := c.in.Postfix[file]
+		if !inside || !ok || spec.Type != "regexp" && spec.Type != "pcre" {
+			out = append(out, spec.String())
+			continue
+		}
+		_, warnings := postfix.ParseCheckTable(file, spec.Type, text)
+		for _, w := range warnings {
+			if w.Unevaluated {
+				out = append(out, spec.String())
+				break
+			}
+		}
+	}
+	return out
+}
