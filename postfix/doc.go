@@ -22,7 +22,8 @@
 // A [Table] is the source text of a hash: or texthash: table, [Table.Index]
 // answers look-ups in it, and [Search] and [Aliases] ask an index for what the
 // manual pages of transport(5), virtual(5) and access(5) say, in their order.
-// A [CIDRTable] is for client addresses.
+// A [CIDRTable] is for client addresses, a [PatternTable] for regexp: and pcre:
+// tables, [Union], [Pipe] and [Static] for tables made of others.
 //
 // # Header checks
 //

@@ -66,6 +66,17 @@
 //     certificate, or [Firewall] admits the balancer alone.
 //   - [Firewall] filters what comes in to the server itself. What is forwarded to
 //     containers passes another hook, and loopback stays open.
-//   - Route takes restrictions that need the network (DNS lists, policy
-//     services) to have no opinion, and [Config.Warnings] names them.
+//   - Route follows the installation's own settings too: canonical, generic and
+//     masquerading rewrites of the envelope, BCC copies, virtual and local
+//     aliases, regexp:, pcre:, inline:, static:, unionmap: and pipemap: tables,
+//     relay hosts, listings of recipients and senders, sender logins, header and
+//     body checks, content filters that come back at a listener of role
+//     reinjection. [Outcome] has the envelope that arrives. Addresses in header
+//     fields, which Postfix rewrites for local clients and by
+//     smtp_generic_maps, stay as they were sent in what Sieve is asked.
+//   - What only another program can answer (milters, policy services, DNS
+//     lists, SQL without a [Directory], users' .forward files) is in
+//     [Decision].Unevaluated with the answer that Route went on with; where that
+//     is empty, the configuration was followed in full. [Config.Warnings] names
+//     such settings beforehand.
 package relay

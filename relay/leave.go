@@ -55,7 +55,7 @@ func (w *walk) agent(h hop, to, domain string) {
 		w.step("error", w.rule, h.at, to, text)
 		w.end(action, code, to, text)
 	case "local":
-		w.local(h, to, 0)
+		w.local(h, to, 0, nil)
 	case "virtual":
 		w.deliver(h, to)
 	case "":

@@ -59,15 +59,33 @@ func (c *compiler) aliasTable(spec postfix.MapSpec) (source, bool) {
 	return src, ok
 }
 
+// localSeen is a recipient at a depth of aliases.
+type localSeen struct {
+	depth   int
+	address string
+}
+
 // maxLocal bounds aliases of aliases, as local(8) bounds them.
 const maxLocal = 100
 
 // local is the local(8) delivery agent: alias_maps, then mailbox_transport,
 // then the user's mailbox, and for users that don't exist fallback_transport
 // and luser_relay. Users' .forward files are not known here.
-func (w *walk) local(h hop, to string, depth int) {
+//
+// seen are the recipients of every depth, each of which is delivered to once;
+// nil: none yet.
+func (w *walk) local(h hop, to string, depth int, seen map[localSeen]bool) {
 	a := &w.e.agent
 	user, domain := splitAddress(fold(to))
+	if seen[localSeen{depth, user + "@" + domain}] {
+		return
+	}
+	if seen == nil && a.aliases != nil {
+		seen = map[localSeen]bool{}
+	}
+	if seen != nil {
+		seen[localSeen{depth, user + "@" + domain}] = true
+	}
 	if depth > maxLocal {
 		w.step("local", "", h.at, to, "aliases nested too deep")
 		w.end(Bounce, "550", to, "5.4.6 possible alias database loop")
@@ -75,7 +93,7 @@ func (w *walk) local(h hop, to string, depth int) {
 	}
 	hit, ok := w.localAlias(user)
 	if ok {
-		w.localMembers(h, to, hit, depth)
+		w.localMembers(h, to, hit, depth, seen)
 		return
 	}
 	search := postfix.Search{Delimiter: a.delimiter}
@@ -133,7 +151,7 @@ func (w *walk) localAlias(user string) (postfix.Hit, bool) {
 
 // localMembers delivers to what an alias stands for; where there is an
 // owner-alias, with that as the sender.
-func (w *walk) localMembers(h hop, to string, hit postfix.Hit, depth int) {
+func (w *walk) localMembers(h hop, to string, hit postfix.Hit, depth int, seen map[localSeen]bool) {
 	w.step("local", "", w.e.agent.aliases.place(hit), hit.Key, "expands (alias_maps)")
 	if owner, ok := w.localAlias("owner-" + hit.Key); ok && !strings.HasPrefix(hit.Key, "owner-") {
 		m := *w.m
@@ -166,7 +184,7 @@ func (w *walk) localMembers(h hop, to string, hit postfix.Hit, depth int) {
 				f.toUser(h, address)
 				continue
 			}
-			f.local(h, address, depth+1)
+			f.local(h, address, depth+1, seen)
 		}
 	}
 }
