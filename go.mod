@@ -13,3 +13,5 @@ require (
 )
 
 require github.com/emersion/go-sasl v0.0.0-20241020182733-b788ff22d5a6
+
+require github.com/santhosh-tekuri/jsonschema/v6 v6.0.2

@@ -15,12 +15,13 @@ import (
 // Config is a compiled policy: the files that servers read and the evaluator
 // that walks what they say. It is immutable and safe for concurrent use.
 type Config struct {
-	files    []File
-	removed  []string
-	commands []Command
-	warnings []Warning
-	mailbox  *sieve.Script // the rules for a mailbox's own script
-	global   *sieve.Script // the rules of the global script
+	files      []File
+	removed    []string
+	commands   []Command
+	warnings   []Warning
+	exceptions []Exceptions
+	mailbox    *sieve.Script // the rules for a mailbox's own script
+	global     *sieve.Script // the rules of the global script
 
 	eval evaluator
 }
@@ -91,6 +92,7 @@ func Compile(p Policy, in Installation) (*Config, error) {
 	c.emit("postfix/main.cf", c.main.Format(), false)
 	c.emit("postfix/master.cf", c.master.Format(), false)
 	c.collectFiles()
+	c.eachGateway(c.buildExceptions)
 	c.buildEvaluator()
 	if len(c.errs) > 0 {
 		return nil, c.errs.Err()
