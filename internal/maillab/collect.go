@@ -165,6 +165,7 @@ func (e *evidence) outcome(i int) Outcome {
 			}
 			o.Recipients[name] = append(o.Recipients[name], e.places(root, h, 0)...)
 		}
+		e.added(root, o.Recipients, map[string]bool{})
 	}
 	for _, r := range m.Recipients {
 		switch reply := d.rcpt[r]; {
@@ -180,6 +181,36 @@ func (e *evidence) outcome(i int) Outcome {
 		}
 	}
 	return o
+}
+
+// added are the recipients that the site added on the way: of queue files behind
+// this one, those that nobody handed on.
+func (e *evidence) added(f *queueFile, recipients map[string][]Place, seen map[string]bool) {
+	handed := map[string][]*hop{} // by queue file
+	for i := range f.hops {
+		if child := f.hops[i].child(); e.trace.files[child] != nil {
+			handed[child] = append(handed[child], &f.hops[i])
+		}
+	}
+	for child, from := range handed {
+		if seen[child] {
+			continue
+		}
+		seen[child] = true
+		next := e.trace.files[child]
+		for i := range next.hops {
+			n := &next.hops[i]
+			if !slices.ContainsFunc(from, func(h *hop) bool { return n.follows(h) }) {
+				recipients[n.recipient()] = append(recipients[n.recipient()], e.places(next, n, 0)...)
+			}
+		}
+		e.added(next, recipients, seen)
+	}
+}
+
+// follows reports whether the hop delivers what h handed on.
+func (n *hop) follows(h *hop) bool {
+	return foldAddress(n.recipient()) == foldAddress(h.to) || foldAddress(n.to) == foldAddress(h.to) || strings.HasPrefix(h.text, "forwarded")
 }
 
 // refused is the place of a recipient refused in the dialogue.
@@ -227,6 +258,11 @@ func (e *evidence) everyPlace(id string) []Place {
 	for i := range f.hops {
 		places = append(places, e.places(f, &f.hops[i], 0)...)
 	}
+	added := map[string][]Place{}
+	e.added(f, added, map[string]bool{})
+	for _, more := range added {
+		places = append(places, more...)
+	}
 	if len(places) == 0 {
 		places = append(places, e.unsent(nil, f, ""))
 	}
@@ -255,7 +291,7 @@ func (e *evidence) places(f *queueFile, h *hop, depth int) []Place {
 		var places []Place
 		for i := range next.hops {
 			n := &next.hops[i]
-			if foldAddress(n.recipient()) == foldAddress(h.to) || foldAddress(n.to) == foldAddress(h.to) || strings.HasPrefix(h.text, "forwarded") {
+			if n.follows(h) {
 				places = append(places, e.places(next, n, depth+1)...)
 			}
 		}

@@ -198,3 +198,27 @@ sender_bcc_maps = inline:{ alice@example.com=bob@example.com }
 	}
 	sound(t, r)
 }
+
+// TestCopiesBehind: a copy that is made behind a content filter is known by the
+// message, though nobody handed it on.
+func TestCopiesBehind(t *testing.T) {
+	Need(t)
+	w, site := plainSite(`sender_bcc_maps = inline:{ alice@example.com=bob@example.com }
+receive_override_options = no_address_mappings
+content_filter = scan:[127.0.0.1]:10024
+`).on(Host())
+	w.Filters = []Filter{{Name: "scan", Listen: "127.0.0.1:10024", Next: "127.0.0.1:10025"}}
+	site.Exec = []string{
+		"postconf -M 'scan/unix=scan unix - - n - 2 smtp'",
+		"postconf -M '127.0.0.1:10025/inet=127.0.0.1:10025 inet n - n - - smtpd -o content_filter= -o mynetworks=127.0.0.0/8 -o receive_override_options=no_unknown_recipient_checks'",
+	}
+	r := Run(t, w, site, []Message{simple("m", "x", "x@remote1.test")})
+	want := map[string][]string{
+		"x@remote1.test":  {"mx:remote1.test <x@remote1.test>"},
+		"bob@example.com": {"mailbox:INBOX <bob@example.com>"},
+	}
+	if diff := cmp.Diff(want, short(r.Messages["m"]).Recipients); diff != "" {
+		t.Errorf("(-want +got):\n%s", diff)
+	}
+	sound(t, r)
+}
