@@ -1,0 +1,555 @@
+package relay_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"math/rand/v2"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"golang.org/x/tools/txtar"
+
+	"github.com/oxmailroute/oxmailroute/internal/maillab"
+	"github.com/oxmailroute/oxmailroute/relay"
+	"github.com/oxmailroute/oxmailroute/sieve"
+)
+
+// layout is a customer's mail server: an archive in testdata/layouts with its
+// files, the policy for it, and test.json.
+type layout struct {
+	name   string
+	policy relay.Policy
+	in     relay.Installation
+	others map[string][]byte // of other instances, and of /etc
+	test   layoutTest
+}
+
+// layoutTest says what of the layout's messages touch, and what must be seen of
+// its features.
+type layoutTest struct {
+	Users      []string   // mailboxes; nil: those of the tests' world
+	Senders    []string   // beside the generator's own
+	Recipients [][]string // beside the generator's own
+	Headers    []string   // header lines that touch features
+	Milters    []maillab.Milter
+	Filters    []maillab.Filter
+	Sinks      []maillab.Sink
+	Names      map[string]maillab.Name
+	// Addresses are the addresses of the listeners whose names don't say them.
+	Addresses map[string]string
+	Once      []once
+	Copies    []copies
+	// Dovecot and Dovecot24 are settings of the customer's.
+	Dovecot, Dovecot24 string
+	// Complaints are what the programs say of the customer's own files.
+	Complaints []string
+	// Refused are messages that a milter refuses, which Route can't know.
+	Refused []refused
+	// PutOff: postscreen puts strangers off with 450 where they would be refused
+	// with 554, which Route doesn't follow.
+	PutOff bool
+	// BeyondASCII are the recipients of messages whose sender is: only servers
+	// with SMTPUTF8 take them, and Dovecot isn't one.
+	BeyondASCII [][]string
+}
+
+// once is the mark of a feature: a header field that each copy must have as
+// often as the customer's configuration alone would put it there.
+type once struct {
+	Field, Value string
+	Header       string       // only messages with this line
+	Entries      []relay.Role // only messages that enter so
+	Ends         []maillab.Kind
+	Times        *int // 1
+}
+
+// copies is an address that gets a copy of each message.
+type copies struct {
+	Address string
+	Sender  string // only messages from senders that end in this
+	Entries []relay.Role
+}
+
+// refused are messages that a milter refuses.
+type refused struct {
+	Header  string // with this line
+	Entries []relay.Role
+	Code    int
+}
+
+// stockServices are the lines of the distributed master.cf that layouts have in
+// common, for "@stock" (Postfix's own) and "@stock-chroot" (Debian's).
+const stockServices = `cleanup   unix  n       -       C       -       0       cleanup
+qmgr      unix  n       -       n       300     1       qmgr
+tlsmgr    unix  -       -       C       1000?   1       tlsmgr
+rewrite   unix  -       -       C       -       -       trivial-rewrite
+bounce    unix  -       -       C       -       0       bounce
+defer     unix  -       -       C       -       0       bounce
+trace     unix  -       -       C       -       0       bounce
+verify    unix  -       -       C       -       1       verify
+flush     unix  n       -       C       1000?   0       flush
+proxymap  unix  -       -       n       -       -       proxymap
+proxywrite unix -       -       n       -       1       proxymap
+smtp      unix  -       -       C       -       -       smtp
+relay     unix  -       -       C       -       -       smtp
+        -o syslog_name=postfix/$service_name
+showq     unix  n       -       C       -       -       showq
+error     unix  -       -       C       -       -       error
+retry     unix  -       -       C       -       -       error
+discard   unix  -       -       C       -       -       discard
+local     unix  -       n       n       -       -       local
+virtual   unix  -       n       n       -       -       virtual
+lmtp      unix  -       -       C       -       -       lmtp
+anvil     unix  -       -       C       -       1       anvil
+scache    unix  -       -       C       -       1       scache
+postlog   unix-dgram n  -       n       -       1       postlogd
+`
+
+// stocked fills in what layouts have in common: the services of master.cf, and
+// the mailboxes and aliases of the tests' world.
+func stocked(text []byte) []byte {
+	return []byte(strings.NewReplacer(
+		"@mailboxes\n", strings.Join(users, "\tOK\n")+"\tOK\n",
+		"@aliases\n", "team@example.com\tbob@example.com, ext@remote1.test\nall@example.net\tteam@example.com, carol@example.net, fwd@example.com\noutside@example.org\text@remote2.test\n",
+		"@stock-chroot\n", strings.ReplaceAll(stockServices, " C ", " y "),
+		"@stock\n", strings.ReplaceAll(stockServices, " C ", " n "),
+	).Replace(string(text)))
+}
+
+// layouts reads all archives.
+func layouts(tb testing.TB) []layout {
+	tb.Helper()
+	names, err := filepath.Glob("testdata/layouts/*.txtar")
+	if err != nil || len(names) == 0 {
+		tb.Fatal("no layouts: ", err)
+	}
+	var out []layout
+	for _, file := range names {
+		a, err := txtar.ParseFile(file)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		l := layout{name: strings.TrimSuffix(filepath.Base(file), ".txtar"), in: relay.Installation{Postfix: map[string][]byte{}}, others: map[string][]byte{}}
+		for _, f := range a.Files {
+			switch base, ours := strings.CutPrefix(f.Name, "postfix/"); {
+			case f.Name == "policy.json":
+				l.policy = overLab(tb, file, f.Data)
+			case f.Name == "test.json":
+				d := json.NewDecoder(strings.NewReader(string(f.Data)))
+				d.DisallowUnknownFields()
+				if err := d.Decode(&l.test); err != nil {
+					tb.Fatal(file, ": ", err)
+				}
+			case ours:
+				l.in.Postfix[base] = stocked(f.Data)
+			default:
+				l.others[f.Name] = stocked(f.Data)
+			}
+		}
+		if l.test.Users == nil {
+			l.test.Users = users
+		}
+		out = append(out, l)
+	}
+	return out
+}
+
+// overLab is the policy of the tests' world with some of its values replaced,
+// and without versions, which the system says.
+func overLab(tb testing.TB, file string, values []byte) relay.Policy {
+	tb.Helper()
+	base, err := os.ReadFile(testdata + "lab.json")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	all := map[string]json.RawMessage{}
+	if err := json.Unmarshal(base, &all); err != nil {
+		tb.Fatal(err)
+	}
+	all["Server"] = []byte("{}")
+	if err := json.Unmarshal(values, &all); err != nil {
+		tb.Fatal(file, ": ", err)
+	}
+	text, err := json.Marshal(all)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	p, err := relay.ParsePolicy("policy.json", text)
+	if err != nil {
+		tb.Fatal(file, ": ", err)
+	}
+	return p
+}
+
+// directory is where the layout's instance has its files: "postfix", or another
+// instance's.
+func (l layout) directory() string {
+	if d := l.policy.Server.ConfigDirectory; d != "" {
+		return strings.TrimPrefix(d, "/etc/")
+	}
+	return "postfix"
+}
+
+// compile compiles the policy for a system.
+func (l *layout) compile(t *testing.T, s maillab.System) *relay.Config {
+	t.Helper()
+	l.in.PostfixVersion, l.in.DovecotVersion = s.Postfix, s.Dovecot
+	l.in.Scripts = map[string]*sieve.Program{}
+	for user, text := range userScripts {
+		if !slices.Contains(l.test.Users, user) {
+			continue
+		}
+		script, err := sieve.Parse(user, []byte(text))
+		if err != nil {
+			t.Fatal(err)
+		}
+		if l.in.Scripts[user], err = sieve.Compile(script, sieve.Options{Name: user, AutoCreate: true, Trace: true}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	return compile(t, l.policy, l.in)
+}
+
+// world is the default world with what the layout needs.
+func (l layout) world(s maillab.System) maillab.World {
+	w := maillab.DefaultWorld()
+	w.Root = s.Root
+	w.Milters, w.Filters = l.test.Milters, l.test.Filters
+	w.Sinks = append(w.Sinks, l.test.Sinks...)
+	for name, n := range l.test.Names {
+		w.Names[name] = n
+	}
+	if len(l.test.BeyondASCII) > 0 {
+		for i := range w.Sinks {
+			w.Sinks[i].Extensions = maillab.DefaultExtensions("SMTPUTF8")
+		}
+	}
+	if !slices.ContainsFunc(l.policy.Tenants, func(t relay.Tenant) bool { return slices.Contains(t.Domains, "example.org") }) || l.policy.Topology == relay.Outbound {
+		// Its MX is this host in the default world, which would find itself there.
+		w.Names["example.org"] = maillab.Name{MX: []maillab.MX{{Preference: 10, Host: "mx.other.test"}}}
+	}
+	return w
+}
+
+// site is the customer's configuration, with our files or without.
+func (l layout) site(c *relay.Config) maillab.Site {
+	site := maillab.Site{Files: map[string][]byte{}, Dovecot: l.test.Dovecot, Dovecot24: l.test.Dovecot24, Users: l.test.Users, NoDovecot: l.policy.Topology == relay.Outbound}
+	for name, data := range l.in.Postfix {
+		site.Files[l.directory()+"/"+name] = data
+	}
+	for name, data := range l.others {
+		if rest, ok := strings.CutPrefix(name, "default/"); ok { // the first of several instances
+			name = "postfix/" + rest
+		}
+		site.Files[name] = data
+	}
+	for user, text := range userScripts {
+		if slices.Contains(l.test.Users, user) {
+			site.Files["sieve/users/"+user+".sieve"] = []byte(text)
+		}
+	}
+	if c == nil {
+		return site
+	}
+	for _, f := range c.Files() {
+		name := f.Name
+		if rest, ok := strings.CutPrefix(name, "postfix/"); ok {
+			name = l.directory() + "/" + rest
+		}
+		site.Files[name] = f.Data
+	}
+	return site
+}
+
+// layoutMessages is how many messages each layout gets on each system.
+const layoutMessages = 200
+
+// TestLayouts brings customers' mail servers up with the compiled files, on both
+// systems. Route must agree with the servers on every recipient, and every
+// feature of the customer's must show as often as without us.
+func TestLayouts(t *testing.T) {
+	for _, system := range maillab.Systems() {
+		for _, l := range layouts(t) {
+			t.Run(system.Name+"/"+l.name, func(t *testing.T) {
+				maillab.NeedSystem(t, system)
+				t.Parallel() // much of a run is waiting
+				l.run(t, system)
+			})
+		}
+	}
+}
+
+func (l layout) run(t *testing.T, system maillab.System) {
+	w := l.world(system)
+	c := l.compile(t, system)
+	g := &layoutGenerator{generator: generator{rand: rand.New(rand.NewPCG(*seed, 3)), policy: l.policy, world: w}, layout: l}
+	var sent []generated
+	for i := range layoutMessages * *times {
+		sent = append(sent, g.message(i))
+	}
+	msgs := make([]maillab.Message, len(sent))
+	for i, m := range sent {
+		msgs[i] = m.lab
+	}
+	site := l.site(c)
+	result := maillab.Run(t, w, site, msgs)
+	again(t, w, site, msgs, &result)
+	for _, c := range result.Complaints {
+		if !slices.ContainsFunc(l.test.Complaints, func(s string) bool { return strings.Contains(c, s) }) {
+			t.Errorf("complaint: %s", c)
+		}
+	}
+	if !result.Drained {
+		t.Error("the queues did not drain")
+	}
+	for _, p := range result.Stray {
+		t.Errorf("a copy of no message: %s <%s> from <%s>\n%s", p, p.Address, p.Sender, p.Header)
+	}
+	differ := 0
+	ends := map[string]int{}
+	for _, m := range sent {
+		o := result.Messages[m.lab.ID]
+		var want, got []string
+		var trace strings.Builder
+		for _, to := range m.lab.Recipients {
+			q := m.query
+			q.To = to
+			d := c.Route(&q)
+			want = append(want, l.expected(d, m)...)
+			got = append(got, observed(o, to, d, l.policy)...)
+			trace.WriteString(traces(d))
+		}
+		for to := range o.Recipients { // copies that the customer's settings make
+			if !slices.Contains(m.lab.Recipients, to) {
+				got = append(got, observed(o, to, relay.Decision{}, l.policy)...)
+			}
+		}
+		want, got = portless(want), l.known(portless(got), m)
+		for _, k := range want {
+			ends[strings.Fields(k)[0]]++
+		}
+		if !slices.Equal(want, got) {
+			if differ++; differ <= 10 {
+				t.Errorf("%s %s\nRoute:\n  %s\nservers:\n  %s\n%s%s", m.what, m.lab.Recipients, strings.Join(want, "\n  "), strings.Join(got, "\n  "), m.lab.Raw[:min(len(m.lab.Raw), 600)], trace.String())
+			}
+		}
+	}
+	if differ > 10 {
+		t.Errorf("%d messages differ in all", differ)
+	}
+	l.count(t, sent, result)
+	t.Logf("%d messages in %.0f s, ends: %v", len(sent), result.Seconds, ends)
+	if t.Failed() {
+		for _, line := range result.Warnings[:min(len(result.Warnings), 20)] {
+			t.Log(line)
+		}
+	}
+}
+
+// expected is what Route says, but for what it can't know.
+func (l layout) expected(d relay.Decision, m generated) []string {
+	d.Outcomes = slices.Clone(d.Outcomes)
+	for i := range d.Outcomes {
+		d.Outcomes[i].BCC = "" // copies are ends like any other here
+	}
+	want := expected(d, l.policy, m.lab.Raw)
+	role := m.query.Origin.Role
+	for _, r := range l.test.Refused {
+		if strings.Contains(string(m.lab.Raw), r.Header) && slices.Contains(r.Entries, role) && !strings.HasPrefix(want[0], "reject") {
+			return []string{fmt.Sprintf("reject %d", r.Code)}
+		}
+	}
+	return want
+}
+
+// known leaves out what Route can't know of the servers' answers: whether
+// postscreen has seen a stranger before.
+func (l layout) known(ends []string, m generated) []string {
+	if l.test.PutOff && m.query.Origin.Role == relay.FromInternet {
+		for i, e := range ends {
+			if e == "reject 450" {
+				ends[i] = "reject 554"
+			}
+		}
+	}
+	return slices.Compact(ends)
+}
+
+// portless leaves the ports of relays out: sinks are known by their names.
+func portless(ends []string) []string {
+	out := make([]string, len(ends))
+	for i, e := range ends {
+		out[i] = relayPort.ReplaceAllString(e, "$1 <")
+	}
+	slices.Sort(out)
+	return slices.Compact(out)
+}
+
+var relayPort = regexp.MustCompile(`^(relay \[[^\]]*\])(:\d+)? <`)
+
+// count holds each mark to its number on every copy that has it to have.
+func (l layout) count(t *testing.T, sent []generated, result maillab.Result) {
+	for i, o := range l.test.Once {
+		counted := 0
+		for _, m := range sent {
+			if o.Header != "" && !strings.Contains(string(m.lab.Raw), o.Header) || len(o.Entries) > 0 && !slices.Contains(o.Entries, m.query.Origin.Role) {
+				continue
+			}
+			for to, places := range result.Messages[m.lab.ID].Recipients {
+				for _, p := range places {
+					if p.By != "" || p.Mail != maillab.MailMessage || !o.at(p.Kind) {
+						continue
+					}
+					counted++
+					n := 0
+					for _, v := range p.Fields(o.Field) {
+						if strings.TrimSpace(v) == o.Value {
+							n++
+						}
+					}
+					times := 1
+					if o.Times != nil {
+						times = *o.Times
+					}
+					if n != times {
+						t.Errorf("%s %s: %s has %q %d times in %s, want %d", m.what, to, o.Field, o.Value, n, p, times)
+					}
+				}
+			}
+		}
+		if counted == 0 {
+			t.Errorf("Once[%d]: no message has the mark %s to have", i, o.Field)
+		}
+		t.Logf("%s: %s counted on %d copies", o.Field, o.Value, counted)
+	}
+	for i, c := range l.test.Copies {
+		counted := 0
+		for _, m := range sent {
+			o := result.Messages[m.lab.ID]
+			if !strings.HasSuffix(strings.ToLower(m.lab.From), c.Sender) || len(c.Entries) > 0 && !slices.Contains(c.Entries, m.query.Origin.Role) || o.SMTP.Code/100 != 2 {
+				continue
+			}
+			counted++
+			if n := len(o.Recipients[c.Address]); n != 1 {
+				t.Errorf("%s %d copies for %s: %v", m.what, n, c.Address, o.Recipients[c.Address])
+			}
+		}
+		if counted == 0 {
+			t.Errorf("Copies[%d]: no message is to be copied to %s", i, c.Address)
+		}
+		t.Logf("%d messages copied to %s", counted, c.Address)
+	}
+}
+
+// at reports whether copies at such a place have the mark.
+func (o once) at(k maillab.Kind) bool {
+	if len(o.Ends) > 0 {
+		return slices.Contains(o.Ends, k)
+	}
+	return k == maillab.KindSmartHost || k == maillab.KindMX || k == maillab.KindMailbox || k == maillab.KindRelay
+}
+
+// TestLayoutsUntouched: mail that has nothing to do with the gateway ends where
+// it ended before our files were there, with the same marks.
+func TestLayoutsUntouched(t *testing.T) {
+	system := maillab.Host()
+	maillab.NeedSystem(t, system)
+	for _, l := range layouts(t) {
+		t.Run(l.name, func(t *testing.T) {
+			t.Parallel()
+			w := l.world(system)
+			c := l.compile(t, system)
+			g := &layoutGenerator{generator: generator{rand: rand.New(rand.NewPCG(*seed, 4)), policy: l.policy, world: w}, layout: l}
+			var msgs []maillab.Message
+			for i := 0; len(msgs) < 60; i++ {
+				if m := g.message(i); g.untouched(c, m) {
+					msgs = append(msgs, m.lab)
+				}
+			}
+			before := maillab.Run(t, w, l.site(nil), msgs)
+			again(t, w, l.site(nil), msgs, &before)
+			after := maillab.Run(t, w, l.site(c), msgs)
+			again(t, w, l.site(c), msgs, &after)
+			for _, m := range msgs {
+				b, a := l.ends(before.Messages[m.ID]), l.ends(after.Messages[m.ID])
+				if !slices.Equal(b, a) {
+					t.Errorf("%s to %s, from <%s> to %s\nbefore:\n  %s\nwith our files:\n  %s\n%s", m.ID, m.To, m.From, m.Recipients, strings.Join(b, "\n  "), strings.Join(a, "\n  "), m.Raw[:min(len(m.Raw), 400)])
+				}
+			}
+		})
+	}
+}
+
+// ends renders where all copies of a message ended, with the marks that the
+// customer's features left there.
+func (l layout) ends(o maillab.Outcome) []string {
+	var out []string
+	add := func(prefix string, p maillab.Place) {
+		line := fmt.Sprintf("%s%s <%s> %d", prefix, p.Kind, strings.ToLower(p.Address), p.Code)
+		if p.Kind == maillab.KindMX || p.Kind == maillab.KindMailbox || p.Kind == maillab.KindRelay || p.Kind == maillab.KindSmartHost {
+			line = fmt.Sprintf("%s%s %s <%s> from <%s>", prefix, p.Kind, p.Name, strings.ToLower(p.Address), p.Sender)
+			for _, mark := range l.test.Once {
+				line += fmt.Sprintf(" %s=%s", mark.Field, strings.Join(p.Fields(mark.Field), ","))
+			}
+			if p.Login != "" {
+				line += " as " + p.Login
+			}
+		}
+		out = append(out, line)
+	}
+	for to, places := range o.Recipients {
+		for _, p := range places {
+			add(strings.ToLower(to)+": ", p)
+		}
+	}
+	for _, p := range o.Redirected {
+		add("redirected: ", p)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// TestLayoutsCompile: every layout compiles for both versions without a server,
+// twice the same, and removing brings the customer's bytes back.
+func TestLayoutsCompile(t *testing.T) {
+	list := layouts(t)
+	if len(list) < 15 {
+		t.Errorf("%d layouts", len(list))
+	}
+	for _, l := range list {
+		for _, s := range []maillab.System{{Name: "old", Postfix: "3.7.11", Dovecot: "2.3.19.1 (9b53102964)"}, {Name: "new", Postfix: "3.10.13", Dovecot: "2.4.1-4 (7d8c0e5759)"}} {
+			t.Run(s.Name+"/"+l.name, func(t *testing.T) {
+				c := l.compile(t, s)
+				once := result(l.in, c.Files(), c.Obsolete())
+				once.PostfixVersion, once.DovecotVersion, once.Scripts = s.Postfix, s.Dovecot, l.in.Scripts
+				c2 := compile(t, l.policy, once)
+				twice := result(once, c2.Files(), c2.Obsolete())
+				r, err := relay.Remove(l.policy.Gateway.Name, twice)
+				if err != nil {
+					t.Fatal(err)
+				}
+				back := result(twice, r.Files, r.Obsolete)
+				for name, data := range twice.Postfix {
+					if string(once.Postfix[name]) != string(data) {
+						t.Errorf("%s: compiled twice, other bytes", name)
+					}
+				}
+				for name, data := range l.in.Postfix {
+					if string(back.Postfix[name]) != string(data) {
+						t.Errorf("%s: removed, not the bytes from before", name)
+					}
+				}
+				if len(back.Postfix) != len(l.in.Postfix) {
+					t.Errorf("removed: %d files, before %d", len(back.Postfix), len(l.in.Postfix))
+				}
+				for _, w := range c.Warnings() {
+					t.Log(w)
+				}
+			})
+		}
+	}
+}
