@@ -31,6 +31,7 @@ type reader struct {
 	// references says that a string referred to a variable, names that one did
 	// to the environment of Dovecot.
 	references, environment bool
+	decoded                 bool          // encoded-character made a difference
 	warnings                []sourceError // of what only Check reports
 	// soft are errors that the server reports, and compiles the script all the
 	// same; but not where the script includes another one.

@@ -181,6 +181,7 @@ func (r *reader) text(s *synString) (text string, literal bool) {
 			r.errorf(s.off, "%w", err)
 			return text, true
 		}
+		r.decoded = r.decoded || decoded != text
 		text = decoded
 	}
 	literal = true

@@ -1,0 +1,174 @@
+package sieve
+
+import (
+	"strconv"
+	"strings"
+)
+
+// test looks at a test and returns why it can't be true; "" where it can.
+func (l *linter) test(t Test) string {
+	off := l.next()
+	switch t := t.(type) {
+	case False, UnreadTest:
+		return "it is false"
+	case Not:
+		l.test(t.Test)
+		if _, always := t.Test.(True); always {
+			return "it is not true"
+		}
+		return ""
+	case AllOf:
+		return l.allOf(t)
+	case AnyOf:
+		reason, all := "", true
+		for _, u := range t {
+			why := l.test(u)
+			all = all && why != ""
+			reason = why
+		}
+		if all {
+			return reason
+		}
+		return ""
+	case IHave:
+		for _, name := range t.Extensions {
+			if x := extensionNamed(name); x == 0 || !l.available.Has(x) {
+				return "the server doesn't have the extension " + strconv.Quote(name)
+			} else if x&(ExtVariables|ExtEncodedCharacter) != 0 {
+				return strconv.Quote(name) + " can be had by require only"
+			}
+		}
+		return ""
+	case Exists:
+		for _, name := range t.Names {
+			if l.fieldNames(off, []string{name}) {
+				return "no message has the field"
+			}
+		}
+		return ""
+	case Header:
+		if l.fieldNames(off, t.Names) {
+			return "no message has the field"
+		}
+		if !t.MIME && t.exact() && everyKey(t.Keys, endsBlank) {
+			return "the server takes white space off the end of a field"
+		}
+		return l.relation(t.Match, t.Relation, t.Keys)
+	case Address:
+		if t.Part == Domain && (t.Match == "" || t.Match == Is || t.Match == Contains) && everyKey(t.Keys, hasAt) {
+			return "a domain holds no @"
+		}
+		return l.relation(t.Match, t.Relation, t.Keys)
+	case Envelope:
+		if t.Part == Domain && (t.Match == "" || t.Match == Is || t.Match == Contains) && everyKey(t.Keys, hasAt) {
+			return "a domain holds no @"
+		}
+		return l.relation(t.Match, t.Relation, t.Keys)
+	case HasFlag:
+		bad := func(s string) bool {
+			for _, f := range splitFlags([]string{s}) {
+				if flagValid(f) {
+					return false
+				}
+			}
+			return true
+		}
+		if (t.Match == "" || t.Match == Is) && t.Variables == nil && everyKey(t.Flags, bad) {
+			return "a message has no such flag"
+		}
+		return ""
+	case Date:
+		l.fieldNames(off, []string{t.Name})
+		return l.date(off, t.Part, t.Zone, t.Match, t.Comparator, t.Keys)
+	case CurrentDate:
+		return l.date(off, t.Part, t.Zone, t.Match, t.Comparator, t.Keys)
+	case String:
+		return l.relation(t.Match, t.Relation, t.Keys)
+	}
+	return ""
+}
+
+// exact reports whether a value must be the same as a key.
+func (t Header) exact() bool {
+	return (t.Match == "" || t.Match == Is) && t.Comparator != ASCIINumeric
+}
+
+// allOf looks at tests of which all must hold.
+func (l *linter) allOf(list AllOf) string {
+	reason := ""
+	over, under := uint64(0), ^uint64(0)
+	sized := 0
+	for _, t := range list {
+		if why := l.test(t); reason == "" {
+			reason = why
+		}
+		if t, ok := t.(Size); ok {
+			if t.Over {
+				over, sized = max(over, t.Limit), sized|1
+			} else {
+				under, sized = min(under, t.Limit), sized|2
+			}
+		}
+	}
+	if reason == "" && sized == 3 && (under <= over || under-over == 1) {
+		return "no message is that large and that small"
+	}
+	return reason
+}
+
+// relation looks for a count below nothing.
+func (l *linter) relation(m MatchType, r Relation, keys []string) string {
+	if m == Count && r == Less && everyKey(keys, func(k string) bool { return k == "0" }) {
+		return "nothing is fewer than 0"
+	}
+	return ""
+}
+
+// date looks at a test of a date.
+func (l *linter) date(off int32, part DatePart, zone string, m MatchType, c Comparator, keys []string) string {
+	if zone != "" && !validZone(zone) {
+		l.warn(off, `zone %q is not of the form "+hhmm" or "-hhmm"`, zone)
+	}
+	if variableText(string(part)) {
+		return ""
+	}
+	part = DatePart(lowerASCII(string(part)))
+	if !part.known() {
+		return strconv.Quote(string(part)) + " is no part of a date"
+	}
+	if m != "" && m != Is || c == ASCIINumeric || !everyKey(keys, func(k string) bool { return !part.possible(k) }) {
+		return ""
+	}
+	return strconv.Quote(string(part)) + " never looks like that"
+}
+
+// possible reports whether a part of a date can be the string.
+func (p DatePart) possible(s string) bool {
+	between := func(digits, low, high int) bool {
+		n, err := strconv.Atoi(s)
+		return err == nil && len(s) == digits && strings.TrimLeft(s, "0123456789") == "" && low <= n && n <= high
+	}
+	switch p {
+	case Year:
+		return between(4, 0, 9999)
+	case Month:
+		return between(2, 1, 12)
+	case Day:
+		return between(2, 1, 31)
+	case Hour:
+		return between(2, 0, 23)
+	case Minute:
+		return between(2, 0, 59)
+	case Second:
+		return between(2, 0, 60)
+	case DayOfTheWeek:
+		return between(1, 0, 6)
+	case ZoneOffset:
+		return validZone(s)
+	case FullDate:
+		return len(s) == len("2006-01-02")
+	case TimeOfDay:
+		return len(s) == len("15:04:05")
+	}
+	return true
+}
