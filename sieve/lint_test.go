@@ -27,7 +27,10 @@ var lintCases = []struct {
 	{"mailbox that may be missing", `require ["fileinto", "variables"]; fileinto "a"; fileinto "inbox"; fileinto "${x}";`, []string{
 		`1:36: warning: fileinto without :create fails where mailbox "a" is missing`,
 	}},
-	{"never run", "if true { stop; # no\nkeep; discard; }\nkeep;", []string{"2:1: warning: this is never run: the commands before end the script or the block"}},
+	{"never run", "if true { stop; # no\nkeep; discard; }\nkeep;", []string{
+		"2:1: warning: this is never run: the commands before end the script or the block",
+		"3:1: warning: this is never run: the commands before end the script or the block",
+	}},
 	{"never run behind branches", "if header \"a\" \"b\" { stop; } else { stop; }\nkeep;", []string{"2:1: warning: this is never run: the commands before end the script or the block"}},
 	{"run behind some branches", "if header \"a\" \"b\" { stop; } elsif true { keep; }\nkeep;", nil},
 	{"break", "require \"foreverypart\"; foreverypart { break; keep; } keep;", []string{"1:47: warning: this is never run: the commands before end the script or the block"}},
