@@ -401,4 +401,5 @@ func (c *compiler) buildDirectory(main settings) {
 			e.aliases.opaque = nil // the policy says what is in them
 		}
 	}
+	e.aliases.seal()
 }

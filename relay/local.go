@@ -43,6 +43,7 @@ func (c *compiler) buildLocal(s settings) localAgent {
 		}
 		a.aliases.maps, a.aliases.files = append(a.aliases.maps, src.table), append(a.aliases.files, src.file)
 	}
+	a.aliases.seal()
 	return a
 }
 
@@ -101,7 +102,7 @@ func (w *walk) local(h hop, to string, depth int, seen map[localSeen]bool) {
 	pass := func(next hop, l *tableList, what string) bool {
 		if l != nil {
 			l.unknown(w, bare)
-			if e, line, ok := l.maps.Lookup(bare); ok {
+			if e, line, ok := l.asked.Lookup(bare); ok {
 				next = w.e.router.parse(e.Value, place{where(l.maps, l.files, bare), line})
 			}
 		}
@@ -137,12 +138,12 @@ func (w *walk) localAlias(user string) (postfix.Hit, bool) {
 		return postfix.Hit{}, false
 	}
 	a.aliases.unknown(w, user)
-	if e, line, ok := a.aliases.maps.Lookup(user); ok {
+	if e, line, ok := a.aliases.asked.Lookup(user); ok {
 		return postfix.Hit{Entry: e, Line: line, Key: user}, true
 	}
 	search := postfix.Search{Delimiter: a.delimiter}
 	if bare := search.Bare(user); bare != user {
-		if e, line, ok := a.aliases.maps.Lookup(bare); ok {
+		if e, line, ok := a.aliases.asked.Lookup(bare); ok {
 			return postfix.Hit{Entry: e, Line: line, Key: bare}, true
 		}
 	}

@@ -107,7 +107,7 @@ func (w *walk) resolve(to string) (h hop, class addressClass, rcpt string, ok bo
 	}
 	if t := r.transport; t != nil {
 		t.unknown(w, to)
-		if hit, found := r.transportSearch.Transport(t.maps, to); found && hit.Entry.Value != "" {
+		if hit, found := r.transportSearch.Transport(t.asked, to); found && hit.Entry.Value != "" {
 			if done := w.transport(&h, class, hit, t, domain); done {
 				return h, class, to, w.relocated(to)
 			}
@@ -137,7 +137,7 @@ func (w *walk) defaultRoute() hop {
 		return h
 	}
 	r.senders.unknown(w, w.m.From)
-	hit, ok := w.e.addresses.Sender(r.senders.maps, w.m.From)
+	hit, ok := w.e.addresses.Sender(r.senders.asked, w.m.From)
 	if !ok {
 		w.step("route", "", h.at, w.m.From, "sender not in scope")
 		return h
@@ -161,7 +161,7 @@ func (w *walk) relayhost(h *hop) {
 	}
 	if r.relayhosts != nil {
 		r.relayhosts.unknown(w, w.m.From)
-		if hit, ok := w.e.addresses.Sender(r.relayhosts.maps, w.m.From); ok && hit.Entry.Value != "" && !strings.EqualFold(hit.Entry.Value, "DUNNO") {
+		if hit, ok := w.e.addresses.Sender(r.relayhosts.asked, w.m.From); ok && hit.Entry.Value != "" && !strings.EqualFold(hit.Entry.Value, "DUNNO") {
 			h.nexthop = hit.Entry.Value
 			w.step("route", "", r.relayhosts.place(hit), hit.Key, "by the sender's relay host")
 			return

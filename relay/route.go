@@ -367,20 +367,20 @@ func (w *walk) expand(l *listener, next func(w *walk, to string)) {
 		return
 	}
 	a := postfix.Aliases{Search: w.e.addresses, Rewrite: w.e.canonical, Propagate: w.e.expand}
-	var lookup directory
+	var lookup *directory
 	if w.e.aliases != nil {
-		a.Map = w.e.aliases.maps
 		if len(w.e.aliases.maps) == 0 && len(w.e.aliases.opaque) == 0 {
 			next(w, w.m.To)
 			return
 		}
 		w.e.aliases.unknown(w, w.m.To)
+		a.Map = w.e.aliases.asked
 	} else {
-		lookup = directory{d: w.e.directory, alias: true}
-		a.Map = &lookup
+		lookup = &directory{d: w.e.directory, alias: true}
+		a.Map = lookup
 	}
 	list, err := a.Expand(w.m.To)
-	if lookup.err != nil {
+	if lookup != nil && lookup.err != nil {
 		w.step("aliases", "", place{"virtual_alias_maps", 0}, w.m.To, lookup.err.Error())
 		w.end(Defer, "451", w.m.To, "4.3.0 Temporary lookup failure")
 		return

@@ -118,6 +118,7 @@ type tableList struct {
 	name   string // the parameter
 	at     place
 	maps   postfix.Maps
+	asked  postfix.Map // maps, or the only one of them; made by seal
 	files  []string
 	opaque []string // tables that can't be read here, in their order
 }
@@ -140,6 +141,15 @@ func (c *compiler) tables(s settings, name string) *tableList {
 	}
 	for _, o := range opaque {
 		c.warn(c.at(name), "%s can't be read here; Route leaves it out", o)
+	}
+	return l.seal()
+}
+
+// seal makes the list ready for look-ups.
+func (l *tableList) seal() *tableList {
+	l.asked = l.maps
+	if len(l.maps) == 1 {
+		l.asked = l.maps[0]
 	}
 	return l
 }

@@ -67,13 +67,17 @@ func (s *session) exists(address string, sender bool) (code, text string) {
 			return "", ""
 		}
 	}
-	aliases := directory{d: w.e.directory, alias: true}
+	var failed error
 	if w.e.aliases != nil {
 		if _, ok := w.find(w.e.aliases, to); ok {
 			return "", ""
 		}
-	} else if _, ok := w.e.addresses.Address(&aliases, to); ok {
-		return "", ""
+	} else {
+		aliases := directory{d: w.e.directory, alias: true}
+		if _, ok := w.e.addresses.Address(&aliases, to); ok {
+			return "", ""
+		}
+		failed = aliases.err
 	}
 	class, status, what := w.classOf(domain), "5.1.1", "Recipient address"
 	if sender {
@@ -82,12 +86,11 @@ func (s *session) exists(address string, sender bool) (code, text string) {
 	unknown := func(table string) (string, string) {
 		return l.codes[class], status + " <" + address + ">: " + what + " rejected: User unknown in " + table + " table"
 	}
-	failed := aliases.err
 	if class == aliasClass && failed == nil {
 		return unknown("virtual alias")
 	}
 	if t := w.e.router.transport; t != nil {
-		if hit, ok := w.e.router.transportSearch.Transport(t.maps, to); ok {
+		if hit, ok := w.e.router.transportSearch.Transport(t.asked, to); ok {
 			if reason, isError := strings.CutPrefix(hit.Entry.Value, "error:"); isError {
 				if reason == "" {
 					reason = "Address is undeliverable"
@@ -107,7 +110,7 @@ func (s *session) exists(address string, sender bool) (code, text string) {
 		if l.local == nil || local == "postmaster" || local == "mailer-daemon" || local == "double-bounce" {
 			break
 		}
-		if _, ok := w.e.addresses.Address(l.local.maps, to); ok {
+		if _, ok := w.e.addresses.Address(l.local.asked, to); ok {
 			break
 		}
 		if len(l.local.opaque) > 0 {
@@ -135,7 +138,7 @@ func (s *session) exists(address string, sender bool) (code, text string) {
 		if l.relay == nil {
 			break
 		}
-		if _, ok := w.e.addresses.Address(l.relay.maps, to); ok {
+		if _, ok := w.e.addresses.Address(l.relay.asked, to); ok {
 			break
 		}
 		if len(l.relay.opaque) > 0 {
