@@ -64,13 +64,14 @@ type ActionNotify struct {
 	Importance Importance
 	Options    []string
 	Message    *string
+	// Recipients are those that have had no other notification of the message.
+	Recipients []string
 	// Mail is the message of the method mailto; nil where none goes out.
 	Mail *Outgoing
 	// Why says why none goes out.
 	Why string
 
-	recipients []string
-	uri        *mailto
+	uri *mailto
 }
 
 // ActionAddHeader adds a header field. The actions behind it see the message

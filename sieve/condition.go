@@ -132,6 +132,9 @@ func (c *headerTest) eval(r *run) bool {
 
 // general is the test with variables, an index or MIME parts.
 func (c *headerTest) general(r *run) bool {
+	if c.match.kind == Count {
+		return c.count(r)
+	}
 	values := r.list[:0]
 	for _, e := range r.entriesOf(&c.source) {
 		v := r.decode(e)
@@ -143,6 +146,26 @@ func (c *headerTest) general(r *run) bool {
 	}
 	r.list = values
 	return r.compare(c.step, c.match, values)
+}
+
+// count is the general test with Count. With an index the server takes the last
+// field for none.
+func (c *headerTest) count(r *run) bool {
+	m := r.bind(c.match)
+	if m == nil {
+		return r.note(c.step, false, nil)
+	}
+	all := c.source
+	all.index = 0
+	n := len(r.entriesOf(&all))
+	if c.index > 0 {
+		if c.index < uint64(n) {
+			n = 1
+		} else {
+			n = 0
+		}
+	}
+	return r.note(c.step, m.count(n), nil)
 }
 
 type addressTest struct {

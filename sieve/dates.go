@@ -235,7 +235,7 @@ func parseDate(b []byte) (unix int64, zone int, ok bool) {
 		}
 		year += 1900
 	case 3:
-		year += 1900
+		return 0, 0, false
 	}
 	hour, ok := number(d.token(), 1, 2)
 	if !ok || !d.at(':') && !d.at('.') {
@@ -256,6 +256,7 @@ func parseDate(b []byte) (unix int64, zone int, ok bool) {
 	if hour > 23 || minute > 59 || second > 60 || day < 1 || day > daysIn(year, month) {
 		return 0, 0, false
 	}
+	second = min(second, 59) // a leap second
 	zone = dateZone(d.token())
 	when := time.Date(year, time.Month(month), day, hour, minute, second, 0, time.UTC)
 	return when.Unix() - int64(zone)*60, zone, true

@@ -2,6 +2,7 @@ package sieve
 
 import (
 	"flag"
+	"fmt"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -11,6 +12,7 @@ import (
 var (
 	seed          = flag.Uint64("seed", 1, "of the generated scripts and messages")
 	scriptCount   = flag.Int("scripts", 150, "generated scripts")
+	scriptSize    = flag.Int("size", 5, "bound of the generated scripts of the whole language")
 	sequenceCount = flag.Int("sequences", 200, "generated sequences of scripts")
 )
 
@@ -29,7 +31,7 @@ func TestDifferential(t *testing.T) {
 			for range messageCount {
 				messages = append(messages, g.message())
 			}
-			mailbox = o.mailbox(t, "mail"+string(rune('a'+i/30%26)), messages)
+			mailbox = o.mailbox(t, fmt.Sprint("mail", i/30), messages)
 		}
 		s := g.script()
 		src := s.Format()

@@ -70,15 +70,6 @@ func (c *scoreTest) eval(r *run) bool {
 	if c.virus {
 		score = r.in.Virus
 	}
-	if c.match.kind == Count {
-		// Pigeonhole counts whether the message was scanned.
-		n := 0
-		if score.Scanned {
-			n = 1
-		}
-		m := r.bind(c.match)
-		return r.note(c.step, m != nil && m.count(n), nil)
-	}
 	text := "0"
 	if ratio := min(max(score.Ratio, 0), 1); score.Scanned {
 		switch {

@@ -203,7 +203,7 @@ func (c *flagTest) eval(r *run) bool {
 		for i := range c.variables {
 			all = append(all, r.variable(&c.variables[i]))
 		}
-		list = splitFlags(all)
+		list = validFlags(all)
 	}
 	values := r.list[:0]
 	for _, f := range list {

@@ -23,6 +23,7 @@ type mimePart struct {
 	children int
 	depth    int
 
+	nested      bool   // the body is a message
 	mediaType   string // as written; "" where it is broken
 	charset     string
 	encoding    string
@@ -59,15 +60,14 @@ func (r *run) hasBody() bool {
 
 // describe reads the fields that say how to read the body.
 func (p *mimePart) describe(digest bool) (boundary []byte) {
-	p.mediaType = "text/plain"
-	if digest {
-		p.mediaType = "message/rfc822"
-	}
+	// The tests take a part without a type for text, in a digest too.
+	p.mediaType, p.nested = "text/plain", digest
 	for _, f := range p.header {
 		switch {
 		case equalFold(f.Name, "content-type"):
 			v := headers.Value(nil, f)
 			p.mediaType = mediaType(v)
+			p.nested = foldEqual(p.mediaType, "message/rfc822")
 			for _, param := range parameters(v) {
 				switch lowerASCII(param.name) {
 				case "boundary":
@@ -197,7 +197,7 @@ func (p *mimeParser) read(part *mimePart, digest bool) hit {
 	boundary := part.describe(digest)
 	p.parts = append(p.parts, part)
 	deep := part.depth >= maxMIMEDepth || len(p.parts) >= maxMIMEParts
-	if foldEqual(part.mediaType, "message/rfc822") && !deep {
+	if part.nested && !deep {
 		return p.entity(part, false)
 	}
 	if boundary == nil || deep {

@@ -23,7 +23,7 @@ func (r *run) partEntries(s *source) []*entry {
 			if p.epilogue {
 				continue
 			}
-			if len(p.header) == 0 && j > 0 {
+			if len(p.rawHead) == 0 && j > 0 {
 				// The server looks no further for this name.
 				break
 			}
@@ -199,7 +199,10 @@ func (e *extractCommand) perform(r *run, _ *instruction) error {
 	if r.part == nil {
 		return nil
 	}
-	s := string(r.partText(r.part, true).text)
+	s := ""
+	if r.part.children == 0 {
+		s = string(r.partText(r.part, true).text)
+	}
 	if e.first != nil && *e.first < uint64(len(s)) {
 		s = s[:*e.first]
 	}

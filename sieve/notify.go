@@ -42,13 +42,17 @@ func (n *notifyCommand) perform(r *run, in *instruction) error {
 		return r.errorf(in, "%w", err)
 	}
 	// Who has had a notification gets no other one.
+	wanted := len(uri.to) + len(uri.cc)
 	for i := range r.actions {
 		if had, ok := r.actions[i].act.(ActionNotify); ok {
-			uri.to = without(uri.to, had.recipients)
-			uri.cc = without(uri.cc, had.recipients)
+			uri.to = without(uri.to, had.Recipients)
+			uri.cc = without(uri.cc, had.Recipients)
 		}
 	}
-	act.recipients = append(slices.Clone(uri.to), uri.cc...)
+	act.Recipients = append(slices.Clone(uri.to), uri.cc...)
+	if wanted > 0 && len(act.Recipients) == 0 {
+		return nil
+	}
 	act.uri = uri
 	return r.add(&instruction{kind: opNotify, step: in.step, act: act})
 }
@@ -63,7 +67,7 @@ func (r *run) notification(a *ActionNotify) (out *Outgoing, why string) {
 	switch {
 	case r.in.To == "":
 		return nil, "the envelope has no recipient"
-	case len(a.recipients) == 0:
+	case len(a.Recipients) == 0:
 		return nil, "nobody is left to notify"
 	}
 	for _, e := range r.named(nil, r.header(), "auto-submitted") {
@@ -128,7 +132,7 @@ func (r *run) notification(a *ActionNotify) (out *Outgoing, why string) {
 	}
 	w.WriteString("\r\n")
 	w.lines(body)
-	return &Outgoing{From: r.in.From, To: a.recipients, Raw: []byte(w.String())}, ""
+	return &Outgoing{From: r.in.From, To: a.Recipients, Raw: []byte(w.String())}, ""
 }
 
 // notifyMethodTest is valid_notify_method (RFC 5435 section 4).

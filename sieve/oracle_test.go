@@ -186,11 +186,12 @@ type decision struct {
 
 // decide runs one script over many messages with sieve-filter. The messages
 // must hold a Message-ID of their own.
-func (o *oracle) decide(tb testing.TB, src []byte, mailbox string) ([]decision, bool) {
+func (o *oracle) decide(tb testing.TB, src []byte, mailbox string, settings ...string) ([]decision, bool) {
 	tb.Helper()
 	path := o.script(tb, src)
 	defer os.Remove(path)
-	stdout, stderr, err := o.run(tb, o.filter, "-C", "-o", "mail_location=maildir:"+mailbox, path, "INBOX")
+	args := append(slices.Clone(settings), "-C", "-o", "mail_location=maildir:"+mailbox, path, "INBOX")
+	stdout, stderr, err := o.run(tb, o.filter, args...)
 	if err != nil {
 		tb.Logf("sieve-filter: %v\n%s", err, stderr)
 		return nil, false
@@ -245,7 +246,12 @@ func parseDecision(text string) decision {
 			continue
 		}
 		if action, ok := strings.CutPrefix(line, " * "); ok {
+			if strings.HasPrefix(action, "track") {
+				continue
+			}
 			switch {
+			case strings.HasPrefix(action, "send notification"):
+				action = "notify"
 			case strings.HasPrefix(action, "store message in folder: "):
 				action = "store " + inbox(strings.TrimPrefix(action, "store message in folder: "))
 			case action == "keep":
@@ -259,10 +265,17 @@ func parseDecision(text string) decision {
 			}
 			d.Actions = append(d.Actions, action)
 		}
+		if to, ok := strings.CutPrefix(line, "       + "); ok && len(d.Actions) > 0 && strings.HasPrefix(d.Actions[len(d.Actions)-1], "notify") {
+			d.Actions[len(d.Actions)-1] += " " + to
+		}
 		if effect, ok := strings.CutPrefix(line, "        + "); ok {
 			last := &d.Actions[len(d.Actions)-1]
 			if flags, ok := strings.CutPrefix(effect, "add IMAP flags: "); ok {
-				*last += " flags " + sortFlags(strings.Fields(flags))
+				// The report shows keywords of :flags that storing leaves out.
+				list := slices.DeleteFunc(strings.Split(flags, " "), func(f string) bool { return !flagValid(f) || strings.Contains(f, "?") })
+				if len(list) > 0 {
+					*last += " flags " + sortFlags(list)
+				}
 			} else if strings.HasPrefix(effect, "preserve implicit keep") {
 				*last += " copy"
 			}
@@ -307,7 +320,7 @@ func decisionOf(r Result) decision {
 		case ActionKeep:
 			s, flags = "store INBOX", a.Flags
 		case ActionFileInto:
-			s, copied, flags = "store "+inbox(a.Mailbox), a.Copy, a.Flags
+			s, copied, flags = "store "+shown(inbox(a.Mailbox)), a.Copy, a.Flags
 		case ActionRedirect:
 			s, copied = "redirect "+a.Address, a.Copy
 		case ActionDiscard:
@@ -316,6 +329,11 @@ func decisionOf(r Result) decision {
 			s = "reject"
 		case ActionVacation:
 			s = "vacation"
+		case ActionNotify:
+			s = "notify" + notified(a)
+		case ActionAddHeader, ActionDeleteHeader:
+			// The server changes the header without a word.
+			continue
 		}
 		if copied {
 			s += " copy"
@@ -326,6 +344,38 @@ func decisionOf(r Result) decision {
 		d.Actions = append(d.Actions, s)
 	}
 	return d
+}
+
+// shown is a name as the server's report shows it.
+func shown(name string) string {
+	var b strings.Builder
+	for _, c := range name {
+		if c < ' ' || c == 0x7f {
+			c = '?'
+		}
+		b.WriteRune(c)
+	}
+	if b.Len() > 128 {
+		return cutUTF8(b.String(), 125) + "..."
+	}
+	return b.String()
+}
+
+// notified is whom a notification goes to.
+func notified(a ActionNotify) string {
+	m, err := parseMailto(a.Method)
+	if err != nil {
+		return err.Error()
+	}
+	s := ""
+	for _, to := range a.Recipients {
+		kind := " Cc: "
+		if slices.Contains(m.to, to) {
+			kind = " To: "
+		}
+		s += kind + to
+	}
+	return s
 }
 
 // input is a message as the server would hand it to the script.

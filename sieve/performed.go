@@ -59,7 +59,7 @@ func (r *run) commit(a *performed) {
 		a.sent = x
 	case ActionNotify:
 		x.Mail, x.Why = r.notification(&x)
-		x.uri, x.recipients = nil, nil
+		x.uri = nil
 		a.sent = x
 	case nil:
 		if a.kind == opRemember {
@@ -164,6 +164,8 @@ func (r *run) repeats(a *performed, in *instruction) bool {
 		return !r.delivery && (a.kind == opKeep || a.kind == opFileInto) && sameMailbox(a.key, in.key)
 	case opRedirect:
 		return a.kind == opRedirect && a.key == in.key
+	case opNotify, opReport, opEdit, opRemember:
+		return false
 	}
 	return a.kind == in.kind
 }

@@ -74,7 +74,12 @@ func (c *compiler) test(t Test) condition {
 func (c *compiler) extensionTest(t Test, step int) condition {
 	switch t := t.(type) {
 	case String:
-		return &stringTest{step, c.texts(t.Sources, "Sources"), c.matcher(t.Match, t.Relation, t.Comparator, t.Keys)}
+		// The server's default of this test alone is i;octet.
+		comparator := t.Comparator
+		if comparator == "" {
+			comparator = Octet
+		}
+		return &stringTest{step, c.texts(t.Sources, "Sources"), c.matcher(t.Match, t.Relation, comparator, t.Keys)}
 	case Body:
 		return c.body(t, step)
 	case Date:
@@ -114,7 +119,9 @@ func (c *compiler) extensionTest(t Test, step int) condition {
 // ihave is decided by what the server has (RFC 5463 section 4).
 func (c *compiler) ihave(t IHave, step int) condition {
 	for _, name := range t.Extensions {
-		if x := extensionNamed(name); x == 0 || !c.program.extensions.Has(x) {
+		x := extensionNamed(name)
+		// What changes the meaning of strings can't be asked for.
+		if x == 0 || !c.program.extensions.Has(x) || x == ExtVariables || x == ExtEncodedCharacter {
 			return constant{step, false}
 		}
 	}

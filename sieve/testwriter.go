@@ -96,10 +96,12 @@ func (w *writer) comparing(t Test) *node {
 		return w.matching(n, matching{match: t.Match, relation: t.Relation, comparator: t.Comparator}).strList(t.Keys)
 	case Date:
 		w.use(ExtDate)
-		n := newNode("date").position(w, ExtIndex, t.Index, t.Last).zone(t.Zone)
+		// The index stands last: Pigeonhole 0.5 forgets one that is before a zone.
+		n := newNode("date").zone(t.Zone)
 		if t.OriginalZone {
 			n.tag("originalzone")
 		}
+		n.position(w, ExtIndex, t.Index, t.Last)
 		w.matching(n, matching{match: t.Match, relation: t.Relation, comparator: t.Comparator})
 		return n.str(t.Name).str(string(t.Part)).strList(t.Keys)
 	case CurrentDate:

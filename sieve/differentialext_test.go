@@ -1,0 +1,120 @@
+package sieve
+
+import (
+	"fmt"
+	"os"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+)
+
+// allOn are the settings that turn every extension of Debian's Pigeonhole on.
+var allOn = []string{
+	"-o", "plugin/sieve_extensions=+editheader +vacation-seconds +special-use +mboxmetadata +servermetadata +spamtest +spamtestplus +virustest +imapflags +notify +vnd.dovecot.environment +vnd.dovecot.report",
+	"-o", "plugin/sieve_spamtest_status_type=score", "-o", "plugin/sieve_spamtest_status_header=X-Spam-Score: ([0-9.]+)", "-o", "plugin/sieve_spamtest_max_value=10",
+	"-o", "plugin/sieve_virustest_status_type=score", "-o", "plugin/sieve_virustest_status_header=X-Virus-Score: ([0-9.]+)", "-o", "plugin/sieve_virustest_max_value=5",
+}
+
+// scored is the input of a message with the scores of its header, as the
+// settings above read them.
+func scored(raw []byte) *Input {
+	in := &Input{Raw: raw, Now: time.Now(), Environment: map[string]string{
+		"location": "MS", "phase": "post", "default-mailbox": "INBOX"}}
+	if name, err := os.Hostname(); err == nil {
+		in.Environment["host"], in.Environment["domain"] = name, name
+		if _, domain, ok := strings.Cut(name, "."); ok {
+			in.Environment["domain"] = domain
+		}
+	}
+	in.Spam, in.Virus = score(raw, "X-Spam-Score", 10), score(raw, "X-Virus-Score", 5)
+	return in
+}
+
+func score(raw []byte, name string, most float64) Score {
+	for line := range strings.Lines(string(raw)) {
+		if strings.TrimRight(line, "\r\n") == "" {
+			break
+		}
+		text, ok := strings.CutPrefix(line, name+": ")
+		if !ok {
+			continue
+		}
+		text = strings.TrimSpace(text)
+		text = strings.TrimPrefix(text, "-") // the pattern finds the digits
+		n, dot, digits := 0.0, 0.0, 0
+		for _, c := range text {
+			if c == '.' {
+				dot = 1
+				continue
+			}
+			if c < '0' || c > '9' {
+				return Score{}
+			}
+			digits++
+			if dot > 0 {
+				dot /= 10
+				n += float64(c-'0') * dot
+			} else {
+				n = n*10 + float64(c-'0')
+			}
+		}
+		if digits == 0 {
+			return Score{}
+		}
+		return Score{Scanned: true, Ratio: min(n/most, 1)}
+	}
+	return Score{}
+}
+
+// TestDifferentialExtensions runs generated scripts over the whole language,
+// with every extension, over generated messages here and in Pigeonhole.
+func TestDifferentialExtensions(t *testing.T) {
+	o := newOracle(t)
+	g := &wide{generator: newGenerator(*seed + 1000), size: *scriptSize}
+	const messageCount = 60
+	pairs, failures, refused := 0, 0, 0
+	var mailbox string
+	var messages [][]byte
+	for i := range *scriptCount {
+		if i%30 == 0 {
+			messages = nil
+			for range messageCount {
+				messages = append(messages, g.mail())
+			}
+			mailbox = o.mailbox(t, fmt.Sprint("wide", i/30), messages)
+		}
+		s := g.script()
+		src := s.Format()
+		p, err := Compile(s, Options{Extensions: AllExtensions &^ ExtEReject})
+		if err != nil {
+			t.Fatalf("%v\n%s", err, src)
+		}
+		decisions, ok := o.decide(t, src, mailbox, allOn...)
+		if !ok {
+			if refused++; refused > 5 {
+				t.Fatalf("refused:\n%s", src)
+			}
+			t.Errorf("refused:\n%s", src)
+			continue
+		}
+		if len(decisions) != len(messages) {
+			t.Fatalf("%d decisions for %d messages\n%s", len(decisions), len(messages), src)
+		}
+		for j, want := range decisions {
+			pairs++
+			r := p.Run(scored(messages[j]))
+			got := decisionOf(r)
+			if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("script %d, message %d (-Pigeonhole +ours, %v):\n%s\n%s\nmessage:\n%s", i, j, r.Err, diff, src, messages[j])
+				if failures++; failures >= 5 {
+					t.Fatal("stopped after 5 disagreements")
+				}
+				break // the next ones are likely the same
+			}
+		}
+	}
+	t.Logf("%d scripts, %d pairs", *scriptCount, pairs)
+}
