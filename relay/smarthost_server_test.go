@@ -103,6 +103,16 @@ var smartHostCases = []smartHostCase{
 	{name: "DANE, another key", policy: dane, world: tlsa("stranger", true), peer: relay.PeerUnverified, text: "not verified"},
 	{name: "DANE without records", policy: dane, world: tlsa("", true), peer: relay.PeerUnverified, text: "TLSA"},
 	{name: "DANE, not signed", policy: dane, world: tlsa("conbool", false), peer: relay.PeerUnverified, text: "TLSA"},
+	{name: "DANE by MX", policy: byMX(dane), world: exchanger(true, "spare"), want: spareName},
+	{name: "DANE by MX, the MX not signed", policy: byMX(dane), world: exchanger(false, "spare"), peer: relay.PeerUnverified},
+	{name: "DANE by MX, the MX without records", policy: byMX(dane), world: exchanger(true, ""), peer: relay.PeerUnverified, text: "TLSA"},
+	{name: "DANE at the second host", policy: func(s *relay.SmartHost, w *maillab.World) { dane(s, w); fallback(nil)(s, w) },
+		world: func(w *maillab.World) {
+			tlsa("", true)(w)
+			w.Names["_25._tcp."+spareName] = maillab.Name{TLSA: []string{"spare"}, Secure: true}
+		}, want: spareName},
+	{name: "by MX, the name of the exchanger", policy: byMX(func(s *relay.SmartHost, _ *maillab.World) { s.TLSName = spareName }), world: exchanger(false, ""), want: spareName},
+	{name: "by MX, any exchanger", policy: byMX(func(*relay.SmartHost, *maillab.World) {}), world: exchanger(false, ""), peer: relay.PeerUnverified, text: "not verified"},
 	{name: "fingerprint", policy: fingerprints("conbool", "spare"), want: gatewayName},
 	{name: "fingerprint of the second for the first", policy: fingerprints("spare", "conbool"), peer: relay.PeerUnverified, text: "not verified"},
 	{name: "one fingerprint", policy: func(s *relay.SmartHost, w *maillab.World) { fingerprints("conbool", "spare")(s, w); s.Fallback = nil }, want: gatewayName},
@@ -147,6 +157,23 @@ func tlsa(certificate string, secure bool) func(*maillab.World) {
 	}
 }
 
+// byMX asks for the exchangers of the smart host's name, and exchanger makes
+// the second host the one.
+func byMX(alter func(*relay.SmartHost, *maillab.World)) func(*relay.SmartHost, *maillab.World) {
+	return func(s *relay.SmartHost, w *maillab.World) { alter(s, w); s.LookupMX = true }
+}
+
+func exchanger(secure bool, certificate string) func(*maillab.World) {
+	return func(w *maillab.World) {
+		w.Names[gatewayName] = maillab.Name{A: []string{"127.0.2.1"}, MX: []maillab.MX{{Preference: 10, Host: spareName}}, Secure: secure}
+		n := maillab.Name{Secure: true}
+		if certificate != "" {
+			n.TLSA = []string{certificate}
+		}
+		w.Names["_25._tcp."+spareName] = n
+	}
+}
+
 func fingerprints(one, two string) func(*relay.SmartHost, *maillab.World) {
 	return func(s *relay.SmartHost, w *maillab.World) {
 		s.Level, s.TLSName = relay.LevelFingerprint, ""
@@ -172,6 +199,7 @@ func both(one, two func(*maillab.World)) func(*maillab.World) {
 func TestSmartHost(t *testing.T) {
 	for _, system := range maillab.Systems() {
 		t.Run(system.Name, func(t *testing.T) {
+			t.Parallel()
 			maillab.NeedSystem(t, system)
 			for _, tt := range smartHostCases {
 				t.Run(tt.name, func(t *testing.T) { tt.run(t, system) })
@@ -236,10 +264,14 @@ func (tt smartHostCase) run(t *testing.T, system maillab.System) {
 			t.Errorf("it ended at %+v, want %s, login %q", place, tt.want, tt.login)
 			log()
 		}
-		if got, want := d.String(), fmt.Sprintf("relay [%s]:%d", p.Gateway.SmartHost.Host, p.Gateway.SmartHost.Port); got != want {
+		hop := "[" + p.Gateway.SmartHost.Host + "]"
+		if p.Gateway.SmartHost.LookupMX {
+			hop = p.Gateway.SmartHost.Host
+		}
+		if got, want := d.String(), fmt.Sprintf("relay %s:%d", hop, p.Gateway.SmartHost.Port); got != want {
 			t.Errorf("Route says %s, want %s", got, want)
 		}
-		if tt.want != gatewayName && !strings.Contains(d.Outcomes[0].Trace.String(), tt.want) {
+		if tt.want != gatewayName && !p.Gateway.SmartHost.LookupMX && !strings.Contains(d.Outcomes[0].Trace.String(), tt.want) {
 			t.Errorf("the way does not name %s:\n%s", tt.want, d.Outcomes[0].Trace)
 		}
 	}

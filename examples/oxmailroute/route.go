@@ -50,6 +50,7 @@ func route(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	policyFile := fs.String("policy", "", "policy `file` (JSON)")
 	base := fs.String("base", "", "the existing Postfix configuration `directory`")
 	role := fs.String("origin", "", "where the message enters: gateway, submission, internal, reentry, internet or pickup")
+	service := fs.String("service", "", "the listener by its `name` in the policy, where several have the role")
 	client := fs.String("client", "", "client `address` (default: an ordinary client of the origin)")
 	tls := fs.String("tls", "", "none, tls, name=NAME, unverified=NAME or fingerprint=HEX (default: as an ordinary client)")
 	auth := fs.Bool("auth", true, "whether a user has logged in; for -origin submission")
@@ -87,7 +88,7 @@ func route(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 		return err
 	}
 	m := relay.Message{From: from.value, SmartHost: relay.Peer(*peer)}
-	if m.Origin, err = origin(c, *role, *client, *tls, *auth); err != nil {
+	if m.Origin, err = origin(c, *role, *service, *client, *tls, *auth); err != nil {
 		return err
 	}
 	if !slices.Contains([]relay.Peer{relay.PeerVerified, relay.PeerUnverified, relay.PeerPlaintext, relay.PeerNoLogin, relay.PeerDown}, m.SmartHost) {
@@ -128,7 +129,7 @@ type optional struct {
 func (o *optional) String() string     { return o.value }
 func (o *optional) Set(s string) error { o.value, o.set = s, true; return nil }
 
-func origin(c *relay.Config, role, client, tls string, auth bool) (relay.Origin, error) {
+func origin(c *relay.Config, role, service, client, tls string, auth bool) (relay.Origin, error) {
 	r := relay.Role(role)
 	switch r {
 	case relay.RoleGateway, relay.RoleSubmission, relay.RoleInternal, relay.RoleReEntry, relay.FromInternet, relay.FromPickup:
@@ -136,6 +137,17 @@ func origin(c *relay.Config, role, client, tls string, auth bool) (relay.Origin,
 		return relay.Origin{}, fmt.Errorf("-origin %q: gateway, submission, internal, reentry, internet or pickup", role)
 	}
 	o := c.Origin(r)
+	if service != "" {
+		at, there := c.OriginAt(service)
+		switch {
+		case !there:
+			return o, fmt.Errorf("-service: the policy has no listener %q", service)
+		case at.Role == r:
+			o = at
+		default:
+			o.Service = service
+		}
+	}
 	o.Authenticated = o.Authenticated && auth
 	if client != "" {
 		a, err := netip.ParseAddr(client)

@@ -9,6 +9,7 @@
 //	policy: lab.json                  (JSON policy, relative to the fixture)
 //	base: base/postfix                (configuration directory; optional)
 //	origin: gateway                   (a role, internet or pickup)
+//	service: 127.0.1.1:2525           (optional: which listener of the role)
 //	client: 127.0.2.1                 (optional: an ordinary client of the role)
 //	tls: name=mail.conbool.com        (optional; see relay.Origin.SetTLS)
 //	auth: false                       (optional)
@@ -171,7 +172,7 @@ type parsed struct {
 }
 
 var known = map[string]bool{
-	"policy": true, "base": true, "origin": true, "client": true, "tls": true, "auth": true,
+	"policy": true, "base": true, "origin": true, "service": true, "client": true, "tls": true, "auth": true,
 	"smarthost": true, "from": true, "to": true,
 }
 
@@ -276,6 +277,17 @@ func (p *parsed) fixture(c *relay.Config) (Fixture, error) {
 		Raw: p.message, SmartHost: relay.Peer(p.settings["smarthost"]),
 	}
 	var errs []error
+	if s, ok := p.settings["service"]; ok {
+		o, there := c.OriginAt(s)
+		switch {
+		case !there:
+			errs = append(errs, fmt.Errorf("%s: service: no listener %q", p.name, s))
+		case o.Role == m.Origin.Role:
+			m.Origin = o
+		default: // a stranger there
+			m.Origin.Service = s
+		}
+	}
 	if s, ok := p.settings["client"]; ok {
 		a, err := netip.ParseAddr(s)
 		if err != nil {

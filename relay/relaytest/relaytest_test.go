@@ -43,6 +43,7 @@ func TestLoad(t *testing.T) {
 		{"bad script", "-- want --", "-- script a@example.com --\nkeeep;\n-- want --", "script a@example.com:1:"},
 		{"no such policy", "p.json", "q.json", "f.txtar: policy:"},
 		{"no such base", "origin:", "base: nowhere\norigin:", "f.txtar: base:"},
+		{"no such listener", "from:", "service: 26\nfrom:", "service:"},
 		{"bad client", "from:", "client: x\nfrom:", "client:"},
 		{"bad TLS", "from:", "tls: x\nfrom:", "tls:"},
 		{"bad login", "from:", "auth: maybe\nfrom:", "auth:"},
