@@ -1,0 +1,213 @@
+package mailfilter
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/oxmailroute/oxmailroute/sieve"
+)
+
+// Remove takes the managed rules with these flags out, or all managed rules
+// where there are no arguments, and returns how many it took out. Of the
+// require command it takes out what their insertion added and no remaining rule
+// needs; the tags remember what that is. Where nobody changed the script in
+// between, it is then the one from before the insertion, byte for byte. On an
+// error the document is as it was.
+func (d *Document) Remove(flags ...string) (int, error) {
+	edited := *d
+	count := 0
+	for {
+		// From the end, so that what precedes a rule is what it was inserted
+		// behind.
+		i := len(edited.rules) - 1
+		for ; i >= 0; i-- {
+			f := edited.rules[i].Flags
+			if slices.Contains(f, ManagedFlag) && (len(flags) == 0 || slices.ContainsFunc(flags, func(g string) bool { return slices.Contains(f, g) })) {
+				break
+			}
+		}
+		if i < 0 {
+			break
+		}
+		carried := slices.Clone(edited.rules[i].Flags)
+		if err := edited.cut(i); err != nil {
+			return 0, err
+		}
+		if err := edited.unrequire(carried); err != nil {
+			return 0, err
+		}
+		count++
+	}
+	if src := edited.tree.src; count > 0 && (src == ownHeader+edited.eol) {
+		if err := edited.apply(splice{0, len(src), ""}); err != nil {
+			return 0, err
+		}
+	}
+	*d = edited
+	return count, nil
+}
+
+// cut takes out a managed rule and its tag, with the line ends that were
+// inserted with them.
+func (d *Document) cut(i int) error {
+	r := d.rules[i]
+	g := d.tags[r.tag]
+	src := d.tree.src
+	if strings.Trim(src[g.end:r.off], " \t\r\n") != "" {
+		// Somebody's comments stand between.
+		return d.apply(d.line(g.off, g.end), d.line(r.off, r.end))
+	}
+	s := d.line(g.off, r.end)
+	if slices.Contains(g.flags, inlineFlag) {
+		if next := i + 1; next < len(d.rules) && d.rules[next].tag >= 0 && slices.Contains(d.rules[next].Flags, ManagedFlag) && d.tags[d.rules[next].tag].off == s.end {
+			// The next rule of ours takes over the line end before this one.
+			if err := d.remember(next, []string{inlineFlag}); err != nil {
+				return err
+			}
+			return d.apply(s)
+		}
+		// OX, when it writes a script, puts a tag behind every rule; then these
+		// line ends are its own.
+		if before := strings.TrimSuffix(strings.TrimSuffix(src[:s.off], "\n"), "\r"); s.off > 0 && src[s.off-1] == '\n' &&
+			before != "" && before[len(before)-1] != '\n' && s.end < len(src) && !strings.ContainsRune("#\r\n", rune(src[s.end])) {
+			s.off = len(before)
+		}
+	}
+	return d.apply(s)
+}
+
+// line widens a place to the whole line or lines it stands on, with their line
+// end, where nothing else stands there. At the end of a script without a line
+// end, it is the line end before that goes.
+func (d *Document) line(off, end int) splice {
+	src := d.tree.src
+	first := off
+	for first > 0 && (src[first-1] == ' ' || src[first-1] == '\t') {
+		first--
+	}
+	last := end
+	for last < len(src) && (src[last] == ' ' || src[last] == '\t' || src[last] == '\r') {
+		last++
+	}
+	if first > 0 && src[first-1] != '\n' {
+		return splice{off: off, end: end}
+	}
+	switch {
+	case last < len(src) && src[last] == '\n':
+		return splice{off: first, end: last + 1}
+	case last < len(src):
+		return splice{off: off, end: end}
+	}
+	if strings.HasSuffix(src[:first], "\r\n") {
+		first -= 2
+	} else if first > 0 {
+		first--
+	}
+	return splice{off: first, end: last}
+}
+
+// unrequire takes out the entries of the require commands that the flags
+// remember and no rule needs.
+func (d *Document) unrequire(flags []string) error {
+	flags = slices.DeleteFunc(slices.Clone(flags), func(f string) bool { return f != bracketedFlag && !strings.HasPrefix(f, addedFlag) })
+	if len(flags) == 0 {
+		return nil
+	}
+	needed := d.needed()
+	var bequest []string
+	for _, f := range flags {
+		if f == bracketedFlag {
+			continue
+		}
+		for _, x := range d.Requires() {
+			if m, ok := memory(x); !ok || m != f {
+				continue
+			}
+			if needed == nil || slices.Contains(needed, x) {
+				bequest = append(bequest, f)
+				continue
+			}
+			if s, ok := d.entry(x); ok {
+				if err := d.apply(s); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	if slices.Contains(flags, bracketedFlag) {
+		done := false
+		for _, i := range d.requires {
+			a := d.tree.Commands[i].Arguments[0]
+			// The layout is the one that the insertion made; OX has another.
+			if a.List && len(a.Strings) == 1 && a.Strings[0].Start == a.Start+1 && a.Strings[0].End == a.End-1 {
+				if err := d.apply(splice{a.Start, a.End, d.tree.text(a.Strings[0].Span)}); err != nil {
+					return err
+				}
+				done = true
+				break
+			}
+		}
+		if !done {
+			bequest = append(bequest, bracketedFlag)
+		}
+	}
+	if heir := slices.IndexFunc(d.rules, func(r rule) bool { return slices.Contains(r.Flags, ManagedFlag) }); heir >= 0 && len(bequest) > 0 {
+		return d.remember(heir, bequest)
+	}
+	return nil
+}
+
+// entry is the splice that takes an entry out of its require command, or the
+// whole command where it is the only one. An entry with a comment beside it
+// stays.
+func (d *Document) entry(extension string) (splice, bool) {
+	for _, i := range d.requires {
+		n := d.tree.Commands[i]
+		all := n.Arguments[0].Strings
+		j := slices.IndexFunc(all, func(s sieve.StringLiteral) bool { return s.Value == extension })
+		if j < 0 {
+			continue
+		}
+		comma := func(from, to int) bool { return strings.Trim(d.tree.src[from:to], " \t\r\n") == "," }
+		switch {
+		case len(all) == 1:
+			if slices.ContainsFunc(d.tree.Comments, func(c sieve.Span) bool { return c.Start >= n.Start && c.End <= n.End }) {
+				return splice{}, false
+			}
+			return d.line(n.Start, n.End), true
+		case j > 0 && comma(all[j-1].End, all[j].Start):
+			return splice{off: all[j-1].End, end: all[j].End}, true
+		case j == 0 && comma(all[0].End, all[1].Start):
+			return splice{off: all[0].Start, end: all[1].Start}, true
+		}
+		return splice{}, false
+	}
+	return splice{}, false
+}
+
+// needed are the extensions that the rules need, disabled ones too; nil where
+// that can't be told, because one of them can't be read.
+func (d *Document) needed() []string {
+	var b strings.Builder
+	b.WriteString(requireCommand(d.Requires(), "\n"))
+	for _, r := range d.rules {
+		if r.Disabled && r.nodes == nil {
+			return nil
+		}
+		b.WriteString(r.Text)
+		b.WriteString("\n")
+	}
+	s, err := sieve.Parse("", []byte(b.String()))
+	if err != nil {
+		return nil
+	}
+	out := s.Requires()
+	if out == nil {
+		out = []string{}
+	}
+	if strings.Contains(b.String(), "${") {
+		// In their strings, these have no other trace.
+		out = union(out, []string{"variables", "encoded-character"})
+	}
+	return out
+}
