@@ -1,15 +1,18 @@
 // Command oxmailroute shows what the library does, and is useful by itself in
 // shell scripts: it writes the files for a gateway into an existing Postfix
-// configuration, takes them out again, says where a message goes and why, and
-// runs fixtures.
+// configuration, takes them out again, says where a message goes and why, runs
+// and checks Sieve scripts, and runs fixtures.
 //
 //	oxmailroute demo
 //	oxmailroute write  -policy FILE [-base DIR] [-doveconf FILE] -out DIR
 //	oxmailroute remove -policy FILE -base DIR -out DIR
 //	oxmailroute route  -policy FILE [-base DIR] [-script MAILBOX=FILE]... -origin ROLE -from ADDR -to ADDR [-to ADDR]... MESSAGE
+//	oxmailroute sieve  -script FILE [-before FILE]... [-after FILE]... -from ADDR -to ADDR [-trace] MESSAGE
+//	oxmailroute sieve  -check FILE
 //	oxmailroute test   FIXTURE...
 //
-// Exit status: 0, 1 where a fixture failed, 2 on bad input.
+// Exit status: 0, 1 where a fixture failed or a script has errors, 2 on bad
+// input.
 package main
 
 import (
@@ -29,6 +32,7 @@ const usage = `usage: oxmailroute COMMAND [FLAGS]
   write    write the files for a policy into a copy of a Postfix configuration
   remove   take them out again
   route    say where a message goes, as JSON
+  sieve    run Sieve scripts over a message, or check one
   test     run fixtures
 
 oxmailroute COMMAND -h shows a command's flags.
@@ -36,12 +40,13 @@ oxmailroute COMMAND -h shows a command's flags.
 
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
-// errFailed is a fixture that failed, as against bad input.
+// errFailed is a fixture that failed or a script with errors, as against bad
+// input.
 var errFailed = errors.New("failed")
 
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	commands := map[string]func([]string, io.Reader, io.Writer, io.Writer) error{
-		"demo": demo, "write": write, "remove": remove, "route": route, "test": test,
+		"demo": demo, "write": write, "remove": remove, "route": route, "sieve": runSieve, "test": test,
 	}
 	if len(args) == 0 || commands[args[0]] == nil {
 		fmt.Fprint(stderr, usage)

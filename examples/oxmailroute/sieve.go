@@ -1,0 +1,235 @@
+package main
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/oxmailroute/oxmailroute/sieve"
+)
+
+// decision is what the command sieve prints.
+type decision struct {
+	Actions []any `json:"actions"`
+	// ImplicitKeep says that the message is stored in the inbox because no
+	// action took the place of that, or because a script failed.
+	ImplicitKeep bool     `json:"implicitKeep"`
+	KeepFlags    []string `json:"keepFlags,omitempty"`
+	Error        *string  `json:"error"`
+	Trace        []step   `json:"trace,omitempty"`
+}
+
+type step struct {
+	Script  string `json:"script"`
+	Line    int    `json:"line"`
+	Text    string `json:"text"`
+	Matched bool   `json:"matched"`
+	Input   string `json:"input,omitempty"`
+}
+
+// The actions, one struct for each.
+type (
+	keepAction struct {
+		Action string   `json:"action"`
+		Flags  []string `json:"flags"`
+	}
+	fileIntoAction struct {
+		Action  string   `json:"action"`
+		Mailbox string   `json:"mailbox"`
+		Flags   []string `json:"flags"`
+		Copy    bool     `json:"copy"`
+		Create  bool     `json:"create"`
+	}
+	redirectAction struct {
+		Action  string `json:"action"`
+		Address string `json:"address"`
+		Copy    bool   `json:"copy"`
+	}
+	plainAction struct {
+		Action string `json:"action"`
+	}
+	rejectAction struct {
+		Action  string `json:"action"`
+		Reason  string `json:"reason"`
+		Message *mail  `json:"message"`
+	}
+	vacationAction struct {
+		Action  string  `json:"action"`
+		Subject *string `json:"subject,omitempty"`
+		Reason  string  `json:"reason"`
+		Message *mail   `json:"message"`
+		Why     string  `json:"why,omitempty"`
+	}
+	notifyAction struct {
+		Action     string           `json:"action"`
+		Method     string           `json:"method"`
+		Importance sieve.Importance `json:"importance"`
+		Text       *string          `json:"text,omitempty"`
+		Message    *mail            `json:"message"`
+		Why        string           `json:"why,omitempty"`
+	}
+	addHeaderAction struct {
+		Action string `json:"action"`
+		Name   string `json:"name"`
+		Value  string `json:"value"`
+		Last   bool   `json:"last"`
+	}
+	deleteHeaderAction struct {
+		Action string `json:"action"`
+		Name   string `json:"name"`
+		Index  int    `json:"index"`
+		Value  string `json:"value"`
+	}
+	reportAction struct {
+		Action      string `json:"action"`
+		Type        string `json:"type"`
+		Address     string `json:"address"`
+		Text        string `json:"text"`
+		HeadersOnly bool   `json:"headersOnly"`
+	}
+	mail struct {
+		From string   `json:"from"`
+		To   []string `json:"to"`
+		Raw  string   `json:"raw"`
+	}
+)
+
+func runSieve(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
+	fs := flags("sieve", "MESSAGE (- for standard input)", stderr)
+	script := fs.String("script", "", "the user's script, a `file`")
+	check := fs.String("check", "", "say what is wrong with a script, a `file`, and run nothing")
+	setting := fs.String("extensions", "", "what the server has on, as in sieve_extensions: `names`, with + to add to Debian's default set (default: all)")
+	trace := fs.Bool("trace", false, "print every test and command, with its line and outcome")
+	var from, to optional
+	fs.Var(&from, "from", "envelope sender `address`; empty for the null sender")
+	fs.Var(&to, "to", "envelope recipient `address`")
+	var before, after stringList
+	fs.Var(&before, "before", "a script that runs before the user's, a `file` (may be given more than once)")
+	fs.Var(&after, "after", "a script that runs behind the user's, a `file` (may be given more than once)")
+	if err := parseFlags(fs, args, 0, 1); err != nil {
+		return err
+	}
+	on := sieve.AllExtensions
+	if *setting != "" {
+		var err error
+		if on, err = sieve.Debian12.Set(*setting); err != nil {
+			return fmt.Errorf("-extensions: %w", err)
+		}
+	}
+	if *check != "" {
+		return checkScript(*check, on, stdout)
+	}
+	if fs.NArg() == 0 || *script == "" || !from.set || !to.set {
+		return errors.New("-script, -from, -to and a message are needed (-from= for the null sender), or -check")
+	}
+	var sequence sieve.Sequence
+	var failed error
+	for _, file := range append(append(before, *script), after...) {
+		src, err := os.ReadFile(file)
+		if err != nil {
+			return err
+		}
+		p, err := compileScript(file, src, on, *trace)
+		failed = errors.Join(failed, err)
+		sequence = append(sequence, p)
+	}
+	if failed != nil {
+		fmt.Fprintln(stderr, failed)
+		return errFailed
+	}
+	raw, err := readMessage(fs.Arg(0), stdin)
+	if err != nil {
+		return err
+	}
+	in := &sieve.Input{Raw: raw, From: from.value, To: to.value}
+	var r sieve.Result
+	if len(sequence) == 1 {
+		r = sequence[0].Run(in)
+	} else {
+		r = sequence.Run(in)
+	}
+	e := json.NewEncoder(stdout)
+	e.SetEscapeHTML(false)
+	e.SetIndent("", "  ")
+	return e.Encode(decisionOf(&r))
+}
+
+func compileScript(file string, src []byte, on sieve.Extensions, trace bool) (*sieve.Program, error) {
+	s, err := sieve.ParseFor(file, src, on)
+	if err != nil {
+		return nil, err
+	}
+	return sieve.Compile(s, sieve.Options{Name: file, Extensions: on, Trace: trace})
+}
+
+// checkScript prints what is wrong with a script, and what is strange.
+func checkScript(file string, on sieve.Extensions, stdout io.Writer) error {
+	src, err := os.ReadFile(file)
+	if err != nil {
+		return err
+	}
+	bad := false
+	for _, d := range sieve.Check(file, src, on) {
+		fmt.Fprintln(stdout, d)
+		bad = bad || !d.Warning
+	}
+	if bad {
+		return errFailed
+	}
+	return nil
+}
+
+// decisionOf puts a result in the form that is printed.
+func decisionOf(r *sieve.Result) decision {
+	d := decision{Actions: []any{}, KeepFlags: r.KeepFlags,
+		ImplicitKeep: r.Keep == sieve.KeepImplicit || r.Keep == sieve.KeepFailure}
+	if r.Err != nil {
+		text := r.Err.Error()
+		d.Error = &text
+	}
+	for _, a := range r.Actions {
+		d.Actions = append(d.Actions, actionOf(a))
+	}
+	for _, s := range r.Steps {
+		d.Trace = append(d.Trace, step{s.Script, s.Line, s.Text, s.Matched, s.Input})
+	}
+	return d
+}
+
+func actionOf(a sieve.Action) any {
+	list := func(l []string) []string { return append([]string{}, l...) }
+	switch a := a.(type) {
+	case sieve.ActionKeep:
+		return keepAction{"keep", list(a.Flags)}
+	case sieve.ActionFileInto:
+		return fileIntoAction{"fileinto", a.Mailbox, list(a.Flags), a.Copy, a.Create}
+	case sieve.ActionRedirect:
+		return redirectAction{"redirect", a.Address, a.Copy}
+	case sieve.ActionReject:
+		name := "reject"
+		if a.Early {
+			name = "ereject"
+		}
+		return rejectAction{name, a.Text, mailOf(a.Message)}
+	case sieve.ActionVacation:
+		return vacationAction{"vacation", a.Subject, a.Reason, mailOf(a.Reply), a.Why}
+	case sieve.ActionNotify:
+		return notifyAction{"notify", a.Method, a.Importance, a.Message, mailOf(a.Mail), a.Why}
+	case sieve.ActionAddHeader:
+		return addHeaderAction{"addheader", a.Name, a.Value, a.Last}
+	case sieve.ActionDeleteHeader:
+		return deleteHeaderAction{"deleteheader", a.Name, a.Index, a.Value}
+	case sieve.ActionReport:
+		return reportAction{"report", a.Type, a.Address, a.Text, a.HeadersOnly}
+	}
+	return plainAction{"discard"}
+}
+
+func mailOf(m *sieve.Outgoing) *mail {
+	if m == nil {
+		return nil
+	}
+	return &mail{m.From, m.To, string(m.Raw)}
+}
