@@ -37,6 +37,12 @@
 // With topology [Outbound] one pass is enough, and refused wherever a hosted
 // recipient could be reached.
 //
+// [Policy].Further has more gateways for other tenants of the same server. The
+// sender map, the removal of markers and the delivery rules are one each; every
+// gateway has a listener, a second pass and a transport of its own, and on its
+// listener the other gateways' markers are removed. Mail between the tenants
+// stays here. What any gateway delivered goes to none of them again.
+//
 // # What to know
 //
 //   - Postfix and Pigeonhole read a header differently, and Route models both:
@@ -54,6 +60,13 @@
 //   - The certificate's name is checked in the Received: line that smtpd(8)
 //     writes, because no access restriction of Postfix compares names; it is
 //     the subject's common name that counts.
+//   - With [Inbound].Return the gateway may hand mail back: its certificate and
+//     a sender in scope are the condition, because smtpd(8) decides about a
+//     recipient before it sees a header. The check of a certificate's name comes
+//     after the message, so that a host in the gateway's networks without it is
+//     refused at the end of the data.
+//   - Passwords for [Auth] stay in their file. A smart host that does not offer a
+//     login is noticed by what else it offers; see there.
 //   - Markers are honoured exactly, and in any case. Up to 100 domains each has
 //     a pattern in the bypass table; from 101 on a table NAME_markers has them,
 //     behind two small ones that cut the domain out of the line and write it in

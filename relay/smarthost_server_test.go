@@ -34,7 +34,6 @@ type smartHostCase struct {
 	policy func(s *relay.SmartHost, w *maillab.World)
 	world  func(w *maillab.World)
 	files  map[string]string
-	exec   []string
 	peer   relay.Peer
 	// want is the smart host that takes the mail; empty: the mail waits.
 	want string
