@@ -215,7 +215,7 @@ var defaults = map[string]string{
 	"unknown_virtual_alias_reject_code":         "550",
 	"unknown_virtual_mailbox_reject_code":       "550",
 	"unknown_relay_recipient_reject_code":       "550",
-	"alias_maps":                                "hash:/etc/aliases",
+	"alias_maps":                                "hash:/etc/aliases, nis:mail.aliases",
 	"local_header_rewrite_clients":              "permit_inet_interfaces",
 	"propagate_unmatched_extensions":            "canonical, virtual",
 	"parent_domain_matches_subdomains":          "debug_peer_list,fast_flush_domains,mynetworks,permit_mx_backup_networks,qmqpd_authorized_clients,relay_domains,smtpd_access_maps",

@@ -5,6 +5,7 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/relay"
 )
 
@@ -137,6 +138,19 @@ func TestFragment24(t *testing.T) {
 				t.Errorf("want %q and not %q in\n%s", tt.want, tt.not, got)
 			}
 		})
+	}
+}
+
+// TestFragmentNames: a header name that 2.4's configuration reads differently is
+// no block's name.
+func TestFragmentNames(t *testing.T) {
+	for _, name := range []string{`X-A{b`, `X-A"b`, `X-A#b`, `X-A=b`, `X-A/b`} {
+		p := trixie(labPolicy(t, "lab.json"))
+		p.Sieve.UserEditheader = true
+		p.Gateway.Markers.Loop = []headers.Condition{headers.When(headers.Exists{Name: name})}
+		if _, err := relay.Compile(p, labBase(t)); !errors.Is(err, headers.ErrNotExpressible) && !errors.Is(err, relay.ErrInvalid) {
+			t.Errorf("%s: %v, want it refused", name, err)
+		}
 	}
 }
 
