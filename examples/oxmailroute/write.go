@@ -100,7 +100,11 @@ func remove(args []string, _ io.Reader, stdout, stderr io.Writer) error {
 	if err := discard(*out, policy.Gateway.Name, r.Obsolete); err != nil {
 		return err
 	}
+	for _, l := range r.Left {
+		fmt.Fprintln(stderr, "left:", l)
+	}
 	fmt.Fprintf(stdout, "%d files written to %s, without the gateway\n", len(files), *out)
+	fmt.Fprintf(stdout, "where a firewall was loaded, then run:\n  %s\n", r.Firewall)
 	return nil
 }
 
