@@ -22,6 +22,7 @@ type Config struct {
 	exceptions []Exceptions
 	mailbox    *sieve.Script // the rules for a mailbox's own script
 	global     *sieve.Script // the rules of the global script
+	own        *MailboxRules
 
 	eval evaluator
 }

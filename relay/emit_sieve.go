@@ -15,28 +15,11 @@ const (
 	spamComment    = "Held for spam by the gateway (Gateway.Markers.Spam, Spam.Folder)"
 )
 
-// rules are the delivery rules: release first, so that nothing after it runs,
-// then spam. fileinto "INBOX" ends the whole sequence of scripts, which keep
-// would not: after keep, Pigeonhole goes on with the next script.
-func (c *compiler) rules(create bool) []sieve.Command {
-	var released, spam headers.Any
-	for _, g := range c.policy.gateways() {
-		released, spam = addTo(released, g.Markers.Released), addTo(spam, g.Markers.Spam)
-	}
+// script is the delivery rules as a script.
+func (c *compiler) script(form ruleForm) []sieve.Command {
 	var out []sieve.Command
-	if len(released) > 0 {
-		test, err := sieve.FromPredicate(one(released))
-		if err != nil {
-			c.errs.wrap("Gateway.Markers.Released", err, "name a header and its value")
-		}
-		out = append(out, sieve.Comment(releaseComment), sieve.If{Test: test, Then: []sieve.Command{sieve.FileInto{Mailbox: "INBOX"}, sieve.Stop{}}})
-	}
-	if len(spam) > 0 && c.policy.Spam.Folder != "" {
-		test, err := sieve.FromPredicate(one(spam))
-		if err != nil {
-			c.errs.wrap("Gateway.Markers.Spam", err, "name a header and its value")
-		}
-		out = append(out, sieve.Comment(spamComment), sieve.If{Test: test, Then: []sieve.Command{sieve.FileInto{Mailbox: c.policy.Spam.Folder, Create: create}, sieve.Stop{}}})
+	for _, r := range c.policy.deliveryRules(&c.errs, form) {
+		out = append(out, sieve.Comment(r.comment), r.command)
 	}
 	return out
 }
@@ -61,10 +44,19 @@ func one(list headers.Any) headers.Predicate {
 func (c *compiler) globalName() string { return "sieve/before/10-" + c.policy.Gateway.Name + ".sieve" }
 
 func (c *compiler) emitSieve() {
+	var unreadable Errors
+	c.cfg.own = c.policy.mailboxRules(&unreadable)
+	if len(unreadable) > 0 {
+		c.cfg.own = nil
+		if c.policy.sieveForm() == PerMailbox {
+			c.errs = append(c.errs, unreadable...)
+			return
+		}
+	}
 	if c.policy.Topology != Mailboxes {
 		return
 	}
-	own := c.rules(false)
+	own := c.script(inMailbox)
 	if len(own) == 0 {
 		return
 	}
@@ -77,7 +69,7 @@ func (c *compiler) emitSieve() {
 		return
 	}
 	before := len(c.errs)
-	c.cfg.global = &sieve.Script{Commands: append([]sieve.Command{sieve.Comment(c.names.managed())}, c.rules(c.policy.Spam.Create)...)}
+	c.cfg.global = &sieve.Script{Commands: append([]sieve.Command{sieve.Comment(c.names.managed())}, c.script(inGlobal)...)}
 	if len(c.errs) > before {
 		return
 	}
@@ -100,5 +92,6 @@ func (c *Config) GlobalScript() *sieve.Script { return c.global }
 
 // MailboxScript holds the same rules in the form for a mailbox's own script:
 // they go before the user's rules. It uses nothing that OX App Suite's
-// mailfilter can't read. Nil where the policy has no rules for delivery.
+// mailfilter can't read. Nil where the policy has no rules for delivery. To put
+// them into a script that is there already, see [Config.MailboxRules].
 func (c *Config) MailboxScript() *sieve.Script { return c.mailbox }

@@ -1,0 +1,284 @@
+package relay
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/oxmailroute/oxmailroute/headers"
+	"github.com/oxmailroute/oxmailroute/sieve"
+	"github.com/oxmailroute/oxmailroute/sieve/mailfilter"
+)
+
+// MailboxRules are a policy's rules for delivery as rules of mailboxes' own
+// scripts, which OX App Suite shows to the user among the others and keeps. It
+// is immutable and safe for concurrent use.
+//
+// The rules are the same as the global script's, whichever gateway delivered
+// the mail, because an alias of one tenant can lead to a mailbox of another.
+//
+// Which mailbox has them is the tenants' switch, [Tenant].Scope: a mailbox has
+// the rules if mail that it sends is in scope. So with [AllDomains] every
+// address of the tenant's domains has them, with [SomeDomains] those of
+// Scope.Domains, with [SomeSenders] those that Scope.Senders names, with
+// [NoSenders] none; an address or domain in Scope.Except has none. Whatever the
+// scope, none has them where Sieve.Form isn't [PerMailbox], since the rules run
+// before the mailbox's script then, and none where the tenant's mailboxes are
+// on another host (Tenant.Store, topology [Store]).
+type MailboxRules struct {
+	rules  []mailfilter.Managed
+	flags  []string
+	on     bool            // the form is PerMailbox, and mailboxes are here
+	hosted map[string]bool // domains, by A-labels: whether all of it is in scope
+	single map[string]bool // addresses for which it is otherwise than for their domain
+}
+
+// The ends of the rules' flags, behind the gateway's name.
+const (
+	releasedFlag = "released"
+	spamFlag     = "spam"
+)
+
+// MailboxRules returns the rules for mailboxes' own scripts, for a program that
+// has the policy and no installation to compile it for. It fails as
+// [Policy.Validate] does, and where the rules can't be said in what OX App
+// Suite reads.
+func (p Policy) MailboxRules() (*MailboxRules, error) {
+	if err := p.Validate(); err != nil {
+		return nil, err
+	}
+	var errs Errors
+	m := p.mailboxRules(&errs)
+	if len(errs) > 0 {
+		return nil, errs.Err()
+	}
+	return m, nil
+}
+
+// MailboxRules returns the rules for mailboxes' own scripts. It is nil where
+// the form of the policy's Sieve rules is another and OX App Suite couldn't read
+// them.
+func (c *Config) MailboxRules() *MailboxRules { return c.own }
+
+func (p Policy) mailboxRules(errs *Errors) *MailboxRules {
+	name := strings.ReplaceAll(p.Gateway.Name, "0", "O")
+	m := &MailboxRules{
+		flags:  []string{name + releasedFlag, name + spamFlag},
+		on:     p.sieveForm() == PerMailbox && p.Topology == Mailboxes,
+		hosted: map[string]bool{}, single: map[string]bool{},
+	}
+	empty, err := mailfilter.Parse("", nil)
+	if err != nil {
+		errs.wrap("Sieve.Form", err, "")
+		return nil
+	}
+	for _, r := range p.deliveryRules(errs, inMailbox) {
+		rule := mailfilter.Managed{Flag: name + r.flag, Name: r.title + " (" + p.Gateway.Name + ")", Command: r.command}
+		if _, err := empty.Upsert(rule); err != nil {
+			errs.wrap(r.path, &also{err, headers.ErrNotExpressible}, `use another condition, or Sieve.Form "global" or "tenant"`)
+		}
+		m.rules = append(m.rules, rule)
+	}
+	for _, t := range p.Tenants {
+		m.scope(t)
+	}
+	return m
+}
+
+// scope enters a tenant.
+func (m *MailboxRules) scope(t Tenant) {
+	out := map[string]bool{}
+	for _, e := range t.Scope.Except {
+		if strings.Contains(e, "@") {
+			e, _ = checkAddress(e)
+		} else {
+			e, _ = headers.ASCIIDomain(e)
+		}
+		out[e] = true
+	}
+	here := t.Store == ""
+	for _, d := range t.Domains {
+		d, _ = headers.ASCIIDomain(d)
+		m.hosted[d] = here && t.Scope.Use == AllDomains && !out[d]
+	}
+	if !here {
+		return
+	}
+	if t.Scope.Use == SomeDomains {
+		for _, d := range t.Scope.Domains {
+			d, _ = headers.ASCIIDomain(d)
+			m.hosted[d] = !out[d]
+		}
+	}
+	if t.Scope.Use == SomeSenders {
+		for _, a := range t.Scope.Senders {
+			a, _ = checkAddress(a)
+			if _, d := splitAddress(a); !out[a] && !out[d] {
+				m.single[a] = true
+			}
+		}
+		return
+	}
+	for e := range out {
+		if strings.Contains(e, "@") {
+			m.single[e] = false
+		}
+	}
+}
+
+// All returns the rules, release first, for callers with a switch of their own.
+func (m *MailboxRules) All() []mailfilter.Managed { return slices.Clone(m.rules) }
+
+// Flags returns the flags that the policy's rules have, those too that it has
+// no rule for: the gateway's name, with a capital O for each 0 since OX reads
+// no 0 in flags, and "released" or "spam" ("conboolreleased"). They are what
+// [mailfilter.Document.Remove] needs and, of the rules that are there,
+// [mailfilter.Document.Findings].
+func (m *MailboxRules) Flags() []string { return slices.Clone(m.flags) }
+
+// For returns the rules that the mailbox has by the policy, release first, and
+// none where it has none. An address that isn't hosted is an error: it is more
+// likely misspelt than without rules.
+func (m *MailboxRules) For(mailbox string) ([]mailfilter.Managed, error) {
+	address, err := checkAddress(mailbox)
+	if err != nil {
+		return nil, err
+	}
+	_, domain := splitAddress(address)
+	in, hosted := m.hosted[domain]
+	if !hosted {
+		return nil, fmt.Errorf("%s: the policy has no tenant with the domain %s", mailbox, domain)
+	}
+	if own, ok := m.single[address]; ok {
+		in = own
+	}
+	if !in || !m.on {
+		return nil, nil
+	}
+	return m.All(), nil
+}
+
+// Edit puts the mailbox's rules into its script, before the user's, or takes
+// them out where it has none by the policy; a rule that the policy has no more
+// goes too. Everything else stays, byte for byte. Where the user has moved a
+// rule, renamed it or switched it off, that stays as well: see
+// [mailfilter.Document.Findings]. It fails with every place where the script
+// can't be parsed.
+//
+// It is fit for Options.Edit of package provision.
+func (m *MailboxRules) Edit(mailbox string, script []byte) ([]byte, error) {
+	rules, err := m.For(mailbox)
+	if err != nil {
+		return nil, err
+	}
+	return m.put(mailbox, script, rules)
+}
+
+// Insert is Edit for a mailbox that has the rules whatever the scope says. The
+// name is for errors.
+func (m *MailboxRules) Insert(name string, script []byte) ([]byte, error) {
+	return m.put(name, script, m.rules)
+}
+
+// Remove takes the rules out of a script; without any it stays as it is. The
+// name is for errors. It is fit for Options.Edit of package provision.
+func (m *MailboxRules) Remove(name string, script []byte) ([]byte, error) {
+	return m.put(name, script, nil)
+}
+
+func (m *MailboxRules) put(name string, script []byte, rules []mailfilter.Managed) ([]byte, error) {
+	d, err := mailfilter.Parse(name, script)
+	if err != nil {
+		return nil, err
+	}
+	stale := slices.DeleteFunc(m.Flags(), func(f string) bool {
+		return slices.ContainsFunc(rules, func(r mailfilter.Managed) bool { return r.Flag == f })
+	})
+	if len(stale) > 0 { // no argument would be all managed rules
+		if _, err := d.Remove(stale...); err != nil {
+			return nil, err
+		}
+	}
+	if len(rules) > 0 {
+		if _, err := d.Upsert(rules...); err != nil {
+			return nil, err
+		}
+	}
+	return d.Format(), nil
+}
+
+// ruleForm is which Sieve a rule may use.
+type ruleForm int
+
+const (
+	inMailbox ruleForm = iota // what OX App Suite reads
+	inGlobal                  // all of it
+)
+
+// deliveryRule is one rule for delivery.
+type deliveryRule struct {
+	flag, title   string
+	comment, path string
+	command       sieve.If
+}
+
+// deliveryRules are the rules for delivery: release first, so that nothing
+// after it runs, then spam. fileinto "INBOX" ends the whole sequence of
+// scripts, which keep would not: after keep, Pigeonhole goes on with the next
+// script.
+func (p Policy) deliveryRules(errs *Errors, form ruleForm) []deliveryRule {
+	if p.Topology != Mailboxes {
+		return nil
+	}
+	var released, spam headers.Any
+	for _, g := range p.gateways() {
+		released, spam = addTo(released, g.Markers.Released), addTo(spam, g.Markers.Spam)
+	}
+	var out []deliveryRule
+	add := func(r deliveryRule, when headers.Predicate, path string, file sieve.FileInto) {
+		if form == inMailbox {
+			when = withoutExists(when)
+		}
+		test, err := sieve.FromPredicate(when)
+		if err != nil {
+			errs.wrap(path, err, "name a header and its value")
+		}
+		r.command = sieve.If{Test: test, Then: []sieve.Command{file, sieve.Stop{}}}
+		out = append(out, r)
+	}
+	if len(released) > 0 {
+		add(deliveryRule{flag: releasedFlag, title: "Released mail", comment: releaseComment, path: "Gateway.Markers.Released"},
+			one(released), "Gateway.Markers.Released", sieve.FileInto{Mailbox: sieve.Inbox})
+	}
+	if len(spam) > 0 && p.Spam.Folder != "" {
+		add(deliveryRule{flag: spamFlag, title: "Spam", comment: spamComment, path: "Spam.Folder"},
+			one(spam), "Gateway.Markers.Spam", sieve.FileInto{Mailbox: p.Spam.Folder, Create: p.Spam.Create && form == inGlobal})
+	}
+	return out
+}
+
+// withoutExists says Exists as a comparison, since OX App Suite reads the test
+// exists in newer versions only: every value contains the empty string (RFC
+// 5228 section 2.7.1), and a field that isn't there has none.
+func withoutExists(p headers.Predicate) headers.Predicate {
+	list := func(l []headers.Predicate) []headers.Predicate {
+		l = slices.Clone(l)
+		for i := range l {
+			l[i] = withoutExists(l[i])
+		}
+		return l
+	}
+	switch p := p.(type) {
+	case headers.Exists:
+		return headers.Match{Name: p.Name, Op: headers.Contains, Values: []string{""}}
+	case headers.Not:
+		return headers.Not{Predicate: withoutExists(p.Predicate)}
+	case headers.All:
+		return headers.All(list(p))
+	case headers.Any:
+		return headers.Any(list(p))
+	case headers.Condition:
+		return withoutExists(p.Predicate)
+	}
+	return p
+}
