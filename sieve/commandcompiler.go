@@ -109,6 +109,9 @@ func (c *compiler) operation(cmd Command) operation {
 	return nil
 }
 
+// noBlock stands for an else that isn't there.
+var noBlock block
+
 // chain compiles an If with its elsif and else.
 func (c *compiler) chain(cmd If, step int) instruction {
 	in := instruction{kind: opIf, step: step, branches: make([]branch, 0, 1+len(cmd.ElsIf))}
@@ -123,8 +126,10 @@ func (c *compiler) chain(cmd If, step int) instruction {
 		c.leave()
 		in.branches = append(in.branches, b)
 	}
-	els := c.in("Else", cmd.Else)
-	in.els = &els
+	if in.els = &noBlock; len(cmd.Else) > 0 {
+		els := c.in("Else", cmd.Else)
+		in.els = &els
+	}
 	in.chain = c.indexChain(in.branches)
 	return in
 }
@@ -146,11 +151,11 @@ func (d *dynamic) perform(r *run, in *instruction) error {
 // flagsTag compiles :flags.
 func (c *compiler) flagsTag(in *instruction, flags []string) {
 	in.own = flags != nil
-	list := c.texts(flags, "Flags")
-	if constants(list) {
+	if !c.anyVariables(flags) {
 		in.flag = validFlags(flags)
 		return
 	}
+	list := c.texts(flags, "Flags")
 	c.before(in, func(r *run, in instruction) (instruction, error) {
 		in.flag = validFlags(r.strs(list))
 		return in, nil
@@ -182,13 +187,13 @@ func (c *compiler) fileInto(in *instruction, cmd FileInto) {
 	in.kind, in.key = opFileInto, cmd.Mailbox
 	in.act = ActionFileInto{Mailbox: cmd.Mailbox, Create: cmd.Create, Copy: cmd.Copy}
 	c.flagsTag(in, cmd.Flags)
-	mailbox, use := c.text(cmd.Mailbox, "Mailbox"), c.text(cmd.SpecialUse, "SpecialUse")
-	if mailbox.constant() && cmd.SpecialUse == "" {
+	if !c.hasVariables(cmd.Mailbox) && cmd.SpecialUse == "" {
 		if err := checkMailbox(cmd.Mailbox); err != nil {
 			c.errorf("Mailbox", "%w", err)
 		}
 		return
 	}
+	mailbox, use := c.text(cmd.Mailbox, "Mailbox"), c.text(cmd.SpecialUse, "SpecialUse")
 	c.before(in, func(r *run, in instruction) (instruction, error) {
 		name := r.str(&mailbox)
 		if err := checkMailbox(name); err != nil {
@@ -214,8 +219,7 @@ func (c *compiler) redirect(in *instruction, cmd Redirect) {
 	if c.program.maxRedirects < 0 {
 		c.errorf("", "redirect is forbidden (MaxRedirects)")
 	}
-	address := c.text(cmd.Address, "Address")
-	if address.constant() {
+	if !c.hasVariables(cmd.Address) {
 		target, err := redirectTarget(cmd.Address)
 		if err != nil {
 			c.errorf("Address", "address %q: %w", cmd.Address, err)
@@ -223,23 +227,24 @@ func (c *compiler) redirect(in *instruction, cmd Redirect) {
 		in.key, in.act = target, ActionRedirect{Address: target, Copy: cmd.Copy}
 		return
 	}
+	address, keeps := c.text(cmd.Address, "Address"), cmd.Copy
 	c.before(in, func(r *run, in instruction) (instruction, error) {
 		s := r.str(&address)
 		target, err := redirectTarget(s)
 		if err != nil {
 			return in, r.errorf(&in, "address %q: %w", s, err)
 		}
-		in.key, in.act = target, ActionRedirect{Address: target, Copy: cmd.Copy}
+		in.key, in.act = target, ActionRedirect{Address: target, Copy: keeps}
 		return in, nil
 	})
 }
 
 func (c *compiler) reject(in *instruction, reason string, early bool) {
 	in.kind, in.act = opReject, ActionReject{Text: reason, Early: early}
-	text := c.text(reason, "Reason")
-	if text.constant() {
+	if !c.hasVariables(reason) {
 		return
 	}
+	text := c.text(reason, "Reason")
 	c.before(in, func(r *run, in instruction) (instruction, error) {
 		in.act = ActionReject{Text: r.str(&text), Early: early}
 		return in, nil

@@ -306,7 +306,8 @@ func (g *wide) command(depth int) Command {
 	case 13:
 		return SetFlag{Flags: g.flags(), Variable: pick(p, "", "a", "b")}
 	case 14:
-		return RemoveFlag{Flags: append(g.flags(), pick(p, "${a}", "y")), Variable: pick(p, "", "", "a", "b")}
+		// With "${a}" of the variable a itself the server loses its place in it.
+		return RemoveFlag{Flags: append(g.flags(), pick(p, "${c}", "y")), Variable: pick(p, "", "", "a", "b")}
 	case 15:
 		n := Notify{Method: pick(p, "mailto:a@b", "mailto:a@b?cc=c@d", "mailto:?to=e@f&subject=hey", "mailto:x@y?body=text%20here", "mailto:a@b%2Cc@d")}
 		if g.chance(40) {

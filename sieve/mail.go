@@ -81,14 +81,17 @@ type value struct {
 // entry is a field of the header that a test may ask for.
 type entry struct {
 	field   headers.Field
-	next    int32 // the next field of the slot, or -1
-	decoded bool
 	value   value
-	// The addresses of the field, once they were asked for: as how many the
-	// field counts, and for each part the values.
-	parsed bool
-	count  int
-	parts  [5][]value
+	next    int32 // the next field of the slot, or -1
+	parsed  int32 // the place of its addresses in run.parsed, plus one
+	decoded bool
+}
+
+// addressList is the addresses of a field: as how many the field counts, and
+// for each address part the values.
+type addressList struct {
+	count int
+	parts [5][]value
 }
 
 // index finds the fields of every slot.
@@ -98,7 +101,7 @@ func (r *run) index(t *fieldTable) {
 	for i := range r.first {
 		r.first[i], r.last[i] = -1, -1
 	}
-	r.entries = r.entries[:0]
+	r.entries, r.parsed = r.entries[:0], r.parsed[:0]
 	if r.in.Header == nil {
 		reader := headers.NewReader(r.in.Raw)
 		for f, ok := reader.Next(); ok; f, ok = reader.Next() {
@@ -118,17 +121,7 @@ func (r *run) index(t *fieldTable) {
 // enter adds a field to its slot.
 func (r *run) enter(slot int32, f headers.Field) {
 	n := len(r.entries)
-	if n < cap(r.entries) {
-		r.entries = r.entries[:n+1]
-		e := &r.entries[n]
-		parts := e.parts
-		*e = entry{field: f, next: -1}
-		for i := range parts {
-			e.parts[i] = parts[i][:0]
-		}
-	} else {
-		r.entries = append(r.entries, entry{field: f, next: -1})
-	}
+	r.entries = append(r.entries, entry{field: f, next: -1})
 	if r.last[slot] < 0 {
 		r.first[slot] = int32(n)
 	} else {
@@ -226,11 +219,22 @@ func partIndex(p AddressPart) int {
 // addresses returns what the address test compares of a field, and as how many
 // addresses the field counts.
 func (r *run) addresses(e *entry, part AddressPart) ([]value, int) {
-	if !e.parsed {
-		e.parsed = true
-		e.count = r.parse(e.field.Body, &e.parts)
+	if e.parsed == 0 {
+		n := len(r.parsed)
+		if n < cap(r.parsed) {
+			r.parsed = r.parsed[:n+1]
+		} else {
+			r.parsed = append(r.parsed, addressList{})
+		}
+		list := &r.parsed[n]
+		for i := range list.parts {
+			list.parts[i] = list.parts[i][:0]
+		}
+		list.count = r.parse(e.field.Body, &list.parts)
+		e.parsed = int32(n + 1)
 	}
-	return e.parts[partIndex(part)], e.count
+	list := &r.parsed[e.parsed-1]
+	return list.parts[partIndex(part)], list.count
 }
 
 // parse reads the addresses of a field body. Where there is none in it, the

@@ -3,6 +3,7 @@ package sieve
 import (
 	"bytes"
 	"regexp"
+	resyntax "regexp/syntax"
 	"strconv"
 	"strings"
 
@@ -64,7 +65,7 @@ func (m *matcher) add(key string) error {
 			return err
 		}
 		m.regexps = append(m.regexps, re)
-		m.cost += 1 + len(key)/4
+		m.cost += regexCost(re)
 	case m.comparator == UnicodeCasemap:
 		m.keys = append(m.keys, string(unicodeFold(nil, []byte(key))))
 		if m.kind == Matches {
@@ -83,6 +84,38 @@ func (m *matcher) add(key string) error {
 // single reports whether there is one key, to be searched for by octets.
 func (m *matcher) single() bool {
 	return len(m.keys) == 1 && (m.kind == Is || m.kind == Contains) && (m.comparator == ASCIICasemap || m.comparator == Octet)
+}
+
+// regexCost is what one octet of a value can cost: an expression looks at each
+// as often as it has states.
+func regexCost(re *regexp.Regexp) int {
+	tree, err := resyntax.Parse(re.String(), resyntax.Perl)
+	if err != nil {
+		return 1
+	}
+	prog, err := resyntax.Compile(tree.Simplify())
+	if err != nil {
+		return 1
+	}
+	return 4 * len(prog.Inst)
+}
+
+// indexGlobs makes one search of many patterns "*text*".
+func (m *matcher) indexGlobs(patterns []string) {
+	if len(patterns) < manyKeys || m.captures || m.comparator == UnicodeCasemap {
+		return
+	}
+	texts := make([]string, len(patterns))
+	for i, p := range patterns {
+		if len(p) < 2 || p[0] != '*' || p[len(p)-1] != '*' || strings.ContainsAny(p[1:len(p)-1], `*?\`) {
+			return
+		}
+		texts[i] = p[1 : len(p)-1]
+		if m.comparator == ASCIICasemap {
+			texts[i] = lowerASCII(texts[i])
+		}
+	}
+	m.kind, m.keys, m.globs = Contains, texts, nil
 }
 
 // index prepares the keys for the search.
@@ -123,7 +156,7 @@ func (r *run) match(m *matcher, v *value) bool {
 		return r.search(m, v)
 	case Matches:
 		for _, g := range m.globs {
-			r.spend(len(v.text))
+			r.spend(4 * len(v.text))
 			if r.failed != nil {
 				return false
 			}

@@ -14,7 +14,7 @@ func (r *run) partEntries(s *source) []*entry {
 	}
 	end := at + 1
 	if s.anyChild {
-		end = r.subtree(at)
+		end = r.reach(at)
 	}
 	var out []*entry
 	for i := range s.count() {
@@ -31,6 +31,18 @@ func (r *run) partEntries(s *source) []*entry {
 		}
 	}
 	return out
+}
+
+// reach returns where the search for children of a part ends: at the next part
+// beside it. Behind the last one of a multipart the server goes on with
+// whatever follows.
+func (r *run) reach(at int) int {
+	for i := at + 1; i < len(r.parts); i++ {
+		if p := r.parts[i]; p.parent == r.parts[at].parent && !p.epilogue {
+			return i
+		}
+	}
+	return len(r.parts)
 }
 
 // subtree returns where the parts below a part end.

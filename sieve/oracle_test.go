@@ -338,6 +338,7 @@ func decisionOf(r Result) decision {
 		if copied {
 			s += " copy"
 		}
+		flags = slices.DeleteFunc(slices.Clone(flags), func(f string) bool { return strings.Contains(f, "?") })
 		if len(flags) > 0 {
 			s += " flags " + sortFlags(flags)
 		}

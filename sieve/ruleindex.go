@@ -40,16 +40,11 @@ func (c *compiler) indexRules(code []instruction) *ruleIndex {
 	if len(code) < manyRules || c.program.trace {
 		return nil
 	}
-	return buildIndex(len(code), func(i int) []condition {
-		in := &code[i]
-		if in.kind != opIf || len(in.els.code) > 0 {
-			return nil
+	return buildIndex(len(code), func(i int) []branch {
+		if in := &code[i]; in.kind == opIf && len(in.els.code) == 0 {
+			return in.branches
 		}
-		list := make([]condition, len(in.branches))
-		for j := range in.branches {
-			list[j] = in.branches[j].test
-		}
-		return list
+		return nil
 	})
 }
 
@@ -58,28 +53,28 @@ func (c *compiler) indexChain(branches []branch) *ruleIndex {
 	if len(branches) < manyRules || c.program.trace {
 		return nil
 	}
-	return buildIndex(len(branches), func(i int) []condition { return []condition{branches[i].test} })
+	return buildIndex(len(branches), func(i int) []branch { return branches[i : i+1] })
 }
 
 // buildIndex makes the index of rules, each of which may match only where one
 // of its tests may; no tests means always.
-func buildIndex(n int, tests func(i int) []condition) *ruleIndex {
+func buildIndex(n int, tests func(i int) []branch) *ruleIndex {
 	x := &ruleIndex{always: make([]uint64, (n+63)/64), size: n}
-	groups := make(map[indexKey]*keyIndex)
+	groups := make(map[indexKey]*keyIndex, 8)
 	indexed := 0
 	for i := range n {
 		list := tests(i)
 		ok := len(list) > 0
-		for _, t := range list {
-			ok = ok && indexable(t)
+		for j := range list {
+			ok = ok && indexable(list[j].test)
 		}
 		if !ok {
 			x.always[i/64] |= 1 << (i % 64)
 			continue
 		}
 		indexed++
-		for _, t := range list {
-			x.add(groups, t, int32(i))
+		for j := range list {
+			x.add(groups, list[j].test, int32(i))
 		}
 	}
 	if indexed < manyRules {
@@ -153,7 +148,7 @@ func (x *ruleIndex) enter(groups map[indexKey]*keyIndex, key indexKey, m *matche
 	for _, k := range m.keys {
 		if m.kind == Is {
 			if g.is == nil {
-				g.is = make(map[string][]int32)
+				g.is = make(map[string][]int32, x.size/4)
 			}
 			g.is[k] = append(g.is[k], rule)
 		} else {

@@ -88,6 +88,7 @@ type run struct {
 	// slot.
 	entries     []entry
 	first, last []int32
+	parsed      []addressList
 	envelope    [2][5]value // the parts of sender and recipient
 	found       []found     // where addresses are read to
 	list        []value     // where values are gathered
@@ -132,8 +133,11 @@ func (r *run) reset() {
 	if cap(r.arena) > keepBuffers {
 		r.arena = nil
 	}
-	if cap(r.entries) > keepBuffers/256 {
+	if cap(r.entries) > keepBuffers/64 {
 		r.entries = nil
+	}
+	if cap(r.parsed) > keepBuffers/1024 {
+		r.parsed = nil
 	}
 	if cap(r.found) > keepBuffers/64 {
 		r.found = nil
@@ -145,16 +149,18 @@ func (r *run) reset() {
 	clear(r.actions[:cap(r.actions)])
 	clear(r.found[:cap(r.found)])
 	clear(r.list[:cap(r.list)])
-	for i := range r.entries {
-		e := &r.entries[i]
-		for j := range e.parts {
-			clear(e.parts[j])
+	clear(r.entries)
+	for i := range r.parsed {
+		for j := range r.parsed[i].parts {
+			list := &r.parsed[i].parts[j]
+			if clear(*list); cap(*list) > keepBuffers/1024 {
+				*list = nil
+			}
 		}
-		*e = entry{parts: e.parts}
 	}
 	clear(r.top.local)
 	*r = run{
-		first: r.first, last: r.last, entries: r.entries[:0], found: r.found[:0], list: r.list[:0],
+		first: r.first, last: r.last, entries: r.entries[:0], parsed: r.parsed[:0], found: r.found[:0], list: r.list[:0],
 		arena: r.arena[:0], bits: r.bits[:0], actions: r.actions[:0], top: frame{local: r.top.local[:0]},
 	}
 }

@@ -29,7 +29,7 @@ func (c *compiler) source(names []string, index uint64, last, mime, anyChild boo
 	if anyChild && !mime {
 		c.errorf("", "AnyChild needs MIME")
 	}
-	if c.variables {
+	if c.anyVariables(names) {
 		if list := c.texts(names, "Names"); !constants(list) {
 			s.names = list
 			return s

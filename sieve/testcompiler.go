@@ -17,15 +17,22 @@ func (c *compiler) test(t Test) condition {
 	case Not:
 		return &negation{step, c.field("Test", -1, t.Test)}
 	case AllOf:
-		return &junction{step, c.tests(t), false}
+		return c.junction(step, c.tests(t), false)
 	case AnyOf:
-		return &junction{step, c.tests(t), true}
+		return c.junction(step, c.tests(t), true)
 	case Size:
 		return &sizeTest{step, t.Over, t.Limit}
 	case Exists:
 		return &existsTest{step, c.source(t.Names, 0, false, t.MIME, t.AnyChild)}
 	case Header:
 		c.nonEmpty(t.Keys, "Keys")
+		if len(t.Names) == 1 && t.Index == 0 && !t.Last && !t.MIME && !t.AnyChild && t.MIMEPart == "" && !c.hasVariables(t.Names[0]) {
+			m := c.matcher(t.Match, t.Relation, t.Comparator, t.Keys)
+			if m.single() && !m.dynamic {
+				return &plainTest{step: step, slot: int32(c.program.fields.slot(t.Names[0])), match: m}
+			}
+			return &headerTest{step: step, plain: !m.dynamic, source: c.source(t.Names, 0, false, false, false), match: m}
+		}
 		h := &headerTest{step: step, source: c.source(t.Names, t.Index, t.Last, t.MIME, t.AnyChild), part: t.MIMEPart,
 			match: c.matcher(t.Match, t.Relation, t.Comparator, t.Keys), params: c.texts(t.MIMEParams, "MIMEParams")}
 		switch t.MIMEPart {
@@ -36,9 +43,7 @@ func (c *compiler) test(t Test) condition {
 		default:
 			c.errorf("MIMEPart", "unknown MIME part %q", string(t.MIMEPart))
 		}
-		if h.plain = h.simple() && !h.match.dynamic && t.MIMEPart == ""; h.plain && len(h.slots) == 1 && h.match.single() {
-			return &plainTest{step: step, slot: int32(h.slots[0]), match: h.match}
-		}
+		h.plain = h.simple() && !h.match.dynamic && t.MIMEPart == ""
 		return h
 	case Address:
 		c.nonEmpty(t.Keys, "Keys")
@@ -69,6 +74,45 @@ func (c *compiler) test(t Test) condition {
 	c.errorf("", "a test of type %T is %w", t, ErrUnsupported)
 	return constant{step, false}
 }
+
+// junction compiles anyof or allof. Where one of the tests is constant and
+// decides it, the server tries none of them.
+func (c *compiler) junction(step int, tests []condition, anyOf bool) condition {
+	for i, t := range tests {
+		if v, ok := constantOf(t); ok && v == anyOf && i > 0 {
+			return constant{step, anyOf}
+		}
+	}
+	return &junction{step, tests, anyOf}
+}
+
+// constantOf returns the outcome of a test that has only one.
+func constantOf(t condition) (value, ok bool) {
+	switch t := t.(type) {
+	case constant:
+		return t.value, true
+	case *negation:
+		value, ok = constantOf(t.test)
+		return !value, ok
+	case *junction:
+		for _, sub := range t.tests {
+			v, known := constantOf(sub)
+			if !known {
+				return false, false
+			}
+			if v == t.any {
+				return t.any, true
+			}
+		}
+		return !t.any, true
+	}
+	return false, false
+}
+
+// available is an ihave that holds.
+type available struct{ step int }
+
+func (c available) eval(r *run) bool { return r.note(c.step, true, nil) }
 
 // extensionTest compiles the tests of extensions.
 func (c *compiler) extensionTest(t Test, step int) condition {
@@ -125,7 +169,7 @@ func (c *compiler) ihave(t IHave, step int) condition {
 			return constant{step, false}
 		}
 	}
-	return constant{step, true}
+	return available{step}
 }
 
 func (c *compiler) tests(list []Test) []condition {
@@ -183,11 +227,15 @@ func (c *compiler) matcher(m MatchType, r Relation, cmp Comparator, keys []strin
 	default:
 		c.errorf("Match", "unknown match type %q", string(m))
 	}
-	if c.variables {
-		if list := c.texts(keys, "Keys"); !constants(list) {
-			out.dynamic, out.texts = true, list
+	if c.anyVariables(keys) {
+		out.dynamic, out.texts = true, c.texts(keys, "Keys")
+		if !constants(out.texts) {
 			return out
 		}
+		out.dynamic, out.texts = false, nil
+	}
+	if out.kind != Regex && len(keys) > 0 {
+		out.keys = make([]string, 0, len(keys))
 	}
 	for i, k := range keys {
 		if err := out.add(k); err != nil {
@@ -195,6 +243,9 @@ func (c *compiler) matcher(m MatchType, r Relation, cmp Comparator, keys []strin
 			c.errorf("", "regular expression %q: %w", k, err)
 			c.leave()
 		}
+	}
+	if out.kind == Matches {
+		out.indexGlobs(keys)
 	}
 	out.index()
 	return out

@@ -103,6 +103,18 @@ func (c *compiler) global(name, where string) int {
 	return i
 }
 
+// hasVariables reports whether a string may have variables in it.
+func (c *compiler) hasVariables(s string) bool { return c.variables && strings.Contains(s, "${") }
+
+func (c *compiler) anyVariables(list []string) bool {
+	for _, s := range list {
+		if c.hasVariables(s) {
+			return true
+		}
+	}
+	return false
+}
+
 // text compiles a string.
 func (c *compiler) text(s, where string) text {
 	if !c.variables || !strings.Contains(s, "${") {
