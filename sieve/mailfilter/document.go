@@ -1,6 +1,7 @@
 package mailfilter
 
 import (
+	"errors"
 	"slices"
 	"strings"
 
@@ -55,8 +56,25 @@ func Parse(name string, src []byte) (*Document, error) {
 	if err != nil {
 		return nil, err
 	}
+	var errs sieve.ErrorList
+	chain := false // the command before is an if or elsif
+	for _, n := range t.Commands {
+		name := strings.ToLower(n.Name)
+		if (name == "elsif" || name == "else") && !chain {
+			errs = append(errs, &sieve.Error{Name: t.name, Line: n.Line, Column: n.Column, Err: errors.New(name + " must follow an if")})
+		}
+		chain = name == "if" || name == "elsif"
+		if isRequire(n) && (len(n.Arguments) != 1 || n.Arguments[0].Strings == nil || n.BlockStart > 0 || n.Tests != nil) {
+			errs = append(errs, &sieve.Error{Name: name, Line: n.Line, Column: n.Column, Err: errors.New("require takes a list of strings and nothing else")})
+		}
+	}
+	if len(errs) > 0 {
+		return nil, errs
+	}
 	return newDocument(t), nil
 }
+
+func isRequire(n *sieve.Node) bool { return strings.EqualFold(n.Name, "require") }
 
 func newDocument(t *source) *Document {
 	d := &Document{tree: t, eol: "\r\n"}
@@ -95,7 +113,7 @@ func newDocument(t *source) *Document {
 		n := t.Commands[i]
 		last := len(d.rules) - 1
 		switch {
-		case strings.EqualFold(n.Name, "require"):
+		case isRequire(n):
 			d.requires = append(d.requires, i)
 		case (strings.EqualFold(n.Name, "elsif") || strings.EqualFold(n.Name, "else")) && last >= 0:
 			r := &d.rules[last]
@@ -229,22 +247,26 @@ func (d *Document) entries(i int) []sieve.StringLiteral {
 	return out
 }
 
+// managed reports whether the rule is a managed one with the flag.
+func (r *rule) managed(flag string) bool {
+	return slices.Contains(r.Flags, ManagedFlag) && slices.Contains(r.Flags, flag)
+}
+
 // find returns the indexes of the rules that carry the flag.
 func (d *Document) find(flag string) []int {
 	var out []int
 	for i, r := range d.rules {
-		if slices.Contains(r.Flags, flag) {
+		if r.managed(flag) {
 			out = append(out, i)
 		}
 	}
 	return out
 }
 
-// Find returns the place in Rules of the first rule that carries the flag, or
-// -1.
+// Find returns the place in Rules of the first managed rule with the flag, or -1.
 func (d *Document) Find(flag string) int {
 	for i, r := range d.rules {
-		if slices.Contains(r.Flags, flag) {
+		if r.managed(flag) {
 			return i
 		}
 	}

@@ -209,6 +209,11 @@ func (d *Document) Upsert(rules ...Managed) ([]Change, error) {
 func (d *Document) conflicts(wants []want) error {
 	var errs []error
 	have := d.Requires()
+	for _, w := range wants {
+		if _, err := sieve.Parse("", []byte(requireCommand(union(d.known(), w.needs), "\n"))); err != nil {
+			errs = append(errs, fmt.Errorf("mailfilter: rule %q: its extensions and those of the script: %w", w.Flag, err))
+		}
+	}
 	for _, x := range []string{"variables", "encoded-character"} {
 		for _, w := range wants {
 			switch needs := slices.Contains(w.needs, x); {
@@ -250,7 +255,7 @@ func (d *Document) upsert(wants []want, i int) (Change, error) {
 		r = &d.rules[d.Find(w.Flag)]
 		change = Enabled
 	}
-	if have, err := meaning(union(d.Requires(), w.needs), r.Text); err != nil || !reflect.DeepEqual(have, w.commands) {
+	if have, err := meaning(union(d.known(), w.needs), r.Text); err != nil || !reflect.DeepEqual(have, w.commands) {
 		text := w.text
 		if r.Disabled {
 			text = disabledPrefix + strings.ReplaceAll(text, "\n", "\n"+disabledPrefix)
@@ -294,7 +299,7 @@ func (d *Document) forget(i int, needs []string) error {
 	}
 	g := d.tags[d.rules[i].tag]
 	g.flags = slices.DeleteFunc(slices.Clone(g.flags), func(f string) bool { return slices.Contains(drop, f) })
-	if err := d.apply(splice{g.off, g.end, g.String()}); err != nil {
+	if err := d.retag(g); err != nil {
 		return err
 	}
 	return d.unrequire(drop)
@@ -308,6 +313,14 @@ func (d *Document) remember(i int, flags []string) error {
 		return nil
 	}
 	g.flags = append(slices.Clone(g.flags), missing...)
+	return d.retag(g)
+}
+
+// retag writes a tag anew. One whose id couldn't be read gets one.
+func (d *Document) retag(g tag) error {
+	if g.id < 0 {
+		g.id = d.newID()
+	}
 	return d.apply(splice{g.off, g.end, g.String()})
 }
 

@@ -42,19 +42,20 @@ func readOX(src string) (*ox, error) {
 		comments[c.Start] = true
 	}
 	var b strings.Builder
-	off := 0
+	off, number := 0, 1
+	disabled := map[int]bool{} // lines
 	for line := range strings.Lines(src) {
-		if comments[off] { // and not a line of a string
+		if comments[off] && strings.HasPrefix(line, "#<!-->") { // and not a line of a string
+			disabled[number] = true
 			b.WriteString(strings.TrimPrefix(line, "#<!-->"))
 		} else {
 			b.WriteString(line)
 		}
 		off += len(line)
+		number++
 	}
-	enabled := map[string]bool{}
 	o := &ox{}
 	for _, n := range plain.Commands {
-		enabled[textOf(plain, n.Span)] = true
 		if n.Name == "require" {
 			for _, s := range n.Arguments[0].Strings {
 				o.requires = append(o.requires, s.Value)
@@ -78,7 +79,7 @@ func readOX(src string) (*ox, error) {
 			used = n.End
 			continue
 		}
-		r := oxRule{id: -1, text: text, disabled: !enabled[text]}
+		r := oxRule{id: -1, text: text, disabled: disabled[n.Line]}
 		for _, c := range all.Comments {
 			if c.Start < used || c.Start > n.Start {
 				continue

@@ -123,7 +123,7 @@ func (d *Document) unrequire(flags []string) error {
 			if m, ok := memory(x); !ok || m != f {
 				continue
 			}
-			if needed == nil || slices.Contains(needed, x) {
+			if slices.Contains(needed, x) {
 				bequest = append(bequest, f)
 				continue
 			}
@@ -185,29 +185,51 @@ func (d *Document) entry(extension string) (splice, bool) {
 	return splice{}, false
 }
 
-// needed are the extensions that the rules need, disabled ones too; nil where
-// that can't be told, because one of them can't be read.
+// needed are the extensions that the rules need, disabled ones too; of rules
+// that package sieve can't read, those that they may need.
 func (d *Document) needed() []string {
-	var b strings.Builder
-	b.WriteString(requireCommand(d.Requires(), "\n"))
+	requires := d.known()
+	var out []string
 	for _, r := range d.rules {
-		if r.Disabled && r.nodes == nil {
-			return nil
+		if strings.Contains(r.Text, "${") {
+			// In their strings, these have no other trace.
+			out = union(out, []string{"variables", "encoded-character"})
 		}
-		b.WriteString(r.Text)
-		b.WriteString("\n")
-	}
-	s, err := sieve.Parse("", []byte(b.String()))
-	if err != nil {
-		return nil
-	}
-	out := s.Requires()
-	if out == nil {
-		out = []string{}
-	}
-	if strings.Contains(b.String(), "${") {
-		// In their strings, these have no other trace.
-		out = union(out, []string{"variables", "encoded-character"})
+		if s, err := sieve.Parse("", []byte(requireCommand(requires, "\n")+r.Text)); err == nil {
+			out = union(out, s.Requires())
+			continue
+		}
+		text := strings.ToLower(r.Text)
+		for _, x := range d.Requires() {
+			words, ok := words[x]
+			if !ok || slices.ContainsFunc(words, func(w string) bool { return strings.Contains(text, w) }) {
+				out = union(out, []string{x})
+			}
+		}
 	}
 	return out
+}
+
+// known are the extensions of the script that package sieve knows.
+func (d *Document) known() []string {
+	all := d.Requires()
+	if _, err := sieve.Parse("", []byte(requireCommand(all, "\n"))); err == nil {
+		return all
+	}
+	return slices.DeleteFunc(all, func(x string) bool {
+		_, err := sieve.Parse("", []byte(requireCommand([]string{x}, "\n")))
+		return err != nil
+	})
+}
+
+// words are found in every rule that uses the extension.
+var words = map[string][]string{
+	"body":       {"body"},
+	"copy":       {":copy"},
+	"envelope":   {"envelope"},
+	"fileinto":   {"fileinto"},
+	"imap4flags": {"flag"},
+	"regex":      {":regex"},
+	"reject":     {"reject"},
+	"vacation":   {"vacation"},
 }
