@@ -1,9 +1,12 @@
 package sieve
 
 import (
+	"bytes"
 	"fmt"
 	"strings"
 	"testing"
+
+	gosieve "git.sr.ht/~emersion/go-sieve"
 )
 
 // benchScript has n rules that don't match.
@@ -58,6 +61,23 @@ func BenchmarkParse(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				if _, err := Parse("", src); err != nil {
+					b.Fatal(err)
+				}
+			}
+		})
+	}
+}
+
+// BenchmarkParseGoSieve is what go-sieve needs for the same scripts; its tree
+// has no positions, comments or meaning.
+func BenchmarkParseGoSieve(b *testing.B) {
+	for _, n := range benchSizes {
+		src := benchScript(n).Format()
+		b.Run(fmt.Sprint(n), func(b *testing.B) {
+			b.SetBytes(int64(len(src)))
+			b.ReportAllocs()
+			for b.Loop() {
+				if _, err := gosieve.Parse(bytes.NewReader(src)); err != nil {
 					b.Fatal(err)
 				}
 			}

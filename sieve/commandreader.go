@@ -269,7 +269,10 @@ func (r *reader) flags() []string {
 }
 
 func (r *reader) fileInto(args []synArg) Command {
-	c := FileInto{Copy: r.shows(nameCopy, ExtCopy), Create: r.shows(nameCreate, ExtMailbox), Flags: r.flags()}
+	var c FileInto
+	if r.own {
+		c.Copy, c.Create, c.Flags = r.shows(nameCopy, ExtCopy), r.shows(nameCreate, ExtMailbox), r.flags()
+	}
 	if f := r.tagged(nameSpecialUse); f != nil {
 		r.shown |= ExtSpecialUse
 		c.SpecialUse = r.specialUse(&r.strs[f.param.strs], r.errorf)

@@ -80,6 +80,14 @@ var classes, marks = func() (c [256]class, m [256]tokenKind) {
 	return c, m
 }()
 
+// letters are the octets of an identifier behind its first.
+var letters = func() (l [256]bool) {
+	for i, c := range classes {
+		l[i] = c == classAlpha || c == classDigit
+	}
+	return l
+}()
+
 func isAlpha(c int) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '_' }
 func isDigit(c int) bool { return '0' <= c && c <= '9' }
 
@@ -235,17 +243,13 @@ func (l *lexer) bracketComment() bool {
 // word reads an identifier, the rest of a tag, or a multi-line string.
 func (l *lexer) word(t *token, kind tokenKind) {
 	src, start := l.src, l.off
-	i, h := start, uint32(0)
-	for i < len(src) {
-		if k := classes[src[i]]; k != classAlpha && k != classDigit {
-			break
-		}
-		h = nameHash(h, src[i])
+	i := start + 1
+	for i < len(src) && letters[src[i]] {
 		i++
 	}
 	l.off = i
 	t.kind = kind
-	t.id = lookupName(src[start:i], h)
+	t.id = lookupName(src[start:i])
 	if t.id == nameText && kind == tokIdentifier && i < len(src) && src[i] == ':' {
 		l.off++
 		l.multiline(t)

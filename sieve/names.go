@@ -173,19 +173,12 @@ var spellings = [numNames]string{
 	namePercent: "percent", nameHeadersOnly: "headers_only",
 }
 
-const (
-	nameTableBits = 10
-	maxNameLength = 24 // of the words known
-)
+const nameTableBits = 10
 
 // nameTable is a hash table with open addressing of the words.
 var nameTable = func() (table [1 << nameTableBits]nameID) {
 	for id := nameID(1); id < numNames; id++ {
-		h := uint32(0)
-		for i := 0; i < len(spellings[id]); i++ {
-			h = nameHash(h, spellings[id][i])
-		}
-		slot := nameSlot(h)
+		slot := nameSlot(spellings[id])
 		for table[slot] != 0 {
 			slot = (slot + 1) & (1<<nameTableBits - 1)
 		}
@@ -194,20 +187,19 @@ var nameTable = func() (table [1 << nameTableBits]nameID) {
 	return table
 }()
 
-func nameHash(h uint32, c byte) uint32 { return (h ^ uint32(c|0x20)) * 16777619 }
-func nameSlot(h uint32) uint32         { return h >> (32 - nameTableBits) }
+// nameSlot is the place of a word that isn't empty, in any case: its length and
+// three of its letters tell it apart well enough.
+func nameSlot(s string) uint32 {
+	n := len(s)
+	h := uint32(s[0]|0x20) | uint32(s[n/2]|0x20)<<8 | uint32(s[n-1]|0x20)<<16 | uint32(n)<<24
+	return h * 2654435761 >> (32 - nameTableBits)
+}
 
-// lookupName returns the word that s spells in any case. h is its nameHash.
-func lookupName(s string, h uint32) nameID {
-	if len(s) > maxNameLength {
-		return nameUnknown
-	}
-	for slot := nameSlot(h); ; slot = (slot + 1) & (1<<nameTableBits - 1) {
+// lookupName returns the word that s spells in any case.
+func lookupName(s string) nameID {
+	for slot := nameSlot(s); ; slot = (slot + 1) & (1<<nameTableBits - 1) {
 		id := nameTable[slot]
-		if id == nameUnknown {
-			return nameUnknown
-		}
-		if equalLetters(spellings[id], s) {
+		if id == nameUnknown || spellings[id] == s || equalLetters(spellings[id], s) {
 			return id
 		}
 	}

@@ -83,11 +83,13 @@ func (r *reader) lines() []int {
 		return nil
 	}
 	out := make([]int, len(r.offsets))
-	line, at := 1, int32(0)
+	line, at := 1, 0 // at is where the next line is looked for
+	next := strings.IndexByte(r.src, '\n')
 	for i, off := range r.offsets {
-		if off > at {
-			line += strings.Count(r.src[at:off], "\n")
-			at = off
+		for next >= 0 && at+next < int(off) {
+			line++
+			at += next + 1
+			next = strings.IndexByte(r.src[at:], '\n')
 		}
 		out[i] = line
 	}

@@ -140,34 +140,40 @@ func (p *parser) command(l *siblings, depth int) {
 
 // arguments reads the arguments and tests of a command or test.
 func (p *parser) arguments(n int32, depth int) bool {
-	p.nodes[n].args = int32(len(p.args))
-	count := 0
+	first := len(p.args)
 	for {
-		a := synArg{off: p.tok.off, end: p.tok.end}
-		switch p.tok.kind {
+		t := &p.tok
+		a := synArg{off: t.off, end: t.end}
+		switch t.kind {
 		case tokTag:
-			a.kind, a.id = argTag, p.tok.id
+			a.kind, a.id = argTag, t.id
 		case tokNumber:
-			a.kind, a.num = argNumber, p.tok.num
+			a.kind, a.num = argNumber, t.num
 		case tokString:
 			a.kind, a.strs, a.nstrs = argString, int32(len(p.strs)), 1
-			p.strs = append(p.strs, synString{p.tok.text, p.tok.off, p.tok.end})
+			p.strs = append(p.strs, synString{t.text, t.off, t.end})
 		case tokLBracket:
 			a.kind, a.strs = argList, int32(len(p.strs))
 			if !p.list(&a) {
 				return false
 			}
 		default:
+			node := &p.nodes[n]
+			node.args, node.nargs = int32(first), uint8(len(p.args)-first)
+			if len(p.args) > first {
+				node.end = p.args[len(p.args)-1].end
+			}
+			if t.kind != tokIdentifier && t.kind != tokLParen {
+				return true
+			}
 			return p.tests(n, depth)
 		}
-		p.nodes[n].end = a.end
-		p.next()
 		p.args = append(p.args, a)
-		if count++; count > maxArguments {
+		if len(p.args)-first > maxArguments {
 			p.errorf(p.nodes[n].off, "%s has more than %d arguments", p.name(&p.nodes[n]), maxArguments)
 			return false
 		}
-		p.nodes[n].nargs = uint8(count)
+		p.next()
 	}
 }
 

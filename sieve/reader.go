@@ -20,6 +20,7 @@ type reader struct {
 	errs     []sourceError
 	offsets  []int32 // of what Script.Lines lists
 	found    []foundTag
+	own      bool      // found has other tags than those of compareTags
 	list     []string  // where the string lists lie
 	block    []Command // where the blocks lie
 	loops    []*string // names of the foreverypart commands around
@@ -131,11 +132,10 @@ func (r *reader) require(n *synNode) {
 // isWord reports whether a name is that of a command or test that is always
 // there.
 func isWord(name string) bool {
-	h := uint32(0)
-	for i := 0; i < len(name); i++ {
-		h = nameHash(h, name[i])
+	if name == "" {
+		return false
 	}
-	sp := specs[lookupName(name, h)]
+	sp := specs[lookupName(name)]
 	return sp != nil && sp.ext == 0
 }
 
@@ -165,7 +165,7 @@ func (r *reader) need(n *synNode, sp *spec) bool {
 // positional arguments are those that positional returns.
 func (r *reader) arguments(n *synNode, sp *spec) bool {
 	args := r.argsOf(n)
-	r.found = r.found[:0]
+	r.found, r.own = r.found[:0], false
 	var seen uint64
 	i := 0
 	for i < len(args) && args[i].kind == argTag {
@@ -188,6 +188,7 @@ func (r *reader) arguments(n *synNode, sp *spec) bool {
 			}
 			seen |= 1 << t.group
 		}
+		r.own = r.own || t.group != groupMatch && t.group != groupComparator
 		f := foundTag{id: a.id, arg: n.args + int32(i)}
 		i++
 		if t.param != argNone {

@@ -223,7 +223,8 @@ var specs = func() (s [numNames]*spec) {
 		nameIHave: {isTest: true, ext: ExtIHave, args: oneList},
 	} {
 		if sp.compares {
-			sp.tags = tagsOf(sp.tags, compareTags)
+			// Match types come first: they are what scripts have most.
+			sp.tags = tagsOf(compareTags, sp.tags)
 		}
 		if sp.parts {
 			sp.tags = tagsOf(sp.tags, partTags)

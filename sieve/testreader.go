@@ -117,16 +117,20 @@ func (r *reader) comparing(n *synNode, args []synArg, m matching) Test {
 	switch n.id {
 	case nameHeader:
 		t := Header{Match: m.match, Relation: m.relation, Comparator: m.comparator}
-		t.MIME, t.AnyChild = r.mime()
-		t.Index, t.Last = r.index()
-		r.mimePart(&t)
+		if r.own {
+			t.MIME, t.AnyChild = r.mime()
+			t.Index, t.Last = r.index()
+			r.mimePart(&t)
+		}
 		t.Names = r.strList(&args[0])
 		t.Keys = r.strList(&args[1])
 		return t
 	case nameAddress:
 		t := Address{Part: m.part, Match: m.match, Relation: m.relation, Comparator: m.comparator}
-		t.MIME, t.AnyChild = r.mime()
-		t.Index, t.Last = r.index()
+		if r.own {
+			t.MIME, t.AnyChild = r.mime()
+			t.Index, t.Last = r.index()
+		}
 		t.Names = r.addressFields(&args[0])
 		t.Keys = r.strList(&args[1])
 		return t

@@ -1,0 +1,57 @@
+package sieve
+
+import (
+	"os"
+	"strings"
+	"testing"
+
+	"golang.org/x/tools/txtar"
+)
+
+// exampleScripts are the scripts of testdata, and whether the server refuses
+// each.
+func exampleScripts(tb testing.TB) []parseCase {
+	tb.Helper()
+	var out []parseCase
+	for _, file := range []string{"testdata/rfc.txtar", "testdata/clients.txtar"} {
+		data, err := os.ReadFile(file)
+		if err != nil {
+			tb.Fatal(err)
+		}
+		for _, f := range txtar.Parse(data).Files {
+			c := parseCase{name: f.Name, src: string(f.Data)}
+			if strings.HasSuffix(f.Name, "refused.sieve") {
+				c.errs = []string{"any"}
+			}
+			out = append(out, c)
+		}
+	}
+	return out
+}
+
+func TestExampleScripts(t *testing.T) {
+	for _, tt := range exampleScripts(t) {
+		t.Run(tt.name, func(t *testing.T) {
+			for _, src := range []string{tt.src, strings.ReplaceAll(tt.src, "\n", "\r\n")} {
+				s, err := ParseFor("test", []byte(src), serverExtensions)
+				if (err != nil) != (tt.errs != nil) {
+					t.Fatal(err)
+				}
+				if err == nil {
+					checkRoundTrip(t, s)
+				}
+			}
+		})
+	}
+}
+
+// TestExampleScriptsServer asks sievec about each.
+func TestExampleScriptsServer(t *testing.T) {
+	o := newOracle(t)
+	for _, tt := range exampleScripts(t) {
+		v, text, _ := o.compile(t, []byte(tt.src))
+		if (v == accepted) != (tt.errs == nil) {
+			t.Errorf("%s: %s\n%s", tt.name, v, text)
+		}
+	}
+}
