@@ -141,6 +141,9 @@ type compiler struct {
 
 	postfix, dovecot release // the versions that the files are for
 
+	// tenantFiles are the emitted scripts by domain, for [PerTenant].
+	tenantFiles map[string]string
+
 	direct                        string // transport of mail that bypasses the gateway
 	ownHeader, ownMIME, ownNested string
 	usesRelay                     bool

@@ -37,7 +37,11 @@ func (w *walk) deliver(h hop, to string) {
 	w.step("lmtp", "", h.at, mailbox, "to the mailbox")
 	var scripts [2]*sieve.Program
 	sequence := sieve.Sequence(scripts[:0])
-	if w.e.global != nil {
+	file := w.e.globalFile
+	if w.e.tenants != nil {
+		file = w.e.tenants[tenantKey(mailbox)]
+	}
+	if w.e.global != nil && file != "" {
 		sequence = append(sequence, w.e.global)
 	}
 	own, err := w.e.directory.Script(fold(mailbox))
@@ -62,7 +66,7 @@ func (w *walk) deliver(h hop, to string) {
 		),
 		Body: w.body, Size: size(w.m.Raw), From: w.m.From, To: to,
 	}
-	w.actions(sequence.Run(&in), to)
+	w.actions(sequence.Run(&in), file, to)
 }
 
 var (
@@ -82,13 +86,13 @@ func domainOf(address string) string {
 	return d
 }
 
-// actions turns what the scripts did into outcomes.
-func (w *walk) actions(r sieve.Result, to string) {
+// actions turns what the scripts did into outcomes; file is the global script's.
+func (w *walk) actions(r sieve.Result, file, to string) {
 	for i := range r.Steps {
 		s := &r.Steps[i]
-		rule := ""
-		if w.e.global != nil && s.Script == w.e.globalFile {
-			rule = w.e.globalRules[s.Line]
+		rule, script := "", s.Script
+		if w.e.global != nil && script == w.e.globalFile {
+			rule, script = w.e.globalRules[s.Line], file
 		}
 		note := "no match"
 		if s.Matched {
@@ -97,7 +101,7 @@ func (w *walk) actions(r sieve.Result, to string) {
 				w.rule = rule
 			}
 		}
-		w.step("sieve", rule, place{s.Script, s.Line}, s.Input, note)
+		w.step("sieve", rule, place{script, s.Line}, s.Input, note)
 	}
 	if r.Err != nil {
 		w.step("sieve", "", place{}, "", r.Err.Error())

@@ -80,6 +80,7 @@ func (c *compiler) emitDovecot() {
 		}
 	}
 	c.checkSievePlugin(conf)
+	c.checkUserName(conf)
 	if c.dovecot.before(dovecotBlocks) {
 		c.fragment23(&b, conf)
 	} else {
@@ -101,9 +102,24 @@ func (c *compiler) checkSievePlugin(conf doveconf) {
 	c.warn("Installation.Doveconf", "no protocol has sieve among its mail_plugins, so that no script runs at delivery; add it to protocol lmtp")
 }
 
-// scriptFile is where the global script lies on the server.
+// scriptFile is where the global script lies on the server, or by which name
+// Dovecot finds those of the tenants' domains.
 func (c *compiler) scriptFile() string {
+	if c.policy.sieveForm() == PerTenant {
+		return c.tenantPath()
+	}
+	return c.globalPath()
+}
+
+func (c *compiler) globalPath() string {
 	return c.policy.sieveDir() + "/10-" + c.policy.Gateway.Name + ".sieve"
+}
+
+// ownScript reports whether a path that Dovecot has is ours, of an earlier run
+// with the other form too.
+func (c *compiler) ownScript(path string) bool {
+	path = strings.Join(strings.Fields(path), "")
+	return path == c.globalPath() || path == strings.Join(strings.Fields(c.tenantPath()), "")
 }
 
 // editheader reports whether users' scripts may use the extension, which takes
@@ -138,7 +154,7 @@ func (c *compiler) fragment23(b *bytes.Buffer, conf doveconf) {
 	var plugin bytes.Buffer
 	if c.cfg.global != nil {
 		file := c.scriptFile()
-		if slot := c.slot(conf, known, file); slot > 0 {
+		if slot := c.slot(conf, known); slot > 0 {
 			fmt.Fprintf(&plugin, "  %s = %s\n", beforeName(slot), file)
 		}
 	}
@@ -180,7 +196,7 @@ func (c *compiler) fragment24(b *bytes.Buffer, conf doveconf) {
 	if c.cfg.global != nil {
 		file := c.scriptFile()
 		for _, section := range deliverySections {
-			if have := conf[section+script+"/path"]; have != "" && have != file {
+			if have := conf[section+script+"/path"]; have != "" && !c.ownScript(have) {
 				c.errs.add(doveconfPlace(section, script), ErrConflict, "rename it, or choose another Gateway.Name", "%s is its path, not %s", have, file)
 			}
 		}
@@ -212,7 +228,7 @@ func (c *compiler) fragment24(b *bytes.Buffer, conf doveconf) {
 func (c *compiler) fragmentName() string { return "dovecot/99-" + c.policy.Gateway.Name + ".conf" }
 
 // slot is the number of a free sieve_before<N>.
-func (c *compiler) slot(conf doveconf, known bool, file string) int {
+func (c *compiler) slot(conf doveconf, known bool) int {
 	if !known {
 		if c.policy.Sieve.Slot == 0 {
 			c.errs.required("Sieve.Slot", "give Installation.Doveconf (doveconf -n), or the number of a free sieve_before<N>: 1 where there is none yet")
@@ -221,7 +237,7 @@ func (c *compiler) slot(conf doveconf, known bool, file string) int {
 	}
 	for n := 1; n < 1000; n++ {
 		have := conf["plugin/"+beforeName(n)]
-		free := have == "" || have == file
+		free := have == "" || c.ownScript(have)
 		switch {
 		case c.policy.Sieve.Slot == n && !free:
 			c.errs.add("Sieve.Slot", ErrConflict, "leave it out: the next free number is taken", "%s is %s already", beforeName(n), have)

@@ -74,7 +74,11 @@ func (c *compiler) emitSieve() {
 		return
 	}
 	text := c.cfg.global.Format()
-	c.emit(c.globalName(), text, false)
+	if c.policy.sieveForm() == PerTenant {
+		c.emitTenants(text)
+	} else {
+		c.emit(c.globalName(), text, false)
+	}
 	c.cfg.eval.globalRules = map[int]string{}
 	for i, line := range strings.Split(string(text), "\n") {
 		switch {
@@ -86,8 +90,9 @@ func (c *compiler) emitSieve() {
 	}
 }
 
-// GlobalScript is the script that runs before every mailbox's own, nil where
-// the policy has none.
+// GlobalScript is the script that runs before the mailboxes' own, every one's or
+// those of the domains that use the gateway (see [SieveForm]); nil where the
+// policy has none.
 func (c *Config) GlobalScript() *sieve.Script { return c.global }
 
 // MailboxScript holds the same rules in the form for a mailbox's own script:

@@ -37,6 +37,9 @@ type evaluator struct {
 	forwarding  *listener // where local(8) brings mail back in
 	globalFile  string
 	globalRules map[int]string // policy paths by line of the global script
+	// tenants are the files of the global script by domain, where it is not
+	// everybody's.
+	tenants map[string]string
 }
 
 // listener is where a message enters.
@@ -193,7 +196,7 @@ func (c *compiler) buildEvaluator() {
 		if err != nil {
 			c.errs.wrap("Sieve", err, "")
 		}
-		e.global, e.globalFile = p, c.globalName()
+		e.global, e.globalFile, e.tenants = p, c.globalName(), c.tenantFiles
 	}
 }
 

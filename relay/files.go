@@ -18,7 +18,8 @@ import (
 // File is one emitted file.
 type File struct {
 	// Name is the slash-separated path below the output directory: "postfix/"
-	// for the configuration directory, "sieve/before/" for the global script,
+	// for the configuration directory, "sieve/before/" for the global script, "sieve/tenants/" for those of the
+	// tenants' domains,
 	// "dovecot/" for the fragment, "nftables/" and "haproxy/" for what stands
 	// around the servers.
 	Name string
@@ -63,6 +64,14 @@ func (c *compiler) collectFiles() {
 	for _, name := range []string{c.globalName(), c.fragmentName(), c.names.firewallName(), c.names.balancerName()} {
 		if _, kept := c.emitted[name]; !kept {
 			c.cfg.removed = append(c.cfg.removed, name)
+			if name == c.globalName() {
+				c.cfg.removed = append(c.cfg.removed, compiled(name))
+			}
+		}
+	}
+	for name := range tenantScripts(c.policy.Gateway.Name, c.in) {
+		if _, kept := c.emitted[name]; !kept {
+			c.cfg.removed = append(c.cfg.removed, name, compiled(name))
 		}
 	}
 	slices.Sort(c.cfg.removed)
@@ -237,7 +246,11 @@ func (c *compiler) collectCommands() {
 	for _, f := range c.indexes {
 		add(true, "compile the table", "postmap", "-c", dir, "hash:"+path.Join(dir, f))
 	}
-	if c.cfg.global != nil {
+	switch {
+	case c.cfg.global == nil:
+	case c.tenantFiles != nil:
+		add(true, "compile the tenants' scripts", "sievec", c.policy.tenantDir())
+	default:
 		add(true, "compile the global script", "sievec", path.Join(c.policy.sieveDir(), path.Base(c.globalName())))
 	}
 	firewall := path.Join(cmp.Or(c.policy.Firewall.Directory, defaultFirewallDir), path.Base(c.names.firewallName()))

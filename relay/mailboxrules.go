@@ -26,11 +26,16 @@ import (
 // before the mailbox's script then, and none where the tenant's mailboxes are
 // on another host (Tenant.Store, topology [Store]).
 type MailboxRules struct {
-	rules  []mailfilter.Managed
-	flags  []string
-	on     bool            // the form is PerMailbox, and mailboxes are here
-	hosted map[string]bool // domains, by A-labels: whether all of it is in scope
-	single map[string]bool // addresses for which it is otherwise than for their domain
+	rules []mailfilter.Managed
+	flags []string
+	on    bool // the form is PerMailbox, and mailboxes are here
+	scope switches
+}
+
+// switches say which mailboxes here send through a gateway.
+type switches struct {
+	domains map[string]bool // hosted ones, by A-labels: whether all of it does
+	single  map[string]bool // addresses for which it is otherwise than for their domain
 }
 
 // The ends of the rules' flags, behind the gateway's name.
@@ -63,9 +68,9 @@ func (c *Config) MailboxRules() *MailboxRules { return c.own }
 func (p Policy) mailboxRules(errs *Errors) *MailboxRules {
 	name := strings.ReplaceAll(p.Gateway.Name, "0", "O")
 	m := &MailboxRules{
-		flags:  []string{name + releasedFlag, name + spamFlag},
-		on:     p.sieveForm() == PerMailbox && p.Topology == Mailboxes,
-		hosted: map[string]bool{}, single: map[string]bool{},
+		flags: []string{name + releasedFlag, name + spamFlag},
+		on:    p.sieveForm() == PerMailbox && p.Topology == Mailboxes,
+		scope: p.switches(),
 	}
 	empty, err := mailfilter.Parse("", nil)
 	if err != nil {
@@ -79,14 +84,18 @@ func (p Policy) mailboxRules(errs *Errors) *MailboxRules {
 		}
 		m.rules = append(m.rules, rule)
 	}
-	for _, t := range p.Tenants {
-		m.scope(t)
-	}
 	return m
 }
 
-// scope enters a tenant.
-func (m *MailboxRules) scope(t Tenant) {
+func (p Policy) switches() switches {
+	s := switches{map[string]bool{}, map[string]bool{}}
+	for _, t := range p.Tenants {
+		s.add(t)
+	}
+	return s
+}
+
+func (s switches) add(t Tenant) {
 	out := map[string]bool{}
 	for _, e := range t.Scope.Except {
 		if strings.Contains(e, "@") {
@@ -99,7 +108,7 @@ func (m *MailboxRules) scope(t Tenant) {
 	here := t.Store == ""
 	for _, d := range t.Domains {
 		d, _ = headers.ASCIIDomain(d)
-		m.hosted[d] = here && t.Scope.Use == AllDomains && !out[d]
+		s.domains[d] = here && t.Scope.Use == AllDomains && !out[d]
 	}
 	if !here {
 		return
@@ -107,21 +116,21 @@ func (m *MailboxRules) scope(t Tenant) {
 	if t.Scope.Use == SomeDomains {
 		for _, d := range t.Scope.Domains {
 			d, _ = headers.ASCIIDomain(d)
-			m.hosted[d] = !out[d]
+			s.domains[d] = !out[d]
 		}
 	}
 	if t.Scope.Use == SomeSenders {
 		for _, a := range t.Scope.Senders {
 			a, _ = checkAddress(a)
 			if _, d := splitAddress(a); !out[a] && !out[d] {
-				m.single[a] = true
+				s.single[a] = true
 			}
 		}
 		return
 	}
 	for e := range out {
 		if strings.Contains(e, "@") {
-			m.single[e] = false
+			s.single[e] = false
 		}
 	}
 }
@@ -145,11 +154,11 @@ func (m *MailboxRules) For(mailbox string) ([]mailfilter.Managed, error) {
 		return nil, err
 	}
 	_, domain := splitAddress(address)
-	in, hosted := m.hosted[domain]
+	in, hosted := m.scope.domains[domain]
 	if !hosted {
 		return nil, fmt.Errorf("%s: the policy has no tenant with the domain %s", mailbox, domain)
 	}
-	if own, ok := m.single[address]; ok {
+	if own, ok := m.scope.single[address]; ok {
 		in = own
 	}
 	if !in || !m.on {

@@ -164,7 +164,7 @@ func TestMailboxRulesFor(t *testing.T) {
 			t.Errorf("Edit(%q) is accepted", bad)
 		}
 	}
-	for _, form := range []relay.SieveForm{"", relay.Global} {
+	for _, form := range []relay.SieveForm{"", relay.Global, relay.PerTenant} {
 		p.Sieve.Form = form
 		m := mailboxRules(t, p)
 		if rules, err := m.For("alice@all.example"); err != nil || rules != nil {

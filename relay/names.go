@@ -20,6 +20,7 @@ const (
 	spamFlagValue     = "YES"
 	defaultConfigDir  = "/etc/postfix"
 	defaultSieveDir   = "/etc/dovecot/sieve/before"
+	defaultTenantDir  = "/etc/dovecot/sieve/tenants"
 	defaultSecondPass = "127.0.0.1:10030"
 	defaultStrip      = "127.0.0.1:10031"
 	defaultReEntry    = "127.0.0.1:10032"
@@ -38,6 +39,7 @@ func orAddr(a netip.AddrPort, otherwise string) netip.AddrPort {
 
 func (p Policy) configDir() string    { return cmp.Or(p.Server.ConfigDirectory, defaultConfigDir) }
 func (p Policy) sieveDir() string     { return cmp.Or(p.Sieve.Directory, defaultSieveDir) }
+func (p Policy) tenantDir() string    { return cmp.Or(p.Sieve.Directory, defaultTenantDir) }
 func (p Policy) originHeader() string { return cmp.Or(p.Loop.OriginHeader, DefaultOriginHeader) }
 func (p Policy) sieveForm() SieveForm { return cmp.Or(p.Sieve.Form, Global) }
 

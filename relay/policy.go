@@ -281,8 +281,9 @@ type Spam struct {
 type Sieve struct {
 	// Form is where the rules run. Empty: [Global].
 	Form SieveForm
-	// Directory is where the global script is installed. Empty:
-	// /etc/dovecot/sieve/before.
+	// Directory is where the global script, or those of the tenants' domains,
+	// are installed. Empty: /etc/dovecot/sieve/before, or
+	// /etc/dovecot/sieve/tenants, which holds nothing else.
 	Directory string
 	// Slot is the number N of the sieve_before<N> setting that the Dovecot
 	// fragment may use; 1 is sieve_before itself. A fragment replaces a
@@ -301,8 +302,13 @@ type SieveForm string
 const (
 	// Global: one script before every mailbox's own (sieve_before).
 	Global SieveForm = "global"
+	// PerTenant: the same script for each hosted domain that uses the gateway,
+	// before its mailboxes' own; other domains have none. A domain uses the
+	// gateway if any sender of it is in scope. The domain is that of Dovecot's
+	// user name, which must be the mail address: see [Config.Warnings].
+	PerTenant SieveForm = "tenant"
 	// PerMailbox: the rules stand in the chosen mailboxes' own scripts
-	// ([Config.MailboxScript]); no global script is installed.
+	// ([Config.MailboxRules]); no global script is installed.
 	PerMailbox SieveForm = "mailbox"
 )
 

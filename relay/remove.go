@@ -133,6 +133,9 @@ func Remove(gateway string, in Installation) (Removal, error) {
 		}
 	}
 	r.Obsolete = append(r.Obsolete, "dovecot/99-"+gateway+".conf", "sieve/before/10-"+gateway+".sieve", "sieve/before/10-"+gateway+".svbin", n.firewallName(), n.balancerName())
+	for name := range tenantScripts(gateway, in) {
+		r.Obsolete = append(r.Obsolete, name, compiled(name))
+	}
 	r.Firewall = n.firewallOff()
 	slices.Sort(r.Obsolete)
 	slices.SortStableFunc(r.Left, func(a, b Left) int { return cmp.Or(cmp.Compare(a.File, b.File), a.Line-b.Line) })

@@ -111,9 +111,11 @@ message_size_limit = 100000
 		base: labBase,
 	},
 	{
-		name: "one tenant in a store", messages: 200,
+		name: "one tenant in a store, scripts by domain", messages: 200,
 		policy: func(tb testing.TB, w *maillab.World) relay.Policy {
 			p := fromLab(tb, w)
+			p.Sieve.Form = relay.PerTenant
+			p.Tenants[1].Scope = relay.Scope{Use: relay.NoSenders}
 			p.Tenants[2].Store = "[mailstore.example.com]:25"
 			return p
 		},

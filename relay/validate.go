@@ -304,7 +304,7 @@ func (v *validator) spam(p Policy) {
 	}
 	v.text("Spam.Folder", s.Folder)
 	if s.Create && p.Sieve.Form == PerMailbox {
-		v.errs.add("Spam.Create", headers.ErrNotExpressible, "remove it, or use the global form",
+		v.errs.add("Spam.Create", headers.ErrNotExpressible, "remove it, or use the global or the tenants' form",
 			"OX shows a rule with :create as broken, so a mailbox's own script can't have it")
 	}
 }
@@ -312,9 +312,9 @@ func (v *validator) spam(p Policy) {
 func (v *validator) sieve(p Policy) {
 	s := p.Sieve
 	switch s.Form {
-	case "", Global, PerMailbox:
+	case "", Global, PerTenant, PerMailbox:
 	default:
-		v.errs.add("Sieve.Form", ErrInvalid, `"global" or "mailbox"`, "%q", s.Form)
+		v.errs.add("Sieve.Form", ErrInvalid, `"global", "tenant" or "mailbox"`, "%q", s.Form)
 	}
 	if s.Directory != "" {
 		v.file("Sieve.Directory", s.Directory, "")

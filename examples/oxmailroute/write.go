@@ -39,6 +39,9 @@ func write(args []string, _ io.Reader, stdout, stderr io.Writer) error {
 			return err
 		}
 	}
+	if in.TenantScripts, err = tenantScripts(*out); err != nil {
+		return err
+	}
 	c, err := relay.Compile(policy, in)
 	if err != nil {
 		return err
@@ -86,6 +89,9 @@ func remove(args []string, _ io.Reader, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	if in.TenantScripts, err = tenantScripts(*out); err != nil {
+		return err
+	}
 	r, err := relay.Remove(policy.Gateway.Name, in)
 	if err != nil {
 		return err
@@ -106,6 +112,22 @@ func remove(args []string, _ io.Reader, stdout, stderr io.Writer) error {
 	fmt.Fprintf(stdout, "%d files written to %s, without the gateway\n", len(files), *out)
 	fmt.Fprintf(stdout, "where a firewall was loaded, then run:\n  %s\n", r.Firewall)
 	return nil
+}
+
+// tenantScripts are the scripts of tenants' domains in an output directory of an
+// earlier run.
+func tenantScripts(out string) (map[string][]byte, error) {
+	names, err := filepath.Glob(filepath.Join(out, "sieve", "tenants", "*.sieve"))
+	if err != nil {
+		return nil, err
+	}
+	scripts := map[string][]byte{}
+	for _, name := range names {
+		if scripts[filepath.Base(name)], err = os.ReadFile(name); err != nil {
+			return nil, err
+		}
+	}
+	return scripts, nil
 }
 
 // keep adds the files of the base that nothing replaces, whatever they are, and

@@ -1,0 +1,128 @@
+package relay
+
+import (
+	"iter"
+	"regexp"
+	"strings"
+
+	"github.com/oxmailroute/oxmailroute/headers"
+)
+
+// tenantScriptDir is where the tenants' scripts are among the files.
+const tenantScriptDir = "sieve/tenants/"
+
+// longestTenant bounds the name of a domain that a file is named after: with
+// what sievec(1) adds for its temporary file, NAME_MAX is 255 octets.
+const longestTenant = 180
+
+// emitTenants writes the script once for every spelling of every domain that
+// uses the gateway: a recipient with SMTPUTF8 has U-labels.
+func (c *compiler) emitTenants(text []byte) {
+	c.tenantFiles = map[string]string{}
+	for d := range c.policy.switches().some() {
+		for _, k := range domainKeys(d) {
+			if len(k) > longestTenant {
+				c.errs.add("Sieve.Form", headers.ErrNotExpressible, `use the form "global" or "mailbox"`, "a script can't be named after %s, which is longer than %d octets", k, longestTenant)
+				continue
+			}
+			name := tenantScriptDir + k + ".sieve"
+			if have, ok := c.in.TenantScripts[k+".sieve"]; ok && !Managed(c.policy.Gateway.Name, have) {
+				c.errs.add("Installation.TenantScripts", ErrConflict, "rename it, or choose another Sieve.Directory", "%s is there and not ours", k+".sieve")
+			}
+			c.tenantFiles[k] = name
+			c.emit(name, text, false)
+		}
+	}
+	if len(c.tenantFiles) == 0 {
+		c.cfg.global = nil
+	}
+}
+
+// some are the domains with anybody who sends through a gateway.
+func (s switches) some() map[string]bool {
+	out := map[string]bool{}
+	for d, in := range s.domains {
+		if in {
+			out[d] = true
+		}
+	}
+	for a, in := range s.single {
+		if in {
+			_, d := splitAddress(a)
+			out[d] = true
+		}
+	}
+	return out
+}
+
+// tenantPath is the path by which Dovecot finds a tenant's script, in its
+// language. Where there is none, no script runs, and nothing is logged.
+func (c *compiler) tenantPath() string {
+	if c.dovecot.before(dovecotBlocks) {
+		return c.policy.tenantDir() + "/%Ld.sieve"
+	}
+	return c.policy.tenantDir() + "/%{user | domain | lower}.sieve"
+}
+
+// tenantKey is the domain as Dovecot finds it in a user name, in lower case as
+// far as it is ASCII.
+func tenantKey(mailbox string) string {
+	d := []byte(domainOf(mailbox))
+	for i, c := range d {
+		if 'A' <= c && c <= 'Z' {
+			d[i] = c + 'a' - 'A'
+		}
+	}
+	return string(d)
+}
+
+// userVariable is a variable of Dovecot's in its two forms: "%Lu", "%{user | lower}".
+var userVariable = regexp.MustCompile(`%[A-Z0-9.-]*([a-z])|%\{([^}]*)\}`)
+
+// keepsDomain reports whether a value of auth_username_format leaves the domain
+// of a user name where it is.
+func keepsDomain(format string) bool {
+	for _, m := range userVariable.FindAllStringSubmatch(format, -1) {
+		switch {
+		case m[1] == "u", m[1] == "d":
+			return true
+		case strings.Contains(m[2], "domain"), strings.Contains(m[2], "user") && !strings.Contains(m[2], "username"):
+			return true
+		}
+	}
+	return false
+}
+
+// checkUserName: where Dovecot takes the domain off its users' names, no script
+// is found by it.
+func (c *compiler) checkUserName(conf doveconf) {
+	if c.tenantFiles == nil || c.cfg.global == nil {
+		return
+	}
+	if c.in.Doveconf == nil && !c.dovecot.before(dovecotBlocks) {
+		c.warn("Sieve.Form", "Debian's own 20-lmtp.conf for Dovecot 2.4 takes the domain off users' names (auth_username_format), where no tenant's script would be found; give Installation.Doveconf to have it checked")
+	}
+	for _, section := range deliverySections {
+		have, ok := conf[section+"auth_username_format"]
+		if !ok || have == "" || keepsDomain(have) {
+			continue
+		}
+		c.errs.add(doveconfPlace(section, "auth_username_format"), ErrConflict, "keep the domain in users' names, or use Sieve.Form \"global\"",
+			"%s takes the domain off, by which a tenant's script is found", have)
+	}
+}
+
+// tenantScripts are the names, as in File.Name, of the tenants' scripts of an
+// earlier run.
+func tenantScripts(gateway string, in Installation) iter.Seq[string] {
+	return func(yield func(string) bool) {
+		for name, data := range in.TenantScripts {
+			if strings.HasSuffix(name, ".sieve") && !strings.Contains(name, "/") && Managed(gateway, data) && !yield(tenantScriptDir+name) {
+				return
+			}
+		}
+	}
+}
+
+// compiled is the file that sievec(1) writes beside a script.
+func compiled(script string) string { return strings.TrimSuffix(script, ".sieve") + ".svbin" }
