@@ -20,12 +20,14 @@ type state struct {
 	offsets, list           int
 	includes                bool
 	references, environment bool
+	globals                 bool
 }
 
 func (r *reader) state() state {
 	return state{
 		on: r.on, deferred: r.deferred, shown: r.shown, errs: len(r.errs), soft: len(r.soft), offsets: len(r.offsets),
 		list: len(r.list), includes: r.includes, references: r.references, environment: r.environment,
+		globals: r.globals,
 	}
 }
 
@@ -38,7 +40,7 @@ func (r *reader) undo(s state) bool {
 	}
 	r.warnings = append(r.warnings, r.errs[s.errs:]...)
 	r.errs, r.offsets, r.list = r.errs[:s.errs], r.offsets[:s.offsets], r.list[:s.list]
-	r.shown, r.references, r.environment = s.shown, s.references, s.environment
+	r.shown, r.references, r.environment, r.globals = s.shown, s.references, s.environment, s.globals
 	return true
 }
 

@@ -10,23 +10,49 @@
 //
 // # What is covered
 //
-// RFC 5228 whole, and of the extensions: fileinto, envelope, encoded-character
-// and the comparators i;octet, i;ascii-casemap, i;ascii-numeric (RFC 5228, RFC
-// 4790), copy (RFC 3894), mailbox (RFC 5490), relational (RFC 5231), regex
-// (draft-ietf-sieve-regex), reject (RFC 5429), vacation (RFC 5230), imap4flags
-// without variables (RFC 5232), and of mime (RFC 5703) the header test with
-// :mime :contenttype :is "Content-Type", with and without :anychild. Everything
-// else is refused with a position ([ErrUnsupported]); nothing is ignored.
+// RFC 5228 whole with fileinto, envelope, encoded-character and the comparators
+// i;octet, i;ascii-casemap, i;ascii-numeric and i;unicode-casemap (RFC 4790, RFC
+// 5051), and these extensions: copy (RFC 3894), body (RFC 5173), environment (RFC
+// 5183), variables (RFC 5229), vacation and vacation-seconds (RFC 5230, RFC
+// 6131), relational (RFC 5231), imap4flags (RFC 5232), subaddress (RFC 5233),
+// spamtest, spamtestplus and virustest (RFC 5235), date and index (RFC 5260),
+// editheader (RFC 5293), reject and ereject (RFC 5429), enotify with mailto (RFC
+// 5435, RFC 5436), ihave (RFC 5463), mailbox, mboxmetadata and servermetadata
+// (RFC 5490), mime, foreverypart and extracttext (RFC 5703), include (RFC 6609),
+// duplicate (RFC 7352), special-use (RFC 8579), regex (draft-ietf-sieve-regex),
+// Dovecot's debug, environment, report and duplicate, and the drafts imapflags
+// and notify. Everything else is refused with a position ([ErrUnsupported]);
+// nothing is ignored.
 //
-// # Where Parse is stricter than Pigeonhole
+// Which of them a server has on is a value, [Extensions], with [Debian12] and
+// [Debian13] as what those have unless sieve_extensions says otherwise.
+// [ParseFor] refuses what such a server refuses to compile, all at once and with
+// places; [Check] adds warnings; [ParseTree] is the source with every byte in its
+// place, for programs that edit scripts.
 //
-// Pigeonhole does not look inside a branch that can never run ("if false {
-// ... }", what follows a true test in anyof, the branches after "if true").
-// Parse does, so that what it returns is the whole script. In all else the two
-// accept the same scripts for the commands covered; the limits are the same
-// too: 1 MiB of source, 32 levels of blocks and of tests (the script itself is
-// the first), 32 arguments, 32 octets in an identifier. Regular expressions are
-// those of headers.CompileERE.
+// # Where Parse differs from Pigeonhole's compiler
+//
+// Like Pigeonhole, Parse doesn't look into a branch that can never run ("if false
+// { ... }", what follows a true test in anyof, the branches after "if true"), and
+// keeps what it can't read there as [Unread] and [UnreadTest]. What sievec prints
+// as an error and compiles all the same is taken (a variable of an unknown
+// namespace in a string, deleteheader with :last alone, an odd attribute in
+// specialuse_exists). These differences are left:
+//
+//   - regular expressions are those of headers.CompileERE, which lacks
+//     back-references and more than 1000 repetitions
+//   - a list of names in deleteheader is refused, of which the server compiles a
+//     program that is corrupt; so is a third argument of addflag, setflag,
+//     removeflag and specialuse_exists, which it compiles and doesn't use
+//   - whether an included script exists isn't looked at, as when a script is
+//     uploaded
+//   - settings that change limits (sieve_max_script_size,
+//     sieve_variables_max_scope_size, sieve_editheader_max_header_size) have their
+//     defaults: 1 MiB, 255 variables, 2048 octets
+//
+// The limits are the server's: 32 levels of blocks and of tests (the script
+// itself is the first), 4 of foreverypart, 32 arguments, 32 octets in an
+// identifier.
 //
 // # The server's own faults
 //

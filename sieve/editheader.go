@@ -159,9 +159,6 @@ func (c *compiler) deleteHeader(cmd DeleteHeader) operation {
 			c.errorf("Name", "%w", err)
 		}
 	}
-	if cmd.Last && cmd.Index == 0 {
-		c.errorf("Last", "needs Index")
-	}
 	if cmd.Values != nil {
 		d.match = c.matcher(cmd.Match, cmd.Relation, cmd.Comparator, cmd.Values)
 	}

@@ -103,6 +103,9 @@ func (r *reader) unseen() Extensions {
 	if r.references {
 		out |= ExtVariables
 	}
+	if r.globals {
+		out |= r.on & ExtInclude
+	}
 	if r.environment {
 		out |= r.on & ExtDovecotEnvironment
 	}

@@ -33,6 +33,7 @@ type reader struct {
 	// to the environment of Dovecot.
 	references, environment bool
 	decoded                 bool          // encoded-character made a difference
+	globals                 bool          // a variable was "global.name"
 	warnings                []sourceError // of what only Check reports
 	// soft are errors that the server reports, and compiles the script all the
 	// same; but not where the script includes another one.

@@ -108,6 +108,7 @@ func (r *reader) checkNamespace(off int32, ref reference, assign bool) bool {
 			r.errorf(off, "%q is not the name of a global variable", ref.name)
 			return false
 		}
+		r.globals = true
 		return true
 	case r.on.Has(ExtDovecotEnvironment) && strings.EqualFold(ref.namespace, "env"):
 		r.environment = true

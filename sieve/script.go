@@ -7,7 +7,7 @@ type Script struct {
 	// tells whether "${x}" in a string is a variable: it is where ExtVariables
 	// is here, or where a command or test of RFC 5229 stands in the script.
 	// [Parse] sets what the commands don't show and what changes how they run:
-	// ExtVariables and ExtDovecotEnvironment.
+	// ExtVariables, ExtInclude (for "${global.x}") and ExtDovecotEnvironment.
 	Extensions Extensions
 	// Lines holds, for a script that [Parse] read, the source line of every
 	// command and test in the order they stand (a command, its tests, its

@@ -120,8 +120,9 @@ func (c *compiler) text(s, where string) text {
 	if !c.variables || !strings.Contains(s, "${") {
 		return text{lit: s}
 	}
+	// What is wrong with a reference is left out, as the server does.
 	var parts []part
-	start := 0
+	start, found := 0, false
 	for {
 		ref, ok := nextReference(s, start)
 		if !ok {
@@ -130,20 +131,19 @@ func (c *compiler) text(s, where string) text {
 		if ref.start > start {
 			parts = append(parts, part{lit: s[start:ref.start]})
 		}
-		start = ref.end
+		start, found = ref.end, true
 		switch {
 		case ref.namespace != "":
-			parts = append(parts, c.namespaced(ref, where))
+			if ns := lowerASCII(ref.namespace); ns == "global" || ns == "env" && c.env {
+				parts = append(parts, c.namespaced(ref, where))
+			}
 		case ref.name != "":
 			parts = append(parts, c.variable(ref.name, where))
-		default:
-			if ref.index > maxMatchValue {
-				c.errorf(where, "match variable ${%d} is out of range: the last one is ${%d}", ref.index, maxMatchValue)
-			}
+		case ref.index <= maxMatchValue:
 			parts = append(parts, part{kind: partMatch, index: ref.index})
 		}
 	}
-	if parts == nil {
+	if !found {
 		return text{lit: s}
 	}
 	if start < len(s) {

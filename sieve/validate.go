@@ -38,8 +38,11 @@ func (s *Script) Validate() error {
 	defer p.free()
 	r := p.read(src, AllExtensions)
 	switch {
-	case len(r.errs) > 0:
+	case len(r.errs)+len(r.soft) > 0:
 		paths := s.paths()
+		if !r.includes {
+			r.errs = append(r.errs, r.soft...)
+		}
 		for _, e := range r.errs {
 			v.errorf(r.path(paths, e.off), "%w", e.err)
 		}

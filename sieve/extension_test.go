@@ -1,0 +1,132 @@
+package sieve
+
+import (
+	"os"
+	"regexp"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+)
+
+func TestExtensionsSet(t *testing.T) {
+	for _, tt := range []struct {
+		setting string
+		want    Extensions
+		err     string
+	}{
+		{"", 0, ""},
+		{"fileinto  reject", ExtFileInto | ExtReject, ""},
+		{"+editheader", Debian12 | ExtEditHeader, ""},
+		{"-regex\t-body", Debian12 &^ ExtRegex &^ ExtBody, ""},
+		{"+vacation-seconds -vacation", (Debian12 | ExtVacationSeconds) &^ ExtVacation, ""},
+		{"-copy +copy", Debian12, ""},
+		{"+copy -copy", Debian12, ""},
+		{"+nosuch", Debian12, `extension "nosuch" is unknown`},
+		{"++copy", Debian12, `extension "+copy" is unknown`},
+		{"+", Debian12, `extension "" is unknown`},
+		{"FILEINTO", Debian12, `extension "FILEINTO" is unknown`},
+	} {
+		got, err := Debian12.Set(tt.setting)
+		if got != tt.want {
+			t.Errorf("%q: %s, want %s", tt.setting, got, tt.want)
+		}
+		if (err == nil) != (tt.err == "") || err != nil && !strings.HasPrefix(err.Error(), tt.err) {
+			t.Errorf("%q: %v, want %q", tt.setting, err, tt.err)
+		}
+	}
+}
+
+func TestExtensionNames(t *testing.T) {
+	names := AllExtensions.Names()
+	if !slices.IsSorted(names) || len(names) != extCount-1 {
+		t.Errorf("names %q", names)
+	}
+	for i, name := range names {
+		if x := extensionNamed(name); !slices.Equal(x.Names(), names[i:i+1]) {
+			t.Errorf("%q is %q", name, x)
+		}
+	}
+	if diff := cmp.Diff([]string(nil), Extensions(0).Names()); diff != "" {
+		t.Error(diff)
+	}
+	if s := (ExtReject | ExtBody).String(); s != "body reject" {
+		t.Errorf("%q", s)
+	}
+	if !Debian13.Has(Debian12|ExtUnicodeCasemap) || Debian12.Has(ExtUnicodeCasemap) || Debian12.Has(ExtEditHeader) {
+		t.Error("the presets are not what the servers have")
+	}
+}
+
+// TestExtensionsServer asks the server which extensions it has on, without any
+// setting but what its programs add.
+func TestExtensionsServer(t *testing.T) {
+	o := newOracle(t)
+	conf, err := os.ReadFile(o.conf)
+	if err != nil {
+		t.Fatal(err)
+	}
+	conf = regexp.MustCompile("(?m)^ *sieve_extensions =.*$").ReplaceAll(conf, nil)
+	if err := os.WriteFile(o.conf, conf, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	for _, name := range AllExtensions.Names() {
+		v, text, _ := o.compile(t, []byte(`require "`+name+`";`))
+		if want := (Debian12 | ExtDovecotDebug).Has(extensionNamed(name)); (v == accepted) != want {
+			t.Errorf("%s: %s, want it on: %v\n%s", name, v, want, text)
+		}
+	}
+}
+
+// TestGrammarFormat checks that scripts of the whole grammar are the same when
+// they are printed and read again, and when they go through go-sieve's tree.
+func TestGrammarFormat(t *testing.T) {
+	g := &grammar{generator: newGenerator(*seed + 700), wrong: 1}
+	read := 0
+	for range 3000 {
+		g.requires(true)
+		src := g.header() + "# a comment\n" + g.commandText(3) + "\n" + g.commandText(3)
+		s, err := ParseFor("", []byte(src), serverExtensions)
+		if err != nil {
+			continue
+		}
+		read++
+		checkRoundTrip(t, s)
+		checkTree(t, s)
+		if t.Failed() {
+			t.Fatal(src)
+		}
+	}
+	if read < 500 {
+		t.Errorf("only %d of the scripts are right", read)
+	}
+}
+
+// checkTree checks that a script comes back from go-sieve's tree.
+func checkTree(t *testing.T, s *Script) {
+	t.Helper()
+	if hasUnread(s) || hugeNumber(s.Format()) {
+		return // the tree doesn't have them
+	}
+	back, err := FromAST(s.AST())
+	if err != nil {
+		t.Fatal(err)
+	}
+	want := &Script{Commands: withoutComments(s.Commands), Extensions: s.Extensions}
+	if got := back.Format(); string(got) != string(want.Format()) {
+		t.Errorf("changed by the tree (-want +got):\n%s", cmp.Diff(string(want.Format()), string(got)))
+	}
+}
+
+func hasUnread(s *Script) bool {
+	unread := false
+	walk(s.Commands, func(c Command) {
+		_, ok := c.(Unread)
+		unread = unread || ok
+	}, func(t Test) {
+		_, ok := t.(UnreadTest)
+		unread = unread || ok
+	})
+	return unread
+}
