@@ -136,6 +136,16 @@ func (t *PatternTable) WithoutSubstitution() (plain *PatternTable, skipped []int
 	return plain, skipped
 }
 
+// Results returns what the rules answer, in their order: Value is the result as
+// it is written, with its $numbers, Line the rule's; Key is empty.
+func (t *PatternTable) Results() []Entry {
+	out := make([]Entry, len(t.rules))
+	for i, r := range t.rules {
+		out[i] = Entry{Value: r.result, Line: r.line}
+	}
+	return out
+}
+
 // Patterns reports true: such a table is asked for whole keys only.
 func (t *PatternTable) Patterns() bool { return true }
 

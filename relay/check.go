@@ -136,29 +136,6 @@ func (c *compiler) checkHosted() {
 	}
 }
 
-// checkTransportMaps looks for routes that take mail past the gateway.
-func (c *compiler) checkTransportMaps() {
-	raw, ok := c.main.Get("transport_maps")
-	if !ok {
-		return
-	}
-	known, opaque := c.maps(c.base.get("transport_maps"))
-	for _, o := range opaque {
-		c.warn(c.at("transport_maps"), "%s can't be read here; a \"*\" in it would take all mail past the gateway", o)
-	}
-	ours := c.transportTable()
-	for _, m := range known {
-		if _, line, ok := m.table.Lookup("*"); ok {
-			c.conflict("transport_maps", "move the route to relayhost or default_transport", "%q has a \"*\" (%s:%d), which takes all mail past the gateway", raw, m.file, line)
-		}
-		for _, e := range ours {
-			if have, line, ok := m.table.Lookup(e.Key); ok && have.Value != e.Value {
-				c.errs.add(e.Rule, ErrConflict, "remove one of the two", "%s has a route already: %q at %s:%d", e.Key, have.Value, m.file, line)
-			}
-		}
-	}
-}
-
 // checkSenderMaps: an exception is DUNNO in our map and would hide what the
 // installation's own map says of that sender.
 func (c *compiler) checkSenderMaps() {

@@ -308,7 +308,7 @@ var bodies2 = []string{
 	"Subject: x\nreject me\n\nhi\n", "Subject: x\n", "Subject: x\n\nfilter me\ncopy me\n",
 }
 
-const routesMain = `relay_domains = relayed.test, static.test
+const routesMain = `relay_domains = relayed.test, static.test, t4.test
 relay_recipient_maps = regexp:/etc/postfix/relayed
 virtual_alias_domains = alias.test
 virtual_alias_maps = hash:/etc/postfix/aliases, inline:{user@alias.test=x@remote1.test}
@@ -329,7 +329,7 @@ conbool_destination_recipient_limit = 1
 `
 
 var routesFiles = map[string]string{
-	"relayed":       "/^known(\\+.*)?@relayed\\.test$/ x\n/@sub\\./ x\n",
+	"relayed":       "/^known(\\+.*)?@relayed\\.test$/ x\n/@sub\\./ x\n/@t4\\.test$/ x\n",
 	"bysender":      "bob@example.com [mx.remote2.test]:25\nspecial@remote3.test [mx.remote1.test]:25\ndave@example.org DUNNO\n",
 	"ptrans":        "/^x([0-9]+)@(t3\\.test)$/ smtp:[mx.remote2.test]:25\n/@never\\.test$/ error:5.1.2 $1\n",
 	"trans":         "t1.test smtp:[mx.remote1.test]:25\nt2.test error:5.7.0 go away\nt4.test :[mx.remote2.test]:25\n",

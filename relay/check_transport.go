@@ -1,0 +1,149 @@
+package relay
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/oxmailroute/oxmailroute/postfix"
+)
+
+// checkTransportMaps looks for routes that take mail past the gateway, or past
+// the second pass.
+func (c *compiler) checkTransportMaps() {
+	const name = "transport_maps"
+	raw, ok := c.main.Get(name)
+	if !ok {
+		return
+	}
+	known, opaque := c.maps(c.base.get(name))
+	for _, o := range opaque {
+		c.warn(c.at(name), "%s can't be read here; a \"*\" in it would take all mail past the gateway, and a \":[host]\" without a transport past the second pass", o)
+	}
+	ours := c.transportTable()
+	for _, m := range known {
+		m.table = c.withoutSubstitution(name, m.file, m.table)
+		if key, line, ok := catchAll(m.table); ok {
+			c.conflict(name, "move the route to relayhost or default_transport", "%q has a route for everybody, %s (%s), which takes all mail past the gateway", raw, key, place{m.file, line})
+		}
+		for _, e := range ours {
+			if have, line, ok := m.table.Lookup(e.Key); ok && have.Value != e.Value {
+				c.errs.add(e.Rule, ErrConflict, "remove one of the two", "%s has a route already: %q at %s:%d", e.Key, have.Value, m.file, line)
+			}
+		}
+	}
+	if slices.ContainsFunc(c.policy.Tenants, func(t Tenant) bool { return t.Scope.Use != NoSenders }) {
+		c.checkNextHops(name)
+	}
+}
+
+// strangers are addresses that have nothing in common. A pattern that matches
+// all of them is meant for everybody.
+var strangers = [...]string{"a@b.invalid", "quentin.z-9@mx7.w-1.test", "42+x@XN--P1AI.EXAMPLE", "info@company.com", "kontakt@firma.de"}
+
+// catchAll finds a row for every address elsewhere: "*", or a pattern that does
+// not care. A row of ":" changes nothing (transport(5)).
+func catchAll(m postfix.Map) (key string, line int, ok bool) {
+	routes := func(e postfix.Entry) bool { return e.Value != "" && e.Value != ":" }
+	if e, line, ok := m.Lookup("*"); ok && routes(e) {
+		return `"*"`, line, true
+	}
+	if p, ok := m.(postfix.Patterns); !ok || !p.Patterns() {
+		return "", 0, false
+	}
+	for _, a := range strangers {
+		e, at, ok := m.Lookup(fold(a))
+		if !ok || !routes(e) {
+			return "", 0, false
+		}
+		line = at
+	}
+	return "a pattern that matches every address", line, true
+}
+
+// checkNextHops refuses rows with a next hop and no transport (":[host]:25").
+// They keep the transport that the sender has: for a sender in scope the one
+// into the second pass, so that the mail would leave by it unchecked and
+// unencrypted, with every marker in it.
+func (c *compiler) checkNextHops(name string) {
+	specs, err := postfix.ParseMaps(c.base.get(name))
+	if err != nil {
+		return
+	}
+	classed := c.classed()
+	seen := map[postfix.MapSpec]bool{}
+	for _, spec := range specs {
+		for _, leaf := range spec.Leaves() {
+			if seen[leaf] {
+				continue
+			}
+			seen[leaf] = true
+			for _, e := range c.rows(leaf) {
+				if len(e.Value) < 2 || e.Value[0] != ':' || e.Key != "" && classed(e.Key) {
+					continue
+				}
+				at := c.at(name)
+				if file, inside := c.fileName(leaf.Name); inside && e.Line > 0 {
+					at = place{file, e.Line}.String()
+				}
+				c.errs.add(at, ErrConflict, "name the transport, such as "+c.direct+e.Value,
+					"%s: %q has a next hop and no transport: mail in scope would go there by the transport into the second pass, past its checks and without TLS", name, strings.TrimSpace(e.Key+" "+e.Value))
+			}
+		}
+	}
+}
+
+// rows are those of a table that can be read here.
+func (c *compiler) rows(spec postfix.MapSpec) []postfix.Entry {
+	src, ok := c.table(spec)
+	if !ok {
+		return nil
+	}
+	switch t := src.table.(type) {
+	case *postfix.PatternTable:
+		plain, _ := t.WithoutSubstitution()
+		return plain.Results()
+	case postfix.Static:
+		return []postfix.Entry{{Value: string(t)}}
+	}
+	if spec.Type == "inline" {
+		t, err := postfix.InlineTable(spec.Name)
+		if err != nil {
+			return nil
+		}
+		return t
+	}
+	return c.entries(src)
+}
+
+// classed returns a function that reports whether every recipient of a row of
+// transport_maps has a transport of its class, which a next hop alone does not
+// take away: the domains that are delivered here or relayed
+// (ADDRESS_CLASS_README).
+func (c *compiler) classed() func(key string) bool {
+	hosted := map[string]bool{}
+	for _, t := range c.policy.Tenants {
+		for _, d := range t.Domains {
+			for _, k := range domainKeys(d) {
+				hosted[k] = true
+			}
+		}
+	}
+	var lists []*domainList
+	for _, name := range []string{"mydestination", "virtual_alias_domains", "virtual_mailbox_domains", "relay_domains"} {
+		lists = append(lists, c.domains(c.base, name))
+	}
+	parents := hasWord(list(c.base.get(parentDomains)), "transport_maps")
+	has := func(domain string) bool {
+		return hosted[domain] || slices.ContainsFunc(lists, func(l *domainList) bool { return l.has(domain) })
+	}
+	return func(key string) bool {
+		key = fold(key)
+		if parent, ok := strings.CutPrefix(key, "."); ok {
+			return has("subdomain." + parent)
+		}
+		if _, domain, ok := strings.Cut(key, "@"); ok {
+			return has(domain)
+		}
+		return has(key) && (!parents || has("subdomain."+key))
+	}
+}
