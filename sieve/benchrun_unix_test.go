@@ -10,6 +10,8 @@ import (
 	"syscall"
 	"testing"
 	"time"
+
+	gosieve "git.sr.ht/~emersion/go-sieve"
 )
 
 // cpu runs a benchmark and reports the processor time of one round besides the
@@ -257,4 +259,52 @@ func TestMailboxMemory(t *testing.T) {
 	if t.Logf("%.0f bytes for a mailbox", each); each > 200 {
 		t.Errorf("%.0f bytes for a mailbox", each)
 	}
+}
+
+// BenchmarkBeside is the gateway script over 2,000 messages, here and in
+// Pigeonhole's sieve-filter, one after the other in each round; and the parse
+// of 25 rules beside go-sieve's, which drops the positions and the comments.
+func BenchmarkBeside(b *testing.B) {
+	o := newOracle(b)
+	const count = 2000
+	messages := make([][]byte, count)
+	for i := range messages {
+		messages[i] = append([]byte(fmt.Sprintf("Message-ID: <%d@bench>\n", i)), benchMessage()...)
+	}
+	mailbox := o.mailbox(b, "bench", messages)
+	src := gatewayScript().Format()
+	rules := mixedScript(25).Format()
+	p := compiled(b, gatewayScript())
+	var server, here, parse, other time.Duration
+	for b.Loop() {
+		start := time.Now()
+		if list, ok := o.decide(b, src, mailbox); !ok || len(list) != count {
+			b.Fatal("sieve-filter")
+		}
+		server += time.Since(start)
+		start = time.Now()
+		for _, m := range messages {
+			p.Run(&Input{Raw: m})
+		}
+		here += time.Since(start)
+		start = time.Now()
+		for range 100 {
+			if _, err := Parse("", rules); err != nil {
+				b.Fatal(err)
+			}
+		}
+		parse += time.Since(start)
+		start = time.Now()
+		for range 100 {
+			if _, err := gosieve.Parse(bytes.NewReader(rules)); err != nil {
+				b.Fatal(err)
+			}
+		}
+		other += time.Since(start)
+	}
+	n := float64(b.N)
+	b.ReportMetric(float64(server.Nanoseconds())/n/count, "sieve-filter-ns/message")
+	b.ReportMetric(float64(here.Nanoseconds())/n/count, "ns/message")
+	b.ReportMetric(float64(parse.Nanoseconds())/n/100, "parse-ns")
+	b.ReportMetric(float64(other.Nanoseconds())/n/100, "go-sieve-parse-ns")
 }

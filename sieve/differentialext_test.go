@@ -71,6 +71,15 @@ func score(raw []byte, name string, most float64) Score {
 
 // TestDifferentialExtensions runs generated scripts over the whole language,
 // with every extension, over generated messages here and in Pigeonhole.
+//
+// The long run of 2026-11-22, "-seed 2026 -size 4 -scripts 3600" beside
+// Pigeonhole 0.5.19, had 216,000 pairs and no disagreement. What the generator
+// leaves out are the server's own faults (see the package documentation):
+// deleteheader with :regex, tests of the body or of MIME parts in a script that
+// changes the header, one foreverypart inside of another, removeflag of a
+// variable with the variable itself, and the patterns of :matches that 0.5.19
+// gets wrong. Envelope, include, mailboxes, metadata and the messages that are
+// sent have tests of their own.
 func TestDifferentialExtensions(t *testing.T) {
 	o := newOracle(t)
 	g := &wide{generator: newGenerator(*seed + 1000), size: *scriptSize}

@@ -15,6 +15,9 @@ type fieldTable struct {
 	// after a slot.
 	head [64]int32
 	next []int32
+	// first tells the octets that names begin with, in both cases.
+	first [256]bool
+	odd   bool // one of the names is empty or begins with white space
 }
 
 // hash mixes the length and both ends of a name, whatever its case.
@@ -32,7 +35,10 @@ func (t *fieldTable) slot(name string) int {
 	h := 0
 	if n := len(name); n > 0 {
 		h = t.hash(name[0], name[n-1], n)
+		t.first[name[0]] = true
+		t.first[upperASCII(name[:1])[0]] = true
 	}
+	t.odd = t.odd || name == "" || name[0] <= ' '
 	t.next = append(t.next, t.head[h])
 	t.head[h] = int32(len(t.names))
 	return len(t.names) - 1
@@ -103,18 +109,43 @@ func (r *run) index(t *fieldTable) {
 	}
 	r.entries, r.parsed = r.entries[:0], r.parsed[:0]
 	if r.in.Header == nil {
-		reader := headers.NewReader(r.in.Raw)
-		for f, ok := reader.Next(); ok; f, ok = reader.Next() {
-			if slot := t.find(f.Name); slot >= 0 {
-				r.enter(slot, f)
-			}
-		}
+		r.scan(t)
 		return
 	}
 	for i := range r.in.Header {
+		if name := r.in.Header[i].Name; len(name) > 0 && !t.first[name[0]] && !t.odd {
+			continue
+		}
 		if slot := t.find(r.in.Header[i].Name); slot >= 0 {
 			r.enter(slot, r.in.Header[i])
 		}
+	}
+}
+
+// scan finds the fields in a message that is there as a whole. A line that
+// doesn't begin like one of the names is skipped without a look at it.
+func (r *run) scan(t *fieldTable) {
+	rest := r.in.Raw
+	for len(rest) > 0 {
+		if c := rest[0]; t.first[c] || t.odd {
+			reader := headers.NewReader(rest)
+			f, ok := reader.Next()
+			if !ok {
+				return
+			}
+			if slot := t.find(f.Name); slot >= 0 {
+				r.enter(slot, f)
+			}
+			rest = reader.Rest()
+			continue
+		} else if c == '\n' || c == '\r' && len(rest) > 1 && rest[1] == '\n' {
+			return
+		}
+		i := bytes.IndexByte(rest, '\n')
+		if i < 0 {
+			return
+		}
+		rest = rest[i+1:]
 	}
 }
 

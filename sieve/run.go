@@ -139,10 +139,10 @@ func (r *run) reset() {
 	if cap(r.parsed) > keepBuffers/1024 {
 		r.parsed = nil
 	}
-	if cap(r.found) > keepBuffers/64 {
+	if cap(r.found) > keepBuffers/1024 {
 		r.found = nil
 	}
-	if cap(r.list) > keepBuffers/64 {
+	if cap(r.list) > keepBuffers/1024 {
 		r.list = nil
 	}
 	// Nothing of the message stays behind.
