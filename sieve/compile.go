@@ -61,7 +61,7 @@ type instruction struct {
 	step     int
 	branches []branch   // opIf
 	els      *block     // opIf
-	chain    *ruleIndex // opIf with many branches
+	chain    *lazyIndex // opIf with many branches
 	op       operation  // opRun
 	act      Action     // the actions, as they are without flags
 	key      string     // what makes two actions the same: mailbox, address
@@ -84,7 +84,7 @@ type branch struct {
 // block is a list of commands.
 type block struct {
 	code  []instruction
-	index *ruleIndex // where there are many rules
+	index *lazyIndex // where there are many rules
 }
 
 type instructionKind uint8

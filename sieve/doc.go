@@ -24,6 +24,10 @@
 // and notify. Everything else is refused with a position ([ErrUnsupported]);
 // nothing is ignored.
 //
+// What a run needs to know besides the message is given in [Input]: the time, the
+// mailboxes, what was seen before, the results of scanners, the environment. What
+// the server would send is there as text ([Outgoing]).
+//
 // Which of them a server has on is a value, [Extensions], with [Debian12] and
 // [Debian13] as what those have unless sieve_extensions says otherwise.
 // [ParseFor] refuses what such a server refuses to compile, all at once and with
@@ -54,15 +58,41 @@
 // itself is the first), 4 of foreverypart, 32 arguments, 32 octets in an
 // identifier.
 //
+// # Cost
+//
+// A run reads no more of a message than its script names: each field is decoded
+// and parsed once, a block of many rules is looked up by field, the body is
+// only read for tests of the body and of MIME parts. The work is counted in
+// steps and bounded by Options.MaxSteps, not by time, so that a decision is the
+// same on a busy machine.
+//
 // # The server's own faults
 //
 // The tests hold this package against Pigeonhole 0.5.19 (Dovecot 2.3.19). Where
-// the server strays, this package follows, so that it says what will happen: a
-// message is lost where a script stores it in the inbox and then in a missing
-// mailbox ([KeepLost]), and "${h:40}" is an encoded character. Not followed are
-// the server's crashes (the compiler on hasflag without arguments, the
-// interpreter on some patterns of :matches like "a*/") and that "X" matches
-// "*?X" there.
+// the server strays, this package follows, so that it says what will happen:
+//
+//   - a message is lost where a script stores it in the inbox and then in a
+//     missing mailbox ([KeepLost])
+//   - "${h:40}" is an encoded character
+//   - the test string compares with i;octet where no comparator is named
+//   - header with :count and :index takes the last field for none
+//   - header with :mime :anychild goes no further at a part without a header,
+//     and behind the last part of a multipart it goes on with what follows
+//   - nothing before a constant test that decides an anyof or allof is tried,
+//     so that it sets no match variables
+//
+// Not followed are
+//
+//   - its crashes: the compiler on hasflag without arguments, the interpreter
+//     on some patterns of :matches like "a*/", on deleteheader with :regex, and
+//     on tests of the body or of MIME parts behind a change of the header
+//   - that "X" matches "*?X"
+//   - that a foreverypart inside of another one fails at run time
+//   - that date forgets an :index that is written before :zone or
+//     :originalzone; Format prints the zone first
+//   - that removeflag of a variable with the variable itself leaves flags over
+//   - the groups of a regular expression where POSIX and Go fill them
+//     differently
 //
 // # Strings
 //

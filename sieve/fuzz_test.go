@@ -133,14 +133,14 @@ func FuzzRun(f *testing.F) {
 		if err != nil {
 			return
 		}
-		plain, err := Compile(s, Options{})
+		plain, err := Compile(s, Options{MaxSteps: 1 << 22})
 		if errors.Is(err, ErrUnsupported) {
 			return
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		traced, err := Compile(s, Options{Trace: true})
+		traced, err := Compile(s, Options{Trace: true, MaxSteps: 1 << 22})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -27,6 +27,7 @@ type oracle struct {
 	test      string
 	filter    string
 	scripts   int
+	settings  []string // for every call
 }
 
 // newOracle skips the test where Pigeonhole's programs are missing.
@@ -132,7 +133,8 @@ func (o *oracle) run(tb testing.TB, program string, args ...string) (stdout, std
 	tb.Helper()
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	cmd := exec.CommandContext(ctx, program, append([]string{"-c", o.conf}, args...)...)
+	args = append(append([]string{"-c", o.conf}, o.settings...), args...)
+	cmd := exec.CommandContext(ctx, program, args...)
 	var out, errs bytes.Buffer
 	cmd.Stdout, cmd.Stderr = &out, &errs
 	cmd.Dir = o.dir

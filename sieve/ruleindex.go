@@ -1,6 +1,10 @@
 package sieve
 
-import "math/bits"
+import (
+	"math/bits"
+	"sync"
+	"sync/atomic"
+)
 
 // manyRules is from how many rules on a block has an index of them.
 const manyRules = 12
@@ -35,25 +39,48 @@ type indexKey struct {
 	octet   bool
 }
 
+// lazyIndex is an index that is made when it is asked for the second time: a
+// program that runs once is done sooner without.
+type lazyIndex struct {
+	asked atomic.Bool
+	once  sync.Once
+	make  func() *ruleIndex
+	index *ruleIndex
+}
+
+// get returns the index, or nil where there is none.
+func (l *lazyIndex) get() *ruleIndex {
+	if !l.asked.Load() {
+		l.asked.Store(true)
+		return nil
+	}
+	l.once.Do(func() { l.index = l.make() })
+	return l.index
+}
+
 // indexRules makes the index of a block.
-func (c *compiler) indexRules(code []instruction) *ruleIndex {
+func (c *compiler) indexRules(code []instruction) *lazyIndex {
 	if len(code) < manyRules || c.program.trace {
 		return nil
 	}
-	return buildIndex(len(code), func(i int) []branch {
-		if in := &code[i]; in.kind == opIf && len(in.els.code) == 0 {
-			return in.branches
-		}
-		return nil
-	})
+	return &lazyIndex{make: func() *ruleIndex {
+		return buildIndex(len(code), func(i int) []branch {
+			if in := &code[i]; in.kind == opIf && len(in.els.code) == 0 {
+				return in.branches
+			}
+			return nil
+		})
+	}}
 }
 
 // indexChain makes the index of an if with many branches.
-func (c *compiler) indexChain(branches []branch) *ruleIndex {
+func (c *compiler) indexChain(branches []branch) *lazyIndex {
 	if len(branches) < manyRules || c.program.trace {
 		return nil
 	}
-	return buildIndex(len(branches), func(i int) []branch { return branches[i : i+1] })
+	return &lazyIndex{make: func() *ruleIndex {
+		return buildIndex(len(branches), func(i int) []branch { return branches[i : i+1] })
+	}}
 }
 
 // buildIndex makes the index of rules, each of which may match only where one
@@ -213,8 +240,8 @@ func (r *run) lookup(g *keyIndex, v *value, start int) {
 }
 
 // execIndexed runs the rules of a block that may match.
-func (r *run) execIndexed(b *block) error {
-	start := r.candidates(b.index)
+func (r *run) execIndexed(b *block, x *ruleIndex) error {
+	start := r.candidates(x)
 	defer func() { r.bits = r.bits[:start] }()
 	for i := 0; i < len(b.code); {
 		word := r.bits[start+i/64] >> (i % 64)
@@ -231,15 +258,15 @@ func (r *run) execIndexed(b *block) error {
 		if r.edits != edits {
 			// The header is another one: the rest is looked up anew.
 			r.bits = r.bits[:start]
-			r.candidates(b.index)
+			r.candidates(x)
 		}
 	}
 	return nil
 }
 
 // chooseIndexed returns the block of an if that is to run.
-func (r *run) chooseIndexed(in *instruction) *block {
-	start := r.candidates(in.chain)
+func (r *run) chooseIndexed(in *instruction, x *ruleIndex) *block {
+	start := r.candidates(x)
 	defer func() { r.bits = r.bits[:start] }()
 	for i := 0; i < len(in.branches); {
 		word := r.bits[start+i/64] >> (i % 64)

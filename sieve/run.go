@@ -241,8 +241,10 @@ func (r *run) errorf(in *instruction, format string, args ...any) error {
 
 // exec runs a block. The error is errStop or that of the run.
 func (r *run) exec(b *block) error {
-	if b.index != nil && !r.program.trace {
-		return r.execIndexed(b)
+	if b.index != nil {
+		if x := b.index.get(); x != nil {
+			return r.execIndexed(b, x)
+		}
 	}
 	for i := range b.code {
 		if err := r.instruction(&b.code[i]); err != nil {
@@ -276,8 +278,10 @@ func (r *run) instruction(in *instruction) error {
 
 // choose returns the block of an if that is to run.
 func (r *run) choose(in *instruction) *block {
-	if in.chain != nil && !r.program.trace {
-		return r.chooseIndexed(in)
+	if in.chain != nil {
+		if x := in.chain.get(); x != nil {
+			return r.chooseIndexed(in, x)
+		}
 	}
 	for i := range in.branches {
 		if in.branches[i].test.eval(r) {
