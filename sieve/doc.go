@@ -22,7 +22,8 @@
 // duplicate (RFC 7352), special-use (RFC 8579), regex (draft-ietf-sieve-regex),
 // Dovecot's debug, environment, report and duplicate, and the drafts imapflags
 // and notify. Everything else is refused with a position ([ErrUnsupported]);
-// nothing is ignored.
+// nothing is ignored. The commands of the draft notify ([DraftNotify],
+// [Denotify]) are read and printed, but Compile refuses them.
 //
 // What a run needs to know besides the message is given in [Input]: the time, the
 // mailboxes, what was seen before, the results of scanners, the environment. What
