@@ -13,12 +13,7 @@ type grammar struct {
 	wrong   int // per cent of the choices that break a rule
 	once    map[string]bool
 	unknown int
-	loops   int
-	depth   int
 }
-
-// deprecated are the extensions that a newer one excludes.
-const deprecated = ExtIMAPFlags | ExtNotify | ExtDovecotDuplicate
 
 // requires chooses the extensions of a script.
 func (g *grammar) requires(all bool) {

@@ -21,7 +21,8 @@ var (
 var serverLine = regexp.MustCompile(`(?m)^[^\n]*: line (\d+): error: (.*)$`)
 
 // TestGrammarLines compares which of many commands Parse and sievec refuse,
-// each on a line of its own in a script that requires everything.
+// each on a line of its own in a script that requires everything. BENCHMARKS.md
+// has the size of the longest run.
 func TestGrammarLines(t *testing.T) {
 	o := newOracle(t)
 	g := &grammar{generator: newGenerator(*seed + 500), wrong: 4}

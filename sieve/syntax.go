@@ -47,9 +47,6 @@ type synString struct {
 	off, end int32
 }
 
-// text returns the source of a node.
-func (s *syntax) text(n *synNode) string { return s.src[n.off:n.end] }
-
 // name returns the name of a node as it is written.
 func (s *syntax) name(n *synNode) string { return s.src[n.off:n.nameEnd] }
 
