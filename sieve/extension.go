@@ -61,6 +61,11 @@ const (
 	// don't have it.
 	QuoteRegexModifier
 
+	// ImportExport is what the commands import and export need besides
+	// ExtInclude and ExtVariables. It has no name to require; Pigeonhole lost
+	// them with 2.4.
+	ImportExport
+
 	extCount = iota
 )
 
@@ -74,9 +79,9 @@ const (
 	Debian12 = ExtFileInto | ExtEnvelope | ExtEncodedCharacter | ExtOctet | ExtASCIICasemap | ExtASCIINumeric |
 		ExtReject | ExtVacation | ExtSubaddress | ExtRelational | ExtRegex | ExtIMAP4Flags | ExtCopy | ExtInclude |
 		ExtBody | ExtVariables | ExtENotify | ExtEnvironment | ExtMailbox | ExtDate | ExtIndex | ExtIHave |
-		ExtDuplicate | ExtMIME | ExtForEveryPart | ExtExtractText
+		ExtDuplicate | ExtMIME | ExtForEveryPart | ExtExtractText | ImportExport
 	// Debian13 is Pigeonhole 2.4.1 as Debian 13 builds it.
-	Debian13 = Debian12 | ExtUnicodeCasemap
+	Debian13 = Debian12&^ImportExport | ExtUnicodeCasemap
 )
 
 var extensionNames = [extCount]string{
@@ -85,7 +90,7 @@ var extensionNames = [extCount]string{
 	"subaddress", "relational", "regex", "imap4flags", "copy", "include", "body", "variables", "enotify", "environment",
 	"mailbox", "mboxmetadata", "servermetadata", "date", "index", "ihave", "duplicate", "mime", "foreverypart",
 	"extracttext", "editheader", "spamtest", "spamtestplus", "virustest", "special-use", "vnd.dovecot.debug",
-	"vnd.dovecot.environment", "vnd.dovecot.report", "vnd.dovecot.duplicate", "imapflags", "notify", "",
+	"vnd.dovecot.environment", "vnd.dovecot.report", "vnd.dovecot.duplicate", "imapflags", "notify", "", "",
 }
 
 // extensionsByName are the extensions in the order of their names.

@@ -102,6 +102,9 @@ func (r *reader) load(off int32, x Extensions) {
 	if r.on.Has(ExtRegex) {
 		r.on |= r.available & QuoteRegexModifier
 	}
+	if r.on.Has(ExtInclude) {
+		r.on |= r.available & ImportExport
+	}
 	for _, c := range conflicts {
 		if x&(c[0]|c[1]) != 0 && r.on.Has(c[0]|c[1]) {
 			r.errorf(off, "the extensions %q and %q exclude each other: remove %q, which is out of date", c[0], c[1], c[0])
@@ -152,6 +155,10 @@ func (r *reader) begin(off int32) {
 func (r *reader) need(n *synNode, sp *spec) bool {
 	if sp.ext == 0 || r.on&^r.deferred&sp.ext != 0 {
 		return true
+	}
+	if sp.ext == ImportExport {
+		r.errorf(n.off, "%s is unknown to this server, or needs the extension %q: use global instead", r.name(n), ExtInclude)
+		return false
 	}
 	first := sp.ext.Names()[0]
 	if r.available&sp.ext == 0 {

@@ -148,8 +148,8 @@ var specs = func() (s [numNames]*spec) {
 		}},
 		nameReturn: {ext: ExtInclude},
 		nameGlobal: {ext: ExtInclude, args: oneList},
-		nameImport: {ext: ExtInclude, args: oneList},
-		nameExport: {ext: ExtInclude, args: oneList},
+		nameImport: {ext: ImportExport, args: oneList},
+		nameExport: {ext: ImportExport, args: oneList},
 		nameNotify: {ext: ExtENotify, args: oneString, tags: []tagSpec{
 			{id: nameImportance, param: argString, raw: true, group: 1},
 			{id: nameFrom, param: argString, group: 2},
