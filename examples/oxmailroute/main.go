@@ -1,7 +1,8 @@
 // Command oxmailroute shows what the library does, and is useful by itself in
 // shell scripts: it writes the files for a gateway into an existing Postfix
 // configuration, takes them out again, says where a message goes and why, runs
-// and checks Sieve scripts, and runs fixtures.
+// and checks Sieve scripts, keeps a policy's rules in users' scripts, and runs
+// fixtures.
 //
 //	oxmailroute demo
 //	oxmailroute write  -policy FILE [-base DIR] [-doveconf FILE] -out DIR
@@ -10,9 +11,12 @@
 //	oxmailroute sieve  -script FILE [-before FILE]... [-after FILE]... -from ADDR -to ADDR [-trace] MESSAGE
 //	oxmailroute sieve  -check FILE
 //	oxmailroute test   FIXTURE...
+//	oxmailroute script -policy FILE [-mailbox ADDR] [-remove] [-n] SCRIPT
+//	oxmailroute lint   [-newer] SCRIPT
+//	oxmailroute sync   -policy FILE -server HOST:PORT -user NAME -password-file FILE [-remove] [-n] [-mailboxes FILE] [MAILBOX]...
 //
-// Exit status: 0, 1 where a fixture failed or a script has errors, 2 on bad
-// input.
+// Exit status: 0, 1 where a fixture or a mailbox failed or a script has errors
+// or problems, 2 on bad input.
 package main
 
 import (
@@ -34,19 +38,23 @@ const usage = `usage: oxmailroute COMMAND [FLAGS]
   route    say where a message goes, as JSON
   sieve    run Sieve scripts over a message, or check one
   test     run fixtures
+  script   put the policy's rules into a user's script, or take them out
+  lint     say what OX App Suite can't read in a script
+  sync     do what script does to many mailboxes, through ManageSieve
 
 oxmailroute COMMAND -h shows a command's flags.
 `
 
 func main() { os.Exit(run(os.Args[1:], os.Stdin, os.Stdout, os.Stderr)) }
 
-// errFailed is a fixture that failed or a script with errors, as against bad
-// input.
+// errFailed is a fixture or a mailbox that failed, or a script with errors or
+// problems, as against bad input.
 var errFailed = errors.New("failed")
 
 func run(args []string, stdin io.Reader, stdout, stderr io.Writer) int {
 	commands := map[string]func([]string, io.Reader, io.Writer, io.Writer) error{
 		"demo": demo, "write": write, "remove": remove, "route": route, "sieve": runSieve, "test": test,
+		"script": script, "lint": lint, "sync": syncMailboxes,
 	}
 	if len(args) == 0 || commands[args[0]] == nil {
 		fmt.Fprint(stderr, usage)
@@ -91,6 +99,26 @@ func parseFlags(fs *flag.FlagSet, args []string, least, most int) error {
 		return errUsage
 	}
 	return nil
+}
+
+// parseMixed is parseFlags for a command whose flags may stand behind its
+// arguments, too.
+func parseMixed(fs *flag.FlagSet, args []string, least, most int) ([]string, error) {
+	var arguments []string
+	for {
+		if err := parseFlags(fs, args, 0, len(args)); err != nil {
+			return nil, err
+		}
+		if fs.NArg() == 0 {
+			break
+		}
+		arguments, args = append(arguments, fs.Arg(0)), fs.Args()[1:]
+	}
+	if n := len(arguments); n < least || n > most {
+		fs.Usage()
+		return nil, errUsage
+	}
+	return arguments, nil
 }
 
 // readPolicy reads and checks the policy file.
