@@ -130,21 +130,68 @@ func (v *validator) places(path string, list []netip.AddrPort, bind bool) {
 	}
 }
 
-// checkProxy refuses a gateway's listener that speaks the PROXY protocol where
-// the policy knows of no balancer.
+// checkProxy refuses listeners of gateways that speak the PROXY protocol where
+// the policy knows of no balancer, and one that others than the balancer reach.
 func (c *compiler) checkProxy() {
-	if !c.policy.Balancer.isZero() || c.policy.Topology == Outbound {
+	if c.policy.Topology == Outbound {
 		return
 	}
+	c.checkOpenAddresses()
+	for i, l := range c.policy.Listeners {
+		if l.Role != RoleGateway || !c.policy.Balancer.isZero() {
+			continue
+		}
+		name, kind := l.split()
+		sv, ok := c.master.Lookup(name, kind)
+		if !ok {
+			continue
+		}
+		refuse := func(parameter string, sv postfix.Service) {
+			if v := c.base.service(sv).get(parameter); v != "" {
+				c.errs.add(index("Listeners", i), ErrConflict, "describe the load balancer in Balancer, or switch it off for this listener",
+					"%s=%s on %s: it believes everybody who connects and announces the gateway's address", parameter, v, serviceSpec(sv))
+			}
+		}
+		refuse("smtpd_upstream_proxy_protocol", sv)
+		if kind != "pass" {
+			continue
+		}
+		for _, front := range c.master.Services() {
+			if front.Command == "postscreen" {
+				refuse("postscreen_upstream_proxy_protocol", front)
+			}
+		}
+	}
+}
+
+// checkOpenAddresses: Firewall.Addresses leaves the ports open at all others of
+// this server, where a listener without an address of its own may be reached
+// too (inet_interfaces).
+func (c *compiler) checkOpenAddresses() {
+	f := c.policy.Firewall
 	l, at := c.policy.gatewayListener()
-	name, kind := l.split()
-	sv, ok := c.master.Lookup(name, kind)
-	if !ok {
+	a, ok := l.bound()
+	if len(f.Addresses) == 0 || !ok || !a.Addr().IsUnspecified() || !slices.Contains(f.Ports, a.Port()) {
 		return
 	}
-	if v := c.base.service(sv).get("smtpd_upstream_proxy_protocol"); v != "" {
-		c.errs.add(at, ErrConflict, "describe the load balancer in Balancer, or switch it off for this listener",
-			"smtpd_upstream_proxy_protocol=%s on %s: it believes everybody who connects and announces the gateway's address", v, l.Service)
+	interfaces := list(c.base.get("inet_interfaces"))
+	if name, _ := l.split(); len(interfaces) == 0 || strings.Contains(name, ":") { // an address is written there
+		interfaces = []string{"all"}
+	}
+	open := ""
+	for _, word := range interfaces {
+		if i, err := netip.ParseAddr(strings.Trim(word, "[]")); err == nil && (i.IsLoopback() || slices.Contains(f.Addresses, i)) || word == "localhost" || word == "loopback-only" {
+			continue
+		}
+		open = word
+	}
+	switch {
+	case open == "":
+	case c.policy.Balancer.isZero() || c.policy.Balancer.local():
+		c.warn("Firewall.Addresses", "%s listens at other addresses of this server too (inet_interfaces: %s), where everybody can connect to it; smtpd(8) refuses strangers there", l.Service, open)
+	default:
+		c.errs.add(at+".Service", ErrConflict, fmt.Sprintf("leave Firewall.Addresses empty, or bind the listener to one of them, such as %s", netip.AddrPortFrom(f.Addresses[0], a.Port())),
+			"it listens at other addresses of this server too (inet_interfaces: %s), where it believes everybody who connects and announces the gateway's address", open)
 	}
 }
 

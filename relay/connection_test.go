@@ -397,3 +397,79 @@ func TestUndeclaredBalancer(t *testing.T) {
 		}
 	}
 }
+
+// TestOpenAddresses: a listener that believes the PROXY protocol may not be
+// reached at an address that the ruleset leaves open.
+func TestOpenAddresses(t *testing.T) {
+	for _, tt := range []struct {
+		service, interfaces string
+		elsewhere           bool   // the balancer
+		refused, warned     string // paths
+	}{
+		{"10025", "all", true, "Listeners[0].Service", ""},
+		{"10025", here4 + ", " + here6 + ", 127.0.0.1", true, "", ""},
+		{"10025", here4 + ", 192.0.2.11", true, "Listeners[0].Service", ""},
+		{"10025", "$myhostname", true, "Listeners[0].Service", ""},
+		{"10025", "", true, "Listeners[0].Service", ""},
+		{"0.0.0.0:10025", here4, true, "Listeners[0].Service", ""},
+		{here4 + ":10025", "all", true, "", ""},
+		{"10025", "all", false, "", "Firewall.Addresses"},
+		{"10025", here4, false, "", ""},
+	} {
+		p, in := labPolicy(t, "lab.json"), labBase(t)
+		p.Listeners[0].Service = tt.service
+		p.Firewall = relay.Firewall{Ports: []uint16{10025}, Addresses: []netip.Addr{netip.MustParseAddr(here4), netip.MustParseAddr(here6)}}
+		if tt.elsewhere {
+			p.Balancer.Addresses = []netip.Prefix{netip.MustParsePrefix("192.0.2.20/32")}
+		}
+		in.Postfix["master.cf"] = []byte(strings.Replace(string(in.Postfix["master.cf"]), "127.0.1.1:25 ", tt.service+" ", 1))
+		var main []string
+		for line := range strings.Lines(string(in.Postfix["main.cf"])) {
+			if !strings.HasPrefix(line, "inet_interfaces") {
+				main = append(main, line)
+			}
+		}
+		if tt.interfaces != "" {
+			main = append(main, "\ninet_interfaces = "+tt.interfaces+"\n")
+		}
+		in.Postfix["main.cf"] = []byte(strings.Join(main, ""))
+		c, err := relay.Compile(p, in)
+		var paths []string
+		var list relay.Errors
+		if errors.As(err, &list) {
+			for _, e := range list {
+				paths = append(paths, e.Path)
+			}
+		}
+		if got := strings.Join(paths, " "); got != tt.refused {
+			t.Errorf("%+v: refused %q: %v", tt, got, err)
+		}
+		if err != nil {
+			continue
+		}
+		if got := slices.ContainsFunc(c.Warnings(), func(w relay.Warning) bool { return w.Path == "Firewall.Addresses" }); got != (tt.warned != "") {
+			t.Errorf("%+v: warnings %v", tt, c.Warnings())
+		}
+	}
+}
+
+// TestUndeclaredBalancerFurther: the second gateway's listener, too, and
+// postscreen(8) before one.
+func TestUndeclaredBalancerFurther(t *testing.T) {
+	p, in := labPolicy(t, "lab.json"), withListener(labBase)(t)
+	further(&p)
+	in.Postfix["master.cf"] = append(in.Postfix["master.cf"], " -o smtpd_upstream_proxy_protocol=haproxy\n"...)
+	if _, err := relay.Compile(p, in); !strings.Contains(fmt.Sprint(err), "Listeners[3]: conflict: smtpd_upstream_proxy_protocol=haproxy") {
+		t.Errorf("the second gateway's: %v", err)
+	}
+	for _, l := range layouts(t) {
+		if l.name != "postscreen" {
+			continue
+		}
+		l.in.Postfix["main.cf"] = append(l.in.Postfix["main.cf"], "\npostscreen_upstream_proxy_protocol = haproxy\n"...)
+		l.in.PostfixVersion, l.in.DovecotVersion = "3.7.11", "2.3.19.1 (9b53102964)"
+		if _, err := relay.Compile(l.policy, l.in); !strings.Contains(fmt.Sprint(err), "postscreen_upstream_proxy_protocol=haproxy") {
+			t.Errorf("postscreen: %v", err)
+		}
+	}
+}

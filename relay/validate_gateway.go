@@ -15,7 +15,7 @@ func (v *validator) gateway(at string, g Gateway, p Policy) {
 	case !gatewayName.MatchString(g.Name):
 		v.errs.add(at+".Name", ErrInvalid, "a lower-case letter, then up to 15 lower-case letters or digits", "%q", g.Name)
 	case postfixServices[g.Name]:
-		v.errs.add(at+".Name", ErrConflict, "choose another", "%q is a service of Postfix's own", g.Name)
+		v.errs.add(at+".Name", ErrConflict, "choose another", "%q is a name of Postfix's own", g.Name)
 	}
 	v.smartHost(at+".SmartHost", g.SmartHost, p)
 	if len(g.Networks) == 0 {
@@ -36,6 +36,8 @@ var postfixServices = map[string]bool{
 	"proxymap": true, "proxywrite": true, "relay": true, "showq": true, "error": true, "retry": true, "discard": true,
 	"local": true, "virtual": true, "lmtp": true, "anvil": true, "scache": true, "postlog": true, "maildrop": true,
 	"uucp": true, "smtpd": true, "dnsblog": true, "tlsproxy": true, "direct": true,
+	// Its parameters would be those of all transports (default_destination_rate_delay).
+	"default": true,
 }
 
 func (v *validator) client(at string, c ClientCertificate) {

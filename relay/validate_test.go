@@ -120,6 +120,7 @@ func TestValidate(t *testing.T) {
 		{"unknown version", func(p *Policy) { p.Server.Postfix = "3.11"; p.Server.Dovecot = "2.2.36" }, []want{{"Server.Postfix", ErrUnsupported}, {"Server.Dovecot", ErrUnsupported}}},
 		{"direct to a hosted domain", func(p *Policy) { p.Direct = []string{"example.org"} }, []want{{"Direct[0]", ErrConflict}}},
 		{"gateway name of Postfix's own", func(p *Policy) { p.Gateway.Name = "cleanup" }, []want{{"Gateway.Name", ErrConflict}}},
+		{"gateway name of all transports' parameters", func(p *Policy) { p.Gateway.Name = "default" }, []want{{"Gateway.Name", ErrConflict}}},
 		{"origin header the gateway may set", func(p *Policy) { p.Loop.OriginHeader = "X-Conbool-Origin" }, []want{{"Loop.OriginHeader", ErrConflict}}},
 		{"ports collide", func(p *Policy) { p.Server.ReEntry = netip.MustParseAddrPort("127.0.0.1:10030") }, []want{{"Server.ReEntry", ErrDuplicate}}},
 		{"mailbox of nobody", func(p *Policy) { p.Mailboxes = append(p.Mailboxes, "x@remote1.test") }, []want{{"Mailboxes[2]", ErrConflict}}},
