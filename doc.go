@@ -8,6 +8,8 @@
 //     servers read them, and conditions on them
 //   - [github.com/oxmailroute/oxmailroute/sieve]: Sieve (RFC 5228) as Pigeonhole
 //     runs it: parse, build, print, run
+//   - [github.com/oxmailroute/oxmailroute/sieve/mailfilter]: rules in users' own
+//     scripts, through what OX App Suite does to them
 //   - [github.com/oxmailroute/oxmailroute/sieve/managesieve]: the protocol that
 //     carries scripts to the server
 //   - [github.com/oxmailroute/oxmailroute/sieve/provision]: an edit of many

@@ -31,8 +31,8 @@
 // even without a marker. The transport of outgoing mail removes all of these
 // headers (smtp_header_checks); hosts that the server relays to, and content
 // filters, get the markers. Dovecot's redirects come back in at a listener of their own,
-// where markers stay. A global Sieve script files released mail into INBOX and
-// flagged mail into a folder before users' own rules run.
+// where markers stay. Sieve rules file released mail into INBOX and flagged mail
+// into a folder before users' own rules run.
 //
 // With topology [Outbound] one pass is enough, and refused wherever a hosted
 // recipient could be reached.
@@ -42,6 +42,28 @@
 // gateway has a listener, a second pass and a transport of its own, and on its
 // listener the other gateways' markers are removed. Mail between the tenants
 // stays here. What any gateway delivered goes to none of them again.
+//
+// # Where the rules for delivery run
+//
+// [Sieve].Form chooses between three places for the same rules:
+//
+//   - [Global], one script before every mailbox's own: for servers where all
+//     tenants use the gateway. Nothing has to be kept up to date, and users can't
+//     change it.
+//   - [PerTenant], the same script for each domain that uses the gateway: for
+//     servers where some tenants must not notice it. Dovecot finds it by the
+//     domain of its user name, which must be the mail address.
+//   - [PerMailbox], rules in mailboxes' own scripts by [MailboxRules]: where single
+//     mailboxes are switched on, or Dovecot's configuration is somebody else's.
+//     Users see the rules in OX App Suite, and can move them or switch them off;
+//     who writes the whole script anew from an old page takes them out until the
+//     next run of package provision.
+//
+// The first two are files for sieve_before, which [Config.Commands] has compiled
+// by sievec(1) before Dovecot reloads: mail users can't write binaries there.
+// Scripts in a Dovecot dict are not emitted: a dict that doesn't answer defers
+// the mail, each delivery compiles the script anew unless mail users can write
+// a directory for binaries, and nothing here could write the dict.
 //
 // # What to know
 //
