@@ -15,11 +15,8 @@ func checkMailbox(name string) error {
 
 // checkComparator says which match types a comparator can do.
 func checkComparator(m MatchType, c Comparator) error {
-	if c != ASCIINumeric {
-		return nil
-	}
-	switch m {
-	case Contains, Matches, Regex:
+	switch {
+	case c == ASCIINumeric && (m == Contains || m == Matches), m == Regex && c != "" && c != Octet && c != ASCIICasemap:
 		return fmt.Errorf("comparator %q can't compare with :%s", string(c), string(m))
 	}
 	return nil

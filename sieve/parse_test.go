@@ -409,6 +409,28 @@ func printedLines(s *Script) []int {
 	return p.lines
 }
 
+// TestParseDebian13 has what the later server knows.
+func TestParseDebian13(t *testing.T) {
+	for _, tt := range []struct {
+		src        string
+		old, later []string // errors
+	}{
+		{`require "comparator-i;unicode-casemap"; if header :contains :comparator "i;unicode-casemap" "a" "b" {}`, bad("1:9", "1:73"), nil},
+		{`require ["regex", "comparator-i;unicode-casemap"]; if header :regex :comparator "i;unicode-casemap" "a" "b" {}`, bad("1:19", "1:81"), bad("1:55")},
+		{`require ["include", "variables"]; import "a"; export "b";`, nil, bad("1:35", "1:47")},
+		{`require ["regex", "variables"]; set :quoteregex "a" "b";`, bad("1:37"), bad("1:37")},
+	} {
+		_, err := ParseFor("", []byte(tt.src), Debian12)
+		if diff := cmp.Diff(tt.old, places(err)); diff != "" {
+			t.Errorf("Debian 12: %s\n%s\n%v", tt.src, diff, err)
+		}
+		_, err = ParseFor("", []byte(tt.src), Debian13)
+		if diff := cmp.Diff(tt.later, places(err)); diff != "" {
+			t.Errorf("Debian 13: %s\n%s\n%v", tt.src, diff, err)
+		}
+	}
+}
+
 func TestParseTooManyErrors(t *testing.T) {
 	_, err := Parse("x", []byte(strings.Repeat("nonsense;\n", 1000)))
 	if n := len(places(err)); n != maxErrors+1 {

@@ -255,6 +255,7 @@ func (r *reader) comparator(f *foundTag, m *matching) {
 		r.errorf(s.off, "comparator %q is %w", text, ErrUnsupported)
 	case !r.on.Has(ext):
 		r.errorf(s.off, "the comparator needs the extension %q: add it to require", ext)
+		m.comparator = ""
 	default:
 		r.shown |= ext
 	}
