@@ -16,7 +16,7 @@ import (
 
 var (
 	seed = flag.Uint64("seed", 1, "seed of the generated scripts")
-	runs = flag.Int("runs", 10000, "generated scripts of each property")
+	runs = flag.Int("runs", 10000, "generated scripts that go through OX; of the other properties fewer")
 )
 
 // released and spam are rules as a gateway needs them.
@@ -62,7 +62,7 @@ func accepted(src []byte) error {
 // time changes nothing, and taking it out gives back every byte.
 func TestRoundTrip(t *testing.T) {
 	g := generator{rand.New(rand.NewPCG(*seed, 1))}
-	for range *runs {
+	for range *runs / 4 {
 		src, _ := g.script()
 		d := parse(t, src)
 		if got := string(d.Format()); got != src {
@@ -252,7 +252,7 @@ func texts(o *ox, sorted bool) []string {
 func TestMove(t *testing.T) {
 	g := generator{rand.New(rand.NewPCG(*seed, 3))}
 	moves := 0
-	for range *runs {
+	for range *runs / 4 {
 		src, _ := g.script()
 		d := parse(t, src)
 		rules := d.Rules()
@@ -283,7 +283,7 @@ func TestMove(t *testing.T) {
 			t.Fatalf("%d to %d and back:\n%s", from, to, cmp.Diff(src, got))
 		}
 	}
-	if moves < *runs/4 {
-		t.Errorf("only %d of %d moves were possible", moves, *runs)
+	if moves < *runs/16 {
+		t.Errorf("only %d of %d moves were possible", moves, *runs/4)
 	}
 }
