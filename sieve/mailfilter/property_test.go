@@ -16,7 +16,7 @@ import (
 
 var (
 	seed = flag.Uint64("seed", 1, "seed of the generated scripts")
-	runs = flag.Int("runs", 10000, "generated scripts that go through OX; of the other properties fewer")
+	runs = flag.Int("runs", 10000/slower, "generated scripts that go through OX; of the other properties fewer")
 )
 
 // released and spam are rules as a gateway needs them.

@@ -1,0 +1,5 @@
+//go:build !race
+
+package mailfilter_test
+
+const slower = 1
