@@ -284,3 +284,42 @@ func testMailboxRulesServers(t *testing.T, p relay.Policy, w maillab.World) {
 		}
 	}
 }
+
+// TestMailboxRulesHostile: no folder's name breaks out of its string.
+func TestMailboxRulesHostile(t *testing.T) {
+	accepted := 0
+	for _, folder := range []string{`a"b`, `a\b`, `a\`, `x"; stop; } discard; #`, "ä/ö", "a${b}c", "/* a */", "text:", "a\r\n.\r\nb", "#<!-->", "a\x00b", "\xff"} {
+		p := labPolicy(t, "lab.json")
+		p.Sieve.Form = relay.PerMailbox
+		p.Spam.Folder = folder
+		m, err := p.MailboxRules()
+		if err != nil {
+			continue // said before anything is edited
+		}
+		accepted++
+		after, err := m.Edit("alice@example.com", []byte(oxScript))
+		if err != nil {
+			t.Errorf("%q: %v", folder, err)
+			continue
+		}
+		s, err := sieve.Parse("", after)
+		if err != nil {
+			t.Errorf("%q: %v\n%s", folder, err, after)
+			continue
+		}
+		var got []string
+		for _, c := range s.Commands {
+			if c, ok := c.(sieve.If); ok {
+				if f, ok := c.Then[0].(sieve.FileInto); ok {
+					got = append(got, f.Mailbox)
+				}
+			}
+		}
+		if diff := cmp.Diff([]string{"INBOX", folder, "Own"}, got); diff != "" {
+			t.Errorf("%q (-want +got):\n%s\n%s", folder, diff, after)
+		}
+	}
+	if accepted < 5 {
+		t.Errorf("only %d names are accepted", accepted)
+	}
+}
