@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/postfix"
 )
 
@@ -247,7 +248,8 @@ func (c *compiler) emitBalancer() {
 	line("backend %s from %s", name, name)
 	line("\tbalance leastconn")
 	line("\t# Greets and leaves once a minute; Postfix logs the connection, no warning.")
-	line("\toption smtpchk EHLO %s", p.Inbound.Host)
+	host, _ := headers.ASCIIDomain(p.Inbound.Host) // EHLO takes no other spelling
+	line("\toption smtpchk EHLO %s", host)
 	line("\tdefault-server send-proxy-v2 check check-send-proxy inter 60s fastinter 10s downinter 10s rise 2 fall 3")
 	for i, a := range p.Balancer.Servers {
 		line("\tserver mx%d %s", i+1, a)

@@ -202,12 +202,16 @@ func TestBalancer(t *testing.T) {
 	maillab.Need(t)
 	servertest.Need(t, "haproxy")
 	w, p, in := balancedHere(t)
+	p.Inbound.Host = "mx.bücher.example"
 	c, err := relay.Compile(p, in)
 	if err != nil {
 		t.Fatal(err)
 	}
 	site := siteOf(c, in)
 	site.HAProxy = haproxy(t, c)
+	if !strings.Contains(string(site.HAProxy), "EHLO mx.xn--bcher-kva.example\n") {
+		t.Error("EHLO has not the name in ASCII")
+	}
 	forged := row{"a local program that claims the gateway's address", relay.Origin{Role: relay.RoleGateway, Client: netip.MustParseAddr(gate4), Via: netip.MustParseAddr("127.0.0.1"), TLS: relay.Encrypted},
 		maillab.Message{TLS: "tls", Proxy: "PROXY TCP4 " + gate4 + " " + here4 + " 4711 25"}, "reject 550"}
 	result := connect(t, w, c, p, site, []row{

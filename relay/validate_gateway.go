@@ -100,7 +100,11 @@ func (v *validator) markers(at string, m Markers, p Policy) {
 	if (d.Prefix == "") != (d.Value == "") {
 		v.errs.required(at+".Domain", "give Prefix and Value, or neither")
 	} else if d.Prefix != "" {
+		before := len(v.errs)
 		v.condition(at+".Domain", headers.When(headers.MatchPrefix{Prefix: d.Prefix, Op: headers.Is, Values: []string{d.Value}}))
+		for _, e := range v.errs[before:] {
+			e.Path = strings.Replace(e.Path, ".Domain.Values[0]", ".Domain.Value", 1)
+		}
 	}
 	for i, c := range m.Loop {
 		if c.Predicate == nil {

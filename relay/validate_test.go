@@ -99,6 +99,7 @@ func TestValidate(t *testing.T) {
 		{"marker that is not a field", func(p *Policy) {
 			p.Gateway.Markers.Spam = headers.When(headers.ContentType{Types: []string{"text/html"}})
 		}, []want{{"Gateway.Markers.Spam", ErrInvalid}}},
+		{"line break in the domain marker's value", func(p *Policy) { p.Gateway.Markers.Domain.Value = "a\nb" }, []want{{"Gateway.Markers.Domain.Value", ErrInvalid}}},
 		{"half a domain marker", func(p *Policy) { p.Gateway.Markers.Domain.Value = "" }, []want{{"Gateway.Markers.Domain", ErrRequired}}},
 		{"reserved prefix of everybody", func(p *Policy) { p.Gateway.Markers.Reserved = []string{"X-"} }, []want{{"Gateway.Markers.Reserved[0]", ErrInvalid}}},
 		{"line break in a folder", func(p *Policy) { p.Spam.Folder = "Spam\"; stop;\r\n" }, []want{{"Spam.Folder", ErrInvalid}}},
