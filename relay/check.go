@@ -145,6 +145,7 @@ func (c *compiler) checkSenderMaps() {
 		return
 	}
 	known, opaque := c.maps(value)
+	c.checkSenderRows(name)
 	for i, t := range c.policy.Tenants {
 		for j, e := range t.Scope.Except {
 			if !strings.Contains(e, "@") {

@@ -36,6 +36,70 @@ func (c *compiler) checkTransportMaps() {
 	}
 }
 
+// checkSenderRows refuses rows of the installation's sender map that would take
+// senders in scope past the gateway: ours is asked first, but trivial-rewrite(8)
+// asks all maps for the whole address before it asks any for "@domain".
+func (c *compiler) checkSenderRows(name string) {
+	const fix = "remove it; or put the tenant's other senders into Scope.Senders, and this one not"
+	specs, err := postfix.ParseMaps(c.base.get(name))
+	if err != nil {
+		return
+	}
+	scope := c.scopeTable()
+	ours := scope.Index()
+	search := postfix.Search{Delimiter: c.base.get("recipient_delimiter")}
+	inScope := func(sender string) bool {
+		hit, ok := search.Sender(ours, sender)
+		return ok && hit.Entry.Value != "DUNNO" && hit.Key != sender
+	}
+	site := "@" + fold(c.base.get("myorigin"))
+	local := c.domains(c.base, "mydestination")
+	for _, e := range scope {
+		if domain, ok := strings.CutPrefix(e.Key, "@"); ok && e.Value != "DUNNO" && local.has(domain) {
+			site = e.Key
+			break
+		}
+	}
+	for _, spec := range specs {
+		src, ok := c.table(spec)
+		if !ok {
+			c.warn(c.at(name), "%s can't be read here; a row for a whole address in scope would take the sender past the gateway", spec)
+			continue
+		}
+		if p, ok := src.table.(postfix.Patterns); spec.Type == "static" || ok && p.Patterns() {
+			// Patterns see whole addresses only: one of each domain is tried.
+			table := c.withoutSubstitution(name, src.file, src.table)
+			for _, e := range scope {
+				if !strings.HasPrefix(e.Key, "@") {
+					continue
+				}
+				if _, line, ok := table.Lookup("some.sender" + e.Key); ok {
+					c.errs.add(c.at(name), ErrConflict, fix, "%s matches every sender in %s, who would leave past the gateway", place{src.file, line}, e.Key)
+					break
+				}
+			}
+			c.warn(c.at(name), "%s is asked for whole addresses before the scope; a pattern for one sender in scope takes him past the gateway", spec)
+			continue
+		}
+		for _, leaf := range spec.Leaves() {
+			for _, e := range c.rows(leaf) {
+				key := fold(e.Key)
+				if !strings.Contains(key, "@") {
+					key += site // a bare name is asked for at local domains
+				}
+				if key[0] == '@' || !inScope(key) {
+					continue
+				}
+				at := c.at(name)
+				if file, inside := c.fileName(leaf.Name); inside && e.Line > 0 {
+					at = place{file, e.Line}.String()
+				}
+				c.errs.add(at, ErrConflict, fix, "%s: %q comes before %q of the scope: the sender would leave past the gateway", name, e.Key+" "+e.Value, "@"+key[strings.LastIndexByte(key, '@')+1:])
+			}
+		}
+	}
+}
+
 // strangers are addresses that have nothing in common. A pattern that matches
 // all of them is meant for everybody.
 var strangers = [...]string{"a@b.invalid", "quentin.z-9@mx7.w-1.test", "42+x@XN--P1AI.EXAMPLE", "info@company.com", "kontakt@firma.de"}

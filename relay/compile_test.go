@@ -210,6 +210,14 @@ func TestInstallationConflicts(t *testing.T) {
 		{"a next hop for the subdomains of a hosted domain", nil, withMain(partner, map[string]string{"transport": ".example.com :[10.0.0.1]\n"}), "transport:1", relay.ErrConflict},
 		{"a next hop by a pattern", nil, withMain("transport_maps = unionmap:{regexp:/etc/postfix/transport}\n", map[string]string{"transport": "/@a\\.test$/ smtp:\n/@b\\.test$/ :[10.0.0.1]\n"}), "transport:2", relay.ErrConflict},
 		{"a next hop in main.cf", nil, withMain("transport_maps = inline:{{partner.test=:[10.0.0.1]}}\n", nil), "main.cf:33", relay.ErrConflict},
+		{"a route for one sender in scope", nil, withMain("sender_dependent_default_transport_maps = hash:/etc/postfix/senders\n", map[string]string{"senders": "@remote.test smtp:\nx@remote.test smtp:\nAlice+x@Example.com smtp:[a.test]\n"}), "senders:3", relay.ErrConflict},
+		{"a route for a name at a local domain in scope", nil, func(tb testing.TB) relay.Installation {
+			in := withMain("sender_dependent_default_transport_maps = hash:/etc/postfix/senders\n", map[string]string{"senders": "alice smtp:[a.test]\n"})(tb)
+			in.Postfix["main.cf"] = []byte(strings.Replace(string(in.Postfix["main.cf"]), "mydestination = localhost", "mydestination = localhost, example.com", 1))
+			return in
+		}, "senders:1", relay.ErrConflict},
+		{"one that says nothing", nil, withMain("sender_dependent_default_transport_maps = hash:/etc/postfix/senders\n", map[string]string{"senders": "alice@example.com DUNNO\n"}), "senders:1", relay.ErrConflict},
+		{"a pattern for senders in scope", nil, withMain("sender_dependent_default_transport_maps = regexp:/etc/postfix/senders\n", map[string]string{"senders": "/@example\\.com$/ smtp:[a.test]\n"}), "main.cf:33", relay.ErrConflict},
 		{"default transport that is not SMTP", nil, withMain("default_transport = error:no\n", nil), "main.cf:33", relay.ErrConflict},
 		{"the gateway may relay", nil, replace("127.0.1.0/24", "127.0.0.0/8"), "Gateway.Networks[0]", relay.ErrConflict},
 		{"no certificate", nil, replace("smtpd_tls_cert_file = /etc/ssl/lab/ox.pem", ""), "main.cf: smtpd_tls_cert_file", relay.ErrConflict},
