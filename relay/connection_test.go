@@ -24,10 +24,12 @@ const (
 
 // outside makes a world with a network interface, and the customer's server on
 // it.
-func outside(tb testing.TB) (w maillab.World, p relay.Policy, in relay.Installation) {
+func outside(tb testing.TB, system maillab.System) (w maillab.World, p relay.Policy, in relay.Installation) {
 	w = maillab.DefaultWorld()
 	w.Interfaces = append(w.Interfaces, here4, here6)
 	p = fromLab(tb, &w)
+	w.Root = system.Root
+	p.Server.Postfix, p.Server.Dovecot = system.Postfix, system.Dovecot
 	p.Gateway.Networks = []netip.Prefix{netip.MustParsePrefix("198.51.100.0/28"), netip.MustParsePrefix("2001:db8:25::/48")}
 	p.Inbound.Allow = []netip.Prefix{netip.MustParsePrefix(monitor + "/32")}
 	p.Listeners = []relay.Listener{
@@ -125,9 +127,9 @@ const customerRules = `table inet filter {
 // gateway reaches its port, strangers don't, other ports stay open, and what
 // takes it out leaves the customer's.
 func TestFirewall(t *testing.T) {
-	maillab.Need(t)
+	maillab.Need(t) // nft(8) is the machine's own
 	servertest.Need(t, "nft")
-	w, p, in := outside(t)
+	w, p, in := outside(t, maillab.Host())
 	p.Firewall = relay.Firewall{Ports: []uint16{25}}
 	c, err := relay.Compile(p, in)
 	if err != nil {
@@ -173,8 +175,8 @@ func TestFirewall(t *testing.T) {
 }
 
 // balancedHere is the customer's server behind a HAProxy of its own.
-func balancedHere(tb testing.TB) (w maillab.World, p relay.Policy, in relay.Installation) {
-	w, p, in = outside(tb)
+func balancedHere(tb testing.TB, system maillab.System) (w maillab.World, p relay.Policy, in relay.Installation) {
+	w, p, in = outside(tb, system)
 	p.Listeners[0].Service = "127.0.0.1:10025"
 	p.Balancer = relay.Balancer{
 		Bind:    []netip.AddrPort{netip.MustParseAddrPort(here4 + ":25"), netip.MustParseAddrPort("[" + here6 + "]:25")},
@@ -199,9 +201,15 @@ func haproxy(tb testing.TB, c *relay.Config) []byte {
 // TestBalancer has real HAProxy, as configured by the emitted file, before
 // Postfix: it lets the gateway through and tells Postfix its address.
 func TestBalancer(t *testing.T) {
-	maillab.Need(t)
+	for _, system := range maillab.Systems() {
+		t.Run(system.Name, func(t *testing.T) { testBalancer(t, system) })
+	}
+}
+
+func testBalancer(t *testing.T, system maillab.System) {
+	maillab.NeedSystem(t, system)
 	servertest.Need(t, "haproxy")
-	w, p, in := balancedHere(t)
+	w, p, in := balancedHere(t, system)
 	p.Inbound.Host = "mx.bücher.example"
 	c, err := relay.Compile(p, in)
 	if err != nil {
@@ -236,7 +244,7 @@ func TestBalancerElsewhere(t *testing.T) {
 	maillab.Need(t)
 	servertest.Need(t, "nft")
 	const balancer4, balancer6, port = "192.0.2.20", "2001:db8::20", "10025"
-	w, p, in := outside(t)
+	w, p, in := outside(t, maillab.Host())
 	p.Gateway.Client = relay.ClientCertificate{} // the address alone tells the gateway
 	p.Listeners[0].Service = port
 	p.Balancer = relay.Balancer{Addresses: []netip.Prefix{netip.MustParsePrefix(balancer4 + "/32"), netip.MustParsePrefix(balancer6 + "/128")}}

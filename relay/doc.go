@@ -99,6 +99,10 @@
 //     No setting of Postfix closes that: the listener is on loopback, where
 //     programs of this server can still claim an address but not the gateway's
 //     certificate, or [Firewall] admits the balancer alone.
+//   - Our own listeners on loopback (Server.SecondPass, ReEntry, Strip) take mail
+//     from every program of this server without a login, as sendmail(1) does, and
+//     the first two believe markers. Who can run programs there can send past the
+//     gateway.
 //   - [Firewall] filters what comes in to the server itself. What is forwarded to
 //     containers passes another hook, and loopback stays open.
 //   - Route follows the installation's own settings too: canonical, generic and

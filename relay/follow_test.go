@@ -47,13 +47,15 @@ var waysIn = map[string]entry{
 // ends are what a message came to: for each end the kind, place, sender and
 // recipient, and the address fields that arrive. Copies are those of the
 // message and not of one recipient.
-func (f followed) run(t *testing.T) {
-	maillab.Need(t)
+func (f followed) run(t *testing.T, system maillab.System) {
+	maillab.NeedSystem(t, system)
 	w := maillab.DefaultWorld()
+	w.Root = system.Root
 	if f.world != nil {
 		f.world(&w)
 	}
 	p := fromLab(t, &w)
+	p.Server.Postfix, p.Server.Dovecot = system.Postfix, system.Dovecot
 	if f.policy != nil {
 		f.policy(&p)
 	}
@@ -402,6 +404,11 @@ func TestFollow(t *testing.T) {
 			rcpts:   []string{"info+x@example.com", "sales@example.com", "bob@example.com", "x@remote1.test", "y@remote2.test", "any-q@example.com", "union@example.com", "team@example.com", "first.q@example.com"},
 		},
 	} {
-		t.Run(f.name, func(t *testing.T) { f.run(t) })
+		for _, system := range maillab.Systems() {
+			t.Run(f.name+"/"+system.Name, func(t *testing.T) {
+				t.Parallel()
+				f.run(t, system)
+			})
+		}
 	}
 }

@@ -333,6 +333,8 @@ func decisionOf(r Result) decision {
 			s = "vacation"
 		case ActionNotify:
 			s = "notify" + notified(a)
+		case ActionReport:
+			s = fmt.Sprintf("report incoming message as `%s' to: <%s>", a.Type, a.Address)
 		case ActionAddHeader, ActionDeleteHeader:
 			// The server changes the header without a word.
 			continue
