@@ -16,6 +16,8 @@ import (
 	"github.com/emersion/go-sasl"
 
 	"github.com/oxmailroute/oxmailroute/internal/managesievetest"
+	"github.com/oxmailroute/oxmailroute/sieve"
+	"github.com/oxmailroute/oxmailroute/sieve/mailfilter"
 	"github.com/oxmailroute/oxmailroute/sieve/managesieve"
 	"github.com/oxmailroute/oxmailroute/sieve/provision"
 )
@@ -28,6 +30,35 @@ type population struct {
 	active  bool
 	other   bool // otherScript is the active one
 	want    provision.Outcome
+	refused bool // by the server
+}
+
+// withRules puts rules as a gateway needs them into a user's script.
+func withRules(mailbox string, script []byte) ([]byte, error) {
+	rule := func(flag, header, value, folder string) mailfilter.Managed {
+		return mailfilter.Managed{Flag: flag, Name: flag, Command: sieve.If{
+			Test: sieve.Header{Names: []string{header}, Match: sieve.Is, Keys: []string{value}},
+			Then: []sieve.Command{sieve.FileInto{Mailbox: folder}, sieve.Stop{}},
+		}}
+	}
+	d, err := mailfilter.Parse(mailbox, script)
+	if err != nil {
+		return nil, err
+	}
+	if _, err := d.Upsert(rule("gwreleased", "X-Gateway-Released", "yes", "INBOX"), rule("gwspam", "X-Gateway-Flag", "YES", "Spam")); err != nil {
+		return nil, err
+	}
+	return d.Format(), nil
+}
+
+// edited is what withRules makes of a script that it can read.
+func edited(t testing.TB, script []byte) []byte {
+	t.Helper()
+	out, err := withRules("", script)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return out
 }
 
 var otherScript = []byte("# rule:[lists]\r\nif true\r\n{\r\n\tkeep;\r\n}\r\n")
@@ -38,13 +69,16 @@ func populate(t testing.TB, d *managesievetest.Dovecot, n int) []population {
 	for i := range n {
 		p := population{address: fmt.Sprintf("user%d@example.com", i), script: oxScript(i), active: true, want: provision.Updated}
 		switch i % 20 {
-		case 3, 13: // one that the server doesn't take
+		case 3: // one that is not Sieve, and left alone
 			p.script = append(p.script, "## Flag: |UniqueId:9|Rulename: broken\r\nif header :nonsense \"a\" {\r\n"...)
 			p.want = provision.Failed
+		case 13: // one that the server doesn't take
+			p.script = append(p.script, "## Flag: |UniqueId:9|Rulename: broken\r\nif header :nonsense \"a\" {\r\n}\r\n"...)
+			p.want, p.refused = provision.Failed, true
 		case 5:
 			p.script, p.active, p.want = nil, false, provision.Created
 		case 7:
-			p.script, p.want = managed(p.script), provision.Unchanged
+			p.script, p.want = edited(t, p.script), provision.Unchanged
 		case 9, 19:
 			p.active, p.other = false, true
 		case 11:
@@ -78,7 +112,10 @@ func (p population) check(d *managesievetest.Dovecot, end bool) error {
 	after := p.script
 	switch {
 	case p.want == provision.Updated, p.want == provision.Created:
-		after = managed(p.script)
+		after, err = withRules("", p.script)
+		if err != nil {
+			return err
+		}
 	}
 	if !bytes.Equal(script, after) && (end || !bytes.Equal(script, p.script)) {
 		return fmt.Errorf("%s: script %q", p.address, script)
@@ -112,7 +149,7 @@ func dovecotOptions(d *managesievetest.Dovecot, dial func(context.Context, strin
 	return provision.Options{
 		Connect: provision.Connector(d.Addr, managesieve.Options{TLS: d.Authority, DialContext: dial, DialTimeout: 20 * time.Second, CommandTimeout: 20 * time.Second},
 			func(mailbox string) sasl.Client { return sasl.NewPlainClient(mailbox, d.Master, d.Password) }),
-		Edit:     manage,
+		Edit:     withRules,
 		Script:   provision.OpenXchange,
 		Inactive: provision.EditNamed,
 		Create:   true,
@@ -192,7 +229,7 @@ func TestDovecotKilled(t *testing.T) {
 		p := all[i]
 		attempts += r.Attempts
 		refused := errors.As(r.Err, new(*managesieve.ResponseError))
-		if r.Outcome != p.want || (p.want == provision.Failed) != refused {
+		if r.Outcome != p.want || p.refused != refused {
 			t.Errorf("report %+v, want %v", r, p.want)
 		}
 		if err := p.check(d, true); err != nil {
