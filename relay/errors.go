@@ -94,4 +94,5 @@ type also struct {
 	kind error
 }
 
+// Unwrap gives both, so that errors.Is finds either.
 func (e *also) Unwrap() []error { return []error{e.error, e.kind} }

@@ -34,6 +34,7 @@ var dovecotBlocks = release{2, 4}
 // release is the first two numbers of a program's version.
 type release struct{ major, minor int }
 
+// String is "major.minor", as a policy writes it.
 func (r release) String() string { return fmt.Sprintf("%d.%d", r.major, r.minor) }
 
 func (r release) before(other release) bool {

@@ -37,6 +37,7 @@ const (
 	tokSlash
 )
 
+// String names the kind as errors do.
 func (k tokenKind) String() string {
 	return [...]string{
 		"end of file", "bad token", "identifier", "tag", "number", "string",

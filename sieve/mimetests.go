@@ -167,6 +167,7 @@ func (l *loopCommand) perform(r *run, _ *instruction) error {
 // breakError ends a foreverypart.
 type breakError struct{ name string }
 
+// Error is the command's name; a run never shows it.
 func (*breakError) Error() string { return "break" }
 
 type breakCommand struct{ err *breakError }

@@ -32,6 +32,7 @@ const (
 	argNumber
 )
 
+// String names the kind as errors do.
 func (k argKind) String() string {
 	return [...]string{"nothing", "tag", "string", "string list", "number"}[k]
 }

@@ -13,6 +13,7 @@ import (
 // syntaxError is the reason of a ProtocolError.
 type syntaxError string
 
+// Error is the reason itself.
 func (e syntaxError) Error() string { return string(e) }
 
 func syntaxf(format string, args ...any) error { return syntaxError(fmt.Sprintf(format, args...)) }
