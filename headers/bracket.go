@@ -2,6 +2,8 @@ package headers
 
 import "strings"
 
+const closeBracket = "close it, or write \"\\\\[\" for the octet"
+
 // bracket reads a bracket expression (POSIX.1-2017, XBD 9.3.5) in the POSIX
 // locale.
 func (p *ereParser) bracket() (*[256]bool, error) {
@@ -14,7 +16,7 @@ func (p *ereParser) bracket() (*[256]bool, error) {
 	}
 	for first := true; ; first = false {
 		if !p.more() {
-			return nil, p.errorf(start, `"[" without "]"`)
+			return nil, p.errorf(start, closeBracket, `"[" without "]"`)
 		}
 		if p.in[p.pos] == ']' && !first {
 			p.pos++
@@ -28,7 +30,7 @@ func (p *ereParser) bracket() (*[256]bool, error) {
 			continue
 		}
 		if p.in[at] == '-' && !first && !strings.HasPrefix(p.in[at+1:], "]") {
-			return nil, p.errorf(at, `"-" stands neither first nor last in its brackets`)
+			return nil, p.errorf(at, "write it last", `"-" stands neither first nor last in its brackets`)
 		}
 		low, err := p.element()
 		if err != nil {
@@ -38,13 +40,13 @@ func (p *ereParser) bracket() (*[256]bool, error) {
 		if strings.HasPrefix(p.in[p.pos:], "-") && !strings.HasPrefix(p.in[p.pos:], "-]") {
 			p.pos++
 			if strings.HasPrefix(p.in[p.pos:], "[:") || strings.HasPrefix(p.in[p.pos:], "[=") {
-				return nil, p.errorf(at, "a range that ends with a class")
+				return nil, p.errorf(at, "write the class and the range one after the other", "a range that ends with a class")
 			}
 			if high, err = p.element(); err != nil {
 				return nil, err
 			}
 			if high < low {
-				return nil, p.errorf(at, "the range %q is empty", p.in[at:p.pos])
+				return nil, p.errorf(at, "write the lower end first", "the range %q is empty", p.in[at:p.pos])
 			}
 		}
 		for c := int(low); c <= int(high); c++ {
@@ -70,16 +72,16 @@ func (p *ereParser) bracket() (*[256]bool, error) {
 // element reads one octet, plain or as "[.x.]" or "[=x=]".
 func (p *ereParser) element() (byte, error) {
 	if !p.more() {
-		return 0, p.errorf(p.pos, `"[" without "]"`)
+		return 0, p.errorf(p.pos, closeBracket, `"[" without "]"`)
 	}
 	at := p.pos
 	c := p.in[at]
 	if c == 0 {
-		return 0, p.errorf(at, "NUL")
+		return 0, p.errorf(at, "remove it", "NUL")
 	}
 	if c == '[' && at+1 < len(p.in) && (p.in[at+1] == '.' || p.in[at+1] == '=') {
 		if at+4 >= len(p.in) || p.in[at+3] != p.in[at+1] || p.in[at+4] != ']' {
-			return 0, p.errorf(at, "%q is no single octet", p.in[at:min(at+5, len(p.in))])
+			return 0, p.errorf(at, "write the octet itself", "%q is no single octet", p.in[at:min(at+5, len(p.in))])
 		}
 		p.pos += 5
 		return p.in[at+2], nil
@@ -94,16 +96,16 @@ func (p *ereParser) class(set *[256]bool) error {
 	// The colon of "[:" is not the one of ":]".
 	end := strings.Index(p.in[at+2:], ":]")
 	if end < 0 {
-		return p.errorf(at, `"[:" without ":]"`)
+		return p.errorf(at, "close it with :]", `"[:" without ":]"`)
 	}
 	name := p.in[at+2 : at+2+end]
 	p.pos = at + 2 + end + 2
 	is := classOf(name)
 	if is == nil {
-		return p.errorf(at, "there is no character class %q", name)
+		return p.errorf(at, "write one of POSIX, such as [:alpha:]", "there is no character class %q", name)
 	}
 	if strings.HasPrefix(p.in[p.pos:], "-") && !strings.HasPrefix(p.in[p.pos:], "-]") {
-		return p.errorf(at, "a range that begins with a class")
+		return p.errorf(at, "write the class and the range one after the other", "a range that begins with a class")
 	}
 	for c := range 128 {
 		if is(byte(c)) {

@@ -21,7 +21,7 @@ func compile(p Predicate, v View) (node, error) {
 		return &fieldNode{name: lowerString(p.Name), test: test}, nil
 	case MatchPrefix:
 		if v == Sieve {
-			return nil, &NotExpressibleError{p, string(v), "Sieve can't test header fields by the beginning of their name; name each field"}
+			return nil, &NotExpressibleError{p, string(v), "Sieve can't test header fields by the beginning of their name", "name each field"}
 		}
 		test, err := newValueTest(p, p.Op, p.Values, p.Comparator, v)
 		if err != nil {
@@ -30,7 +30,7 @@ func compile(p Predicate, v View) (node, error) {
 		return &fieldNode{name: lowerString(p.Prefix), prefix: true, test: test}, nil
 	case ContentType:
 		if v == HeaderChecks && p.Top {
-			return nil, &NotExpressibleError{p, string(v), "mime_header_checks sees the parts at every depth alike; leave Top out"}
+			return nil, &NotExpressibleError{p, string(v), "mime_header_checks sees the parts at every depth alike", "leave Top out"}
 		}
 		n := &contentTypeNode{top: p.Top, param: lowerString(p.Param)}
 		for _, t := range p.Types {
@@ -103,7 +103,7 @@ func (n *anyNode) index(of *fieldNode) {
 // visible refuses a field that the view's tests of the header never see.
 func visible(p Predicate, name string, v View) error {
 	if v == HeaderChecks && IsMIME([]byte(name)) {
-		return &NotExpressibleError{p, string(v), "header_checks never sees the MIME field " + name + "; for a media type ask ContentType"}
+		return &NotExpressibleError{p, string(v), "header_checks never sees the MIME field " + name, "for a media type ask ContentType"}
 	}
 	return nil
 }

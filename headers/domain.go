@@ -21,19 +21,19 @@ import (
 // place of a domain.
 func ASCIIDomain(domain string) (string, error) {
 	if domain == "" {
-		return "", wrapError{ErrRequired, "the domain is empty"}
+		return "", mistake(ErrRequired, writeDomain, "the domain is empty")
 	}
-	invalid := func(format string, args ...any) (string, error) {
-		return "", wrapError{ErrInvalid, fmt.Sprintf("%q is not a domain: ", domain) + fmt.Sprintf(format, args...)}
+	invalid := func(fix, format string, args ...any) (string, error) {
+		return "", mistake(ErrInvalid, fix, "%q is not a domain: %s", domain, fmt.Sprintf(format, args...))
 	}
 	ascii := domain
 	if needsIDNA(domain) {
 		// The length of what follows depends on the input's alone.
 		if len(domain) > 1024 {
-			return "", wrapError{ErrInvalid, fmt.Sprintf("a domain of %d octets is too long", len(domain))}
+			return "", mistake(ErrInvalid, "at most 253", "a domain of %d octets is too long", len(domain))
 		}
 		if !utf8.ValidString(domain) {
-			return invalid("it isn't UTF-8")
+			return invalid("write it in UTF-8, or with A-labels", "it isn't UTF-8")
 		}
 		profile := idnaProfile()
 		var err error
@@ -43,39 +43,41 @@ func ASCIIDomain(domain string) (string, error) {
 			_, err = profile.ToUnicode(ascii)
 		}
 		if err != nil {
-			return invalid("%v", strings.TrimPrefix(err.Error(), "idna: "))
+			return invalid(writeDomain, "%v", strings.TrimPrefix(err.Error(), "idna: "))
 		}
 	}
 	ascii = strings.TrimSuffix(lowerString(ascii), ".")
 	if ascii == "" {
-		return invalid("it has no labels")
+		return invalid(writeDomain, "it has no labels")
 	}
 	if len(ascii) > 253 {
-		return "", wrapError{ErrInvalid, fmt.Sprintf("a domain of %d octets is too long: at most 253", len(ascii))}
+		return "", mistake(ErrInvalid, "at most 253", "a domain of %d octets is too long", len(ascii))
 	}
 	last := ""
 	for rest, more := ascii, true; more; {
 		last, rest, more = strings.Cut(rest, ".")
 		if last == "" {
-			return invalid("it has an empty label: remove a dot")
+			return invalid("remove a dot", "it has an empty label")
 		}
 		if len(last) > 63 {
-			return invalid("the label %q is longer than 63 octets", last)
+			return invalid("at most 63", "the label %q is longer than 63 octets", last)
 		}
 		for i := range len(last) {
 			if c := last[i]; c != '-' && (c < '0' || c > '9') && (c < 'a' || c > 'z') {
-				return invalid("%q may not stand in it: letters, digits, hyphens and dots may", c)
+				return invalid("write letters, digits, hyphens and dots", "%q may not stand in it", c)
 			}
 		}
 		if last[0] == '-' || last[len(last)-1] == '-' {
-			return invalid("the label %q begins or ends with a hyphen", last)
+			return invalid("remove the hyphen", "the label %q begins or ends with a hyphen", last)
 		}
 	}
 	if strings.Trim(last, "0123456789") == "" {
-		return invalid("the last label has digits only, as in an address")
+		return invalid("write a name", "the last label has digits only, as in an address")
 	}
 	return ascii, nil
 }
+
+const writeDomain = "write a domain such as example.com"
 
 // UnicodeDomain returns a domain with U-labels, for people to read. What it
 // takes is what [ASCIIDomain] takes.
@@ -86,7 +88,7 @@ func UnicodeDomain(domain string) (string, error) {
 	}
 	unicode, err := idnaProfile().ToUnicode(ascii)
 	if err != nil {
-		return "", wrapError{ErrInvalid, fmt.Sprintf("%q is not a domain: %v", domain, err)}
+		return "", mistake(ErrInvalid, writeDomain, "%q is not a domain: %v", domain, err)
 	}
 	return unicode, nil
 }

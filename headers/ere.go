@@ -28,7 +28,7 @@ func CompileERE(pattern string, foldCase bool) (*regexp.Regexp, error) {
 	}
 	re, err := regexp.Compile(string(p.out))
 	if err != nil {
-		return nil, fmt.Errorf("regular expression %q is too large: %w", pattern, ErrInvalid)
+		return nil, mistake(ErrInvalid, "make several of it", "regular expression %q is too large", pattern)
 	}
 	re.Longest()
 	return re, nil
@@ -106,8 +106,8 @@ type ereParser struct {
 // limit is 1000.
 const ereMaxDepth = 250
 
-func (p *ereParser) errorf(at int, format string, args ...any) error {
-	return fmt.Errorf("regular expression %q: at octet %d: %s: %w", p.in, at+1, fmt.Sprintf(format, args...), ErrInvalid)
+func (p *ereParser) errorf(at int, fix, format string, args ...any) error {
+	return mistake(ErrInvalid, fix, "regular expression %q: at octet %d: %s", p.in, at+1, fmt.Sprintf(format, args...))
 }
 
 func (p *ereParser) more() bool { return p.pos < len(p.in) }
@@ -115,7 +115,7 @@ func (p *ereParser) more() bool { return p.pos < len(p.in) }
 // alternatives reads up to the end or, inside a group, to its ")".
 func (p *ereParser) alternatives(depth int) error {
 	if depth > ereMaxDepth {
-		return p.errorf(p.pos, "more than %d nested groups", ereMaxDepth)
+		return p.errorf(p.pos, "leave out groups", "more than %d nested groups", ereMaxDepth)
 	}
 	for p.more() {
 		switch p.in[p.pos] {
@@ -126,7 +126,7 @@ func (p *ereParser) alternatives(depth int) error {
 			if depth > 0 {
 				return nil
 			}
-			return p.errorf(p.pos, `")" without "(": write "\\)" for the octet`)
+			return p.errorf(p.pos, `write "\\)" for the octet`, `")" without "("`)
 		default:
 			if err := p.piece(depth); err != nil {
 				return err
@@ -151,7 +151,7 @@ func (p *ereParser) piece(depth int) error {
 		p.out = append(p.out, anchor...)
 		repeatable = false
 	case '*', '+', '?', '{':
-		return p.errorf(start, "%q repeats nothing: write %q for the octet", c, `\`+string(c))
+		return p.errorf(start, fmt.Sprintf("write %q for the octet", `\`+string(c)), "%q repeats nothing", c)
 	case '(':
 		p.pos++
 		p.out = append(p.out, '(')
@@ -159,7 +159,7 @@ func (p *ereParser) piece(depth int) error {
 			return err
 		}
 		if !p.more() {
-			return p.errorf(start, `"(" without ")"`)
+			return p.errorf(start, `close it, or write "\\(" for the octet`, `"(" without ")"`)
 		}
 		p.pos++
 		p.out = append(p.out, ')')
@@ -177,7 +177,7 @@ func (p *ereParser) piece(depth int) error {
 			return err
 		}
 	case 0:
-		return p.errorf(start, "NUL")
+		return p.errorf(start, "remove it", "NUL")
 	default:
 		p.pos++
 		p.literal(c)
@@ -192,7 +192,7 @@ func (p *ereParser) piece(depth int) error {
 			break
 		}
 		if !repeatable {
-			return p.errorf(at, "%q repeats an anchor", p.in[at])
+			return p.errorf(at, "remove it", "%q repeats an anchor", p.in[at])
 		}
 		if times > 0 {
 			// In Go a second sign would change the first one's meaning.
@@ -217,7 +217,7 @@ func (p *ereParser) repetition() (string, error) {
 	}
 	end := strings.IndexByte(p.in[start:], '}')
 	if end < 0 {
-		return "", p.errorf(start, `"{" without "}": write "\\{" for the octet`)
+		return "", p.errorf(start, `write "\\{" for the octet`, `"{" without "}"`)
 	}
 	p.pos = start + end + 1
 	low, high, comma := strings.Cut(p.in[start+1:start+end], ",")
@@ -232,11 +232,11 @@ func (p *ereParser) repetition() (string, error) {
 	}
 	switch {
 	case !ok:
-		return "", p.errorf(start, "%q is no interval: write {2}, {2,} or {2,5}", p.in[start:p.pos])
+		return "", p.errorf(start, "write {2}, {2,} or {2,5}", "%q is no interval", p.in[start:p.pos])
 	case m > n:
-		return "", p.errorf(start, "the interval %q is empty", p.in[start:p.pos])
+		return "", p.errorf(start, "write the smaller number first", "the interval %q is empty", p.in[start:p.pos])
 	case n > 1000:
-		return "", p.errorf(start, "%q asks for more than 1000 repetitions", p.in[start:p.pos])
+		return "", p.errorf(start, "repeat a group of repetitions", "%q asks for more than 1000 repetitions", p.in[start:p.pos])
 	case !comma:
 		return fmt.Sprintf("{%d}", m), nil
 	case high == "":
@@ -249,15 +249,15 @@ func (p *ereParser) repetition() (string, error) {
 func (p *ereParser) escape() error {
 	start := p.pos
 	if start+1 == len(p.in) {
-		return p.errorf(start, `nothing follows "\\"`)
+		return p.errorf(start, `write "\\\\" for the octet`, `nothing follows "\\"`)
 	}
 	c := p.in[start+1]
 	p.pos += 2
 	if c >= '1' && c <= '9' {
-		return p.errorf(start, "the back-reference \\%c can't be matched", c)
+		return p.errorf(start, "write the text itself", "the back-reference \\%c can't be matched", c)
 	}
 	if !strings.ContainsRune(`^.[]$()|*+?{}\/-"#,:;=!%&@_~ `, rune(c)) {
-		return p.errorf(start, "\\%c is not defined in POSIX: %s", c, gnuEscape(c))
+		return p.errorf(start, gnuEscape(c), "\\%c is not defined in POSIX", c)
 	}
 	p.literal(c)
 	return nil

@@ -163,6 +163,7 @@ func TestCompileEREErrors(t *testing.T) {
 		{strings.Repeat("(", 1000), "nested"},
 	} {
 		_, err := CompileERE(tt.pattern, true)
+		remedied(t, err)
 		if !errors.Is(err, ErrInvalid) {
 			t.Errorf("%.20q: %v", tt.pattern, err)
 		} else if !strings.Contains(err.Error(), tt.says) {

@@ -2,6 +2,7 @@ package headers
 
 import (
 	"errors"
+	"fmt"
 	"strings"
 )
 
@@ -21,18 +22,53 @@ type Error struct {
 	// Path says where, in Go's words, from the value that was checked:
 	// "Any[1].Name". It is empty where the value itself is wrong.
 	Path string
-	// Err says what is wrong and what would be right. It wraps [ErrRequired]
-	// or [ErrInvalid].
+	// Err says what is wrong. It wraps [ErrRequired] or [ErrInvalid].
 	Err error
+	// Fix says what would be right.
+	Fix string
 }
 
-// Error gives the path and the text.
+// Error gives the path, what is wrong and what would be right.
 func (e *Error) Error() string {
-	if e.Path == "" {
-		return e.Err.Error()
+	text := e.Err.Error()
+	if e.Path != "" {
+		text = e.Path + ": " + text
 	}
-	return e.Path + ": " + e.Err.Error()
+	return withFix(text, e.Fix)
 }
+
+func withFix(text, fix string) string {
+	if fix == "" {
+		return text
+	}
+	return text + "; " + fix
+}
+
+// mistake is an error without a path.
+func mistake(sentinel error, fix, format string, args ...any) *Error {
+	return &Error{Err: wrapError{sentinel, fmt.Sprintf(format, args...)}, Fix: fix}
+}
+
+// under gives an error of this package a path.
+func under(path string, err error) *Error {
+	var e *Error
+	if errors.As(err, &e) {
+		return &Error{path, e.Err, e.Fix}
+	}
+	return &Error{Path: path, Err: err}
+}
+
+// wrapError is a text with a sentinel that it need not repeat.
+type wrapError struct {
+	sentinel error
+	text     string
+}
+
+// Error is the text alone.
+func (e wrapError) Error() string { return e.text }
+
+// Unwrap returns the sentinel.
+func (e wrapError) Unwrap() error { return e.sentinel }
 
 // Unwrap returns what is wrong.
 func (e *Error) Unwrap() error { return e.Err }
@@ -76,13 +112,15 @@ type NotExpressibleError struct {
 	Predicate Predicate
 	// Target names what can't express it: "sieve", "header_checks".
 	Target string
-	// Reason says why, and where there is a way, what to ask instead.
+	// Reason says why.
 	Reason string
+	// Fix says what to ask instead.
+	Fix string
 }
 
-// Error names predicate, target and reason.
+// Error names predicate, target, reason and fix.
 func (e *NotExpressibleError) Error() string {
-	return e.Target + " can't express that " + Sentence(e.Predicate) + ": " + e.Reason
+	return withFix(e.Target+" can't express that "+Sentence(e.Predicate)+": "+e.Reason, e.Fix)
 }
 
 // Is reports whether the target is [ErrNotExpressible].

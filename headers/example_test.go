@@ -47,7 +47,7 @@ func ExampleMarkerName() {
 	// Output:
 	// X-Conbool-example-com <nil>
 	// X-Conbool-xn--bcher-kva-example <nil>
-	//  "a_b.example" is not a domain: '_' may not stand in it: letters, digits, hyphens and dots may
+	//  "a_b.example" is not a domain: '_' may not stand in it; write letters, digits, hyphens and dots
 }
 
 func ExampleMarkers() {
@@ -86,5 +86,5 @@ func ExampleCondition() {
 	fmt.Println(json.Unmarshal([]byte(`{"Any": [{"Match": {"Name": "X-A", "Op": "equals"}}]}`), &c))
 	// Output:
 	// (there is a header X-A) or (the message or a part of it, at any depth, has the content type text/calendar)
-	// Any[0].Match.Op: unknown word "equals": want "is", "contains", "matches" or "regex"
+	// Any[0].Match.Op: unknown word "equals"; give "is", "contains", "matches" or "regex"
 }

@@ -3,8 +3,12 @@ package headers
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"io"
+	"maps"
+	"slices"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -37,7 +41,7 @@ func (c Condition) MarshalJSON() ([]byte, error) {
 // the end. It doesn't [Validate] what it has read.
 func (c *Condition) UnmarshalJSON(data []byte) error {
 	if !utf8.Valid(data) {
-		return wrapError{ErrInvalid, "a condition isn't UTF-8"}
+		return mistake(ErrInvalid, "write it in UTF-8", "a condition isn't UTF-8")
 	}
 	d := decoder{json.NewDecoder(bytes.NewReader(data))}
 	p, err := d.predicate("", 0)
@@ -45,7 +49,7 @@ func (c *Condition) UnmarshalJSON(data []byte) error {
 		return err
 	}
 	if _, err := d.Token(); err != io.EOF {
-		return wrapError{ErrInvalid, "a condition has data behind its end"}
+		return mistake(ErrInvalid, "remove it", "a condition has data behind its end")
 	}
 	c.Predicate = p
 	return nil
@@ -53,12 +57,12 @@ func (c *Condition) UnmarshalJSON(data []byte) error {
 
 func encode(b *bytes.Buffer, path string, p Predicate, depth int) error {
 	if depth > maxDepth {
-		return wrapError{ErrInvalid, fmt.Sprintf("%s: nested more than %d deep", path, maxDepth)}
+		return under(path, mistake(ErrInvalid, lessDeep, "nested more than %d deep", maxDepth))
 	}
 	leaf := func(name string, value any, texts ...string) error {
 		for _, t := range texts {
 			if !utf8.ValidString(t) {
-				return wrapError{ErrInvalid, fmt.Sprintf("%s: %q isn't UTF-8", join(path, name), t)}
+				return under(join(path, name), mistake(ErrInvalid, "write it in UTF-8", "%q isn't UTF-8", t))
 			}
 		}
 		text, err := json.Marshal(map[string]any{name: value})
@@ -124,50 +128,46 @@ func encode(b *bytes.Buffer, path string, p Predicate, depth int) error {
 	case Any:
 		return list("Any", p)
 	}
-	return wrapError{ErrInvalid, fmt.Sprintf("%s: %T is none of the predicates", path, p)}
+	return under(path, mistake(ErrInvalid, ownValues, "%T is none of the predicates", p))
 }
 
 // decoder reads token by token, since encoding/json takes doubled fields and
 // those in another case.
 type decoder struct{ *json.Decoder }
 
-func (d decoder) errorf(path, format string, args ...any) error {
-	text := fmt.Sprintf(format, args...)
-	if path != "" {
-		text = path + ": " + text
-	}
-	return wrapError{ErrInvalid, text}
+func (d decoder) errorf(path, fix, format string, args ...any) error {
+	return under(path, mistake(ErrInvalid, fix, format, args...))
 }
 
 // token reads a token; what isn't JSON is an error at the path.
 func (d decoder) token(path string) (json.Token, error) {
 	t, err := d.Token()
 	if err != nil {
-		return nil, d.errorf(path, "not JSON: %v", err)
+		return nil, d.errorf(path, "mend the JSON there", "not JSON: %v", err)
 	}
 	return t, nil
 }
 
-const predicateWords = "Exists, Match, MatchPrefix, ContentType, Not, All, Any"
+const predicateWords = "one of Exists, Match, MatchPrefix, ContentType, Not, All, Any"
 
 // predicate reads one object with one key, or null.
 func (d decoder) predicate(path string, depth int) (Predicate, error) {
 	if depth > maxDepth {
-		return nil, d.errorf(path, "nested more than %d deep", maxDepth)
+		return nil, d.errorf(path, lessDeep, "nested more than %d deep", maxDepth)
 	}
 	t, err := d.token(path)
 	if err != nil || t == nil {
 		return nil, err
 	}
 	if t != json.Delim('{') {
-		return nil, d.errorf(path, "want an object with one key of %s", predicateWords)
+		return nil, d.errorf(path, "write an object with one key, "+predicateWords, "not an object")
 	}
 	if t, err = d.token(path); err != nil {
 		return nil, err
 	}
 	word, ok := t.(string)
 	if !ok {
-		return nil, d.errorf(path, "the object is empty: want one key of %s", predicateWords)
+		return nil, d.errorf(path, "give it one key, "+predicateWords, "the object is empty")
 	}
 	p, err := d.named(path, word, depth)
 	if err != nil {
@@ -177,7 +177,7 @@ func (d decoder) predicate(path string, depth int) (Predicate, error) {
 		return nil, err
 	}
 	if t != json.Delim('}') {
-		return nil, d.errorf(path, "a second key %q: want one; use All or Any for several", t)
+		return nil, d.errorf(path, "give one key; use All or Any for several", "a second key %q", t)
 	}
 	return p, nil
 }
@@ -212,7 +212,7 @@ func (d decoder) named(path, word string, depth int) (Predicate, error) {
 		list, err := d.list(at, depth)
 		return Any(list), err
 	}
-	return nil, d.errorf(path, "unknown word %q: want one of %s", word, predicateWords)
+	return nil, d.errorf(path, "write "+predicateWords, "unknown word %q", word)
 }
 
 // list reads an array of predicates, or null.
@@ -222,7 +222,7 @@ func (d decoder) list(path string, depth int) ([]Predicate, error) {
 		return nil, err
 	}
 	if t != json.Delim('[') {
-		return nil, d.errorf(path, "want an array")
+		return nil, d.errorf(path, "write [ and ] around it", "not an array")
 	}
 	list := []Predicate{}
 	for d.More() {
@@ -236,6 +236,17 @@ func (d decoder) list(path string, depth int) ([]Predicate, error) {
 	return list, err
 }
 
+// jsonKind says what a target is in JSON's words.
+func jsonKind(target any) string {
+	switch target.(type) {
+	case *bool:
+		return "true or false"
+	case *[]string:
+		return "a list of texts"
+	}
+	return "a text in quotes"
+}
+
 // fields reads an object into the targets.
 func (d decoder) fields(path string, targets map[string]any) error {
 	t, err := d.token(path)
@@ -243,8 +254,9 @@ func (d decoder) fields(path string, targets map[string]any) error {
 		return err
 	}
 	if t != json.Delim('{') {
-		return d.errorf(path, "want an object")
+		return d.errorf(path, "write an object", "not an object")
 	}
+	known := strings.Join(slices.Sorted(maps.Keys(targets)), ", ")
 	for d.More() {
 		if t, err = d.token(path); err != nil {
 			return err
@@ -252,21 +264,25 @@ func (d decoder) fields(path string, targets map[string]any) error {
 		name, _ := t.(string)
 		target, ok := targets[name]
 		if !ok {
-			return d.errorf(path, "the field %q is unknown or there twice", name)
+			return d.errorf(path, "remove it, or write one of "+known, "the field %q is unknown or there twice", name)
 		}
 		delete(targets, name)
 		at := join(path, name)
 		if err := d.Decode(target); err != nil {
-			return d.errorf(at, "%v", err)
+			var kind *json.UnmarshalTypeError
+			if errors.As(err, &kind) {
+				return d.errorf(at, "write "+jsonKind(target), "not %s", jsonKind(target))
+			}
+			return d.errorf(at, "mend the JSON there", "%v", err)
 		}
 		switch v := target.(type) {
 		case *Op:
 			if *v != "" && *v != Is && *v != Contains && *v != Matches && *v != Regex {
-				return d.errorf(at, "unknown word %q: want %q, %q, %q or %q", *v, Is, Contains, Matches, Regex)
+				return d.errorf(at, giveOp, "unknown word %q", *v)
 			}
 		case *Comparator:
 			if *v != "" && *v != ASCIICasemap && *v != Octet {
-				return d.errorf(at, "unknown word %q: want %q or %q", *v, ASCIICasemap, Octet)
+				return d.errorf(at, giveComparator, "unknown word %q", *v)
 			}
 		}
 	}

@@ -77,9 +77,9 @@ func TestConditionJSONErrors(t *testing.T) {
 		{"a comparator", `{"MatchPrefix":{"Comparator":"octet"}}`, `MatchPrefix.Comparator: unknown word "octet"`},
 		{"a number for a text", `{"Exists":{"Name":1}}`, `Exists.Name: `},
 		{"a text for a list", `{"Match":{"Values":"a"}}`, `Match.Values: `},
-		{"an object for a list", `{"All":{}}`, `All: want an array`},
-		{"a list for an object", `[]`, `want an object`},
-		{"a text for an object", `{"Exists":"A"}`, `Exists: want an object`},
+		{"an object for a list", `{"All":{}}`, `All: not an array; write [`},
+		{"a list for an object", `[]`, `not an object`},
+		{"a text for an object", `{"Exists":"A"}`, `Exists: not an object`},
 		{"data behind it", `{"Exists":{"Name":"A"}} {}`, `data behind its end`},
 		{"half of it", `{"Exists":{"Name":"A"}`, `not JSON`},
 		{"half a list", `{"All":[{"Exists":{"Name":"A"}}`, `All: not JSON`},
@@ -90,6 +90,7 @@ func TestConditionJSONErrors(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			c := When(Exists{"kept"})
 			err := c.UnmarshalJSON([]byte(tt.text))
+			remedied(t, err)
 			if !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), tt.says) {
 				t.Errorf("got %v, want %q in it", err, tt.says)
 			}
@@ -112,7 +113,9 @@ func TestConditionMarshalErrors(t *testing.T) {
 		"not UTF-8 ": ContentType{Types: []string{"\xe4"}},
 		"too deep":   deep,
 	} {
-		if text, err := json.Marshal(When(p)); !errors.Is(err, ErrInvalid) {
+		text, err := json.Marshal(When(p))
+		remedied(t, err)
+		if !errors.Is(err, ErrInvalid) {
 			t.Errorf("%s: %s, %v", name, text, err)
 		}
 	}

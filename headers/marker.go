@@ -27,10 +27,10 @@ func MarkerName(prefix, domain string) (string, error) {
 
 func checkPrefix(prefix string) error {
 	if prefix == "" {
-		return wrapError{ErrRequired, "the marker's prefix is empty: give one such as \"X-Conbool-\""}
+		return mistake(ErrRequired, "give one such as \"X-Conbool-\"", "the marker's prefix is empty")
 	}
 	if len(prefix) > 500 {
-		return wrapError{ErrInvalid, fmt.Sprintf("a marker's prefix of %d octets is too long: at most 500", len(prefix))}
+		return mistake(ErrInvalid, "at most 500", "a marker's prefix of %d octets is too long", len(prefix))
 	}
 	return checkName(prefix)
 }
@@ -53,9 +53,9 @@ type Markers struct {
 // once. The error is [Errors] with everything wrong, with the paths "prefix"
 // and "domains[2]".
 func NewMarkers(prefix string, domains []string) (*Markers, error) {
-	var wrong Errors
+	var found Errors
 	if err := checkPrefix(prefix); err != nil {
-		wrong = append(wrong, &Error{"prefix", err})
+		found = append(found, under("prefix", err))
 	}
 	m := &Markers{
 		prefix:  prefix,
@@ -66,12 +66,12 @@ func NewMarkers(prefix string, domains []string) (*Markers, error) {
 	for i, d := range domains {
 		ascii, err := ASCIIDomain(d)
 		if err != nil {
-			wrong = append(wrong, &Error{fmt.Sprintf("domains[%d]", i), err})
+			found = append(found, under(fmt.Sprintf("domains[%d]", i), err))
 			continue
 		}
 		m.domains = append(m.domains, ascii)
 	}
-	if err := wrong.Err(); err != nil {
+	if err := found.Err(); err != nil {
 		return nil, err
 	}
 	slices.Sort(m.domains)

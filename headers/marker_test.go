@@ -65,6 +65,7 @@ var domainTests = []struct {
 func TestASCIIDomain(t *testing.T) {
 	for _, tt := range domainTests {
 		got, err := ASCIIDomain(tt.domain)
+		remedied(t, err)
 		if got != tt.ascii || !errors.Is(err, tt.err) {
 			t.Errorf("%.60q: got %q, %v", tt.domain, got, err)
 		}
@@ -77,13 +78,13 @@ func TestASCIIDomain(t *testing.T) {
 
 func TestASCIIDomainErrors(t *testing.T) {
 	for domain, want := range map[string]string{
-		"a_b.com":    `"a_b.com" is not a domain: '_' may not stand in it: letters, digits, hyphens and dots may`,
-		"a..b":       `"a..b" is not a domain: it has an empty label: remove a dot`,
-		"192.0.2.1":  `"192.0.2.1" is not a domain: the last label has digits only, as in an address`,
-		"a.-b":       `"a.-b" is not a domain: the label "-b" begins or ends with a hyphen`,
-		"":           `the domain is empty`,
-		long(254):    `a domain of 254 octets is too long: at most 253`,
-		"@b.example": `"@b.example" is not a domain: '@' may not stand in it: letters, digits, hyphens and dots may`,
+		"a_b.com":    `"a_b.com" is not a domain: '_' may not stand in it; write letters, digits, hyphens and dots`,
+		"a..b":       `"a..b" is not a domain: it has an empty label; remove a dot`,
+		"192.0.2.1":  `"192.0.2.1" is not a domain: the last label has digits only, as in an address; write a name`,
+		"a.-b":       `"a.-b" is not a domain: the label "-b" begins or ends with a hyphen; remove the hyphen`,
+		"":           `the domain is empty; write a domain such as example.com`,
+		long(254):    `a domain of 254 octets is too long; at most 253`,
+		"@b.example": `"@b.example" is not a domain: '@' may not stand in it; write letters, digits, hyphens and dots`,
 	} {
 		if _, err := ASCIIDomain(domain); err == nil || err.Error() != want {
 			t.Errorf("got  %v\nwant %s", err, want)
@@ -110,6 +111,7 @@ func TestMarkerName(t *testing.T) {
 		{"X-", "a b", "", ErrInvalid},
 	} {
 		got, err := MarkerName(tt.prefix, tt.domain)
+		remedied(t, err)
 		if got != tt.want || !errors.Is(err, tt.err) {
 			t.Errorf("%.20q, %q: got %q, %v", tt.prefix, tt.domain, got, err)
 		}

@@ -21,7 +21,7 @@ type Matcher struct {
 //     since the "[[:space:]]*" at both ends of the pattern takes that.
 func Compile(p Predicate, v View) (*Matcher, error) {
 	if v != HeaderChecks && v != Sieve {
-		return nil, wrapError{ErrInvalid, fmt.Sprintf("the view %q is not known: give %q or %q", v, HeaderChecks, Sieve)}
+		return nil, mistake(ErrInvalid, fmt.Sprintf("give %q or %q", HeaderChecks, Sieve), "the view %q is not known", v)
 	}
 	if err := Validate(p); err != nil {
 		return nil, err

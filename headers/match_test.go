@@ -193,6 +193,7 @@ func TestCompileErrors(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			_, err := Compile(tt.predicate, tt.view)
+			remedied(t, err)
 			if !errors.Is(err, tt.want) || !strings.Contains(err.Error(), tt.says) {
 				t.Fatalf("got %v", err)
 			}

@@ -29,8 +29,13 @@ func Validate(p Predicate) error {
 
 type validator struct{ found Errors }
 
-func (v *validator) add(at *place, sentinel error, format string, args ...any) {
-	v.found = append(v.found, &Error{at.String(), wrapError{sentinel, fmt.Sprintf(format, args...)}})
+const (
+	lessDeep  = "leave out Not, All and Any that say nothing"
+	ownValues = "use the values of this package, not pointers to them or types around them"
+)
+
+func (v *validator) add(at *place, sentinel error, fix, format string, args ...any) {
+	v.found = append(v.found, under(at.String(), mistake(sentinel, fix, format, args...)))
 }
 
 // place is a path, which is written only if there is something to say of it.
@@ -52,18 +57,6 @@ func (p *place) String() string {
 	return path
 }
 
-// wrapError is a text with a sentinel that it need not repeat.
-type wrapError struct {
-	sentinel error
-	text     string
-}
-
-// Error is the text alone.
-func (e wrapError) Error() string { return e.text }
-
-// Unwrap returns the sentinel.
-func (e wrapError) Unwrap() error { return e.sentinel }
-
 // join puts a field's name behind a path.
 func join(path, field string) string {
 	if path == "" {
@@ -74,12 +67,12 @@ func join(path, field string) string {
 
 func (v *validator) predicate(at *place, p Predicate, depth int) {
 	if depth > maxDepth {
-		v.add(at, ErrInvalid, "nested more than %d deep", maxDepth)
+		v.add(at, ErrInvalid, lessDeep, "nested more than %d deep", maxDepth)
 		return
 	}
 	switch p := p.(type) {
 	case nil:
-		v.add(at, ErrRequired, "there is no predicate: give one, such as Exists{Name: ...}")
+		v.add(at, ErrRequired, "give one, such as Exists{Name: ...}", "there is no predicate")
 	case Exists:
 		v.name(&place{at, "Name", -1}, p.Name)
 	case Match:
@@ -90,16 +83,16 @@ func (v *validator) predicate(at *place, p Predicate, depth int) {
 		v.comparison(at, p.Op, p.Values, p.Comparator)
 	case ContentType:
 		if len(p.Types) == 0 {
-			v.add(&place{at, "Types", -1}, ErrRequired, "there is no media type: give one, such as \"text/calendar\"")
+			v.add(&place{at, "Types", -1}, ErrRequired, "give one, such as \"text/calendar\"", "there is no media type")
 		}
 		for i, t := range p.Types {
 			typ, subtype, ok := strings.Cut(t, "/")
 			if !ok || !isToken(typ) || !isToken(subtype) {
-				v.add(&place{at, "Types", i}, ErrInvalid, "%q is no media type: write type/subtype, without parameters", t)
+				v.add(&place{at, "Types", i}, ErrInvalid, "write type/subtype, without parameters", "%q is no media type", t)
 			}
 		}
 		if p.Param != "" && !isToken(p.Param) {
-			v.add(&place{at, "Param", -1}, ErrInvalid, "%q is no parameter's name: write its name alone, such as \"method\"", p.Param)
+			v.add(&place{at, "Param", -1}, ErrInvalid, "write its name alone, such as \"method\"", "%q is no parameter's name", p.Param)
 		}
 	case Not:
 		v.predicate(&place{at, "Not", -1}, p.Predicate, depth+1)
@@ -112,18 +105,18 @@ func (v *validator) predicate(at *place, p Predicate, depth int) {
 			v.predicate(&place{at, "Any", i}, q, depth+1)
 		}
 	default:
-		v.add(at, ErrInvalid, "%T is none of the predicates: use the values of this package, not pointers to them or types around them", p)
+		v.add(at, ErrInvalid, ownValues, "%T is none of the predicates", p)
 	}
 }
 
 // name checks a header's name or its beginning.
 func (v *validator) name(at *place, name string) {
 	if name == "" {
-		v.add(at, ErrRequired, "it is empty: give a header's name")
+		v.add(at, ErrRequired, "give a header's name", "it is empty")
 		return
 	}
 	if err := checkName(name); err != nil {
-		v.found = append(v.found, &Error{at.String(), err})
+		v.found = append(v.found, under(at.String(), err))
 	}
 }
 
@@ -131,49 +124,54 @@ func (v *validator) name(at *place, name string) {
 func checkName(name string) error {
 	for i := range len(name) {
 		if !nameOctet(name[i]) {
-			return wrapError{ErrInvalid, fmt.Sprintf("%q is not a legal header name: %q may not stand in it, only printable ASCII without space and colon may", name, name[i])}
+			return mistake(ErrInvalid, "write printable ASCII without space and colon", "%q is not a legal header name: %q may not stand in it", name, name[i])
 		}
 	}
 	if len(name) > 997 {
-		return wrapError{ErrInvalid, fmt.Sprintf("a header name of %d octets doesn't fit a line: at most 997", len(name))}
+		return mistake(ErrInvalid, "at most 997", "a header name of %d octets doesn't fit a line", len(name))
 	}
 	return nil
 }
+
+var (
+	giveOp         = fmt.Sprintf("give %q, %q, %q or %q", Is, Contains, Matches, Regex)
+	giveComparator = fmt.Sprintf("give %q or %q", ASCIICasemap, Octet)
+)
 
 func (v *validator) comparison(at *place, op Op, values []string, c Comparator) {
 	switch op {
 	case Is, Contains, Matches, Regex:
 	case "":
-		v.add(&place{at, "Op", -1}, ErrRequired, "it is empty: give %q, %q, %q or %q", Is, Contains, Matches, Regex)
+		v.add(&place{at, "Op", -1}, ErrRequired, giveOp, "it is empty")
 	default:
-		v.add(&place{at, "Op", -1}, ErrInvalid, "%q is not known: give %q, %q, %q or %q", op, Is, Contains, Matches, Regex)
+		v.add(&place{at, "Op", -1}, ErrInvalid, giveOp, "%q is not known", op)
 	}
 	if len(values) == 0 {
-		v.add(&place{at, "Values", -1}, ErrRequired, "there is no value to compare with: give one, or ask Exists")
+		v.add(&place{at, "Values", -1}, ErrRequired, "give one, or ask Exists", "there is no value to compare with")
 	}
 	for i, value := range values {
 		at := &place{at, "Values", i}
 		if j := strings.IndexAny(value, "\r\n\x00"); j >= 0 {
-			v.add(at, ErrInvalid, "%q has the control character %q: remove it", value, value[j])
+			v.add(at, ErrInvalid, "remove it", "%q has the control character %q", value, value[j])
 			continue
 		}
 		if !utf8.ValidString(value) {
-			v.add(at, ErrInvalid, "%q isn't UTF-8", value)
+			v.add(at, ErrInvalid, "write it in UTF-8", "%q isn't UTF-8", value)
 			continue
 		}
 		if op != Regex {
 			continue
 		}
 		if value == "" {
-			v.add(at, ErrInvalid, "an empty regular expression holds for every value: ask Exists")
+			v.add(at, ErrInvalid, "ask Exists", "an empty regular expression holds for every value")
 		} else if _, err := CompileERE(value, c != Octet); err != nil {
-			v.found = append(v.found, &Error{at.String(), err})
+			v.found = append(v.found, under(at.String(), err))
 		}
 	}
 	switch c {
 	case "", ASCIICasemap, Octet:
 	default:
-		v.add(&place{at, "Comparator", -1}, ErrInvalid, "%q is not known: give %q or %q", c, ASCIICasemap, Octet)
+		v.add(&place{at, "Comparator", -1}, ErrInvalid, giveComparator, "%q is not known", c)
 	}
 }
 

@@ -23,6 +23,7 @@ func wrongs(t *testing.T, err error) (list []wrong) {
 	if !errors.As(err, &all) {
 		t.Fatalf("%T is no Errors", err)
 	}
+	remedied(t, err)
 	for _, e := range all {
 		for _, sentinel := range []error{ErrRequired, ErrInvalid} {
 			if errors.Is(e, sentinel) {
@@ -75,7 +76,7 @@ func TestValidate(t *testing.T) {
 
 func TestErrors(t *testing.T) {
 	err := Validate(Any{Exists{}, Match{Name: "A", Op: "equals", Values: []string{"b"}}})
-	want := "Any[0].Name: it is empty: give a header's name\nAny[1].Op: \"equals\" is not known: give \"is\", \"contains\", \"matches\" or \"regex\""
+	want := "Any[0].Name: it is empty; give a header's name\nAny[1].Op: \"equals\" is not known; give \"is\", \"contains\", \"matches\" or \"regex\""
 	if err.Error() != want {
 		t.Errorf("got %s\nwant %s", err, want)
 	}
@@ -95,11 +96,11 @@ func TestErrors(t *testing.T) {
 }
 
 func TestNotExpressibleError(t *testing.T) {
-	var err error = &NotExpressibleError{Exists{"A"}, "sieve", "because"}
+	var err error = &NotExpressibleError{Exists{"A"}, "sieve", "because", "ask else"}
 	if !errors.Is(err, ErrNotExpressible) {
 		t.Error("it isn't ErrNotExpressible")
 	}
-	if want := "sieve can't express that there is a header A: because"; err.Error() != want {
+	if want := "sieve can't express that there is a header A: because; ask else"; err.Error() != want {
 		t.Errorf("got %q, want %q", err, want)
 	}
 }

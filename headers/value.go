@@ -18,7 +18,7 @@ func newValueTest(p Predicate, op Op, values []string, c Comparator, v View) (*v
 	t := &valueTest{op: op, fold: c != Octet}
 	for _, value := range values {
 		if v == HeaderChecks && op != Regex && value != "" && (isSpace(value[0]) || isSpace(value[len(value)-1])) {
-			return nil, &NotExpressibleError{p, string(v), "header_checks patterns don't see the white space at the ends of a value; remove it"}
+			return nil, &NotExpressibleError{p, string(v), "header_checks patterns don't see the white space at the ends of a value", "remove it"}
 		}
 		switch op {
 		case Is:

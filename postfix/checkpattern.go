@@ -38,8 +38,8 @@ func PatternsFor(p headers.Predicate) ([]string, error) {
 	return patterns, nil
 }
 
-func notExpressible(p headers.Predicate, format string, args ...any) error {
-	return &headers.NotExpressibleError{Predicate: p, Target: targetChecks, Reason: fmt.Sprintf(format, args...)}
+func notExpressible(p headers.Predicate, fix, format string, args ...any) error {
+	return &headers.NotExpressibleError{Predicate: p, Target: targetChecks, Reason: fmt.Sprintf(format, args...), Fix: fix}
 }
 
 // leavesOf appends the predicates that take one pattern each.
@@ -53,12 +53,12 @@ func leavesOf(list []headers.Predicate, p headers.Predicate) ([]headers.Predicat
 		return append(list, p), nil
 	case headers.ContentType:
 		if p.Top {
-			return nil, notExpressible(p, "mime_header_checks see every part alike; leave Top unset")
+			return nil, notExpressible(p, "leave Top unset", "mime_header_checks see every part alike")
 		}
 		return append(list, p), nil
 	case headers.Any:
 		if len(p) == 0 {
-			return nil, notExpressible(p, "no line matches; leave the rule out")
+			return nil, notExpressible(p, "leave the rule out", "no line matches")
 		}
 		for _, one := range p {
 			var err error
@@ -68,9 +68,9 @@ func leavesOf(list []headers.Predicate, p headers.Predicate) ([]headers.Predicat
 		}
 		return list, nil
 	case headers.Not:
-		return nil, notExpressible(p, "the rules look at one line at a time, and no line tells that there is none")
+		return nil, notExpressible(p, "ask for what is there", "the rules look at one line at a time, and no line tells that there is none")
 	case headers.All:
-		return nil, notExpressible(p, "the rules look at one line at a time and don't remember the others")
+		return nil, notExpressible(p, "name one header field, or several with Any", "the rules look at one line at a time and don't remember the others")
 	}
 	return nil, &detail{ErrIllegal, fmt.Sprintf("unknown predicate %T", p)}
 }
@@ -98,7 +98,7 @@ func patternFor(p headers.Predicate) (string, error) {
 	}
 	name, exact := nameOf(p)
 	if _, media := p.(headers.ContentType); exact && !media && headers.IsMIME([]byte(name)) {
-		return "", notExpressible(p, "header_checks never see the MIME field %s; ask ContentType, which is for mime_header_checks", name)
+		return "", notExpressible(p, "ask ContentType, which is for mime_header_checks", "header_checks never see the MIME field %s", name)
 	}
 	var op headers.Op
 	var values []string
@@ -189,7 +189,7 @@ func edges(v string) (before, after bool) {
 
 func isPattern(p headers.Predicate, v string) (string, error) {
 	if before, after := edges(v); before || after {
-		return "", notExpressible(p, "no value begins or ends with white space as %q does", v)
+		return "", notExpressible(p, "remove the white space", "no value begins or ends with white space as %q does", v)
 	}
 	return ws + quoteERE(v) + wsToEnd, nil
 }
@@ -199,7 +199,7 @@ func containsPattern(p headers.Predicate, v string) (string, error) {
 		return "", nil // every value contains it
 	}
 	if before, after := edges(v); before || after {
-		return "", notExpressible(p, "%q begins or ends with white space, and a pattern can't tell that from the white space around the value", v)
+		return "", notExpressible(p, "remove the white space", "%q begins or ends with white space, and a pattern can't tell that from the white space around the value", v)
 	}
 	return ".*" + quoteERE(v), nil
 }
@@ -241,7 +241,7 @@ func globPattern(p headers.Predicate, glob string) (string, error) {
 		return isPattern(p, tail)
 	}
 	if _, after := edges(tail); after {
-		return "", notExpressible(p, "no value ends with white space as %q does", glob)
+		return "", notExpressible(p, "remove the white space", "no value ends with white space as %q does", glob)
 	}
 	var b strings.Builder
 	b.WriteString(ws)
@@ -254,7 +254,7 @@ func globPattern(p headers.Predicate, glob string) (string, error) {
 		}
 		if i == 0 {
 			if before, _ := edges(w.text); before {
-				return "", notExpressible(p, "no value begins with white space as %q does", glob)
+				return "", notExpressible(p, "remove the white space", "no value begins with white space as %q does", glob)
 			}
 		}
 		b.WriteString(quoteERE(w.text))

@@ -14,13 +14,13 @@ import (
 func regexPattern(p headers.Predicate, re string, fold bool) (string, error) {
 	branches, err := splitBranches(re)
 	if err != nil {
-		return "", notExpressible(p, "%v", err)
+		return "", notExpressible(p, "write a simpler expression", "%v", err)
 	}
 	var list []string
 	for _, branch := range branches {
 		text, err := branchPattern(branch, fold)
 		if err != nil {
-			return "", notExpressible(p, "%v", err)
+			return "", notExpressible(p, "write a simpler expression", "%v", err)
 		}
 		list = append(list, text)
 	}

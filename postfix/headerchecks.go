@@ -212,7 +212,7 @@ func (t CheckTable) unitsOf(i int) ([]unit, error) {
 	}
 	if r.Negate && len(leaves) != 1 {
 		return nil, &headers.NotExpressibleError{Predicate: r.When, Target: targetChecks,
-			Reason: "a negated rule has one pattern, and this takes several"}
+			Reason: "a negated rule has one pattern, and this takes several", Fix: "write a rule for each"}
 	}
 	units := make([]unit, 0, len(leaves))
 	for _, leaf := range leaves {

@@ -30,7 +30,7 @@ func checkAddress(address string) (string, error) {
 	}
 	ascii, err := headers.ASCIIDomain(domain)
 	if err != nil {
-		return "", fmt.Errorf("%q: %w", address, err)
+		return "", fmt.Errorf("%q: %w", address, cause(err))
 	}
 	return strings.ToLower(local) + "@" + ascii, nil
 }

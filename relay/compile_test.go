@@ -19,9 +19,17 @@ import (
 
 var update = flag.Bool("update", false, "write the golden files")
 
-func compile(tb testing.TB, p relay.Policy, in relay.Installation) *relay.Config {
+// tryCompile holds every error that it gets to a place and a remedy.
+func tryCompile(tb testing.TB, p relay.Policy, in relay.Installation) (*relay.Config, error) {
 	tb.Helper()
 	c, err := relay.Compile(p, in)
+	relay.Remedied(tb, err)
+	return c, err
+}
+
+func compile(tb testing.TB, p relay.Policy, in relay.Installation) *relay.Config {
+	tb.Helper()
+	c, err := tryCompile(tb, p, in)
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -279,7 +287,7 @@ func TestInstallationConflicts(t *testing.T) {
 			if tt.alter != nil {
 				tt.alter(&p)
 			}
-			c, err := relay.Compile(p, tt.base(t))
+			c, err := tryCompile(t, p, tt.base(t))
 			if c != nil {
 				t.Error("a Config in spite of the error")
 			}
@@ -340,7 +348,7 @@ func TestSieveSlot(t *testing.T) {
 		p := labPolicy(t, "lab.json")
 		in := labBase(t)
 		in.Doveconf = []byte("plugin {\n  sieve_before = /srv/a.sieve\n}\n")
-		if _, err := relay.Compile(p, in); !errors.Is(err, relay.ErrConflict) {
+		if _, err := tryCompile(t, p, in); !errors.Is(err, relay.ErrConflict) {
 			t.Errorf("slot 1 is taken: %v", err)
 		}
 	})

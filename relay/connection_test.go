@@ -131,7 +131,7 @@ func TestFirewall(t *testing.T) {
 	servertest.Need(t, "nft")
 	w, p, in := outside(t, maillab.Host())
 	p.Firewall = relay.Firewall{Ports: []uint16{25}}
-	c, err := relay.Compile(p, in)
+	c, err := tryCompile(t, p, in)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -211,7 +211,7 @@ func testBalancer(t *testing.T, system maillab.System) {
 	servertest.Need(t, "haproxy")
 	w, p, in := balancedHere(t, system)
 	p.Inbound.Host = "mx.bücher.example"
-	c, err := relay.Compile(p, in)
+	c, err := tryCompile(t, p, in)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -250,7 +250,7 @@ func TestBalancerElsewhere(t *testing.T) {
 	p.Balancer = relay.Balancer{Addresses: []netip.Prefix{netip.MustParsePrefix(balancer4 + "/32"), netip.MustParsePrefix(balancer6 + "/128")}}
 	p.Firewall = relay.Firewall{Ports: []uint16{10025}, Addresses: []netip.Addr{netip.MustParseAddr(here4), netip.MustParseAddr(here6)}}
 	in.Postfix["master.cf"] = []byte(strings.Replace(string(in.Postfix["master.cf"]), "smtp ", port+" ", 1))
-	c, err := relay.Compile(p, in)
+	c, err := tryCompile(t, p, in)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -403,7 +403,7 @@ func TestUndeclaredBalancer(t *testing.T) {
 		} else {
 			in.Postfix[where] = []byte(strings.Replace(string(in.Postfix[where]), "smtpd\n", "smtpd\n -o smtpd_upstream_proxy_protocol=haproxy\n", 1))
 		}
-		_, err := relay.Compile(p, in)
+		_, err := tryCompile(t, p, in)
 		if !errors.Is(err, relay.ErrConflict) || !strings.Contains(fmt.Sprint(err), "Balancer") {
 			t.Errorf("%s: %v", where, err)
 		}
@@ -445,7 +445,7 @@ func TestOpenAddresses(t *testing.T) {
 			main = append(main, "\ninet_interfaces = "+tt.interfaces+"\n")
 		}
 		in.Postfix["main.cf"] = []byte(strings.Join(main, ""))
-		c, err := relay.Compile(p, in)
+		c, err := tryCompile(t, p, in)
 		var paths []string
 		var list relay.Errors
 		if errors.As(err, &list) {
@@ -471,7 +471,7 @@ func TestUndeclaredBalancerFurther(t *testing.T) {
 	p, in := labPolicy(t, "lab.json"), withListener(labBase)(t)
 	further(&p)
 	in.Postfix["master.cf"] = append(in.Postfix["master.cf"], " -o smtpd_upstream_proxy_protocol=haproxy\n"...)
-	if _, err := relay.Compile(p, in); !strings.Contains(fmt.Sprint(err), "Listeners[3]: conflict: smtpd_upstream_proxy_protocol=haproxy") {
+	if _, err := tryCompile(t, p, in); !strings.Contains(fmt.Sprint(err), "Listeners[3]: conflict: smtpd_upstream_proxy_protocol=haproxy") {
 		t.Errorf("the second gateway's: %v", err)
 	}
 	for _, l := range layouts(t) {
@@ -480,7 +480,7 @@ func TestUndeclaredBalancerFurther(t *testing.T) {
 		}
 		l.in.Postfix["main.cf"] = append(l.in.Postfix["main.cf"], "\npostscreen_upstream_proxy_protocol = haproxy\n"...)
 		l.in.PostfixVersion, l.in.DovecotVersion = "3.7.11", "2.3.19.1 (9b53102964)"
-		if _, err := relay.Compile(l.policy, l.in); !strings.Contains(fmt.Sprint(err), "postscreen_upstream_proxy_protocol=haproxy") {
+		if _, err := tryCompile(t, l.policy, l.in); !strings.Contains(fmt.Sprint(err), "postscreen_upstream_proxy_protocol=haproxy") {
 			t.Errorf("postscreen: %v", err)
 		}
 	}

@@ -62,7 +62,7 @@ func (c *compiler) emitSieve() {
 	}
 	c.cfg.mailbox = &sieve.Script{Commands: own}
 	if err := c.cfg.mailbox.Validate(); err != nil {
-		c.errs.wrap("Spam.Folder", err, "")
+		c.errs.wrap("Spam.Folder", err, "choose another folder")
 		return
 	}
 	if c.policy.sieveForm() == PerMailbox {

@@ -1,10 +1,14 @@
 package relay
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"strconv"
 	"strings"
+
+	"github.com/oxmailroute/oxmailroute/headers"
+	"github.com/oxmailroute/oxmailroute/postfix"
 )
 
 // The sentinels that callers branch on, with errors.Is.
@@ -24,19 +28,22 @@ var (
 // Error is one problem: where, what kind and how to mend it.
 type Error struct {
 	// Path is the place: a path into the policy ("Tenants[2].Domains[0]"), or
-	// a file and line of the installation ("main.cf:12").
+	// a file and line of the installation ("main.cf:12") or of the policy's JSON.
 	Path string
+	// Position is where the value stands in the policy's JSON ("lab.json:12:7"),
+	// where [ParsePolicy] reports it.
+	Position string
 	// Err wraps one of the sentinels, or headers.ErrNotExpressible.
 	Err error
-	// Fix says what to do.
+	// Fix says what to do; it is never empty.
 	Fix string
 }
 
-// Error returns the place, the problem and the fix in one line.
+// Error returns place, problem and fix in one line.
 func (e *Error) Error() string {
-	s := e.Path + ": " + e.Err.Error()
-	if e.Fix != "" {
-		s += "; " + e.Fix
+	s := e.Path + ": " + e.Err.Error() + "; " + e.Fix
+	if e.Position != "" {
+		s = e.Position + ": " + s
 	}
 	return s
 }
@@ -82,8 +89,49 @@ func (l *Errors) required(path, fix string) {
 }
 
 // wrap keeps an error of another package, with its own sentinels, under path.
+// The fix is for errors that have no remedy of their own.
 func (l *Errors) wrap(path string, err error, fix string) {
-	*l = append(*l, &Error{Path: path, Err: err, Fix: fix})
+	err, own := apart(err)
+	*l = append(*l, &Error{Path: path, Err: err, Fix: cmp.Or(own, fix, remedyOf(err))})
+}
+
+// apart takes the remedy out of an error of package headers.
+func apart(err error) (error, string) {
+	switch e := err.(type) {
+	case *headers.Error:
+		return &headers.Error{Path: e.Path, Err: e.Err}, e.Fix
+	case *headers.NotExpressibleError:
+		without := *e
+		without.Fix = ""
+		return &without, e.Fix
+	case *also:
+		of, fix := apart(e.error)
+		return &also{of, e.kind}, fix
+	}
+	return err, ""
+}
+
+// cause is an error without its remedy, for one that has a better.
+func cause(err error) error {
+	err, _ = apart(err)
+	return err
+}
+
+// remedyOf is for errors of package postfix, whose texts name what stands where.
+func remedyOf(err error) string {
+	switch {
+	case errors.Is(err, postfix.ErrSyntax):
+		return "mend the line, which Postfix would refuse or read as something else"
+	case errors.Is(err, postfix.ErrIllegal):
+		return "choose a value that Postfix reads back as it is written"
+	case errors.Is(err, postfix.ErrDuplicate):
+		return "remove one of the two"
+	case errors.Is(err, postfix.ErrConflict):
+		return "change that line, or the policy"
+	case errors.Is(err, postfix.ErrDamaged):
+		return "write the comment line as it was, or delete the block with both its comment lines"
+	}
+	return "change the value that stands there"
 }
 
 func index(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }

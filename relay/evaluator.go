@@ -194,7 +194,7 @@ func (c *compiler) buildEvaluator() {
 	if c.cfg.global != nil {
 		p, err := sieve.Compile(c.cfg.global, sieve.Options{Name: c.globalName(), Trace: true, AutoCreate: true})
 		if err != nil {
-			c.errs.wrap("Sieve", err, "")
+			c.errs.wrap("Sieve", err, "use other markers or another folder")
 		}
 		e.global, e.globalFile, e.tenants = p, c.globalName(), c.tenantFiles
 	}

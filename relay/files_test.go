@@ -133,31 +133,3 @@ func TestCommandRun(t *testing.T) {
 		})
 	}
 }
-
-func TestParsePolicy(t *testing.T) {
-	whole, err := os.ReadFile(testdata + "lab.json")
-	if err != nil {
-		t.Fatal(err)
-	}
-	tests := []struct {
-		name, text, want string
-	}{
-		{"unknown field", "{\n  \"Gatway\": {}\n}", "p.json:"},
-		{"unknown field deep", "{\"Tenants\": [{\"Name\": \"a\", \"Domain\": [\"a.test\"]}]}", "Domain"},
-		{"wrong type", "{\n\"Gateway\": {\"SmartHost\": {\"Port\": \"25\"}}}", "p.json:2:"},
-		{"no JSON", "{,}", "p.json:1:"},
-		{"cut off", string(whole[:100]), "ends inside"},
-		{"empty", "", "ends inside"},
-		{"two policies", string(whole) + "{}", "behind the policy"},
-		{"bad network", `{"Gateway": {"Networks": ["192.0.2.1"]}}`, "p.json:1:"},
-		{"bad condition", `{"Gateway": {"Markers": {"Spam": {"Mtch": {}}}}}`, "Mtch"},
-	}
-	for _, tt := range tests {
-		t.Run(tt.name, func(t *testing.T) {
-			_, err := relay.ParsePolicy("p.json", []byte(tt.text))
-			if err == nil || !strings.Contains(err.Error(), tt.want) || !errors.Is(err, relay.ErrInvalid) {
-				t.Errorf("error %v, want one with %q", err, tt.want)
-			}
-		})
-	}
-}

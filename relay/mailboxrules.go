@@ -74,7 +74,7 @@ func (p Policy) mailboxRules(errs *Errors) *MailboxRules {
 	}
 	empty, err := mailfilter.Parse("", nil)
 	if err != nil {
-		errs.wrap("Sieve.Form", err, "")
+		errs.wrap("Sieve.Form", err, "leave it out")
 		return nil
 	}
 	for _, r := range p.deliveryRules(errs, inMailbox) {

@@ -57,7 +57,7 @@ func (v *validator) host(path, s, fix string) {
 		return
 	}
 	if _, err := headers.ASCIIDomain(s); err != nil {
-		v.errs.add(path, ErrInvalid, fix, "%q: %v", s, err)
+		v.errs.wrap(path, kindOf(err), fix)
 	} else if !strings.Contains(s, ".") {
 		v.errs.add(path, ErrInvalid, fix, "%q is not fully qualified", s)
 	}
@@ -348,7 +348,7 @@ func (v *validator) addresses(p Policy, hosted map[string]string) {
 			}
 		}
 		if err != nil {
-			v.errs.add(at+".Address", ErrInvalid, "write an address such as user@example.com", "%v", err)
+			v.errs.add(at+".Address", ErrInvalid, "write an address such as user@example.com", "%v", cause(err))
 		} else {
 			v.local(at+".Address", key, hosted, seen)
 		}

@@ -52,7 +52,7 @@ func (v *validator) domain(at, d string, seen map[string]string, p Policy) (stri
 		return "", false
 	}
 	if err != nil {
-		v.errs.add(at, ErrInvalid, "write a domain such as example.com", "%q: %v", d, err)
+		v.errs.add(at, ErrInvalid, "write a domain such as example.com", "%v", cause(err))
 		return "", false
 	}
 	if other, dup := seen[ascii]; dup {
@@ -126,7 +126,7 @@ func (v *validator) member(at, s string, own map[string]bool, in map[string]stri
 		domain = key
 	}
 	if err != nil {
-		v.errs.add(at, ErrInvalid, "write a domain or an address of the tenant", "%v", err)
+		v.errs.add(at, ErrInvalid, "write a domain or an address of the tenant", "%v", cause(err))
 		return
 	}
 	if other, dup := in[key]; dup {
@@ -150,7 +150,7 @@ func (v *validator) except(at, s string, in, out map[string]string) {
 		key, err = headers.ASCIIDomain(s)
 	}
 	if err != nil {
-		v.errs.add(at, ErrInvalid, "a domain or a sender", "%v", err)
+		v.errs.add(at, ErrInvalid, "a domain or a sender", "%v", cause(err))
 		return
 	}
 	if other, dup := out[key]; dup {
@@ -184,7 +184,7 @@ func (v *validator) direct(p Policy, hosted map[string]string) {
 		at := index("Direct", i)
 		ascii, err := headers.ASCIIDomain(d)
 		if err != nil {
-			v.errs.add(at, ErrInvalid, "write a domain such as example.com", "%q: %v", d, err)
+			v.errs.add(at, ErrInvalid, "write a domain such as example.com", "%v", cause(err))
 			continue
 		}
 		if other, dup := seen[ascii]; dup {

@@ -136,6 +136,7 @@ func TestValidate(t *testing.T) {
 			p := valid()
 			tt.spoil(&p)
 			err := p.Validate()
+			Remedied(t, err)
 			var list Errors
 			if !errors.As(err, &list) {
 				t.Fatalf("Validate: %v, want Errors", err)
@@ -143,11 +144,6 @@ func TestValidate(t *testing.T) {
 			var got, wanted []string
 			for _, e := range list {
 				got = append(got, e.Path)
-				// Package headers says what would be right in its own text.
-				var own *headers.Error
-				if e.Fix == "" && !errors.Is(e, headers.ErrInvalid) && !errors.As(e, &own) {
-					t.Errorf("%v: no fix", e)
-				}
 			}
 			for _, w := range tt.want {
 				wanted = append(wanted, w.path)

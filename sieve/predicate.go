@@ -20,7 +20,7 @@ func FromPredicate(p headers.Predicate) (Test, error) {
 	case headers.Match:
 		return fromMatch(p)
 	case headers.MatchPrefix:
-		return nil, notExpressible(p, "a test names its header fields whole")
+		return nil, notExpressible(p, "name each field", "a test names its header fields whole")
 	case headers.ContentType:
 		return fromContentType(p)
 	case headers.Not:
@@ -44,18 +44,18 @@ func FromPredicate(p headers.Predicate) (Test, error) {
 	case headers.Condition:
 		return FromPredicate(p.Predicate)
 	}
-	return nil, notExpressible(p, "it is not a predicate value")
+	return nil, notExpressible(p, "use the values of package headers", "it is not a predicate value")
 }
 
-func notExpressible(p headers.Predicate, reason string) error {
-	return &headers.NotExpressibleError{Predicate: p, Target: target, Reason: reason}
+func notExpressible(p headers.Predicate, fix, reason string) error {
+	return &headers.NotExpressibleError{Predicate: p, Target: target, Reason: reason, Fix: fix}
 }
 
 // expressibleName reports a name that no header field can have; the server
 // would only warn, and never find it.
 func expressibleName(p headers.Predicate, name string) error {
 	if !isFieldName(name) {
-		return notExpressible(p, "the field name is empty or holds white space, a colon or a control character")
+		return notExpressible(p, "write a header's name", "the field name is empty or holds white space, a colon or a control character")
 	}
 	return nil
 }
@@ -88,18 +88,18 @@ func fromMatch(p headers.Match) (Test, error) {
 		t.Match = Regex
 		for _, v := range p.Values {
 			if _, err := headers.CompileERE(v, p.Comparator != headers.Octet); err != nil {
-				return nil, notExpressible(p, "the regular expression is broken: "+err.Error())
+				return nil, notExpressible(p, "write it as POSIX has it", "the regular expression is broken: "+err.Error())
 			}
 		}
 	default:
-		return nil, notExpressible(p, "the comparison is unknown")
+		return nil, notExpressible(p, "use one of the constants of package headers", "the comparison is unknown")
 	}
 	switch p.Comparator {
 	case "", headers.ASCIICasemap:
 	case headers.Octet:
 		t.Comparator = Octet
 	default:
-		return nil, notExpressible(p, "the comparator is unknown")
+		return nil, notExpressible(p, "use one of the constants of package headers", "the comparator is unknown")
 	}
 	if len(p.Values) == 0 {
 		// Nothing compares true with none of no values.
@@ -110,13 +110,13 @@ func fromMatch(p headers.Match) (Test, error) {
 
 func fromContentType(p headers.ContentType) (Test, error) {
 	if p.Param != "" {
-		return nil, notExpressible(p, "type and parameter can't be tied to one field")
+		return nil, notExpressible(p, "leave Param out", "type and parameter can't be tied to one field")
 	}
 	if len(p.Types) == 0 {
 		return False{}, nil
 	}
 	if err := headers.Validate(p); err != nil {
-		return nil, notExpressible(p, err.Error())
+		return nil, notExpressible(p, "write media types without parameters", err.Error())
 	}
 	return Header{
 		Names: []string{"Content-Type"}, Match: Is, Keys: append([]string(nil), p.Types...),

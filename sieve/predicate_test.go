@@ -68,7 +68,7 @@ func TestFromPredicateNotExpressible(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			got, err := FromPredicate(tt.in)
 			var e *headers.NotExpressibleError
-			if !errors.Is(err, headers.ErrNotExpressible) || !errors.As(err, &e) || e.Target != "sieve" || e.Reason == "" {
+			if !errors.Is(err, headers.ErrNotExpressible) || !errors.As(err, &e) || e.Target != "sieve" || e.Reason == "" || e.Fix == "" {
 				t.Errorf("%v, %v", got, err)
 			}
 		})

@@ -1,0 +1,104 @@
+package relay_test
+
+import (
+	"errors"
+	"os"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/oxmailroute/oxmailroute/headers"
+	"github.com/oxmailroute/oxmailroute/relay"
+)
+
+func TestParsePolicy(t *testing.T) {
+	whole, err := os.ReadFile(testdata + "lab.json")
+	if err != nil {
+		t.Fatal(err)
+	}
+	tests := []struct {
+		name, text string
+		want       []string
+	}{
+		{"unknown field", "{\n  \"Gatway\": {}\n}", []string{
+			`p.json:2:3: Gatway: invalid: there is no such field; write Gateway, or remove it`}},
+		{"unknown field deep", `{"Tenants": [{"Name": "a"}, {"Domain": ["a.test"], "Quota": {"a": [1, {}]}}]}`, []string{
+			`p.json:1:30: Tenants[1].Domain: invalid: there is no such field; write Domains, or remove it`,
+			`p.json:1:52: Tenants[1].Quota: invalid: there is no such field; remove it, or write one of Name, Domains, Gateway, Scope, Store`}},
+		{"a field of the gateway within a further one", `{"Further": [{"Networks": [], "Gateway": {}, "SecondPas": "127.0.0.1:1"}]}`, []string{
+			`p.json:1:31: Further[0].Gateway: invalid: there is no such field; remove it, or write one of Name, SmartHost, Networks, Client, Markers, Inbound, SecondPass`,
+			`p.json:1:46: Further[0].SecondPas: invalid: there is no such field; write SecondPass, or remove it`}},
+		{"twice", `{"Direct": [], "Topology": "store", "direct": ["a.test"]}`, []string{
+			`p.json:1:37: Direct: duplicate: the field stands there already; remove one`}},
+		{"wrong kinds", "{\n\"Gateway\": {\"SmartHost\": {\"Port\": \"25\", \"Host\": 7, \"LookupMX\": \"true\"}},\n \"Tenants\": {\"Name\": \"a\"}, \"Direct\": \"a.test\",\n" +
+			" \"Listeners\": [\"smtp\", {\"Service\": [\"smtp\"]}], \"Sieve\": {\"Slot\": 1.5}, \"Server\": true, \"Firewall\": {\"Ports\": [25, 70000]}}", []string{
+			`p.json:2:35: Gateway.SmartHost.Port: invalid: a text, not a whole number from 0 to 65535; write 25, without quotes`,
+			`p.json:2:49: Gateway.SmartHost.Host: invalid: a number, not a text; write it in quotes`,
+			`p.json:2:64: Gateway.SmartHost.LookupMX: invalid: a text, not true or false; write true, without quotes`,
+			`p.json:3:13: Tenants: invalid: an object, not a list; write [ and ], and the values between them`,
+			`p.json:3:38: Direct: invalid: a text, not a list; put [ and ] around it, also where it is one`,
+			`p.json:4:16: Listeners[0]: invalid: a text, not an object; write { and }, and in it any of Service, Role, Gateway`,
+			`p.json:4:36: Listeners[1].Service: invalid: a list, not a text; write one, in quotes and without [ and ]`,
+			`p.json:4:66: Sieve.Slot: invalid: a number, not a whole number; write the number alone, such as 1`,
+			`p.json:4:82: Server: invalid: true or false, not an object; write { and }, and in it any of Hostname, Postfix, Dovecot, ConfigDirectory, CertFile, KeyFile, Networks, SecondPass, ReEntry, Strip`,
+			`p.json:4:115: Firewall.Ports[1]: invalid: a number, not a whole number from 0 to 65535; write the number alone, such as 25`}},
+		{"networks and addresses", `{"Gateway": {"Networks": ["192.0.2.1", 5, "192.0.2.0/24"]}, "Server": {"ReEntry": "10032"}, "Firewall": {"Addresses": ["ox.test"]}}`, []string{
+			`p.json:1:27: Gateway.Networks[0]: invalid: "192.0.2.1" is not a network; write address/length in quotes, such as "192.0.2.0/24"`,
+			`p.json:1:40: Gateway.Networks[1]: invalid: a number, not a network; write address/length in quotes, such as "192.0.2.0/24"`,
+			`p.json:1:83: Server.ReEntry: invalid: "10032" is not an address with a port; write both in quotes, such as "127.0.0.1:10030"`,
+			`p.json:1:120: Firewall.Addresses[0]: invalid: "ox.test" is not an address; write it in quotes, such as "192.0.2.10"`}},
+		{"conditions", `{"Gateway": {"Markers": {"Spam": {"Mtch": {}}, "Loop": [{"Any": [{"Match": {"Name": "A", "Op": "equals"}}]}], "Released": "yes"}}}`, []string{
+			`p.json:1:34: Gateway.Markers.Spam: unknown word "Mtch"; write one of Exists, Match, MatchPrefix, ContentType, Not, All, Any`,
+			`p.json:1:57: Gateway.Markers.Loop[0].Any[0].Match.Op: unknown word "equals"; give "is", "contains", "matches" or "regex"`,
+			`p.json:1:123: Gateway.Markers.Released: not an object; write an object with one key, one of Exists, Match, MatchPrefix, ContentType, Not, All, Any`}},
+		{"not a policy", `[]`, []string{
+			`p.json:1:1: invalid: a list, not an object; write { and }, and in it any of Gateway, Further, Server, Topology, Tenants, Direct, DirectVia, Inbound, Firewall, Balancer, Listeners, Loop, Calendar, Spam, Sieve, Mailboxes, Aliases`}},
+		{"no JSON", `{,}`, []string{`p.json:1:2: invalid: invalid character ',' looking for beginning of object key string; mend the JSON there`}},
+		{"a comma too many", "{\"Topology\": 5,\n \"Tenants\": [{\"Name\": \"a\",\n }]}", []string{
+			`p.json:1:14: Topology: invalid: a number, not a text; write it in quotes`,
+			`p.json:3:2: Tenants[0]: invalid: invalid character '}' looking for beginning of object key string; remove the comma before it`}},
+		{"a comma too few", "{\"Direct\": [\"a.test\" \"b.test\"]}", []string{
+			`p.json:1:22: Direct[1]: invalid: invalid character '"' after array element; put a comma before it, or close what is open`}},
+		{"a comment", "{\n  // ours\n  \"Direct\": []}", []string{
+			`p.json:2:3: invalid: invalid character '/' looking for beginning of object key string; JSON has no comments: remove it`}},
+		{"cut off", string(whole[:100]), []string{`p.json:6:8: Gateway.SmartHost: invalid: the text ends inside the policy; give the whole text`}},
+		{"empty", "", []string{`p.json:1:1: invalid: the text ends inside the policy; give the whole text`}},
+		{"two policies", "{}\n{}", []string{`p.json:2:1: invalid: something stands behind the policy; remove it`}},
+		{"null", "null", nil},
+		{"nulls", `{"Gateway": null, "Tenants": [null], "Direct": null, "Server": {"ReEntry": null}, "Spam": {"Create": null}}`, nil},
+	}
+	for _, tt := range tests {
+		t.Run(tt.name, func(t *testing.T) {
+			p, err := relay.ParsePolicy("p.json", []byte(tt.text))
+			relay.Remedied(t, err)
+			var got []string
+			if err != nil {
+				got = strings.Split(err.Error(), "\n")
+			}
+			if diff := cmp.Diff(tt.want, got); diff != "" {
+				t.Errorf("(-want +got)\n%s", diff)
+			}
+			if err != nil && !errors.Is(err, relay.ErrInvalid) && !errors.Is(err, relay.ErrDuplicate) {
+				t.Error("the error has no sentinel")
+			}
+			if diff := cmp.Diff(relay.Policy{}.Topology, p.Topology); diff != "" {
+				t.Errorf("half a policy: %s", diff)
+			}
+		})
+	}
+}
+
+// TestParsePolicyPaths: the paths are those of Validate, so that both kinds of
+// error are looked up alike.
+func TestParsePolicyPaths(t *testing.T) {
+	_, err := relay.ParsePolicy("p.json", []byte("{\"Tenants\": [{\"Domains\": [\"a.test\", 5]}]}"))
+	var e *relay.Error
+	if !errors.As(err, &e) || e.Path != "Tenants[0].Domains[1]" || e.Position != "p.json:1:37" {
+		t.Errorf("%+v", e)
+	}
+	_, err = relay.ParsePolicy("p.json", []byte(`{"Gateway": {"Markers": {"Spam": {"Match": 5}}}}`))
+	if !errors.Is(err, headers.ErrInvalid) {
+		t.Errorf("%v: not an error of package headers", err)
+	}
+}

@@ -1,0 +1,25 @@
+package relay
+
+import (
+	"errors"
+	"strings"
+	"testing"
+)
+
+// Remedied holds every problem to a place and to a remedy of its own, which the
+// text of the problem does not have.
+func Remedied(tb testing.TB, err error) {
+	tb.Helper()
+	if err == nil {
+		return
+	}
+	var list Errors
+	if !errors.As(err, &list) || len(list) == 0 {
+		tb.Errorf("%T, not Errors: %v", err, err)
+	}
+	for _, e := range list {
+		if e.Path == "" || e.Fix == "" || strings.Contains(e.Err.Error(), e.Fix) {
+			tb.Errorf("place %q, problem %q, remedy %q", e.Path, e.Err, e.Fix)
+		}
+	}
+}
