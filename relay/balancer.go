@@ -67,7 +67,7 @@ func (v *validator) balancer(p Policy) {
 		v.errs.add("Balancer", ErrConflict, "remove it", "nothing comes in from the gateway in topology \"outbound\"")
 		return
 	}
-	v.networks("Inbound.Allow", p.Inbound.Allow)
+	v.networks("Inbound.Allow", p.Inbound.Allow, "the hosts that may connect")
 	if len(p.Inbound.Allow) > 0 && b.isZero() && p.Firewall.isZero() {
 		v.errs.add("Inbound.Allow", ErrConflict, "remove it, or set Firewall or Balancer", "there is nothing that would let these connect")
 	}
@@ -75,7 +75,7 @@ func (v *validator) balancer(p Policy) {
 		return
 	}
 	const at = "Balancer"
-	v.networks(at+".Addresses", b.Addresses)
+	v.networks(at+".Addresses", b.Addresses, "the balancer's own addresses")
 	v.places(at+".Bind", b.Bind, true)
 	v.places(at+".Servers", b.Servers, false)
 	if (len(b.Bind) == 0) != (len(b.Servers) == 0) {

@@ -46,7 +46,11 @@ type Gateway struct {
 	// the gateway: a lower-case letter, then up to 15 letters or digits.
 	Name      string
 	SmartHost SmartHost
-	// Networks are the addresses the gateway connects from.
+	// Networks are the addresses the gateway connects from. Everybody in other
+	// words is refused, here and in the policy's other lists of networks: a
+	// prefix shorter than /8 of IPv4 or /16 of IPv6 (but for fc00::/7 and
+	// fe80::/10, which are private), and a list that covers more than a /4 of
+	// IPv4 or a /8 of IPv6 in union.
 	Networks []netip.Prefix
 	// Client is the certificate the gateway shows when it connects to us.
 	Client  ClientCertificate

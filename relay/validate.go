@@ -86,28 +86,6 @@ var (
 	commonName = regexp.MustCompile(`^[A-Za-z0-9*][A-Za-z0-9 ._*-]*$`)
 )
 
-func (v *validator) networks(path string, nets []netip.Prefix) {
-	seen := map[netip.Prefix]int{}
-	for i, n := range nets {
-		at := index(path, i)
-		switch {
-		case !n.IsValid():
-			v.errs.add(at, ErrInvalid, "write address/length", "not a network")
-		case n.Addr().Is4In6():
-			v.errs.add(at, ErrInvalid, "write it as an IPv4 network", "%s is an IPv4 network in IPv6 form", n)
-		case n.Masked() != n:
-			v.errs.add(at, ErrInvalid, "write "+n.Masked().String(), "%s has host bits set", n)
-		case n.Bits() == 0:
-			v.errs.add(at, ErrInvalid, "list the gateway's own networks", "%s is everybody", n)
-		default:
-			if j, dup := seen[n]; dup {
-				v.errs.add(at, ErrDuplicate, "remove it", "%s stands at %s already", n, index(path, j))
-			}
-			seen[n] = i
-		}
-	}
-}
-
 func (v *validator) server(at string, p Policy) {
 	s := p.Server
 	if s.Hostname != "" {
@@ -126,7 +104,7 @@ func (v *validator) server(at string, p Policy) {
 			v.file(at+"."+f.name, f.value, "")
 		}
 	}
-	v.networks(at+".Networks", s.Networks)
+	v.networks(at+".Networks", s.Networks, "the networks of your own servers and users, who may relay")
 	ports := map[netip.AddrPort]string{}
 	type own struct {
 		path string

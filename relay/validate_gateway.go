@@ -21,7 +21,7 @@ func (v *validator) gateway(at string, g Gateway, p Policy) {
 	if len(g.Networks) == 0 {
 		v.errs.required(at+".Networks", "list the addresses that the gateway connects from")
 	}
-	v.networks(at+".Networks", g.Networks)
+	v.networks(at+".Networks", g.Networks, "the gateway's own networks")
 	v.client(at+".Client", g.Client)
 	if len(g.Client.Names) > 0 && g.clientCAFile() == "" {
 		v.errs.required(at+".Client.CAFile", "the file with the authorities that issue the gateway's client certificate")

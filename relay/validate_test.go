@@ -86,6 +86,18 @@ func TestValidate(t *testing.T) {
 		}, []want{{"Tenants[1].Scope.Except[1]", ErrConflict}}},
 		{"host bits", func(p *Policy) { p.Gateway.Networks = []netip.Prefix{netip.MustParsePrefix("127.0.2.1/28")} }, []want{{"Gateway.Networks[0]", ErrInvalid}}},
 		{"everybody", func(p *Policy) { p.Gateway.Networks = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")} }, []want{{"Gateway.Networks[0]", ErrInvalid}}},
+		{"everybody in two halves", func(p *Policy) { p.Gateway.Networks = nets("0.0.0.0/1", "128.0.0.0/1", "::/1", "8000::/1") },
+			[]want{{"Gateway.Networks[0]", ErrInvalid}, {"Gateway.Networks[1]", ErrInvalid}, {"Gateway.Networks[2]", ErrInvalid}, {"Gateway.Networks[3]", ErrInvalid}}},
+		{"all of IPv4 in /8", func(p *Policy) { p.Gateway.Networks = eighths(256) }, []want{{"Gateway.Networks", ErrInvalid}}},
+		{"one /8 too many", func(p *Policy) { p.Gateway.Networks = eighths(17) }, []want{{"Gateway.Networks", ErrInvalid}}},
+		{"a /16 of IPv6 too many", func(p *Policy) {
+			p.Gateway.Networks = nil
+			for i := range 257 {
+				p.Gateway.Networks = append(p.Gateway.Networks, netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20 + byte(i>>8), byte(i)}), 16))
+			}
+		}, []want{{"Gateway.Networks", ErrInvalid}}},
+		{"too short by a bit", func(p *Policy) { p.Server.Networks = nets("10.0.0.0/7", "2000::/15", "f800::/6") },
+			[]want{{"Server.Networks[0]", ErrInvalid}, {"Server.Networks[1]", ErrInvalid}, {"Server.Networks[2]", ErrInvalid}}},
 		{"network twice", func(p *Policy) { p.Gateway.Networks = append(p.Gateway.Networks, p.Gateway.Networks[0]) }, []want{{"Gateway.Networks[1]", ErrDuplicate}}},
 		{"illegal header name", func(p *Policy) {
 			p.Gateway.Markers.Released = headers.When(headers.Match{Name: "X Released", Op: headers.Is, Values: []string{"yes"}})
@@ -157,6 +169,52 @@ func TestValidate(t *testing.T) {
 				}
 			}
 		})
+	}
+}
+
+func nets(list ...string) (out []netip.Prefix) {
+	for _, s := range list {
+		out = append(out, netip.MustParsePrefix(s))
+	}
+	return out
+}
+
+// eighths are the first n networks of eight bits.
+func eighths(n int) (out []netip.Prefix) {
+	for i := range n {
+		out = append(out, netip.PrefixFrom(netip.AddrFrom4([4]byte{byte(i)}), 8))
+	}
+	return out
+}
+
+// TestNetworks: what is large and somebody's is taken, overlaps count once, and
+// the fix speaks of the list that it is about.
+func TestNetworks(t *testing.T) {
+	p := valid()
+	p.Gateway.Networks = append(eighths(16), nets("3.0.0.0/9", "3.128.0.0/9", "2a00::/16", "2000::/16", "2a00:1450::/32")...)
+	p.Server.Networks = nets("127.0.0.0/8", "10.0.0.0/8", "fc00::/7", "fe80::/10", "::1/128")
+	if err := p.Validate(); err != nil {
+		t.Error(err)
+	}
+	everybody := nets("0.0.0.0/0")
+	p = valid()
+	p.Gateway.Networks, p.Server.Networks, p.Inbound.Allow, p.Balancer.Addresses = everybody, everybody, everybody, everybody
+	var list Errors
+	errors.As(p.Validate(), &list)
+	fixes := map[string]string{}
+	for _, e := range list {
+		if strings.Contains(e.Err.Error(), "everybody") {
+			fixes[e.Path] = e.Fix
+		}
+	}
+	want := map[string]string{
+		"Gateway.Networks[0]":   "list the gateway's own networks",
+		"Server.Networks[0]":    "list the networks of your own servers and users, who may relay",
+		"Inbound.Allow[0]":      "list the hosts that may connect",
+		"Balancer.Addresses[0]": "list the balancer's own addresses",
+	}
+	if diff := cmp.Diff(want, fixes); diff != "" {
+		t.Errorf("(-want +got)\n%s", diff)
 	}
 }
 

@@ -1,0 +1,89 @@
+package relay
+
+import (
+	"cmp"
+	"net/netip"
+	"slices"
+)
+
+// Bounds of a list of networks, beyond which it would say "everybody" in other
+// words: two halves of the Internet, or all of it in eighths. A /8 of IPv4 is the
+// largest network that is anybody's, and hardly anybody has more than a /16 of
+// IPv6, so a shorter prefix is a slip or a stand-in for all. In union a list may
+// cover sixteen such IPv4 networks, or 256 such IPv6 networks, which is more than
+// anything that connects to one mail server needs.
+const (
+	shortestIPv4, shortestIPv6 = 8, 16 // of a prefix
+	widestIPv4, widestIPv6     = 4, 8  // of all prefixes in union
+)
+
+// private are IPv6 networks shorter than that which nobody comes from outside
+// with: unique local (RFC 4193) and link-local addresses (RFC 4291).
+var private = []netip.Prefix{netip.MustParsePrefix("fc00::/7"), netip.MustParsePrefix("fe80::/10")}
+
+func isPrivate(n netip.Prefix) bool {
+	return slices.ContainsFunc(private, func(p netip.Prefix) bool { return p.Bits() <= n.Bits() && p.Contains(n.Addr()) })
+}
+
+// networks checks a list of networks; whose says what belongs there.
+func (v *validator) networks(path string, nets []netip.Prefix, whose string) {
+	seen := map[netip.Prefix]int{}
+	var four, six []netip.Prefix
+	for i, n := range nets {
+		at := index(path, i)
+		shortest := shortestIPv4
+		if n.Addr().Is6() {
+			shortest = shortestIPv6
+		}
+		switch {
+		case !n.IsValid():
+			v.errs.add(at, ErrInvalid, "write address/length", "not a network")
+		case n.Addr().Is4In6():
+			v.errs.add(at, ErrInvalid, "write it as an IPv4 network", "%s is an IPv4 network in IPv6 form", n)
+		case n.Masked() != n:
+			v.errs.add(at, ErrInvalid, "write "+n.Masked().String(), "%s has host bits set", n)
+		case n.Bits() == 0:
+			v.errs.add(at, ErrInvalid, "list "+whose, "%s is everybody", n)
+		case n.Bits() < shortest && !isPrivate(n):
+			v.errs.add(at, ErrInvalid, "list "+whose, "%s is too large for anybody's network: the shortest prefix is /%d", n, shortest)
+		default:
+			if j, dup := seen[n]; dup {
+				v.errs.add(at, ErrDuplicate, "remove it", "%s stands at %s already", n, index(path, j))
+			}
+			seen[n] = i
+			if n.Addr().Is4() {
+				four = append(four, n)
+			} else if !isPrivate(n) {
+				six = append(six, n)
+			}
+		}
+	}
+	for _, f := range []struct {
+		name   string
+		nets   []netip.Prefix
+		widest int
+	}{{"IPv4", four, widestIPv4}, {"IPv6", six, widestIPv6}} {
+		if width(f.nets) > 1<<(63-f.widest) {
+			v.errs.add(path, ErrInvalid, "list "+whose, "the networks together cover more than a /%d of %s: nearly everybody is in them", f.widest, f.name)
+		}
+	}
+}
+
+// width is how much of their address family networks cover in union, where all
+// of it is 2^63; a network longer than /63 counts as one of them.
+func width(nets []netip.Prefix) uint64 {
+	nets = slices.Clone(nets)
+	slices.SortFunc(nets, func(a, b netip.Prefix) int {
+		return cmp.Or(a.Addr().Compare(b.Addr()), cmp.Compare(a.Bits(), b.Bits()))
+	})
+	var sum uint64
+	last := netip.Prefix{}
+	for _, n := range nets {
+		if last.IsValid() && last.Contains(n.Addr()) {
+			continue // a network holds another or has nothing in common with it
+		}
+		last = n
+		sum += 1 << (63 - min(n.Bits(), 63))
+	}
+	return sum
+}
