@@ -169,7 +169,8 @@ func TestTenantFragment(t *testing.T) {
 
 // TestTenantServers: mail for a tenant that uses the gateway is filed by its
 // script, also under a subaddress, in another case and by an alias of another
-// tenant; a tenant that doesn't has no script, and nothing is logged.
+// tenant; a tenant that doesn't has no script, not even for what comes by an
+// alias of one that does, and nothing is logged.
 func TestTenantServers(t *testing.T) { onSystems(t, testTenantServers) }
 
 func testTenantServers(t *testing.T, p relay.Policy, w maillab.World) {
@@ -181,19 +182,25 @@ func testTenantServers(t *testing.T, p relay.Policy, w maillab.World) {
 	}
 	const own = "require \"fileinto\";\nif header :contains \"subject\" \"x\" { fileinto \"Own\"; }\n"
 	in := labBase(t)
+	in.Postfix["aliases"] = append(in.Postfix["aliases"], "desk@example.net\talice@example.com\nshop@example.com\tcarol@example.net\n"...)
 	in.Scripts = map[string]*sieve.Program{"bob@example.com": program(t, "bob", own)}
 	c, site := labSite(t, p, in)
 	site.Files["sieve/users/bob@example.com.sieve"] = []byte(own)
-	tests := []struct{ id, to, raw, want string }{
-		{"spam", "alice@example.com", "X-Conbool-Flag: YES\n\n", "Spam"},
-		{"spam-case", "Alice@Example.COM", "X-Conbool-Flag: YES\n\n", "Spam"},
-		{"spam-extension", "alice+tag@example.com", "X-Conbool-Flag: YES\n\n", "Spam"},
-		{"released", "alice@example.com", "X-Conbool-Flag: YES\nX-Conbool-Released: yes\n\n", "INBOX"},
-		{"plain", "alice@example.com", "Subject: a\n\n", "INBOX"},
-		{"own", "bob@example.com", "Subject: x\n\n", "Own"},
-		{"before-own", "bob@example.com", "X-Conbool-Flag: YES\nSubject: x\n\n", "Spam"},
-		{"other-tenant", "carol@example.net", "X-Conbool-Flag: YES\n\n", "INBOX"},
-		{"other-released", "carol@example.net", "X-Conbool-Flag: YES\nX-Conbool-Released: yes\n\n", "INBOX"},
+	tests := []struct {
+		id, to, raw, want string
+		box               string // where the alias leads
+	}{
+		{"spam", "alice@example.com", "X-Conbool-Flag: YES\n\n", "Spam", ""},
+		{"spam-case", "Alice@Example.COM", "X-Conbool-Flag: YES\n\n", "Spam", ""},
+		{"spam-extension", "alice+tag@example.com", "X-Conbool-Flag: YES\n\n", "Spam", ""},
+		{"released", "alice@example.com", "X-Conbool-Flag: YES\nX-Conbool-Released: yes\n\n", "INBOX", ""},
+		{"plain", "alice@example.com", "Subject: a\n\n", "INBOX", ""},
+		{"own", "bob@example.com", "Subject: x\n\n", "Own", ""},
+		{"before-own", "bob@example.com", "X-Conbool-Flag: YES\nSubject: x\n\n", "Spam", ""},
+		{"alias-of-other", "desk@example.net", "X-Conbool-Flag: YES\n\n", "Spam", "alice@example.com"},
+		{"alias-to-other", "shop@example.com", "X-Conbool-Flag: YES\n\n", "INBOX", "carol@example.net"},
+		{"other-tenant", "carol@example.net", "X-Conbool-Flag: YES\n\n", "INBOX", ""},
+		{"other-released", "carol@example.net", "X-Conbool-Flag: YES\nX-Conbool-Released: yes\n\n", "INBOX", ""},
 	}
 	var msgs []maillab.Message
 	for _, tt := range tests {
@@ -202,13 +209,17 @@ func testTenantServers(t *testing.T, p relay.Policy, w maillab.World) {
 	r := maillab.Run(t, w, site, msgs)
 	for _, tt := range tests {
 		d := c.Route(&relay.Message{Origin: c.Origin(relay.RoleGateway), From: "z@remote2.test", To: tt.to, Raw: []byte(tt.raw)})
-		if d.String() != "mailbox "+tt.want {
-			t.Errorf("%s: Route says %s, want %s", tt.id, d, tt.want)
+		want := "mailbox " + tt.want
+		if tt.box != "" {
+			want += " <" + tt.box + ">"
+		}
+		if d.String() != want {
+			t.Errorf("%s: Route says %s, want %s", tt.id, d, want)
 		}
 		if tt.id == "spam" && !strings.Contains(d.Outcomes[0].Trace.String(), "sieve/tenants/example.com.sieve") {
 			t.Errorf("the trace doesn't name the tenant's script:\n%s", d.Outcomes[0].Trace)
 		}
-		if places := r.Messages[tt.id].Recipients[tt.to]; len(places) != 1 || places[0].Kind != maillab.KindMailbox || places[0].Name != tt.want {
+		if places := r.Messages[tt.id].Recipients[tt.to]; len(places) != 1 || places[0].Kind != maillab.KindMailbox || places[0].Name != tt.want || tt.box != "" && places[0].Address != tt.box {
 			t.Errorf("%s: servers %v, want %s", tt.id, places, tt.want)
 		}
 	}
