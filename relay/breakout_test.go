@@ -3,6 +3,7 @@ package relay_test
 import (
 	"bytes"
 	"errors"
+	"net/netip"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -21,81 +22,114 @@ import (
 	"github.com/oxmailroute/oxmailroute/sieve"
 )
 
-// spoil puts a string into one of the policy's text values.
-var spoil = []func(*relay.Policy, string){
-	func(p *relay.Policy, s string) { p.Gateway.Name = s },
-	func(p *relay.Policy, s string) { p.Gateway.SmartHost.Host = s },
-	func(p *relay.Policy, s string) { p.Gateway.SmartHost.TLSName = s },
-	func(p *relay.Policy, s string) { p.Gateway.SmartHost.CAFile = s },
-	func(p *relay.Policy, s string) { p.Gateway.SmartHost.CertFile = s },
-	func(p *relay.Policy, s string) { p.Gateway.SmartHost.KeyFile = s },
-	func(p *relay.Policy, s string) { p.Gateway.Client.Names = []string{s} },
-	func(p *relay.Policy, s string) { p.Gateway.Client.CAFile = s },
-	func(p *relay.Policy, s string) {
+// field is one of the policy's text values.
+type field struct {
+	ordinary string // a value that is accepted
+	set      func(*relay.Policy, string)
+	names    bool // it names what is emitted
+}
+
+// spoil puts a string into one of them.
+var spoil = []field{
+	{"conbool", func(p *relay.Policy, s string) { p.Gateway.Name = s }, true},
+	{"mail.conbool.com", func(p *relay.Policy, s string) { p.Gateway.SmartHost.Host = s }, false},
+	{"mail.conbool.com", func(p *relay.Policy, s string) { p.Gateway.SmartHost.TLSName = s }, false},
+	{"/a", func(p *relay.Policy, s string) { p.Gateway.SmartHost.CAFile = s }, false},
+	{"/a", func(p *relay.Policy, s string) { p.Gateway.SmartHost.CertFile = s }, false},
+	{"/a", func(p *relay.Policy, s string) { p.Gateway.SmartHost.KeyFile = s }, false},
+	{"a.test", func(p *relay.Policy, s string) { p.Gateway.Client.Names = []string{s} }, false},
+	{"/a", func(p *relay.Policy, s string) { p.Gateway.Client.CAFile = s }, false},
+	{strings.Repeat("AA:", 31) + "AA", func(p *relay.Policy, s string) {
 		p.Gateway.Client = relay.ClientCertificate{Fingerprints: []string{s}}
-	},
-	func(p *relay.Policy, s string) { p.Gateway.Markers.Domain.Prefix = s },
-	func(p *relay.Policy, s string) { p.Gateway.Markers.Domain.Value = s },
-	func(p *relay.Policy, s string) {
+	}, false},
+	{"X-Conbool-", func(p *relay.Policy, s string) { p.Gateway.Markers.Domain.Prefix = s }, false},
+	{"true", func(p *relay.Policy, s string) { p.Gateway.Markers.Domain.Value = s }, false},
+	{"X-Conbool-Released", func(p *relay.Policy, s string) {
 		p.Gateway.Markers.Released = headers.When(headers.Match{Name: s, Op: headers.Is, Values: []string{"yes"}})
-	},
-	func(p *relay.Policy, s string) {
+	}, false},
+	{"yes", func(p *relay.Policy, s string) {
 		p.Gateway.Markers.Released = headers.When(headers.Match{Name: "X-Conbool-Released", Op: headers.Is, Values: []string{s}})
-	},
-	func(p *relay.Policy, s string) {
+	}, false},
+	{"YES", func(p *relay.Policy, s string) {
 		p.Gateway.Markers.Spam = headers.When(headers.Match{Name: "X-Conbool-Flag", Op: headers.Contains, Values: []string{s}})
-	},
-	func(p *relay.Policy, s string) {
+	}, false},
+	{"YES", func(p *relay.Policy, s string) {
 		p.Gateway.Markers.Spam = headers.When(headers.Match{Name: "X-Conbool-Flag", Op: headers.Matches, Values: []string{s}})
-	},
-	func(p *relay.Policy, s string) {
+	}, false},
+	{"YES", func(p *relay.Policy, s string) {
 		p.Gateway.Markers.Spam = headers.When(headers.Match{Name: "X-Conbool-Flag", Op: headers.Regex, Values: []string{s}})
-	},
-	func(p *relay.Policy, s string) {
+	}, false},
+	{"x", func(p *relay.Policy, s string) {
 		p.Gateway.Markers.Loop = []headers.Condition{headers.When(headers.Match{Name: "X-Loop-Mark", Op: headers.Is, Values: []string{s}, Comparator: headers.Octet})}
-	},
-	func(p *relay.Policy, s string) { p.Gateway.Markers.Reserved = []string{"X-Conbool-", s} },
-	func(p *relay.Policy, s string) { p.Tenants[0].Name = s },
-	func(p *relay.Policy, s string) { p.Tenants[0].Domains = append(p.Tenants[0].Domains, s) },
-	func(p *relay.Policy, s string) {
+	}, false},
+	{"X-Other-", func(p *relay.Policy, s string) { p.Gateway.Markers.Reserved = []string{"X-Conbool-", s} }, false},
+	{"t", func(p *relay.Policy, s string) { p.Tenants[0].Name = s }, false},
+	{"hosted.test", func(p *relay.Policy, s string) { p.Tenants[0].Domains = append(p.Tenants[0].Domains, s) }, false},
+	{"a@example.net", func(p *relay.Policy, s string) {
 		p.Tenants[1].Scope = relay.Scope{Use: relay.SomeSenders, Senders: []string{s}}
-	},
-	func(p *relay.Policy, s string) {
+	}, false},
+	{"a", func(p *relay.Policy, s string) {
 		p.Tenants[1].Scope = relay.Scope{Use: relay.SomeSenders, Senders: []string{s + "@example.net"}}
 		p.Inbound.Return = true
-	},
-	func(p *relay.Policy, s string) { p.Tenants[0].Scope.Except = []string{s + "@example.com"} },
-	func(p *relay.Policy, s string) { p.Direct = []string{s} },
-	func(p *relay.Policy, s string) { p.DirectVia = s },
-	func(p *relay.Policy, s string) { p.Inbound.Host = s },
-	func(p *relay.Policy, s string) { p.Loop.OriginHeader = s },
-	func(p *relay.Policy, s string) { p.Spam.Folder = s },
-	func(p *relay.Policy, s string) { p.Sieve.Directory = s },
-	func(p *relay.Policy, s string) { p.Server.ConfigDirectory = s },
-	func(p *relay.Policy, s string) { p.Tenants[2].Store = s },
-	func(p *relay.Policy, s string) { p.Gateway.SmartHost.Auth.PasswordFile = s },
-	func(p *relay.Policy, s string) {
+	}, false},
+	{"a", func(p *relay.Policy, s string) { p.Tenants[0].Scope.Except = []string{s + "@example.com"} }, false},
+	{"a.test", func(p *relay.Policy, s string) { p.Direct = []string{s} }, false},
+	{"[a.test]:25", func(p *relay.Policy, s string) { p.DirectVia = s }, false},
+	{"a.test", func(p *relay.Policy, s string) { p.Inbound.Host = s }, false},
+	{"X-Own-Origin", func(p *relay.Policy, s string) { p.Loop.OriginHeader = s }, false},
+	{"Spam", func(p *relay.Policy, s string) { p.Spam.Folder = s }, false},
+	{"/a", func(p *relay.Policy, s string) { p.Sieve.Directory = s }, false},
+	{"/etc/postfix", func(p *relay.Policy, s string) { p.Server.ConfigDirectory = s }, false},
+	{"[a.test]:25", func(p *relay.Policy, s string) { p.Tenants[2].Store = s }, false},
+	{"/a", func(p *relay.Policy, s string) { p.Gateway.SmartHost.Auth.PasswordFile = s }, false},
+	{"LOGIN", func(p *relay.Policy, s string) {
 		p.Gateway.SmartHost.Auth = relay.Auth{PasswordFile: "/a", Mechanisms: []string{"PLAIN", s}}
-	},
-	func(p *relay.Policy, s string) {
+	}, false},
+	{"a.test", func(p *relay.Policy, s string) {
 		p.Gateway.SmartHost.Auth.PasswordFile = "/a"
 		p.Gateway.SmartHost.Fallback = []relay.FallbackHost{{Host: s, Port: 25}}
-	},
-	func(p *relay.Policy, s string) {
+	}, false},
+	{"a.test", func(p *relay.Policy, s string) {
 		p.Gateway.SmartHost.Fallback = []relay.FallbackHost{{Host: "b.test", Port: 25, TLSName: s}}
-	},
-	func(p *relay.Policy, s string) {
+	}, false},
+	{strings.Repeat("AA:", 31) + "AA", func(p *relay.Policy, s string) {
 		h := &p.Gateway.SmartHost
 		h.Level, h.TLSName, h.Fingerprints = relay.LevelFingerprint, "", []string{s}
 		h.Fallback = []relay.FallbackHost{{Host: "b.test", Port: 25, Fingerprints: []string{s}}}
-	},
-	func(p *relay.Policy, s string) { p.Gateway.SmartHost.Level = relay.TLSLevel(s) },
-	func(p *relay.Policy, s string) {
+	}, false},
+	{"secure", func(p *relay.Policy, s string) { p.Gateway.SmartHost.Level = relay.TLSLevel(s) }, false},
+	{"other", func(p *relay.Policy, s string) {
 		further(p).Name = s
 		p.Tenants[1].Gateway, p.Listeners[3].Gateway = s, s
-	},
-	func(p *relay.Policy, s string) { further(p).Inbound.Host = s },
-	func(p *relay.Policy, s string) { further(p).Markers.Reserved = []string{s} },
+	}, true},
+	{"a.test", func(p *relay.Policy, s string) { further(p).Inbound.Host = s }, false},
+	{"X-Other-", func(p *relay.Policy, s string) { further(p).Markers.Reserved = []string{s} }, false},
+	{"mx.a.test", func(p *relay.Policy, s string) { inFront(p).Inbound.Host = s }, false},
+	{"conbool", func(p *relay.Policy, s string) { inFront(p).Gateway.Name = s }, true},
+	{"/etc/nftables", func(p *relay.Policy, s string) { inFront(p).Firewall.Directory = s }, false},
+	{"", func(p *relay.Policy, s string) {
+		f := &inFront(p).Firewall
+		f.Addresses = append(f.Addresses, netip.MustParseAddr("192.0.2.10"), netip.MustParseAddr("fe80::1").WithZone(s))
+	}, false},
+	{"", func(p *relay.Policy, s string) {
+		b := &inFront(p).Balancer
+		b.Bind = append(b.Bind, netip.AddrPortFrom(netip.MustParseAddr("fe80::1").WithZone(s), 25))
+	}, false},
+	{"", func(p *relay.Policy, s string) {
+		b := &inFront(p).Balancer
+		b.Servers = append(b.Servers, netip.AddrPortFrom(netip.MustParseAddr("fe80::1").WithZone(s), 25))
+	}, false},
+	{"127.0.1.1:25", func(p *relay.Policy, s string) { inFront(p).Listeners[0].Service = s }, false},
+}
+
+// inFront puts a firewall and a balancer before the gateway's listener.
+func inFront(p *relay.Policy) *relay.Policy {
+	p.Firewall = relay.Firewall{Ports: []uint16{25}}
+	p.Balancer = relay.Balancer{
+		Bind:    []netip.AddrPort{netip.MustParseAddrPort("192.0.2.10:25")},
+		Servers: []netip.AddrPort{netip.MustParseAddrPort("127.0.1.1:25")},
+	}
+	return p
 }
 
 // further adds a second gateway.
@@ -116,10 +150,10 @@ var breakOuts = []string{
 }
 
 // readers are the programs that read what is emitted.
-type readers struct{ postconf, postmap, sievec, dir string }
+type readers struct{ postconf, postmap, sievec, nft, haproxy, dir string }
 
 func newReaders(tb testing.TB) readers {
-	r := readers{servertest.Need(tb, "postconf"), servertest.Need(tb, "postmap"), servertest.Need(tb, "sievec"), tb.TempDir()}
+	r := readers{servertest.Need(tb, "postconf"), servertest.Need(tb, "postmap"), servertest.Need(tb, "sievec"), servertest.Need(tb, "nft"), servertest.Need(tb, "haproxy"), tb.TempDir()}
 	conf := "mail_location = maildir:" + r.dir + "/mail\nssl = no\n"
 	// postmap wants the addresses of inet_interfaces to exist, and reads nothing
 	// of main.cf that these tables depend on.
@@ -157,6 +191,7 @@ func (r readers) output(tb testing.TB, name string, args ...string) []string {
 type shape struct {
 	Params, Services, Options []string
 	Commands, Requires        int
+	Firewall, Balancer        int // words and signs outside of comments
 	files                     map[string]string
 }
 
@@ -212,6 +247,12 @@ func (r readers) shape(tb testing.TB, c *relay.Config, before shape) shape {
 			if n := len(r.output(tb, r.postmap, "-c", r.dir, "-s", "hash:"+path)); n != len(rows) {
 				tb.Errorf("%s: postmap has %d rows, we wrote %d:\n%s", f.Name, n, len(rows), f.Data)
 			}
+		case strings.HasSuffix(f.Name, ".nft"):
+			r.output(tb, r.nft, "-c", "-f", path)
+			s.Firewall = tokens(f.Data)
+		case strings.HasSuffix(f.Name, ".cfg"):
+			r.output(tb, r.haproxy, "-c", "-q", "-f", path)
+			s.Balancer = tokens(f.Data)
 		case strings.HasPrefix(f.Name, "postfix/") && !strings.HasSuffix(f.Name, ".cf"):
 			r.output(tb, r.postmap, "-c", r.dir, "-q", "X-Nothing: of the kind", "regexp:"+path)
 		case strings.HasSuffix(f.Name, ".sieve"):
@@ -224,6 +265,15 @@ func (r readers) shape(tb testing.TB, c *relay.Config, before shape) shape {
 		}
 	}
 	return s
+}
+
+// tokens counts what nft(8) and HAProxy see of a file.
+func tokens(data []byte) (n int) {
+	for line := range strings.Lines(string(data)) {
+		line, _, _ = strings.Cut(line, "#")
+		n += len(strings.Fields(line)) + strings.Count(line, ";") + strings.Count(line, "{") + strings.Count(line, "}")
+	}
+	return n
 }
 
 // breakOutBase hosts one domain more, and not those of a store.
@@ -246,7 +296,7 @@ func (r readers) emits(tb testing.TB, want map[int]shape, field int, s string) (
 	tb.Helper()
 	p := labPolicy(tb, "lab.json")
 	p.Topology = relay.Mailboxes
-	spoil[field](&p, s)
+	spoil[field].set(&p, s)
 	in := breakOutBase(tb, p)
 	c, err := tryCompile(tb, p, in)
 	if err != nil {
@@ -257,7 +307,7 @@ func (r readers) emits(tb testing.TB, want map[int]shape, field int, s string) (
 		return false
 	}
 	got := r.shape(tb, c, want[field])
-	if diff := cmp.Diff(want[field], got, cmpopts.IgnoreUnexported(shape{})); diff != "" && field != 0 && field != len(spoil)-3 { // names of gateways are in everything
+	if diff := cmp.Diff(want[field], got, cmpopts.IgnoreUnexported(shape{})); diff != "" && !spoil[field].names {
 		tb.Errorf("field %d, %q: what the readers find (-ordinary +this):\n%s", field, s, diff)
 	}
 	return true
@@ -265,16 +315,10 @@ func (r readers) emits(tb testing.TB, want map[int]shape, field int, s string) (
 
 // ordinary are values that each field accepts.
 func ordinary(tb testing.TB, r readers) map[int]shape {
-	values := []string{"conbool", "mail.conbool.com", "mail.conbool.com", "/a", "/a", "/a", "a.test", "/a", strings.Repeat("AA:", 31) + "AA", "X-Conbool-", "true", "X-Conbool-Released", "yes", "YES", "YES", "YES", "x", "X-Other-", "t", "hosted.test", "a@example.net", "a", "a", "a.test", "[a.test]:25", "a.test", "X-Own-Origin", "Spam", "/a", "/etc/postfix", "[a.test]:25",
-		"/a", "LOGIN", "a.test", "a.test", strings.Repeat("AA:", 31) + "AA", "secure",
-		"other", "a.test", "X-Other-"}
-	if len(values) != len(spoil) {
-		tb.Fatalf("%d values for %d fields", len(values), len(spoil))
-	}
 	out := map[int]shape{}
-	for i, v := range values {
+	for i, f := range spoil {
 		p := labPolicy(tb, "lab.json")
-		spoil[i](&p, v)
+		f.set(&p, f.ordinary)
 		in := breakOutBase(tb, p)
 		c, err := tryCompile(tb, p, in)
 		if err != nil {
