@@ -176,6 +176,75 @@ func TestNoSecret(t *testing.T) {
 	}
 }
 
+// TestNoSecretInErrors: nor is it in what Compile and ParsePolicy refuse, be it
+// that a table which is the password file has rows that would be refused, or
+// that the policy has the password where a name or a file belongs.
+func TestNoSecretInErrors(t *testing.T) {
+	const secret = "correct-horse-battery"
+	rows := map[string]string{ // a parameter that makes it a table, and rows that another table may not have
+		"transport_maps": "* smtp:" + secret + "\nremote1.test :[" + secret + "]:25\n",
+		"sender_dependent_default_transport_maps": "alice@example.com smtp:[" + secret + "]\n",
+		"header_checks":             "/^X-" + secret + "/ PASS " + secret + "\n/(" + secret + "/ PASS\n",
+		"smtpd_client_restrictions": secret + "\n",
+		"virtual_alias_maps":        secret + "@example.com " + secret + "\n",
+	}
+	for name, text := range rows {
+		for _, kind := range []string{"hash", "regexp", "texthash"} {
+			if kind == "regexp" && name != "header_checks" {
+				continue
+			}
+			p := labPolicy(t, "lab.json")
+			p.Gateway.SmartHost.Auth.PasswordFile = "/etc/postfix/sasl/gateway"
+			in := labBase(t)
+			in.Postfix["sasl/gateway"] = []byte(text)
+			value := kind + ":/etc/postfix/sasl/gateway"
+			if strings.HasSuffix(name, "restrictions") {
+				value = "check_client_access " + value
+			}
+			in.Postfix["main.cf"] = append(in.Postfix["main.cf"], "\n"+name+" = "+value+"\n"...)
+			if c, err := tryCompile(t, p, in); strings.Contains(fmt.Sprint(err), secret) {
+				t.Errorf("%s: %v", name, err)
+			} else if c != nil && strings.Contains(fmt.Sprint(c.Warnings()), secret) {
+				t.Errorf("%s: %v", name, c.Warnings())
+			}
+			in = labBase(t) // another file with these rows is read
+			in.Postfix["plain"] = []byte(text)
+			in.Postfix["main.cf"] = append(in.Postfix["main.cf"], "\n"+name+" = "+strings.Replace(value, "sasl/gateway", "plain", 1)+"\n"...)
+			c, err := tryCompile(t, p, in)
+			if err == nil && kind != "texthash" && name != "virtual_alias_maps" && name != "smtpd_client_restrictions" && len(c.Warnings()) == 0 {
+				t.Errorf("%s: nothing is wrong with the rows, so this proves nothing", name)
+			}
+		}
+	}
+	for what, spoil := range map[string]func(*relay.Policy){
+		"login for a file":  func(p *relay.Policy) { p.Gateway.SmartHost.Auth.PasswordFile = "ox:" + secret },
+		"file with a login": func(p *relay.Policy) { p.Gateway.SmartHost.Auth.PasswordFile = "/etc/postfix/ox:" + secret },
+		"file of ours":      func(p *relay.Policy) { p.Gateway.SmartHost.Auth.PasswordFile = "/etc/postfix/conbool_" + secret },
+		"password as mechanism": func(p *relay.Policy) {
+			p.Gateway.SmartHost.Auth = relay.Auth{PasswordFile: "/p", Mechanisms: []string{"PLAIN", "ox:" + secret}}
+		},
+		"login before the host": func(p *relay.Policy) { p.Gateway.SmartHost.Host = "ox:" + secret + "@mail.conbool.com" },
+		"login before another": func(p *relay.Policy) {
+			p.Gateway.SmartHost.Fallback = []relay.FallbackHost{{Host: "ox:" + secret + "@b.test", Port: 25}}
+		},
+		"login before DirectVia": func(p *relay.Policy) { p.DirectVia = "ox:" + secret + "@[relay.example.net]:587" },
+	} {
+		p := labPolicy(t, "lab.json")
+		spoil(&p)
+		if _, err := tryCompile(t, p, labBase(t)); err == nil || strings.Contains(err.Error(), secret) {
+			t.Errorf("%s: %v", what, err)
+		}
+	}
+	for _, auth := range []string{
+		`"ox:` + secret + `"`, `["ox:` + secret + `"]`, `{"Password": "` + secret + `"}`, `{"PasswordFile": {"ox": "` + secret + `"}}`,
+		`{"PasswordFile": ["` + secret + `"]}`, `{"PasswordFile": "` + secret + `",}`, `{"Mechanisms": "` + secret + `"}`, `{"PasswordFile": "` + secret,
+	} {
+		if _, err := relay.ParsePolicy("p.json", []byte(`{"Gateway": {"SmartHost": {"Auth": `+auth+`}}}`)); err == nil || strings.Contains(err.Error(), secret) {
+			t.Errorf("%s: %v", auth, err)
+		}
+	}
+}
+
 // TestSecretCommand: the command refuses every password file that others may
 // read, and nothing but the file's name is printed.
 func TestSecretCommand(t *testing.T) {

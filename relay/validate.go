@@ -52,6 +52,10 @@ func (v *validator) host(path, s, fix string) {
 		v.errs.required(path, fix)
 		return
 	}
+	if strings.Contains(s, "@") { // a login in front of it is not repeated
+		v.errs.add(path, ErrInvalid, fix, "a name has no \"@\"")
+		return
+	}
 	if _, err := netip.ParseAddr(s); err == nil {
 		v.errs.add(path, ErrInvalid, fix, "%q is an address, not a name", s)
 		return
@@ -139,6 +143,10 @@ func (v *validator) topology(p Policy) {
 
 // nextHop wants host, [host], host:port or [host]:port of smtp(8).
 func (v *validator) nextHop(at, s string, p Policy) {
+	if strings.Contains(s, "@") { // a login in front of it is not repeated
+		v.errs.add(at, ErrInvalid, "a next hop such as [relay.example.net]:25", "a next hop has no \"@\"")
+		return
+	}
 	hop, err := postfix.ParseNextHop("smtp:" + s)
 	if err != nil || hop.Host == "" || strings.ContainsAny(s, " \t,{}$\"'") {
 		v.errs.add(at, ErrInvalid, "a next hop such as [relay.example.net]:25", "%q", s)

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"fmt"
 	"path"
 	"regexp"
 	"slices"
@@ -95,19 +96,19 @@ func (v *validator) auth(at string, a Auth, p Policy) {
 	if a.isZero() {
 		return
 	}
-	v.file(at+".PasswordFile", a.PasswordFile, "the file on the server that holds the password, such as /etc/postfix/sasl_gateway")
+	v.passwordFile(at+".PasswordFile", a.PasswordFile)
 	if dir, base := path.Split(a.PasswordFile); path.Clean(dir) == p.configDir() {
 		if base == "main.cf" || base == "master.cf" || slices.ContainsFunc(p.gateways(), func(g Gateway) bool {
 			return g.Name != "" && strings.HasPrefix(base, g.Name+"_")
 		}) {
-			v.errs.add(at+".PasswordFile", ErrConflict, "choose another name", "%s is, or may be, a file that is emitted for everybody to read", a.PasswordFile)
+			v.errs.add(at+".PasswordFile", ErrConflict, "choose another name", "it is, or may be, a file that is emitted for everybody to read")
 		}
 	}
 	for i, m := range a.Mechanisms {
 		here := index(at+".Mechanisms", i)
 		switch {
 		case !mechanism.MatchString(m):
-			v.errs.add(here, ErrInvalid, "up to 20 letters, digits, dashes and underscores, such as \"PLAIN\"", "%q is not the name of a SASL mechanism", m)
+			v.errs.add(here, ErrInvalid, "up to 20 letters, digits, dashes and underscores, such as \"PLAIN\"", "not the name of a SASL mechanism")
 		case strings.EqualFold(m, "ANONYMOUS"):
 			v.errs.add(here, ErrConflict, "remove it", "ANONYMOUS is no login")
 		case strings.EqualFold(m, demand):
@@ -115,6 +116,19 @@ func (v *validator) auth(at string, a Auth, p Policy) {
 		case slices.ContainsFunc(a.Mechanisms[:i], func(o string) bool { return strings.EqualFold(o, m) }):
 			v.errs.add(here, ErrDuplicate, "remove one", "%s stands there already", m)
 		}
+	}
+}
+
+// passwordFile wants a file's path. Whoever writes the password itself there, or
+// "user:password", must not find it in a log: the value is not repeated.
+func (v *validator) passwordFile(at, s string) {
+	one := &validator{}
+	one.file(at, s, "the file on the server that holds the password, such as /etc/postfix/sasl_gateway")
+	for _, e := range one.errs {
+		if s != "" {
+			e.Err, e.Fix = fmt.Errorf("%w: not the path of a file", ErrInvalid), "give the path from / of the file that holds the password, in its shortest form, with letters, digits and /._+@-"
+		}
+		v.errs = append(v.errs, e)
 	}
 }
 
