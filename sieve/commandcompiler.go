@@ -114,7 +114,16 @@ var noBlock block
 
 // chain compiles an If with its elsif and else.
 func (c *compiler) chain(cmd If, step int) instruction {
-	in := instruction{kind: opIf, step: step, branches: make([]branch, 0, 1+len(cmd.ElsIf))}
+	// Most have one branch: it lies beside the rest.
+	x := &struct {
+		choice
+		one [1]branch
+	}{}
+	in := instruction{kind: opIf, step: step, choice: &x.choice}
+	in.branches = x.one[:0]
+	if n := 1 + len(cmd.ElsIf); n > 1 {
+		in.branches = make([]branch, 0, n)
+	}
 	b := branch{test: c.field("Test", -1, cmd.Test)}
 	b.then = c.in("Then", cmd.Then)
 	in.branches = append(in.branches, b)

@@ -5,12 +5,9 @@ import (
 	"unicode/utf8"
 )
 
-// blockOf reads the commands that begin at a node.
-func (r *reader) blockOf(first int32, top bool) []Command {
-	count := 0
-	for i := first; i != 0; i = r.nodes[i].next {
-		count++
-	}
+// blockOf reads the commands of a block.
+func (r *reader) blockOf(of *synNode, top bool) []Command {
+	count := int(of.count)
 	if count == 0 {
 		return nil
 	}
@@ -22,12 +19,12 @@ func (r *reader) blockOf(first int32, top bool) []Command {
 	r.block = r.block[:start+count]
 	out := r.block[start : start : start+count]
 	var previous nameID
-	for i := first; i != 0; {
+	for i := of.block; i != 0; {
 		n := &r.nodes[i]
 		switch {
 		case n.comment:
-			r.offsets = append(r.offsets, n.off)
-			text, _ := r.ownLine(synComment{n.off, n.end})
+			r.places = append(r.places, sourcePlace{n.off, n.line})
+			text, _ := r.ownLine(synComment{off: n.off, end: n.end})
 			out = append(out, Comment(text))
 			i = n.next
 			continue
@@ -50,7 +47,7 @@ func (r *reader) blockOf(first int32, top bool) []Command {
 			out = append(out, c)
 			continue
 		}
-		r.offsets = append(r.offsets, n.off)
+		r.places = append(r.places, sourcePlace{n.off, n.line})
 		if c := r.command(n, previous, top); c != nil {
 			out = append(out, c)
 		}
@@ -90,7 +87,7 @@ func (r *reader) chain(n *synNode) (Command, int32) {
 			}
 			return out, part.next
 		}
-		r.offsets = append(r.offsets, part.off)
+		r.places = append(r.places, sourcePlace{part.off, part.line})
 		var test Test = False{}
 		value := unknown
 		if r.arguments(part, specs[nameIf]) {
@@ -122,7 +119,7 @@ func (r *reader) branch(n *synNode, dead bool) []Command {
 	if dead {
 		return r.deadBlock(n.block)
 	}
-	return r.blockOf(n.block, false)
+	return r.blockOf(n, false)
 }
 
 // command reads a command that isn't part of an if; it returns nil where there
@@ -135,7 +132,7 @@ func (r *reader) command(n *synNode, previous nameID, top bool) Command {
 		return nil
 	case sp == nil:
 		r.errorf(n.off, "unknown command %q, or of an extension that is %w", r.name(n), ErrUnsupported)
-		r.blockOf(n.block, false)
+		r.blockOf(n, false)
 		return nil
 	case sp.isTest:
 		r.errorf(n.off, "%s is a test, not a command", r.name(n))
@@ -173,7 +170,7 @@ func (r *reader) command(n *synNode, previous nameID, top bool) Command {
 	case nameUnmark:
 		return Unmark{}
 	case nameSet:
-		c := Set{Modifiers: r.modifiers(), Name: r.variable(&r.strs[args[0].strs], true)}
+		c := Set{Modifiers: r.modifiers(), Name: r.variable(r.string1(&args[0]), true)}
 		c.Value = r.str(&args[1])
 		return c
 	case nameAddHeader:
@@ -199,7 +196,7 @@ func (r *reader) command(n *synNode, previous nameID, top bool) Command {
 		return r.breakLoop(n)
 	case nameExtractText:
 		c := ExtractText{Modifiers: r.modifiers(), First: r.number(nameFirst)}
-		c.Variable = r.variable(&r.strs[args[0].strs], true)
+		c.Variable = r.variable(r.string1(&args[0]), true)
 		r.show(ExtVariables)
 		if len(r.loops) == 0 {
 			r.errorf(n.off, "extracttext must stand inside of a foreverypart")
@@ -237,7 +234,7 @@ func (r *reader) number(id nameID) *uint64 {
 	if f == nil {
 		return nil
 	}
-	n := f.param.num
+	n := r.num(f.param)
 	return &n
 }
 
@@ -275,9 +272,9 @@ func (r *reader) fileInto(args []synArg) Command {
 	}
 	if f := r.tagged(nameSpecialUse); f != nil {
 		r.shown |= ExtSpecialUse
-		c.SpecialUse = r.specialUse(&r.strs[f.param.strs], r.errorf)
+		c.SpecialUse = r.specialUse(r.string1(f.param), r.errorf)
 	}
-	s := &r.strs[args[0].strs]
+	s := r.string1(&args[0])
 	mailbox, literal := r.text(s)
 	if c.Mailbox = mailbox; literal && !utf8.ValidString(mailbox) {
 		r.errorf(s.off, "mailbox %q is not UTF-8", mailbox)
@@ -349,7 +346,7 @@ func (r *reader) flagVariable(n *synNode, a *synArg) string {
 		r.errorf(a.off, "%s with a variable needs the extension %q: add it to require", r.name(n), ExtVariables)
 	default:
 		r.shown |= ExtVariables
-		return r.variable(&r.strs[a.strs], true)
+		return r.variable(r.string1(a), true)
 	}
 	return ""
 }

@@ -13,8 +13,8 @@ import (
 const maxHeaderValue = 2048
 
 func (r *reader) addHeader(args []synArg) Command {
-	c := AddHeader{Last: r.has(nameLast), Name: r.headerName(&r.strs[args[0].strs])}
-	s := &r.strs[args[1].strs]
+	c := AddHeader{Last: r.has(nameLast), Name: r.headerName(r.string1(&args[0]))}
+	s := r.string1(&args[1])
 	value, literal := r.text(s)
 	switch c.Value = value; {
 	case !literal:
@@ -38,7 +38,7 @@ func (r *reader) headerName(s *synString) string {
 func (r *reader) deleteHeader(n *synNode, args []synArg) Command {
 	var c DeleteHeader
 	if f := r.tagged(nameIndex); f != nil {
-		if c.Index = f.param.num; c.Index > math.MaxInt32 {
+		if c.Index = r.num(f.param); c.Index > math.MaxInt32 {
 			r.errorf(f.param.off, "index %d is larger than %d", c.Index, math.MaxInt32)
 		}
 	}
@@ -53,7 +53,7 @@ func (r *reader) deleteHeader(n *synNode, args []synArg) Command {
 		// The server takes it, and doesn't work then.
 		r.errorf(name.off, "argument 1 of %s must be one name: %w", r.name(n), ErrUnsupported)
 	}
-	if s := &r.strs[name.strs]; name.kind == argString {
+	if s := r.string1(name); name.kind == argString {
 		c.Name = r.headerName(s)
 	} else {
 		c.Name, _ = r.text(s)
@@ -75,7 +75,7 @@ func (r *reader) include(args []synArg) Command {
 	case r.has(nameGlobal):
 		c.Location = GlobalScript
 	}
-	s := &r.strs[args[0].strs]
+	s := r.string1(&args[0])
 	name, literal := r.text(s)
 	switch c.Script = name; {
 	case !literal:
@@ -114,10 +114,10 @@ func (r *reader) global(n *synNode, args []synArg, previous nameID, top bool) Co
 	r.shown |= ExtVariables
 	start := len(r.list)
 	for _, s := range r.strings(&args[0]) {
-		if !r.declareGlobal(s.off, s.text) {
+		if !r.declareGlobal(s.off, r.value(s)) {
 			return nil
 		}
-		r.list = append(r.list, s.text)
+		r.list = append(r.list, r.value(s))
 	}
 	names := r.list[start:len(r.list):len(r.list)]
 	switch n.id {
@@ -132,15 +132,15 @@ func (r *reader) global(n *synNode, args []synArg, previous nameID, top bool) Co
 func (r *reader) notify(args []synArg) Command {
 	c := Notify{Options: r.optionalList(nameOptions), Message: r.optionalText(nameMessage)}
 	if f := r.tagged(nameImportance); f != nil {
-		s := &r.strs[f.param.strs]
-		switch c.Importance = Importance(s.text); c.Importance {
+		s := r.string1(f.param)
+		switch c.Importance = Importance(r.value(*s)); c.Importance {
 		case HighImportance, NormalImportance, LowImportance:
 		default:
-			r.errorf(s.off, `importance %q is none of "1", "2", "3"`, s.text)
+			r.errorf(s.off, `importance %q is none of "1", "2", "3"`, r.value(*s))
 		}
 	}
 	from := r.tagged(nameFrom)
-	method := &r.strs[args[0].strs]
+	method := r.string1(&args[0])
 	uri, literal := r.text(method)
 	c.Method = uri
 	if !literal {
@@ -236,7 +236,7 @@ func (r *reader) forEveryPart(n *synNode) Command {
 		r.errorf(n.off, "foreverypart is nested deeper than %d levels", maxLoopNesting)
 	}
 	r.loops = append(r.loops, c.Name)
-	c.Block = r.blockOf(n.block, false)
+	c.Block = r.blockOf(n, false)
 	r.loops = r.loops[:len(r.loops)-1]
 	return c
 }
@@ -246,7 +246,7 @@ func (r *reader) loopName() *string {
 	var name *string
 	for i := range r.found {
 		// The last of several counts.
-		s := r.fixed(&r.strs[r.found[i].param.strs])
+		s := r.fixed(r.string1(r.found[i].param))
 		name = &s
 	}
 	return name
@@ -269,7 +269,7 @@ func (r *reader) breakLoop(n *synNode) Command {
 
 func (r *reader) report(args []synArg) Command {
 	c := Report{HeadersOnly: r.has(nameHeadersOnly)}
-	s := &r.strs[args[0].strs]
+	s := r.string1(&args[0])
 	kind, literal := r.text(s)
 	if c.Type = kind; literal && !validFeedback(kind) {
 		r.errorf(s.off, `%q is not a type of feedback, such as "abuse"`, kind)

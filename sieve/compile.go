@@ -57,16 +57,21 @@ type Program struct {
 
 // instruction is a compiled command.
 type instruction struct {
-	kind     instructionKind
-	step     int
-	branches []branch   // opIf
-	els      *block     // opIf
-	chain    *lazyIndex // opIf with many branches
-	op       operation  // opRun
-	act      Action     // the actions, as they are without flags
-	key      string     // what makes two actions the same: mailbox, address
-	flag     []string   // the flags of the command
-	own      bool       // the command has :flags
+	kind    instructionKind
+	own     bool // the command has :flags
+	step    int
+	*choice           // opIf
+	op      operation // opRun
+	act     Action    // the actions, as they are without flags
+	key     string    // what makes two actions the same: mailbox, address
+	flag    []string  // the flags of the command
+}
+
+// choice is what an opIf chooses from.
+type choice struct {
+	branches []branch
+	els      *block
+	chain    *lazyIndex // where there are many branches
 }
 
 // operation is a command that isn't an action, or one whose arguments must be

@@ -17,7 +17,7 @@ func (UnreadTest) test() {}
 type state struct {
 	on, deferred, shown     Extensions
 	errs, soft              int
-	offsets, list           int
+	places, list            int
 	includes                bool
 	references, environment bool
 	globals                 bool
@@ -25,7 +25,7 @@ type state struct {
 
 func (r *reader) state() state {
 	return state{
-		on: r.on, deferred: r.deferred, shown: r.shown, errs: len(r.errs), soft: len(r.soft), offsets: len(r.offsets),
+		on: r.on, deferred: r.deferred, shown: r.shown, errs: len(r.errs), soft: len(r.soft), places: len(r.places),
 		list: len(r.list), includes: r.includes, references: r.references, environment: r.environment,
 		globals: r.globals,
 	}
@@ -39,7 +39,7 @@ func (r *reader) undo(s state) bool {
 		return false
 	}
 	r.warnings = append(r.warnings, r.errs[s.errs:]...)
-	r.errs, r.offsets, r.list = r.errs[:s.errs], r.offsets[:s.offsets], r.list[:s.list]
+	r.errs, r.places, r.list = r.errs[:s.errs], r.places[:s.places], r.list[:s.list]
 	r.shown, r.references, r.environment, r.globals = s.shown, s.references, s.environment, s.globals
 	return true
 }
@@ -56,8 +56,8 @@ func (r *reader) deadBlock(first int32) []Command {
 		var c Command
 		switch {
 		case n.comment:
-			r.offsets = append(r.offsets, n.off)
-			text, _ := r.ownLine(synComment{n.off, n.end})
+			r.places = append(r.places, sourcePlace{n.off, n.line})
+			text, _ := r.ownLine(synComment{off: n.off, end: n.end})
 			c = Comment(text)
 		case n.id == nameIf:
 			c, next = r.chain(n)
@@ -67,11 +67,11 @@ func (r *reader) deadBlock(first int32) []Command {
 				}
 			}
 		default:
-			r.offsets = append(r.offsets, n.off)
+			r.places = append(r.places, sourcePlace{n.off, n.line})
 			c = r.command(n, numNames, false)
 		}
 		if r.undo(s) || c == nil {
-			r.offsets = append(r.offsets[:s.offsets], n.off)
+			r.places = append(r.places[:s.places], sourcePlace{n.off, n.line})
 			c = Unread(r.src[n.off:end.end])
 		}
 		out = append(out, c)
@@ -89,7 +89,7 @@ func (r *reader) deadTest(n *synNode) Test {
 	t, _ := r.test(n)
 	r.variables = variables
 	if r.undo(s) {
-		r.offsets = append(r.offsets, n.off)
+		r.places = append(r.places, sourcePlace{n.off, n.line})
 		return UnreadTest(r.src[n.off:n.end])
 	}
 	return t

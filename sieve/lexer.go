@@ -81,14 +81,6 @@ var classes, marks = func() (c [256]class, m [256]tokenKind) {
 	return c, m
 }()
 
-// letters are the octets of an identifier behind its first.
-var letters = func() (l [256]bool) {
-	for i, c := range classes {
-		l[i] = c == classAlpha || c == classDigit
-	}
-	return l
-}()
-
 func isAlpha(c int) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '_' }
 func isDigit(c int) bool { return '0' <= c && c <= '9' }
 
@@ -97,21 +89,25 @@ type token struct {
 	kind     tokenKind
 	id       nameID // of an identifier or tag
 	off, end int32  // in the source
-	text     string // decoded string
-	num      uint64
+	line     int32  // that it begins in, from 0
+	// decoded is that of synString.
+	decoded int32
+	num     uint64
 	// comments is the number of comments that were seen before the token.
 	comments int32
 }
 
 // synComment is a comment of a source, from its first octet to behind its last;
 // the line end of a # comment is not part of it.
-type synComment struct{ off, end int32 }
+type synComment struct{ off, end, line int32 }
 
 // lexer cuts a source into tokens. It reports each error once and goes on.
 type lexer struct {
 	src      string
 	off      int
+	line     int32 // of off, from 0, as long as there was no error
 	comments []synComment
+	decoded  []string
 	report   func(off int, err error)
 }
 
@@ -133,10 +129,13 @@ func (l *lexer) next(t *token) {
 	for {
 		src, i := l.src, l.off
 		for i < len(src) && classes[src[i]] == classSpace {
+			if src[i] == '\n' {
+				l.line++
+			}
 			i++
 		}
 		l.off = i
-		t.off = int32(i)
+		t.off, t.line = int32(i), l.line
 		if i == len(src) {
 			t.kind, t.end = tokEOF, int32(i)
 			return
@@ -214,7 +213,7 @@ func (l *lexer) hashComment() bool {
 		return false
 	}
 	l.off = end
-	l.comments = append(l.comments, synComment{int32(start), int32(start + len(strings.TrimSuffix(text, "\r")))})
+	l.comments = append(l.comments, synComment{int32(start), int32(start + len(strings.TrimSuffix(text, "\r"))), l.line})
 	return true
 }
 
@@ -237,20 +236,26 @@ func (l *lexer) bracketComment() bool {
 	if nul >= 0 || end < 0 {
 		return false
 	}
-	l.comments = append(l.comments, synComment{int32(start), int32(l.off)})
+	l.comments = append(l.comments, synComment{int32(start), int32(l.off), l.line})
+	l.line += int32(strings.Count(l.src[start:l.off], "\n"))
 	return true
 }
 
 // word reads an identifier, the rest of a tag, or a multi-line string.
 func (l *lexer) word(t *token, kind tokenKind) {
 	src, start := l.src, l.off
-	i := start + 1
-	for i < len(src) && letters[src[i]] {
-		i++
+	var key wordKey
+	i := start
+	for ; i < len(src); i++ {
+		c := letters[src[i]]
+		if c == 0 {
+			break
+		}
+		key = key<<8 | wordKey(c)
 	}
 	l.off = i
 	t.kind = kind
-	t.id = lookupName(src[start:i])
+	t.id = lookupKey(key, src[start:i])
 	if t.id == nameText && kind == tokIdentifier && i < len(src) && src[i] == ':' {
 		l.off++
 		l.multiline(t)

@@ -25,7 +25,7 @@ func (l *lexer) quoted(t *token) {
 	t.kind = tokString
 	if i < len(src) && src[i] == '"' {
 		// The common string has nothing to decode.
-		t.text = src[start:i]
+		t.decoded = 0
 		l.off = i + 1
 		return
 	}
@@ -35,7 +35,7 @@ func (l *lexer) quoted(t *token) {
 		c := l.peek()
 		if c == '"' {
 			l.off++
-			t.text = string(b)
+			l.decode(t, string(b))
 			return
 		}
 		if c == '\\' {
@@ -60,15 +60,24 @@ func (l *lexer) quoted(t *token) {
 				return
 			}
 			l.off += 2
+			l.line++
 			b = append(b, '\r', '\n')
 		case '\n':
 			l.off++
+			l.line++
 			b = append(b, '\r', '\n')
 		default:
 			b = append(b, byte(c))
 			l.off++
 		}
 	}
+}
+
+// decode notes what a string holds, where that isn't what stands between its
+// quotes.
+func (l *lexer) decode(t *token, text string) {
+	l.decoded = append(l.decoded, text)
+	t.decoded = int32(len(l.decoded))
 }
 
 // skipString skips to the end of a string with a forbidden octet, so that the
@@ -103,6 +112,7 @@ func (l *lexer) multiline(t *token) {
 	switch l.peek() {
 	case '\n':
 		l.off++
+		l.line++
 	case -1:
 		l.errorf(int(t.off), "the text has no end: close it with a line of one dot")
 		return
@@ -125,12 +135,14 @@ func (l *lexer) multiline(t *token) {
 			l.errorf(l.off+bad, "a NUL or a CR without LF in a text: write it with encoded-character")
 		}
 		l.off += end + 1
+		l.line++
 		if bad >= 0 {
 			l.skipText()
 			return
 		}
 		if line == "." {
-			t.kind, t.text = tokString, b.String()
+			t.kind = tokString
+			l.decode(t, b.String())
 			return
 		}
 		if strings.HasPrefix(line, "..") {

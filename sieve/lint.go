@@ -67,11 +67,11 @@ func diagnostics(list ErrorList, warning bool) []Diagnostic {
 	return out
 }
 
-// linter walks the values of a script beside the offsets of their nodes.
+// linter walks the values of a script beside the places of their nodes.
 type linter struct {
 	*reader
 	found []sourceError
-	at    int // of offsets
+	at    int // of places
 }
 
 func (l *linter) warn(off int32, format string, args ...any) {
@@ -81,7 +81,7 @@ func (l *linter) warn(off int32, format string, args ...any) {
 // next returns the offset of the next command or test.
 func (l *linter) next() int32 {
 	l.at++
-	return l.offsets[l.at-1]
+	return l.places[l.at-1].off
 }
 
 // extensions looks at the require commands.
@@ -103,19 +103,20 @@ func (l *linter) extensions() {
 		}
 		for j := range n.nargs {
 			for _, s := range l.strings(&l.args[n.args+int32(j)]) {
-				switch x := extensionNamed(s.text); {
+				name := l.value(s)
+				switch x := extensionNamed(name); {
 				case x&(ExtIMAPFlags|ExtNotify|ExtDovecotDuplicate) != 0:
-					l.warn(s.off, "extension %q is out of date: use %q", s.text,
+					l.warn(s.off, "extension %q is out of date: use %q", name,
 						map[Extensions]Extensions{ExtIMAPFlags: ExtIMAP4Flags, ExtNotify: ExtENotify, ExtDovecotDuplicate: ExtDuplicate}[x])
 				case x&(ExtOctet|ExtASCIICasemap) != 0:
-					l.warn(s.off, "extension %q is always there", s.text)
+					l.warn(s.off, "extension %q is always there", name)
 				case seen.Has(x):
-					l.warn(s.off, "extension %q is required twice", s.text)
+					l.warn(s.off, "extension %q is required twice", name)
 				case x == ExtSpamTestPlus && used.Has(ExtSpamTest), x == ExtVacation && used.Has(ExtVacationSeconds):
 				case !used.Has(x):
-					l.warn(s.off, "extension %q is required and not used", s.text)
+					l.warn(s.off, "extension %q is required and not used", name)
 				}
-				seen |= extensionNamed(s.text)
+				seen |= extensionNamed(name)
 			}
 		}
 	}
@@ -133,7 +134,7 @@ func (l *linter) block(list []Command, f flow) flow {
 	told := false
 	for _, c := range list {
 		if _, ok := c.(Comment); !ok && f.ended && !told {
-			l.warn(l.offsets[l.at], "this is never run: the commands before end the script or the block")
+			l.warn(l.places[l.at].off, "this is never run: the commands before end the script or the block")
 			told = true
 		}
 		f = l.command(c, f)
@@ -206,7 +207,7 @@ func (l *linter) chain(c If, f flow) flow {
 	decided := false // a test before is always true
 	branch := func(t Test, then []Command) {
 		l.next()
-		off := l.offsets[l.at]
+		off := l.places[l.at].off
 		reason := l.test(t)
 		for _, before := range tests {
 			if reason == "" && reflect.DeepEqual(before, t) {

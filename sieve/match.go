@@ -122,6 +122,7 @@ func (m *matcher) indexGlobs(patterns []string) {
 func (m *matcher) index() {
 	m.fold = m.comparator == ASCIICasemap
 	if m.kind == Contains {
+		m.needles = make([][]byte, 0, len(m.keys))
 		for _, k := range m.keys {
 			m.needles = append(m.needles, []byte(k))
 		}

@@ -175,47 +175,73 @@ var spellings = [numNames]string{
 
 const nameTableBits = 10
 
+// wordKey tells words apart: the last eight octets of one, in lower case.
+type wordKey uint64
+
 // nameTable is a hash table with open addressing of the words.
-var nameTable = func() (table [1 << nameTableBits]nameID) {
+var nameTable = func() (table [1 << nameTableBits]struct {
+	key wordKey
+	id  nameID
+}) {
 	for id := nameID(1); id < numNames; id++ {
-		slot := nameSlot(spellings[id])
-		for table[slot] != 0 {
+		key := keyOf(spellings[id])
+		slot := nameSlot(key)
+		for table[slot].id != 0 {
 			slot = (slot + 1) & (1<<nameTableBits - 1)
 		}
-		table[slot] = id
+		table[slot].key, table[slot].id = key, id
 	}
 	return table
 }()
 
-// nameSlot is the place of a word that isn't empty, in any case: its length and
-// three of its letters tell it apart well enough.
-func nameSlot(s string) uint32 {
-	n := len(s)
-	h := uint32(s[0]|0x20) | uint32(s[n/2]|0x20)<<8 | uint32(s[n-1]|0x20)<<16 | uint32(n)<<24
-	return h * 2654435761 >> (32 - nameTableBits)
+func nameSlot(key wordKey) uint64 {
+	return uint64(key) * 0x9e3779b97f4a7c15 >> (64 - nameTableBits)
+}
+
+// letters are the octets of an identifier, in lower case; 0 stands for others.
+var letters = func() (l [256]byte) {
+	for i, c := range classes {
+		switch {
+		case 'A' <= i && i <= 'Z':
+			l[i] = byte(i) | 0x20
+		case c == classAlpha || c == classDigit:
+			l[i] = byte(i)
+		}
+	}
+	return l
+}()
+
+func keyOf(s string) (key wordKey) {
+	for i := 0; i < len(s); i++ {
+		key = key<<8 | wordKey(letters[s[i]])
+	}
+	return key
 }
 
 // lookupName returns the word that s spells in any case.
-func lookupName(s string) nameID {
-	for slot := nameSlot(s); ; slot = (slot + 1) & (1<<nameTableBits - 1) {
-		id := nameTable[slot]
-		if id == nameUnknown || spellings[id] == s || equalLetters(spellings[id], s) {
-			return id
+func lookupName(s string) nameID { return lookupKey(keyOf(s), s) }
+
+// lookupKey is lookupName for an s of which the key is known.
+func lookupKey(key wordKey, s string) nameID {
+	for slot := nameSlot(key); ; slot = (slot + 1) & (1<<nameTableBits - 1) {
+		e := &nameTable[slot]
+		if e.id == nameUnknown {
+			return nameUnknown
+		}
+		if e.key == key && equalLetters(spellings[e.id], s) {
+			return e.id
 		}
 	}
 }
 
-// equalLetters reports whether s is the lower-case word in any case.
+// equalLetters reports whether s, which has the key of the lower-case word, is
+// that word in any case.
 func equalLetters(word, s string) bool {
 	if len(word) != len(s) {
 		return false
 	}
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if 'A' <= c && c <= 'Z' {
-			c |= 0x20
-		}
-		if c != word[i] {
+	for i := 0; i < len(s)-8; i++ {
+		if letters[s[i]] != word[i] {
 			return false
 		}
 	}

@@ -3,7 +3,6 @@ package sieve
 import (
 	"fmt"
 	"slices"
-	"strings"
 	"sync"
 )
 
@@ -39,13 +38,13 @@ var parsers = sync.Pool{New: func() any { return new(parser) }}
 // part of its source.
 func (p *parser) free() {
 	const keep = 1 << 14 // nodes
-	if cap(p.nodes) > keep || cap(p.strs) > keep {
+	if cap(p.nodes) > keep || cap(p.strs) > keep || cap(p.decoded) > keep {
 		return
 	}
-	clear(p.strs)
+	clear(p.decoded)
 	p.src, p.lex, p.tok = "", lexer{}, token{}
 	r := p.reader
-	p.reader = reader{found: r.found[:0], loops: r.loops[:0], offsets: r.offsets[:0]}
+	p.reader = reader{found: r.found[:0], loops: r.loops[:0], places: r.places[:0]}
 	parsers.Put(p)
 }
 
@@ -79,19 +78,12 @@ func (r *reader) errorList(name string, errs []sourceError) ErrorList {
 
 // lines are the lines of what the script holds, as Script.Lines has them.
 func (r *reader) lines() []int {
-	if len(r.offsets) == 0 {
+	if len(r.places) == 0 {
 		return nil
 	}
-	out := make([]int, len(r.offsets))
-	line, at := 1, 0 // at is where the next line is looked for
-	next := strings.IndexByte(r.src, '\n')
-	for i, off := range r.offsets {
-		for next >= 0 && at+next < int(off) {
-			line++
-			at += next + 1
-			next = strings.IndexByte(r.src[at:], '\n')
-		}
-		out[i] = line
+	out := make([]int, len(r.places))
+	for i, p := range r.places {
+		out[i] = int(p.line) + 1
 	}
 	return out
 }

@@ -16,8 +16,8 @@ type parser struct {
 func (p *parser) parse(src string, report func(off int, err error)) {
 	p.src = src
 	p.nodes = append(p.nodes[:0], synNode{end: int32(len(src))})
-	p.args, p.strs, p.commands, p.taken = p.args[:0], p.strs[:0], 0, 0
-	p.lex = lexer{src: src, comments: p.comments[:0], report: report}
+	p.args, p.strs, p.nums, p.commands, p.listed, p.taken = p.args[:0], p.strs[:0], p.nums[:0], 0, 0, 0
+	p.lex = lexer{src: src, comments: p.comments[:0], decoded: p.decoded[:0], report: report}
 	p.next()
 	var l siblings
 	p.block(&l, 1)
@@ -25,8 +25,8 @@ func (p *parser) parse(src string, report func(off int, err error)) {
 		p.stray("a command")
 		p.block(&l, 1)
 	}
-	p.nodes[0].block = l.first
-	p.comments = p.lex.comments
+	p.nodes[0].block, p.nodes[0].count = l.first, l.count
+	p.comments, p.decoded = p.lex.comments, p.lex.decoded
 }
 
 func (p *parser) next() { p.lex.next(&p.tok) }
@@ -43,7 +43,7 @@ func (p *parser) unexpected(want string) {
 }
 
 // siblings is a list of nodes that grows at its end.
-type siblings struct{ first, last int32 }
+type siblings struct{ first, last, count int32 }
 
 func (p *parser) add(l *siblings, n int32) {
 	if l.last == 0 {
@@ -52,12 +52,17 @@ func (p *parser) add(l *siblings, n int32) {
 		p.nodes[l.last].next = n
 	}
 	l.last = n
+	l.count++
 }
 
 // node makes a node of the current token.
 func (p *parser) node() int32 {
-	p.nodes = append(p.nodes, synNode{off: p.tok.off, nameEnd: p.tok.end, end: p.tok.end, id: p.tok.id})
-	return int32(len(p.nodes) - 1)
+	i := len(p.nodes)
+	p.nodes = append(p.nodes, synNode{})
+	// Written in place: a copy of what was just written makes the processor wait.
+	n, t := &p.nodes[i], &p.tok
+	n.off, n.nameEnd, n.end, n.line, n.id = t.off, t.end, t.end, t.line, t.id
+	return int32(i)
 }
 
 // stray reports a token that can't begin a command, and skips what may belong
@@ -89,7 +94,7 @@ func (p *parser) blockComments(l *siblings) {
 	for i := max(p.tok.comments, p.taken); i < int32(len(p.lex.comments)); i++ {
 		c := p.lex.comments[i]
 		if _, ok := p.ownLine(c); ok {
-			p.nodes = append(p.nodes, synNode{off: c.off, end: c.end, comment: true})
+			p.nodes = append(p.nodes, synNode{off: c.off, end: c.end, line: c.line, comment: true})
 			p.add(l, int32(len(p.nodes)-1))
 			p.commands++
 		}
@@ -126,7 +131,7 @@ func (p *parser) command(l *siblings, depth int) {
 			p.stray("a command or '}'")
 			p.block(&inner, depth+1)
 		}
-		p.nodes[n].block = inner.first
+		p.nodes[n].block, p.nodes[n].count = inner.first, inner.count
 	default:
 		p.unexpected("';' or '{' after " + p.name(&p.nodes[n]))
 		p.recover()
@@ -143,18 +148,25 @@ func (p *parser) arguments(n int32, depth int) bool {
 	first := len(p.args)
 	for {
 		t := &p.tok
-		a := synArg{off: t.off, end: t.end}
 		switch t.kind {
 		case tokTag:
-			a.kind, a.id = argTag, t.id
+			a := p.arg(argTag)
+			a.id = t.id
 		case tokNumber:
-			a.kind, a.num = argNumber, t.num
+			a := p.arg(argNumber)
+			a.first = int32(len(p.nums))
+			p.nums = append(p.nums, t.num)
 		case tokString:
-			a.kind, a.strs, a.nstrs = argString, int32(len(p.strs)), 1
-			p.strs = append(p.strs, synString{t.text, t.off, t.end})
+			a := p.arg(argString)
+			a.first, a.nstrs = int32(len(p.strs)), 1
+			p.str()
+			if depth > 1 {
+				p.listed++
+			}
 		case tokLBracket:
-			a.kind, a.strs = argList, int32(len(p.strs))
-			if !p.list(&a) {
+			a := p.arg(argList)
+			a.first = int32(len(p.strs))
+			if !p.list(a) {
 				return false
 			}
 		default:
@@ -168,13 +180,27 @@ func (p *parser) arguments(n int32, depth int) bool {
 			}
 			return p.tests(n, depth)
 		}
-		p.args = append(p.args, a)
 		if len(p.args)-first > maxArguments {
 			p.errorf(p.nodes[n].off, "%s has more than %d arguments", p.name(&p.nodes[n]), maxArguments)
 			return false
 		}
 		p.next()
 	}
+}
+
+// arg makes an argument of the current token.
+func (p *parser) arg(kind argKind) *synArg {
+	p.args = append(p.args, synArg{})
+	a := &p.args[len(p.args)-1]
+	a.kind, a.off, a.end = kind, p.tok.off, p.tok.end
+	return a
+}
+
+// str makes a string of the current token.
+func (p *parser) str() {
+	p.strs = append(p.strs, synString{})
+	s := &p.strs[len(p.strs)-1]
+	s.off, s.end, s.decoded = p.tok.off, p.tok.end, p.tok.decoded
 }
 
 // list reads a string list up to its closing bracket.
@@ -185,11 +211,12 @@ func (p *parser) list(a *synArg) bool {
 			p.unexpected("a string in the list")
 			return false
 		}
-		p.strs = append(p.strs, synString{p.tok.text, p.tok.off, p.tok.end})
+		p.str()
 		a.nstrs++
 		p.next()
 		if p.tok.kind == tokRBracket {
 			a.end = p.tok.end
+			p.listed += int(a.nstrs)
 			return true
 		}
 		if p.tok.kind != tokComma {

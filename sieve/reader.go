@@ -18,7 +18,7 @@ type reader struct {
 	// shown are the extensions that the values made so far need.
 	shown    Extensions
 	errs     []sourceError
-	offsets  []int32 // of what Script.Lines lists
+	places   []sourcePlace // of what Script.Lines lists
 	found    []foundTag
 	own      bool      // found has other tags than those of compareTags
 	list     []string  // where the string lists lie
@@ -40,6 +40,9 @@ type reader struct {
 	soft     []sourceError
 	includes bool
 }
+
+// sourcePlace is where something begins in a source.
+type sourcePlace struct{ off, line int32 }
 
 type sourceError struct {
 	off int32
@@ -66,10 +69,10 @@ func (r *reader) softf(off int32, format string, args ...any) {
 
 // script reads the commands of a whole script.
 func (r *reader) script() []Command {
-	r.list = make([]string, 0, len(r.strs))
+	r.list = make([]string, 0, r.listed)
 	r.block = make([]Command, 0, r.commands)
-	r.offsets = r.offsets[:0]
-	out := r.blockOf(r.nodes[0].block, true)
+	r.places = r.places[:0]
+	out := r.blockOf(&r.nodes[0], true)
 	if r.includes {
 		r.errs = append(r.errs, r.soft...)
 	} else {
@@ -119,16 +122,17 @@ func (r *reader) require(n *synNode) {
 	}
 	for _, s := range r.strings(&r.argsOf(n)[0]) {
 		// The names are not subject to encoded-character.
-		x := extensionNamed(s.text)
+		name := r.value(s)
+		x := extensionNamed(name)
 		switch {
 		case x != 0 && r.available.Has(x):
 			r.load(s.off, x)
 		case x != 0:
-			r.errorf(s.off, "extension %q is off on this server: add it to sieve_extensions", s.text)
-		case isWord(s.text):
-			r.errorf(s.off, "extension %q: %s needs no require", s.text, s.text)
+			r.errorf(s.off, "extension %q is off on this server: add it to sieve_extensions", name)
+		case isWord(name):
+			r.errorf(s.off, "extension %q: %s needs no require", name, name)
 		default:
-			r.errorf(s.off, "extension %q is %w", s.text, ErrUnsupported)
+			r.errorf(s.off, "extension %q is %w", name, ErrUnsupported)
 		}
 	}
 }

@@ -160,19 +160,20 @@ func (r *reader) declareGlobal(off int32, name string) bool {
 
 // variable checks the name of a variable that stands for itself.
 func (r *reader) variable(s *synString, assign bool) string {
-	ref, end, ok := parseVariable(s.text, 0)
-	if !ok || end != len(s.text) {
-		r.errorf(s.off, "%q is not the name of a variable", s.text)
-		return s.text
+	name := r.value(*s)
+	ref, end, ok := parseVariable(name, 0)
+	if !ok || end != len(name) {
+		r.errorf(s.off, "%q is not the name of a variable", name)
+		return name
 	}
 	r.checkReference(s.off, ref, assign)
-	return s.text
+	return name
 }
 
 // text returns a string as the script means it, and whether it is the same at
 // every run: not where it refers to variables.
 func (r *reader) text(s *synString) (text string, literal bool) {
-	text = s.text
+	text = r.value(*s)
 	if r.on&(ExtEncodedCharacter|ExtVariables) == 0 || !strings.Contains(text, "${") {
 		return text, true
 	}
@@ -206,20 +207,21 @@ func (r *reader) text(s *synString) (text string, literal bool) {
 
 // fixed returns a string that isn't subject to variables.
 func (r *reader) fixed(s *synString) string {
-	if !r.on.Has(ExtEncodedCharacter) || !strings.Contains(s.text, "${") {
-		return s.text
+	text := r.value(*s)
+	if !r.on.Has(ExtEncodedCharacter) || !strings.Contains(text, "${") {
+		return text
 	}
-	text, err := decodeCharacters(s.text)
+	decoded, err := decodeCharacters(text)
 	if err != nil {
 		r.errorf(s.off, "%w", err)
-		return s.text
+		return text
 	}
-	return text
+	return decoded
 }
 
 // str returns the string of an argument.
 func (r *reader) str(a *synArg) string {
-	text, _ := r.text(&r.strs[a.strs])
+	text, _ := r.text(r.string1(a))
 	return text
 }
 
@@ -227,7 +229,7 @@ func (r *reader) str(a *synArg) string {
 func (r *reader) strList(a *synArg) []string {
 	start := len(r.list)
 	for i := range r.strings(a) {
-		text, _ := r.text(&r.strs[a.strs+int32(i)])
+		text, _ := r.text(&r.strs[a.first+int32(i)])
 		r.list = append(r.list, text)
 	}
 	return r.list[start:len(r.list):len(r.list)]
@@ -235,7 +237,7 @@ func (r *reader) strList(a *synArg) []string {
 
 // address returns the string of an argument that must be an address.
 func (r *reader) address(a *synArg) string {
-	s := &r.strs[a.strs]
+	s := r.string1(a)
 	text, literal := r.text(s)
 	if literal {
 		if _, err := parseMailbox(text); err != nil {

@@ -10,8 +10,11 @@ type syntax struct {
 	nodes    []synNode // nodes[0] is the script
 	args     []synArg
 	strs     []synString
+	nums     []uint64
+	decoded  []string // of the strings that have something to decode
 	comments []synComment
 	commands int // among the nodes
+	listed   int // strings of lists and of tests, which are lists most often
 }
 
 // synNode is a command or a test; its parts are indexes into the slices of the
@@ -24,6 +27,8 @@ type synNode struct {
 	block    int32 // the first command of the block
 	blockOff int32 // of the brace that opens the block
 	next     int32 // sibling
+	line     int32 // from 0
+	count    int32 // of the commands of the block
 	id       nameID
 	nargs    uint8
 	list     bool // the tests stand in parentheses
@@ -36,15 +41,16 @@ type synArg struct {
 	kind     argKind
 	id       nameID // of a tag
 	nstrs    int32  // of a string or list
-	strs     int32
+	first    int32  // of its strings, or the number
 	off, end int32
-	num      uint64
 }
 
 // synString is a string of an argument.
 type synString struct {
-	text     string
 	off, end int32
+	// decoded is 0 for a quoted string that holds what it shows, else one more
+	// than the index of what it holds.
+	decoded int32
 }
 
 // name returns the name of a node as it is written.
@@ -55,7 +61,20 @@ func (s *syntax) tag(a *synArg) string { return s.src[a.off+1 : a.end] }
 
 func (s *syntax) argsOf(n *synNode) []synArg { return s.args[n.args : n.args+int32(n.nargs)] }
 
-func (s *syntax) strings(a *synArg) []synString { return s.strs[a.strs : a.strs+a.nstrs] }
+func (s *syntax) strings(a *synArg) []synString { return s.strs[a.first : a.first+a.nstrs] }
+
+// string1 returns the string of an argument that is one, or the first of a list.
+func (s *syntax) string1(a *synArg) *synString { return &s.strs[a.first] }
+
+func (s *syntax) num(a *synArg) uint64 { return s.nums[a.first] }
+
+// value returns what a string holds.
+func (s *syntax) value(x synString) string {
+	if x.decoded != 0 {
+		return s.decoded[x.decoded-1]
+	}
+	return s.src[x.off+1 : x.end-1]
+}
 
 // position returns the line and column of an offset.
 func position(src string, off int) (line, column int) {

@@ -27,9 +27,18 @@ func (c *compiler) test(t Test) condition {
 	case Header:
 		c.nonEmpty(t.Keys, "Keys")
 		if len(t.Names) == 1 && t.Index == 0 && !t.Last && !t.MIME && !t.AnyChild && t.MIMEPart == "" && !c.hasVariables(t.Names[0]) {
-			m := c.matcher(t.Match, t.Relation, t.Comparator, t.Keys)
+			// A test of one key, as most are, lies in one piece.
+			x := &struct {
+				plainTest
+				match matcher
+				keys  [1]string
+			}{}
+			x.match.keys = x.keys[:0]
+			m := &x.match
+			c.setMatcher(m, t.Match, t.Relation, t.Comparator, t.Keys)
 			if m.single() && !m.dynamic {
-				return &plainTest{step: step, slot: int32(c.program.fields.slot(t.Names[0])), match: m}
+				x.plainTest = plainTest{step: step, slot: int32(c.program.fields.slot(t.Names[0])), match: m}
+				return &x.plainTest
 			}
 			return &headerTest{step: step, plain: !m.dynamic, source: c.source(t.Names, 0, false, false, false), match: m}
 		}
@@ -201,7 +210,14 @@ func (c *compiler) nonEmpty(list []string, field string) {
 }
 
 func (c *compiler) matcher(m MatchType, r Relation, cmp Comparator, keys []string) *matcher {
-	out := &matcher{kind: m, relation: r, comparator: cmp, captures: c.variables}
+	out := new(matcher)
+	c.setMatcher(out, m, r, cmp, keys)
+	return out
+}
+
+// setMatcher makes a matcher, in the room for keys that it has.
+func (c *compiler) setMatcher(out *matcher, m MatchType, r Relation, cmp Comparator, keys []string) {
+	out.kind, out.relation, out.comparator, out.captures = m, r, cmp, c.variables
 	if m == "" {
 		out.kind = Is
 	}
@@ -230,11 +246,11 @@ func (c *compiler) matcher(m MatchType, r Relation, cmp Comparator, keys []strin
 	if c.anyVariables(keys) {
 		out.dynamic, out.texts = true, c.texts(keys, "Keys")
 		if !constants(out.texts) {
-			return out
+			return
 		}
 		out.dynamic, out.texts = false, nil
 	}
-	if out.kind != Regex && len(keys) > 0 {
+	if out.kind != Regex && cap(out.keys) < len(keys) {
 		out.keys = make([]string, 0, len(keys))
 	}
 	for i, k := range keys {
@@ -248,5 +264,4 @@ func (c *compiler) matcher(m MatchType, r Relation, cmp Comparator, keys []strin
 		out.indexGlobs(keys)
 	}
 	out.index()
-	return out
 }

@@ -19,7 +19,7 @@ const (
 // test reads a test; where there was an error it returns a value that stands
 // for nothing.
 func (r *reader) test(n *synNode) (Test, truth) {
-	r.offsets = append(r.offsets, n.off)
+	r.places = append(r.places, sourcePlace{n.off, n.line})
 	sp := specs[n.id]
 	switch {
 	case sp == nil:
@@ -83,7 +83,7 @@ func (r *reader) tests(n *synNode, decides truth) ([]Test, truth) {
 func (r *reader) plainTest(n *synNode, args []synArg) Test {
 	switch n.id {
 	case nameSize:
-		t := Size{Over: r.has(nameOver), Limit: args[0].num}
+		t := Size{Over: r.has(nameOver), Limit: r.num(&args[0])}
 		if len(r.found) == 0 {
 			r.errorf(n.off, "size needs the tag :over or :under")
 		}
@@ -217,9 +217,9 @@ func (r *reader) matching() (m matching) {
 			m.tag = f.id
 			r.shown |= ExtRelational
 			// The relation is not subject to encoded-character.
-			s := &r.strs[f.param.strs]
-			if m.relation = Relation(s.text); !m.relation.valid() {
-				r.errorf(s.off, `relation %q is none of "gt", "ge", "lt", "le", "eq", "ne"`, s.text)
+			s := r.string1(f.param)
+			if m.relation = Relation(r.value(*s)); !m.relation.valid() {
+				r.errorf(s.off, `relation %q is none of "gt", "ge", "lt", "le", "eq", "ne"`, m.relation)
 			}
 		case nameComparator:
 			r.comparator(f, &m)
@@ -235,7 +235,7 @@ func (r *reader) matching() (m matching) {
 }
 
 func (r *reader) comparator(f *foundTag, m *matching) {
-	s := &r.strs[f.param.strs]
+	s := r.string1(f.param)
 	text, literal := r.text(s)
 	if !literal {
 		r.errorf(s.off, "the name of a comparator can't have variables")
@@ -276,7 +276,7 @@ func (r *reader) checkMatching(n *synNode, m matching, keys *synArg) {
 			continue
 		}
 		if _, err := headers.CompileERE(text, m.comparator != Octet); err != nil {
-			r.errorf(k.off, "regular expression %q: %w", k.text, err)
+			r.errorf(k.off, "regular expression %q: %w", r.value(k), err)
 		}
 	}
 }
@@ -285,7 +285,7 @@ func (r *reader) checkMatching(n *synNode, m matching, keys *synArg) {
 func (r *reader) index() (n uint64, last bool) {
 	if f := r.tagged(nameIndex); f != nil {
 		r.shown |= ExtIndex
-		if n = f.param.num; n == 0 {
+		if n = r.num(f.param); n == 0 {
 			r.errorf(f.param.off, "index 0: fields are counted from 1")
 		}
 	}
@@ -370,7 +370,7 @@ func (r *reader) flagVariables(n *synNode, a *synArg) []string {
 	r.shown |= ExtVariables
 	start := len(r.list)
 	for i := range r.strings(a) {
-		r.list = append(r.list, r.variable(&r.strs[a.strs+int32(i)], false))
+		r.list = append(r.list, r.variable(&r.strs[a.first+int32(i)], false))
 	}
 	return r.list[start:len(r.list):len(r.list)]
 }
@@ -384,7 +384,7 @@ func (r *reader) specialUseExists(n *synNode, args []synArg) Test {
 	start := len(r.list)
 	list := &args[len(args)-1]
 	for i := range r.strings(list) {
-		r.list = append(r.list, r.specialUse(&r.strs[list.strs+int32(i)], r.softf))
+		r.list = append(r.list, r.specialUse(&r.strs[list.first+int32(i)], r.softf))
 	}
 	t.Attributes = r.list[start:len(r.list):len(r.list)]
 	return t
@@ -412,8 +412,9 @@ func (r *reader) ihave(n *synNode, args []synArg) (Test, truth) {
 	missing := false
 	start := len(r.list)
 	for _, s := range r.strings(&args[0]) {
-		r.list = append(r.list, s.text)
-		x := extensionNamed(s.text)
+		name := r.value(s)
+		r.list = append(r.list, name)
+		x := extensionNamed(name)
 		missing = missing || x == 0 || !r.available.Has(x)
 		all |= x
 	}
@@ -423,7 +424,7 @@ func (r *reader) ihave(n *synNode, args []synArg) (Test, truth) {
 	}
 	before := r.on
 	for _, s := range r.strings(&args[0]) {
-		r.load(s.off, extensionNamed(s.text))
+		r.load(s.off, extensionNamed(r.value(s)))
 	}
 	r.deferred |= all &^ before & (ExtIMAPFlags | ExtNotify)
 	return t, unknown

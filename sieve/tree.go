@@ -111,12 +111,15 @@ func (b *treeBuilder) list(first int32) []*Node {
 		node := &Node{Span: b.span(n.off, n.end), Name: b.name(n), TestList: n.list, BlockStart: int(n.blockOff)}
 		for j := range b.argsOf(n) {
 			a := &b.args[n.args+int32(j)]
-			arg := Argument{Span: b.span(a.off, a.end), List: a.kind == argList, Number: a.num}
+			arg := Argument{Span: b.span(a.off, a.end), List: a.kind == argList}
 			if a.kind == argTag {
 				arg.Tag = b.tag(a)
 			}
+			if a.kind == argNumber {
+				arg.Number = b.num(a)
+			}
 			for _, s := range b.strings(a) {
-				arg.Strings = append(arg.Strings, StringLiteral{b.span(s.off, s.end), s.text})
+				arg.Strings = append(arg.Strings, StringLiteral{b.span(s.off, s.end), b.value(s)})
 			}
 			node.Arguments = append(node.Arguments, arg)
 		}
