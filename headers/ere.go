@@ -38,24 +38,8 @@ func CompileERE(pattern string, foldCase bool) (*regexp.Regexp, error) {
 // Octets that aren't ASCII count as one character each, as in the POSIX
 // locale. What follows a NUL isn't seen, as regexec(3) doesn't see it.
 func MatchERE(re *regexp.Regexp, value []byte) bool {
-	ascii := true
-	for i, c := range value {
-		if c == 0 {
-			value = value[:i]
-			break
-		}
-		if c >= utf8.RuneSelf {
-			ascii = false
-		}
-	}
-	if ascii {
-		return re.Match(value)
-	}
-	wide := make([]byte, 0, 2*len(value))
-	for _, c := range value {
-		wide = utf8.AppendRune(wide, rune(c))
-	}
-	return re.Match(wide)
+	text, _ := posixText(value)
+	return re.Match(text)
 }
 
 // FindERE returns where re, made by [CompileERE], is found in the value: the
@@ -63,24 +47,11 @@ func MatchERE(re *regexp.Regexp, value []byte) bool {
 // it isn't found, that is nil. Of two ways to the longest match the groups are
 // those of Go's regexp, which POSIX may fill otherwise.
 func FindERE(re *regexp.Regexp, value []byte) [][]byte {
-	ascii := true
-	for i, c := range value {
-		if c == 0 {
-			value = value[:i]
-			break
-		}
-		if c >= utf8.RuneSelf {
-			ascii = false
-		}
+	text, wide := posixText(value)
+	list := re.FindSubmatch(text)
+	if !wide {
+		return list
 	}
-	if ascii {
-		return re.FindSubmatch(value)
-	}
-	wide := make([]byte, 0, 2*len(value))
-	for _, c := range value {
-		wide = utf8.AppendRune(wide, rune(c))
-	}
-	list := re.FindSubmatch(wide)
 	for i, b := range list {
 		if b == nil {
 			continue
@@ -92,6 +63,26 @@ func FindERE(re *regexp.Regexp, value []byte) [][]byte {
 		list[i] = narrow
 	}
 	return list
+}
+
+// posixText returns what regexec(3) sees of a value, up to a NUL. Where an octet
+// isn't ASCII, each becomes a character of its own, and the text is wide.
+func posixText(value []byte) (text []byte, wide bool) {
+	for i, c := range value {
+		if c == 0 {
+			value = value[:i]
+			break
+		}
+		wide = wide || c >= utf8.RuneSelf
+	}
+	if !wide {
+		return value, false
+	}
+	text = make([]byte, 0, 2*len(value))
+	for _, c := range value {
+		text = utf8.AppendRune(text, rune(c))
+	}
+	return text, true
 }
 
 // ereParser writes the Go expression while it reads the POSIX one.

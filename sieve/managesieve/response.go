@@ -201,28 +201,34 @@ func (r *reader) items(depth int, each func(string)) error {
 		if b, err = r.peek(); err != nil {
 			return err
 		}
-		switch b {
-		case '"', '{':
-			s, err := r.textString()
-			if err != nil {
-				return err
-			}
-			each(s)
-		case '(':
-			if err := r.want('('); err != nil {
-				return err
-			}
-			if err := r.nested(depth+1, each); err != nil {
-				return err
-			}
-		default:
-			s, err := r.atom()
-			if err != nil {
-				return err
-			}
-			each(s)
+		if err := r.item(b, depth, each); err != nil {
+			return err
 		}
 	}
+}
+
+// item reads one of the items, which begins with b.
+func (r *reader) item(b byte, depth int, each func(string)) error {
+	switch b {
+	case '"', '{':
+		s, err := r.textString()
+		if err != nil {
+			return err
+		}
+		each(s)
+	case '(':
+		if err := r.want('('); err != nil {
+			return err
+		}
+		return r.nested(depth+1, each)
+	default:
+		s, err := r.atom()
+		if err != nil {
+			return err
+		}
+		each(s)
+	}
+	return nil
 }
 
 // nested reads an inner parenthesis, which starts without a space and may be
@@ -235,27 +241,10 @@ func (r *reader) nested(depth int, each func(string)) error {
 	if err != nil {
 		return err
 	}
-	switch b {
-	case ')':
-	case '"', '{':
-		s, err := r.textString()
-		if err != nil {
+	if b != ')' {
+		if err := r.item(b, depth, each); err != nil {
 			return err
 		}
-		each(s)
-	case '(':
-		if err := r.want('('); err != nil {
-			return err
-		}
-		if err := r.nested(depth+1, each); err != nil {
-			return err
-		}
-	default:
-		s, err := r.atom()
-		if err != nil {
-			return err
-		}
-		each(s)
 	}
 	return r.items(depth, each)
 }
