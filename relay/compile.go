@@ -48,7 +48,7 @@ func Compile(p Policy, in Installation) (*Config, error) {
 	if err := p.Validate(); err != nil {
 		return nil, err
 	}
-	p = p.clone()
+	p = p.clone().inASCII()
 	c := &compiler{
 		policy:  p,
 		names:   newNames(p.Gateway.Name),

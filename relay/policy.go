@@ -113,7 +113,7 @@ const (
 
 // Server is the machine that the files are for.
 type Server struct {
-	// Hostname is Postfix's myhostname. Only needed where there is no
+	// Hostname is Postfix's myhostname, written with A-labels. Only needed where there is no
 	// configuration to build on.
 	Hostname string
 	// Postfix and Dovecot are the versions, such as "3.7" and "2.3" or what

@@ -13,6 +13,8 @@ import (
 // The gateway knows us by our certificate (CertFile), by a login (Auth), by
 // both, or by our address alone (KnownByAddress).
 type SmartHost struct {
+	// Host is the server's name. Names beyond ASCII are written as A-labels
+	// ("xn--bcher-kva.example"), here and in the other hosts of a policy.
 	Host string
 	Port uint16
 	// LookupMX delivers to the MX hosts of Host; otherwise Host itself is the
@@ -84,7 +86,8 @@ const (
 type Auth struct {
 	// PasswordFile is the file on the server that holds the password, since a
 	// policy never does: one line "[host]:port user:password" for each host, or
-	// "host user:password", as in SASL_README. It is read as texthash: by smtp(8)
+	// "host user:password", as in SASL_README, with A-labels for a name beyond
+	// ASCII. It is read as texthash: by smtp(8)
 	// before it gives up root's rights, so it must be a plain file of root's with
 	// mode 0600; [Config.Commands] check that before Postfix reloads. Changes take
 	// effect with a reload.
@@ -118,7 +121,7 @@ func (s SmartHost) clone() SmartHost {
 // is reports whether name is one of the hosts.
 func (s SmartHost) is(name string) bool {
 	for _, h := range s.hosts() {
-		if h.Host != "" && strings.EqualFold(h.Host, name) {
+		if h.Host != "" && strings.EqualFold(asciiHost(h.Host), asciiHost(name)) {
 			return true
 		}
 	}

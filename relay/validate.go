@@ -153,6 +153,10 @@ func (v *validator) nextHop(at, s string, p Policy) {
 		return
 	}
 	v.text(at, s)
+	if beyondASCII(asciiHop(s)) {
+		v.errs.add(at, ErrInvalid, "a next hop such as [relay.example.net]:25", "%q is not a host's name", hop.Host)
+		return
+	}
 	if p.isGateway(hop.Host) {
 		v.errs.add(at, ErrConflict, "name another host", "%s is the gateway: the mail would loop", hop.Host)
 	}

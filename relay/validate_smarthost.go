@@ -21,6 +21,7 @@ func (v *validator) smartHost(at string, s SmartHost, p Policy) {
 			here = index(at+".Fallback", i-1)
 		}
 		v.smartHostHost(here, h, s.level())
+		h.Host = asciiHost(h.Host)
 		key := strings.ToLower(h.nextHop())
 		if other, dup := seen[key]; dup && h.Host != "" {
 			v.errs.add(here, ErrDuplicate, "remove one", "%s is %s already", h.nextHop(), other)
