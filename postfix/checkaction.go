@@ -65,7 +65,8 @@ type Warn struct{ Text string }
 type Info struct{ Text string }
 
 // Unknown is an action read from a table that depends on the text of the line,
-// as "FILTER smtp:$1". Text is as it stands in the table.
+// as "FILTER smtp:$1". Text is as it stands in the table; [Checks.Lookup] and
+// [Checks.LookupLine] return the action that the line makes of it.
 type Unknown struct{ Text string }
 
 func (Filter) checkAction()   {}
@@ -177,10 +178,22 @@ func isHeader(text string) bool {
 // fields.
 func parseAction(text string, body bool) (a CheckAction, warning string) {
 	macro, literal := hasMacro(text)
-	raw := text
 	if !macro {
-		text = literal
+		return literalAction(literal, text, body)
 	}
+	if a, why := literalAction(text, text, body); why == "" {
+		switch a.(type) {
+		case Filter, Redirect, BCC, Prepend, Replace:
+		default:
+			return a, ""
+		}
+	}
+	return Unknown{text}, ""
+}
+
+// literalAction reads an action in whose text nothing is replaced any more; raw
+// is what a warning calls it.
+func literalAction(text, raw string, body bool) (a CheckAction, warning string) {
 	verb := text
 	if i := strings.IndexAny(text, " \t"); i >= 0 {
 		verb, text = text[:i], strings.TrimLeft(text[i:], spaces)
@@ -206,9 +219,6 @@ func parseAction(text string, body bool) (a CheckAction, warning string) {
 		return Ignore{}, ""
 	case "DUNNO", "OK":
 		return Dunno{}, ""
-	}
-	if macro {
-		return Unknown{raw}, ""
 	}
 	switch strings.ToUpper(verb) {
 	case "FILTER":

@@ -29,6 +29,7 @@ type check struct {
 	negate  bool
 	guards  []int32
 	hit     CheckHit
+	parts   []patternPart // of an Unknown action
 }
 
 type guard struct {
@@ -53,6 +54,9 @@ func (t CheckTable) Compile() (*Checks, error) {
 	for _, u := range l {
 		r := &t[u.rule]
 		one := check{negate: r.Negate, hit: CheckHit{r.Action, r.Rule, u.line}}
+		if a, ok := r.Action.(Unknown); ok && u.when == nil {
+			one.parts = resultParts(a.Text)
+		}
 		fail := func(field string, err error) {
 			errs = append(errs, &Error{Name: fmt.Sprintf("[%d]%s", u.rule, field), Err: err})
 		}
@@ -148,11 +152,29 @@ func (c *Checks) Lookup(f headers.Field) (hit CheckHit, ok bool) {
 	}
 	s := lineState{c: c, f: f}
 	i := c.search(&s, exact)
-	s.free()
-	if i < 0 {
-		return CheckHit{}, false
+	if i >= 0 {
+		if hit = c.rules[i].hit; c.rules[i].parts != nil {
+			hit.Action = c.rules[i].action(s.line(), false)
+		}
 	}
-	return c.rules[i].hit, true
+	s.free()
+	return hit, i >= 0
+}
+
+// action is what the rule does to a line: each $number of its text is what that
+// group of the pattern has matched.
+func (r *check) action(line []byte, body bool) CheckAction {
+	groups := headers.FindERE(r.pattern, line)
+	var b strings.Builder
+	for _, p := range r.parts {
+		if p.group == 0 {
+			b.WriteString(p.text)
+		} else if p.group < len(groups) {
+			b.Write(groups[p.group])
+		}
+	}
+	a, _ := literalAction(b.String(), b.String(), body)
+	return a
 }
 
 // LookupLine returns what cleanup(8) finds in the table for a line of the body
@@ -171,7 +193,11 @@ next:
 			}
 		}
 		if headers.MatchERE(r.pattern, line) != r.negate {
-			return r.hit, true
+			hit = r.hit
+			if r.parts != nil {
+				hit.Action = r.action(line, true)
+			}
+			return hit, true
 		}
 	}
 	return CheckHit{}, false

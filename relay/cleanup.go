@@ -25,14 +25,25 @@ type cleaned struct {
 	copies []bcc // of BCC actions
 }
 
-// cleanup runs a service's header checks: over all headers the last FILTER
-// wins, and REJECT or DISCARD ends the message.
-func (w *walk) cleanup(c *cleanup) (v cleaned) {
+// cleanup is a cleanup(8) service: its checks see the message as it came, then
+// the header is rewritten. maps says that addresses are mapped there.
+func (w *walk) cleanup(c *cleanup, maps bool) cleaned {
+	v, prepended := w.checks(c)
+	if !v.done {
+		w.rewriteHeader(c, maps, prepended)
+	}
+	return v
+}
+
+// checks runs a service's header checks: over all headers the last FILTER
+// wins, and REJECT or DISCARD ends the message. It returns the number of fields
+// that PREPEND has put at the end of the header.
+func (w *walk) checks(c *cleanup) (v cleaned, prepended int) {
 	for _, u := range c.unread {
 		w.depends(u, c.at, "", "no match")
 	}
 	if len(c.header) == 0 && len(c.mime) == 0 && len(c.nested) == 0 && len(c.body) == 0 {
-		return v
+		return v, 0
 	}
 	body := w.body
 	if len(c.mime) == 0 && len(c.nested) == 0 {
@@ -40,7 +51,7 @@ func (w *walk) cleanup(c *cleanup) (v cleaned) {
 	}
 	top, dropped := 0, false
 	passed := false
-	var added []string
+	var added, replaced []string
 	count := len(w.fields)
 	headers.Walk(w.fields, body, func(class headers.Class, f headers.Field) bool {
 		position := top
@@ -87,7 +98,7 @@ func (w *walk) cleanup(c *cleanup) (v cleaned) {
 				if position < count {
 					w.edits = append(w.edits, Edit{Removed: true, Name: string(f.Name), Value: strings.TrimSpace(string(f.Body))})
 					w.drop(position, &dropped)
-					added = append(added, a.Text)
+					replaced = append(replaced, a.Text)
 				}
 			case postfix.Redirect:
 				w.step("cleanup", hit.Rule, at, string(f.Name), "redirected to "+a.Address)
@@ -123,11 +134,11 @@ func (w *walk) cleanup(c *cleanup) (v cleaned) {
 		w.bodyChecks(c, &v)
 	}
 	if !v.done {
-		for _, line := range added {
+		for _, line := range slices.Concat(replaced, added) {
 			w.prepend(line)
 		}
 	}
-	return v
+	return v, len(added)
 }
 
 // refuse is cleanup(8)'s REJECT: the SMTP client is told; what sendmail(1) took
@@ -140,13 +151,17 @@ func (w *walk) refuse(text string) {
 	w.end(Reject, "550", w.m.To, text)
 }
 
-// drop marks a field as removed; the section is copied before its first change
-// because forks share it.
-func (w *walk) drop(position int, dropped *bool) {
-	if !*dropped {
-		w.fields = slices.Clone(w.fields)
-		*dropped = true
+// own makes the section the walk's own before it is changed: forks share it.
+func (w *walk) own() {
+	if w.shared {
+		w.fields, w.shared = slices.Clone(w.fields), false
 	}
+}
+
+// drop marks a field as removed.
+func (w *walk) drop(position int, dropped *bool) {
+	w.own()
+	*dropped = true
 	w.fields[position].Name = nil
 }
 

@@ -154,8 +154,9 @@ type Outcome struct {
 	// installation's own settings did.
 	Rule string
 	// Edits are what was done to the header on the way, as it is seen at the
-	// destination, in order. Trace fields (Received, Delivered-To,
-	// Return-Path) are not listed.
+	// destination, in order: an address field that was rewritten is removed and
+	// added. Trace fields (Received, Delivered-To, Return-Path), and the Date and
+	// Message-Id that cleanup(8) adds where they are missing, are not listed.
 	Edits []Edit
 	// Trace is the whole way, in order, from the first decision.
 	Trace Trace
@@ -163,7 +164,7 @@ type Outcome struct {
 
 // Edit is one change to the header.
 type Edit struct {
-	Removed bool // otherwise added, at the top
+	Removed bool // otherwise added; at the top, where it replaces none
 	Name    string
 	Value   string
 }

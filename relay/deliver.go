@@ -18,6 +18,7 @@ func (w *walk) deliver(h hop, to string) {
 		w.end(Mailbox, "INBOX", to, "")
 		return
 	}
+	to = w.leaveBy(h.transport, to)
 	boxes := directory{d: w.e.directory}
 	hit, known := w.e.router.search.Mailbox(&boxes, to)
 	if boxes.err != nil {

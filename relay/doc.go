@@ -110,11 +110,18 @@
 //     aliases, regexp:, pcre:, inline:, static:, unionmap: and pipemap: tables,
 //     relay hosts, listings of recipients and senders, sender logins, header and
 //     body checks, content filters that come back at a listener of role
-//     reinjection. [Outcome] has the envelope that arrives. Addresses in header
-//     fields, which Postfix rewrites for local clients and by
-//     smtp_generic_maps, stay as they were sent in what Sieve is asked.
+//     reinjection. [Outcome] has the envelope that arrives.
+//   - Addresses in header fields are rewritten as Postfix rewrites them: for mail
+//     of sendmail(1) and of local_header_rewrite_clients (with
+//     remote_header_rewrite_domain for others', too) after the header checks, by
+//     canonical tables and masquerading and to complete addresses, and by
+//     smtp_generic_maps for all mail on its way out. Header checks of the second
+//     pass and Sieve see them so, and [Outcome].Edits lists them. What cleanup(8)
+//     adds to such mail is there as well (From, Date, Message-Id), without the
+//     full name that sendmail(1) finds for its user.
 //   - What only another program can answer (milters, policy services, DNS
-//     lists, SQL without a [Directory], users' .forward files) is in
+//     lists, SQL without a [Directory], users' .forward files, whether a content
+//     filter hands XFORWARD on, which addresses inet_interfaces = all has) is in
 //     [Decision].Unevaluated with the answer that Route went on with; where that
 //     is empty, the configuration was followed in full. [Config.Warnings] names
 //     such settings beforehand.

@@ -15,6 +15,7 @@ import (
 type evaluator struct {
 	hostname    string
 	rewriting   rewriting
+	remote      *rewriting                  // of other clients' headers; nil: they stay
 	canonical   func(address string) string // rewriting's, made once
 	listeners   []*listener
 	pickup      *listener
@@ -56,6 +57,13 @@ type listener struct {
 	maps    bool
 	milters string // the parameter that names some
 	limit   int64  // message_size_limit, 0: none
+	// local are the clients whose headers are rewritten
+	// (local_header_rewrite_clients), own the server's addresses among them;
+	// ownOpen: there are more.
+	local     []rewriteClient
+	own       []netip.Addr
+	ownOpen   bool
+	forwarded bool // smtpd_authorized_xforward_hosts has this machine
 }
 
 // cleanup is one cleanup(8) service with its checks and mappings.
@@ -66,14 +74,16 @@ type cleanup struct {
 	bodyLimit            int         // body_checks_size_limit, 0: none
 	unread               []string    // tables of these that can't be read here
 	mapping              *mapping    // nil: none
+	rules                headerRules // for the header beside the checks
 	noAliases            bool        // virtual_alias_maps is empty here
 	milters              string      // non_smtpd_milters
 }
 
 // leaf is what a transport does to mail that it sends.
 type leaf struct {
-	checks  []checkFile // smtp_header_checks
-	generic *generic    // smtp_generic_maps
+	checks   []checkFile // smtp_header_checks
+	generic  *generic    // smtp_generic_maps
+	forwards bool        // smtp_send_xforward_command
 }
 
 // smtpd is what a listener asks of a session.
@@ -132,6 +142,16 @@ func (c *compiler) buildEvaluator() {
 		e.rewriting.domain = main.get("mydomain")
 	}
 	e.canonical = e.rewriting.canonical
+	if domain := main.get("remote_header_rewrite_domain"); domain != "" {
+		remote := e.rewriting
+		if remote.origin != "" {
+			remote.origin = domain
+		}
+		if remote.domain != "" {
+			remote.domain = domain
+		}
+		e.remote = &remote
+	}
 	e.delimiter = main.get("recipient_delimiter")
 	e.expand = slices.Contains(list(main.get("propagate_unmatched_extensions")), "virtual")
 	e.shareGate = c.names.stripGate
@@ -182,11 +202,11 @@ func (c *compiler) buildEvaluator() {
 	for _, sv := range c.master.Services() {
 		if sv.Type == "unix" && (sv.Command == "smtp" || sv.Command == "lmtp") {
 			s := main.service(sv)
-			l := leaf{checks: c.checkList(s.get(sv.Command + "_header_checks"))}
+			l := leaf{checks: c.checkList(s.get(sv.Command + "_header_checks")), forwards: s.yes(sv.Command + "_send_xforward_command")}
 			if maps := c.tables(s, sv.Command+"_generic_maps"); maps != nil {
 				l.generic = &generic{maps, hasWord(list(s.get("propagate_unmatched_extensions")), "generic")}
 			}
-			if len(l.checks) > 0 || l.generic != nil {
+			if len(l.checks) > 0 || l.generic != nil || l.forwards {
 				e.leaves[sv.Name] = &l
 			}
 		}
@@ -244,6 +264,9 @@ func (c *compiler) buildListener(role Role, sv postfix.Service, main settings) *
 	}
 	var opaque []string
 	r.networks, opaque = c.networks(s)
+	l.local = c.rewriteClients(s)
+	l.own, l.ownOpen = interfaceAddresses(s)
+	l.forwarded = authorizes(s.get("smtpd_authorized_xforward_hosts"))
 	if role == RoleInternal || role == RoleSubmission {
 		for _, o := range opaque {
 			c.warn(c.at("mynetworks"), "%s can't be known here; Route takes its clients for strangers", o)
@@ -280,6 +303,7 @@ func (c *compiler) buildCleanup(name string, main settings) *cleanup {
 		body:   c.bodyList(s.get("body_checks")),
 
 		mapping:   c.buildMapping(s),
+		rules:     buildHeaderRules(s),
 		noAliases: main.get("virtual_alias_maps") != "" && s.get("virtual_alias_maps") == "",
 	}
 	for _, name := range []string{"header_checks", "mime_header_checks", "nested_header_checks", "body_checks"} {

@@ -31,6 +31,7 @@ type followed struct {
 	messages int
 	exec     []string
 	world    func(w *maillab.World)
+	header   bool // the fields of headerNames are compared, too
 }
 
 // ways in by name.
@@ -89,7 +90,7 @@ func (f followed) run(t *testing.T, system maillab.System) {
 	}
 	raws := f.raws
 	if raws == nil {
-		raws = []string{"Subject: x\n\nhello\n"}
+		raws = []string{"From: z@remote3.test\nSubject: x\n\nhello\n"}
 	}
 	r := rand.New(rand.NewPCG(*seed, 3))
 	type question struct {
@@ -133,6 +134,9 @@ func (f followed) run(t *testing.T, system maillab.System) {
 			}
 			for _, o := range d.Outcomes {
 				line := routeEnd(o)
+				if f.header && (o.Action == relay.Relay || o.Action == relay.MX || o.Action == relay.Mailbox) {
+					line += arriving(m.Raw, o.Edits)
+				}
 				kinds[strings.Fields(line)[0]]++
 				if o.BCC != "" {
 					kinds[o.BCC]++
@@ -141,7 +145,7 @@ func (f followed) run(t *testing.T, system maillab.System) {
 				trace = append(trace, fmt.Sprintf("%s <%s>\n%s", o, o.To, o.Trace))
 			}
 		}
-		got := serverEnds(result.Messages[q.lab.ID])
+		got := serverEnds(result.Messages[q.lab.ID], f.header)
 		slices.Sort(want)
 		want = slices.Compact(want)
 		if !slices.Equal(want, got) {
@@ -180,7 +184,7 @@ func routeEnd(o relay.Outcome) string {
 }
 
 // serverEnds renders all ends that the servers brought a message to.
-func serverEnds(o maillab.Outcome) []string {
+func serverEnds(o maillab.Outcome, header bool) []string {
 	var out []string
 	add := func(pl maillab.Place) {
 		kind := ""
@@ -218,7 +222,11 @@ func serverEnds(o maillab.Outcome) []string {
 			out = append(out, pl.String())
 			return
 		}
-		out = append(out, strings.ToLower(fmt.Sprintf("%s <%s> <%s>", kind, pl.Sender, arrived(pl))))
+		line := strings.ToLower(fmt.Sprintf("%s <%s> <%s>", kind, pl.Sender, arrived(pl)))
+		if header {
+			line += arrivedFields(pl)
+		}
+		out = append(out, line)
 	}
 	for _, places := range o.Recipients {
 		for _, pl := range places {

@@ -213,6 +213,8 @@ var defaults = map[string]string{
 	"allow_percent_hack":                        "yes",
 	"append_at_myorigin":                        "yes",
 	"empty_address_recipient":                   "MAILER-DAEMON",
+	"message_drop_headers":                      "bcc, content-length, resent-bcc, return-path",
+	"inet_interfaces":                           "all",
 	"message_size_limit":                        "10240000",
 	"body_checks_size_limit":                    "51200",
 	"unknown_local_recipient_reject_code":       "550",

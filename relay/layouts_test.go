@@ -3,6 +3,7 @@ package relay_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"math/rand/v2"
 	"os"
 	"path/filepath"
@@ -31,10 +32,11 @@ type layout struct {
 // layoutTest says what of the layout's messages touch, and what must be seen of
 // its features.
 type layoutTest struct {
-	Users      []string   // mailboxes; nil: those of the tests' world
-	Senders    []string   // beside the generator's own
-	Recipients [][]string // beside the generator's own
-	Headers    []string   // header lines that touch features
+	Users      []string          // mailboxes; nil: those of the tests' world
+	Scripts    map[string]string // users' scripts beside those of the tests' world
+	Senders    []string          // beside the generator's own
+	Recipients [][]string        // beside the generator's own
+	Headers    []string          // header lines that touch features
 	Milters    []maillab.Milter
 	Filters    []maillab.Filter
 	Sinks      []maillab.Sink
@@ -199,10 +201,7 @@ func (l *layout) compile(t *testing.T, s maillab.System) *relay.Config {
 	t.Helper()
 	l.in.PostfixVersion, l.in.DovecotVersion = s.Postfix, s.Dovecot
 	l.in.Scripts = map[string]*sieve.Program{}
-	for user, text := range userScripts {
-		if !slices.Contains(l.test.Users, user) {
-			continue
-		}
+	for user, text := range l.scripts() {
 		script, err := sieve.Parse(user, []byte(text))
 		if err != nil {
 			t.Fatal(err)
@@ -212,6 +211,20 @@ func (l *layout) compile(t *testing.T, s maillab.System) *relay.Config {
 		}
 	}
 	return compile(t, l.policy, l.in)
+}
+
+// scripts are the users' scripts.
+func (l layout) scripts() map[string]string {
+	all := maps.Clone(l.test.Scripts)
+	if all == nil {
+		all = map[string]string{}
+	}
+	for user, text := range userScripts {
+		if _, own := all[user]; !own && slices.Contains(l.test.Users, user) {
+			all[user] = text
+		}
+	}
+	return all
 }
 
 // world is the default world with what the layout needs.
@@ -247,10 +260,8 @@ func (l layout) site(c *relay.Config) maillab.Site {
 		}
 		site.Files[name] = data
 	}
-	for user, text := range userScripts {
-		if slices.Contains(l.test.Users, user) {
-			site.Files["sieve/users/"+user+".sieve"] = []byte(text)
-		}
+	for user, text := range l.scripts() {
+		site.Files["sieve/users/"+user+".sieve"] = []byte(text)
 	}
 	if c == nil {
 		return site

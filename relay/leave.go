@@ -86,7 +86,8 @@ func (w *walk) leaveBy(transport, to string) string {
 	if leaf == nil {
 		return to
 	}
-	if g := leaf.generic; g != nil {
+	g := leaf.generic
+	if g != nil {
 		if from := w.genericAddress(g, w.m.From); from != w.m.From {
 			m := *w.m
 			m.From = from
@@ -110,8 +111,38 @@ func (w *walk) leaveBy(transport, to string) string {
 			break
 		}
 	}
+	if g != nil {
+		w.genericHeader(g)
+	}
 	if dropped {
 		w.compact()
 	}
 	return to
+}
+
+// genericHeader is smtp_generic_maps for the addresses of the header, which
+// all mail gets.
+func (w *walk) genericHeader(g *generic) {
+	for i, f := range w.fields {
+		if f.Name == nil || classOfField(f.Name) == plainField {
+			continue
+		}
+		tree, changed := parseAddresses(string(f.Body)), false
+		for j := range tree {
+			t := &tree[j]
+			if t.kind != addressToken {
+				continue
+			}
+			before := internal(t.parts)
+			after, found := w.genericResult(g, before)
+			changed = changed || found
+			t.parts = scanTokens(quoteLocal(after), 0)
+		}
+		if !changed {
+			continue
+		}
+		if body := foldAddresses(f.Name, tree); body != string(f.Body) {
+			w.changeField(i, body, "smtp", place{"smtp_generic_maps", 0})
+		}
+	}
 }

@@ -222,5 +222,6 @@ func (w *walk) resubmit(to string) {
 			m.From, m.To = from, rcpt
 		}
 	}
+	w.rewriteHeader(l.cleanup, true, 0)
 	w.expand(l, (*walk).forward)
 }

@@ -138,7 +138,7 @@ func (w *walk) masked(m *mapping, address string) string {
 			if d.keep {
 				return address
 			}
-			masked := address[:at+1] + d.domain
+			masked := address[:at+1] + fold(d.domain)
 			w.step("cleanup", "", place{"masquerade_domains", 0}, address, "rewritten to "+masked+" (masquerade_domains)")
 			return masked
 		}
@@ -220,15 +220,21 @@ type generic struct {
 
 // genericAddress rewrites an address once, as smtp(8) does when mail leaves.
 func (w *walk) genericAddress(g *generic, address string) string {
+	result, _ := w.genericResult(g, address)
+	return result
+}
+
+// genericResult is genericAddress that says whether the table has the address.
+func (w *walk) genericResult(g *generic, address string) (string, bool) {
 	hit, ok := w.find(g.tableList, address)
 	if !ok {
-		return address
+		return address, false
 	}
 	a := postfix.Aliases{Rewrite: w.e.canonical, Propagate: g.propagate}
 	results := a.Results(address, hit)
 	if len(results) == 0 {
-		return address
+		return address, false
 	}
 	w.step("smtp", "", g.place(hit), address, "rewritten to "+results[0]+" (smtp_generic_maps)")
-	return results[0]
+	return results[0], true
 }

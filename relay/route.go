@@ -50,6 +50,7 @@ type walk struct {
 	// before trivial-rewrite(8) made addresses of them.
 	written [2]string
 	fields  headers.Section
+	shared  bool // a fork may have fields, too
 	body    []byte
 	edits   []Edit
 	trace   Trace
@@ -57,6 +58,10 @@ type walk struct {
 	rule    string // the policy's value that decided last
 	hops    int    // how often the message came back in
 	bcc     string // the setting that made this copy
+	// context is that in which addresses of the header are rewritten; nil: they
+	// are not. forwarded says that the last server has handed it on (XFORWARD).
+	context   *rewriting
+	forwarded bool
 	// unevaluated is the decision's, for all ways.
 	unevaluated *[]Unevaluated
 	// redirects are those that mailboxes' scripts have made of the message, on
@@ -84,6 +89,7 @@ func (w *walk) end(a Action, target, to, text string) {
 
 // fork is a copy that can go its own way.
 func (w *walk) fork() *walk {
+	w.shared = true
 	f := *w
 	f.trace = slices.Clone(w.trace)
 	f.edits = slices.Clone(w.edits)
@@ -136,13 +142,14 @@ func (w *walk) enter() {
 	if l.milters != "" && !w.milters(l) {
 		return
 	}
+	w.setContext(l)
 	if m := l.cleanup.mapping; m != nil && l.maps {
 		copies = append(copies, w.envelope(m)...)
 	}
 	if !w.certificateLine(l) {
 		return
 	}
-	verdict := w.cleanup(l.cleanup)
+	verdict := w.cleanup(l.cleanup, l.maps)
 	if verdict.done {
 		return
 	}
@@ -151,7 +158,7 @@ func (w *walk) enter() {
 	}
 	if w.e.share != nil && strings.HasPrefix(filter, w.e.shareGate+":") {
 		w.step("smtp", "Inbound.Shared", l.at, filter, "others' mail, into a cleanup that removes markers")
-		if verdict = w.cleanup(w.e.share); verdict.done {
+		if verdict = w.cleanup(w.e.share, false); verdict.done {
 			return
 		}
 		filter = verdict.filter
@@ -223,6 +230,9 @@ func (w *walk) reinject(h hop, to string) {
 	m.Origin = Origin{Role: RoleReinjection, Service: w.e.reinjects.name, Client: netip.AddrFrom4([4]byte{127, 0, 0, 1})}
 	w.m = &m
 	w.leave(h.transport)
+	if leaf := w.e.leaves[h.transport]; leaf != nil && leaf.forwards && w.e.reinjects.forwarded {
+		w.forwarded = true
+	}
 	w.written = [2]string{w.m.From, w.m.To}
 	before := len(*w.out)
 	w.enter()
@@ -441,7 +451,7 @@ func (w *walk) secondPass(p *passage, to string) {
 	m := *w.m
 	m.To = to
 	w.m = &m
-	v := w.cleanup(p.second)
+	v := w.cleanup(p.second, false)
 	if v.done {
 		return
 	}
