@@ -56,14 +56,20 @@ func appendAddress(dst, local, domain []byte) []byte {
 	return dst
 }
 
+// bareAddress reads an address that a script gives; the domain gets lower case.
+func bareAddress(s string) (address, error) {
+	a, err := parseMailbox(s)
+	a.domain = lowerASCII(a.domain)
+	return a, err
+}
+
 // redirectTarget is the address of a redirect as the server sends to it: bare,
 // with the domain in lower case.
 func redirectTarget(s string) (string, error) {
-	a, err := parseMailbox(s)
+	a, err := bareAddress(s)
 	if err != nil {
 		return "", err
 	}
-	a.domain = lowerASCII(a.domain)
 	return a.String(), nil
 }
 

@@ -21,6 +21,10 @@ type addressParser struct {
 	s   []byte
 	i   int
 	buf []byte
+	// names asks for display names; phrases and comments leave theirs in name
+	// and note.
+	names      bool
+	name, note []byte
 }
 
 // since returns what was appended to buf from start on.
@@ -46,7 +50,7 @@ func (p *addressParser) blank() outcome {
 }
 
 func (p *addressParser) comment() bool {
-	depth := 0
+	depth, start := 0, p.i
 	for ; p.i < len(p.s); p.i++ {
 		switch p.s[p.i] {
 		case '(':
@@ -54,6 +58,9 @@ func (p *addressParser) comment() bool {
 		case ')':
 			if depth--; depth == 0 {
 				p.i++
+				if p.names {
+					p.note = commentText(p.s[start+1 : p.i-1])
+				}
 				return true
 			}
 		case '\\':
@@ -62,6 +69,22 @@ func (p *addressParser) comment() bool {
 	}
 	p.i = len(p.s)
 	return false
+}
+
+// commentText is the text of a comment without its quoting and folds.
+func commentText(s []byte) []byte {
+	var out []byte
+	for i := 0; i < len(s); i++ {
+		switch c := s[i]; {
+		case c == '\n', c == '\r' && i+1 < len(s) && s[i+1] == '\n':
+		case c == '\\' && i+1 < len(s) && s[i+1] != '\r' && s[i+1] != '\n':
+			i++
+			out = append(out, s[i])
+		default:
+			out = append(out, c)
+		}
+	}
+	return out
 }
 
 // atom appends the octets of atext, and dots where they count, to buf.
@@ -98,7 +121,7 @@ func (p *addressParser) quoted() outcome {
 	return broken
 }
 
-// phrase reads a display name or group name; the text is of no use here.
+// phrase reads a display name or group name.
 func (p *addressParser) phrase() outcome {
 	if p.i == len(p.s) {
 		return atEnd
@@ -106,7 +129,12 @@ func (p *addressParser) phrase() outcome {
 	if p.at('.') {
 		return broken
 	}
-	defer func(n int) { p.buf = p.buf[:n] }(len(p.buf))
+	defer func(n int) {
+		if p.names {
+			p.name = append([]byte(nil), p.buf[n:]...)
+		}
+		p.buf = p.buf[:n]
+	}(len(p.buf))
 	for {
 		var r outcome
 		if p.at('"') {
@@ -121,6 +149,7 @@ func (p *addressParser) phrase() outcome {
 		if c := p.s[p.i]; !atext[c] && c != '"' && c != '.' {
 			return more
 		}
+		p.buf = append(p.buf, ' ')
 	}
 }
 
@@ -249,6 +278,7 @@ func (p *addressParser) angle(a *found) outcome {
 // found is an address in a header field.
 type found struct {
 	local, domain []byte
+	name          []byte // where addressParser.names asks for it
 	hasLocal, bad bool
 }
 
@@ -258,6 +288,7 @@ func (p *addressParser) mailbox() (found, outcome) {
 	start := p.i
 	var r outcome
 	if p.phrase() == more && p.at('<') {
+		a.name = p.name
 		if p.angle(&a) == broken {
 			a.bad = true
 		}
@@ -276,6 +307,8 @@ func (p *addressParser) mailbox() (found, outcome) {
 }
 
 func (p *addressParser) addrSpec(a *found) outcome {
+	p.note = nil
+	defer func() { a.name = p.note }()
 	local, r := p.localPart()
 	if r != broken {
 		a.local, a.hasLocal = local, true

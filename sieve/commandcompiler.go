@@ -280,12 +280,8 @@ func (c *compiler) vacation(in *instruction, cmd Vacation) {
 	}
 	c.before(in, func(r *run, in instruction) (instruction, error) {
 		v := cmd.clone()
-		if v.From = r.str(&from); v.From != "" {
-			if _, err := parseMailbox(v.From); err != nil {
-				// The server goes on without it.
-				v.From = ""
-			}
-		}
+		// The server takes here what it wouldn't compile.
+		v.From = r.str(&from)
 		v.Reason = r.str(&reason)
 		if subject != nil {
 			s := r.str(subject)

@@ -67,6 +67,24 @@
 // steps and bounded by Options.MaxSteps, not by time, so that a decision is the
 // same on a busy machine.
 //
+// # What is sent
+//
+// The messages of vacation, reject, ereject and notify ([Outgoing]) are those of
+// dovecot-lda and LMTP in the default configuration: the envelope and every
+// octet are the server's, with its folding, its encoded words and its header
+// fields in their order, except for the Message-ID, the Date (which is
+// [Input].Now) and the boundary of a rejection. They show the message as it
+// came, without the changes of editheader. "host" and "postmaster" of
+// [Input].Environment stand for the settings hostname and postmaster_address;
+// octets that iconv would decode otherwise than go-message show in subjects.
+//
+// Oddities of the server that they have: who has no domain is written as a
+// group ("To: postmaster: "); a :from that variables make is written as it
+// stands, an address or not; a reject of a message from the null sender goes to
+// the address in its Return-Path; notify and reject heed Auto-Submitted, but
+// reject only the first; the URI's header field "data" is left out, where "date"
+// was meant.
+//
 // # The server's own faults
 //
 // The tests hold this package against Pigeonhole 0.5.19 (Dovecot 2.3.19). Where

@@ -135,6 +135,9 @@ func canonicalName(name string) string {
 func (r *run) edit(in *instruction, next headers.Section, acts ...Action) {
 	r.spend(16 * len(next))
 	body := r.body()
+	if r.edits == 0 {
+		r.original = r.header()
+	}
 	r.in.Header, r.in.Body = next, body
 	r.edits++
 	r.parts = nil

@@ -3,16 +3,34 @@ package sieve
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 )
 
 // mailto is the URI of a notification by mail (RFC 5436 section 2.3, RFC 6068).
 type mailto struct {
-	to, cc  []string
-	subject string
-	body    string
+	recipients []recipient
+	// subject and body are nil where the URI has none.
+	subject, body *string
 	// headers are the other fields, name and value.
 	headers [][2]string
+}
+
+// recipient is an address, as the URI has it, that gets the message or a copy.
+type recipient struct {
+	text string
+	cc   bool
+}
+
+// addressees lists the recipients, or those of the copies.
+func (m *mailto) addressees(cc bool) []string {
+	var list []string
+	for _, r := range m.recipients {
+		if r.cc == cc {
+			list = append(list, r.text)
+		}
+	}
+	return list
 }
 
 // The limits of Pigeonhole 0.5; what is more is left out.
@@ -46,7 +64,7 @@ func parseMailto(uri string) (*mailto, error) {
 		if err != nil {
 			return nil, err
 		}
-		if err := m.recipients(&m.to, text); err != nil {
+		if err := m.add(text, false); err != nil {
 			return nil, err
 		}
 	}
@@ -85,16 +103,24 @@ func (m *mailto) field(name, value string, count int) error {
 	}
 	switch strings.ToLower(name) {
 	case "to":
-		return m.recipients(&m.to, value)
+		return m.add(value, false)
 	case "cc":
-		return m.recipients(&m.cc, value)
+		return m.add(value, true)
 	case "subject":
-		if m.subject == "" {
-			m.subject = value
+		if m.subject == nil {
+			m.subject = &value
 		}
 	case "body":
-		if m.body == "" {
-			m.body = value
+		if m.body == nil {
+			m.body = &value
+		}
+	// These are left out; "data" stands where "date" was meant.
+	case "auto-submitted", "received", "message-id", "data", "bcc", "in-reply-to", "references",
+		"resent-date", "resent-from", "resent-sender", "resent-to", "resent-cc", "resent-bcc", "resent-msg-id",
+		"from", "sender":
+	case "reply-to":
+		if !slices.ContainsFunc(m.headers, func(h [2]string) bool { return strings.EqualFold(h[0], name) }) {
+			m.headers = append(m.headers, [2]string{name, value})
 		}
 	default:
 		m.headers = append(m.headers, [2]string{name, value})
@@ -102,13 +128,20 @@ func (m *mailto) field(name, value string, count int) error {
 	return nil
 }
 
-func (m *mailto) recipients(dst *[]string, list string) error {
+// add takes a list of addresses; one that is there already is left out,
+// but as a recipient it comes before a copy.
+func (m *mailto) add(list string, cc bool) error {
 	for s := range strings.SplitSeq(list, ",") {
 		if _, err := parseMailbox(s); err != nil {
 			return fmt.Errorf("mailto: address %q: %w", s, err)
 		}
-		if len(m.to)+len(m.cc) < maxMailtoRecipients {
-			*dst = append(*dst, s)
+		if len(m.recipients) >= maxMailtoRecipients {
+			continue
+		}
+		if i := slices.IndexFunc(m.recipients, func(r recipient) bool { return sameRecipient(r.text, s) }); i >= 0 {
+			m.recipients[i].cc = m.recipients[i].cc && cc
+		} else {
+			m.recipients = append(m.recipients, recipient{s, cc})
 		}
 	}
 	return nil

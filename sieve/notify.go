@@ -42,65 +42,89 @@ func (n *notifyCommand) perform(r *run, in *instruction) error {
 		return r.errorf(in, "%w", err)
 	}
 	// Who has had a notification gets no other one.
-	wanted := len(uri.to) + len(uri.cc)
+	others := false
 	for i := range r.actions {
 		if had, ok := r.actions[i].act.(ActionNotify); ok {
-			uri.to = without(uri.to, had.Recipients)
-			uri.cc = without(uri.cc, had.Recipients)
+			others = true
+			uri.recipients = slices.DeleteFunc(uri.recipients, func(to recipient) bool {
+				return slices.ContainsFunc(had.Recipients, func(s string) bool { return sameRecipient(to.text, s) })
+			})
 		}
 	}
-	act.Recipients = append(slices.Clone(uri.to), uri.cc...)
-	if wanted > 0 && len(act.Recipients) == 0 {
+	for _, to := range uri.recipients {
+		act.Recipients = append(act.Recipients, to.text)
+	}
+	if others && len(act.Recipients) == 0 {
 		return nil
 	}
 	act.uri = uri
 	return r.add(&instruction{kind: opNotify, step: in.step, act: act})
 }
 
-func without(list, had []string) []string {
-	return slices.DeleteFunc(list, func(s string) bool { return slices.Contains(had, s) })
+// sameRecipient compares the addresses of recipients: the domain has no case.
+func sameRecipient(s, t string) bool {
+	a, err := bareAddress(s)
+	if err != nil {
+		return false
+	}
+	b, err := bareAddress(t)
+	return err == nil && a == b
 }
+
+// maxNotifySubject bounds the subject of a notification, in octets.
+const maxNotifySubject = 256
 
 // notification makes the message of a notify (RFC 5436 section 2).
 func (r *run) notification(a *ActionNotify) (out *Outgoing, why string) {
 	uri := a.uri
-	switch {
-	case r.in.To == "":
-		return nil, "the envelope has no recipient"
-	case len(a.Recipients) == 0:
+	if len(uri.recipients) == 0 {
 		return nil, "nobody is left to notify"
 	}
-	for _, e := range r.named(nil, r.header(), "auto-submitted") {
-		if s := string(r.decode(e).text); !strings.EqualFold(s, "no") {
+	for _, f := range r.arrived() {
+		if s := unread(f); equalFold(f.Name, "auto-submitted") && !strings.EqualFold(s, "no") {
 			return nil, "the message is automatic: Auto-Submitted is " + s
 		}
 	}
-	var w mailWriter
-	w.field("X-Sieve", "Pigeonhole Sieve 0.5.19")
-	w.field("Message-ID", r.newID(a.Method))
-	w.field("Date", r.date())
-	subject := uri.subject
-	if a.Message != nil {
-		subject = *a.Message
-	} else if subject == "" {
-		subject = "Notification: (no subject)"
-		if s := r.header0("subject"); s != "" {
-			subject = "Notification: " + s
+	owner, ok := envelopeAddress(r.in.To)
+	if !ok {
+		owner = r.postmaster()
+	}
+	pm := r.postmaster()
+	from, sender := a.From, ""
+	if r.in.From != "" {
+		if s, err := bareAddress(a.From); err == nil {
+			sender = s.String()
+		} else {
+			sender = pm.String()
 		}
 	}
-	w.field("Subject", cutUTF8(subject, 256))
-	if a.From != "" {
-		w.field("From", a.From)
-	} else {
-		w.field("From", "<"+r.postmaster()+">")
+	if from == "" {
+		from = mailboxText("Postmaster", pm.local, pm.domain)
 	}
-	if len(uri.to) > 0 {
-		w.field("To", strings.Join(uri.to, ", "))
+	var w mailWriter
+	w.field("X-Sieve", r.implementation())
+	w.field("Message-ID", r.newID(a.Method))
+	w.field("Date", r.date())
+	switch {
+	case a.Message != nil:
+		w.encoded("Subject", sanitized(*a.Message, maxNotifySubject))
+	case uri.subject != nil:
+		w.encoded("Subject", *uri.subject)
+	default:
+		subject, ok := r.decodedFirst("subject")
+		if !ok {
+			subject = "(no subject)"
+		}
+		w.encoded("Subject", sanitized("Notification: "+subject, maxNotifySubject))
 	}
-	if len(uri.cc) > 0 {
-		w.field("Cc", strings.Join(uri.cc, ", "))
+	w.addressField("From", from)
+	if to := uri.addressees(false); to != nil {
+		w.addressField("To", strings.Join(to, ", "))
 	}
-	w.field("Auto-Submitted", `auto-notified; owner-email="`+r.in.To+`"`)
+	if cc := uri.addressees(true); cc != nil {
+		w.addressField("Cc", strings.Join(cc, ", "))
+	}
+	w.field("Auto-Submitted", `auto-notified; owner-email="`+owner.String()+`"`)
 	w.field("Precedence", "bulk")
 	switch a.Importance {
 	case HighImportance:
@@ -114,25 +138,25 @@ func (r *run) notification(a *ActionNotify) (out *Outgoing, why string) {
 		w.field("Importance", "Normal")
 	}
 	for _, h := range uri.headers {
-		if checkFieldName(h[0]) == nil {
-			w.field(canonicalName(h[0]), h[1])
-		}
+		w.field(canonicalName(h[0]), h[1])
 	}
 	w.field("MIME-Version", "1.0")
-	body := uri.body
-	if body == "" {
-		body = "Notification of new message."
+	charset, encoding, body := "US-ASCII", "7bit", "Notification of new message."
+	if uri.body != nil {
+		if charset, body = "us-ascii", *uri.body; has8bit(body) {
+			charset, encoding = "utf-8", "8bit"
+		}
 	}
-	if strings.IndexFunc(body, func(c rune) bool { return c > 0x7f }) >= 0 {
-		w.field("Content-Type", "text/plain; charset=utf-8")
-		w.field("Content-Transfer-Encoding", "8bit")
-	} else {
-		w.field("Content-Type", "text/plain; charset=us-ascii")
-		w.field("Content-Transfer-Encoding", "7bit")
+	w.field("Content-Type", "text/plain; charset="+charset)
+	w.field("Content-Transfer-Encoding", encoding)
+	w.WriteString("\r\n" + body + "\r\n")
+	var to []string
+	for _, s := range a.Recipients {
+		if m, err := bareAddress(s); err == nil {
+			to = append(to, m.String())
+		}
 	}
-	w.WriteString("\r\n")
-	w.lines(body)
-	return &Outgoing{From: r.in.From, To: a.Recipients, Raw: []byte(w.String())}, ""
+	return outgoing(sender, to, w.String()), ""
 }
 
 // notifyMethodTest is valid_notify_method (RFC 5435 section 4).

@@ -375,7 +375,7 @@ func notified(a ActionNotify) string {
 	s := ""
 	for _, to := range a.Recipients {
 		kind := " Cc: "
-		if slices.Contains(m.to, to) {
+		if slices.Contains(m.addressees(false), to) {
 			kind = " To: "
 		}
 		s += kind + to

@@ -2,71 +2,9 @@ package sieve
 
 import (
 	"fmt"
-	"hash/fnv"
-	"mime"
 	"strings"
 	"time"
 )
-
-// Outgoing is a message that the server sends because a script said so.
-type Outgoing struct {
-	// From is the sender of the envelope; it is empty for the null sender.
-	From string
-	// To are the recipients of the envelope.
-	To []string
-	// Raw is the message; its lines end with CRLF.
-	Raw []byte
-}
-
-// mailWriter writes a message.
-type mailWriter struct{ strings.Builder }
-
-// field writes a header field; text that isn't ASCII is encoded (RFC 2047).
-func (w *mailWriter) field(name, value string) {
-	value = strings.Join(strings.FieldsFunc(value, func(c rune) bool { return c == '\r' || c == '\n' || c == 0 }), " ")
-	w.WriteString(name + ": " + mime.QEncoding.Encode("utf-8", value) + "\r\n")
-}
-
-// lines writes text with CRLF line ends.
-func (w *mailWriter) lines(text string) {
-	w.WriteString(strings.ReplaceAll(strings.ReplaceAll(text, "\r\n", "\n"), "\n", "\r\n"))
-	w.WriteString("\r\n")
-}
-
-// newID makes a Message-ID of what the message is about.
-func (r *run) newID(about string) string {
-	h := fnv.New64a()
-	fmt.Fprint(h, about, r.in.From, r.in.To, r.header0("message-id"))
-	host := r.in.Environment["host"]
-	if host == "" {
-		host = "localhost"
-	}
-	return fmt.Sprintf("<sieve-%d-%x@%s>", r.now().UnixNano(), h.Sum64(), host)
-}
-
-func (r *run) date() string { return r.now().Format("Mon, 02 Jan 2006 15:04:05 -0700") }
-
-// header0 returns the value of the first field of a name.
-func (r *run) header0(name string) string {
-	if list := r.named(nil, r.header(), name); len(list) > 0 {
-		return string(r.decode(list[0]).text)
-	}
-	return ""
-}
-
-func (r *run) has(name string) bool { return len(r.named(nil, r.header(), name)) > 0 }
-
-// references writes In-Reply-To and References.
-func (r *run) references(w *mailWriter) {
-	id, refs := r.header0("message-id"), r.header0("references")
-	if id != "" {
-		w.field("In-Reply-To", id)
-		refs = strings.TrimSpace(refs + " " + id)
-	}
-	if refs != "" {
-		w.field("References", refs)
-	}
-}
 
 // vacationPeriod is the default of sieve_vacation_default_period, and
 // minVacationPeriod that of sieve_vacation_min_period.
@@ -78,64 +16,87 @@ const (
 // reply decides whether a vacation answer goes out, and makes it (RFC 5230
 // section 4). Otherwise why says why not.
 func (r *run) reply(v Vacation, step int) (out *Outgoing, why string) {
-	sender, to := r.in.From, r.in.To
-	switch {
-	case to == "":
+	to, ok := envelopeAddress(r.in.To)
+	if !ok {
 		return nil, "the envelope has no recipient"
-	case sender == "":
+	}
+	sender, ok := envelopeAddress(r.in.From)
+	if !ok {
 		return nil, "the sender is the null sender"
-	case sameAddress(sender, to):
+	}
+	if sender.equal(to) {
 		return nil, "the sender is the user"
 	}
-	key := vacationKey(v, sender)
+	var mine []address
+	for _, s := range v.Addresses {
+		if a, err := bareAddress(s); err == nil {
+			if sender.equal(a) {
+				return nil, "the sender is the user, as :addresses says"
+			}
+			mine = append(mine, a)
+		}
+	}
+	key := vacationKey(v, sender.String())
 	if r.in.Memory != nil && r.in.Memory.Seen(key, r.now()) {
 		return nil, "the sender has had this answer"
 	}
 	for _, name := range []string{"list-id", "list-owner", "list-subscribe", "list-post", "list-unsubscribe", "list-help", "list-archive"} {
-		if r.has(name) {
+		if len(r.named(nil, r.header(), name)) > 0 {
 			return nil, "the message comes from a mailing list: it has a field " + name
 		}
 	}
 	for _, e := range r.named(nil, r.header(), "auto-submitted") {
-		if s := string(r.decode(e).text); !strings.EqualFold(s, "no") {
+		if s := unread(e.field); !strings.EqualFold(s, "no") {
 			return nil, "the message is automatic: Auto-Submitted is " + s
 		}
 	}
 	for _, e := range r.named(nil, r.header(), "precedence") {
-		switch s := lowerASCII(string(r.decode(e).text)); s {
+		switch s := lowerASCII(unread(e.field)); s {
 		case "junk", "bulk", "list":
 			return nil, "the message is a bulk message: Precedence is " + s
 		}
 	}
-	if systemAddress(sender) {
+	for _, e := range r.named(nil, r.header(), "x-auto-response-suppress") {
+		for s := range strings.SplitSeq(unread(e.field), ",") {
+			if s = strings.Trim(s, " \t"); strings.EqualFold(s, "all") || strings.EqualFold(s, "oof") {
+				return nil, "the message wants no answer: X-Auto-Response-Suppress has " + s
+			}
+		}
+	}
+	if systemAddress(sender.local) {
 		return nil, "the sender is a system address"
 	}
-	from := r.addressed(append([]string{to}, v.Addresses...))
-	if from == "" {
+	from, ok := r.addressed(append([]address{to}, mine...))
+	if !ok {
 		return nil, "the message is not addressed to the user"
 	}
 	var w mailWriter
-	subject := ""
-	if v.Subject != nil {
-		subject = *v.Subject
-	}
-	if subject == "" {
-		subject = "Automated reply"
-		if s := r.header0("subject"); s != "" {
-			subject = "Auto: " + s
-		}
-	}
-	w.field("X-Sieve", "Pigeonhole Sieve 0.5.19")
+	w.field("X-Sieve", r.implementation())
 	w.field("Message-ID", r.newID(v.Reason))
 	w.field("Date", r.date())
 	if v.From != "" {
-		w.field("From", v.From)
+		w.addressField("From", v.From)
 	} else {
-		w.field("From", "<"+from+">")
+		w.field("From", mailboxText("", from.local, from.domain))
 	}
-	w.field("To", "<"+sender+">")
-	w.field("Subject", cutUTF8(subject, 256))
-	r.references(&w)
+	w.field("To", r.correspondent(sender))
+	if subject := r.replySubject(v); has8bit(subject) {
+		w.encoded("Subject", subject)
+	} else {
+		w.field("Subject", subject)
+	}
+	id := r.messageID()
+	refs, ok := r.rawFirst("references")
+	if id != "" {
+		w.field("In-Reply-To", id)
+		if ok {
+			refs += " "
+		}
+		refs += id
+	}
+	if id != "" || ok {
+		w.field("References", refs)
+	}
 	w.field("Auto-Submitted", "auto-replied (vacation)")
 	w.field("Precedence", "bulk")
 	w.field("X-Auto-Response-Suppress", "All")
@@ -145,16 +106,49 @@ func (r *run) reply(v Vacation, step int) (out *Outgoing, why string) {
 		w.field("Content-Transfer-Encoding", "8bit")
 		w.WriteString("\r\n")
 	}
-	w.lines(v.Reason)
+	w.WriteString(v.Reason + "\r\n")
 	seconds := uint64(vacationPeriod)
 	switch {
 	case v.Seconds != nil:
-		seconds = *v.Seconds
+		seconds = min(*v.Seconds, 1<<32)
 	case v.Days != nil:
-		seconds = max(min(*v.Days, 1<<31)*24*60*60, minVacationPeriod)
+		seconds = min(*v.Days, 1<<31) * 24 * 60 * 60
 	}
-	r.marks = append(r.marks, mark{key, r.now().Add(time.Duration(min(seconds, 1<<32)) * time.Second)})
-	return &Outgoing{To: []string{sender}, Raw: []byte(w.String())}, ""
+	r.marks = append(r.marks, mark{key, r.now().Add(time.Duration(min(max(seconds, minVacationPeriod), 1<<32)) * time.Second)})
+	return outgoing("", []string{sender.String()}, w.String()), ""
+}
+
+// maxSubject bounds the subject of a reply (sieve_vacation_max_subject_codepoints).
+const maxSubject = 256
+
+// replySubject is the subject of a vacation answer.
+func (r *run) replySubject(v Vacation) string {
+	subject := "Automated reply"
+	if v.Subject != nil && *v.Subject != "" {
+		subject = *v.Subject
+	} else if s, ok := r.decodedFirst("subject"); ok {
+		subject = "Auto: " + s
+	}
+	return sanitizedRunes(subject, maxSubject)
+}
+
+// correspondent is whom a vacation answer goes to, with the display name that
+// the message has for the sender of the envelope.
+func (r *run) correspondent(sender address) string {
+	for _, name := range []string{"sender", "resent-from", "from"} {
+		f, ok := r.arrivedField(name)
+		if !ok {
+			continue
+		}
+		p := addressParser{s: []byte(unread(f)), names: true}
+		list, _ := p.addresses(nil)
+		for _, a := range list {
+			if sender.is(a) {
+				return mailboxText(string(a.name), string(a.local), string(a.domain))
+			}
+		}
+	}
+	return mailboxText("", sender.local, sender.domain)
 }
 
 // mark is something that is remembered when the script has ended well.
@@ -178,85 +172,130 @@ func vacationKey(v Vacation, sender string) string {
 	return "vacation " + lowerASCII(sender) + " " + handle
 }
 
-// sameAddress compares addresses without regard to case.
-func sameAddress(a, b string) bool { return strings.EqualFold(a, b) }
+// equal compares addresses without regard to case.
+func (a address) equal(b address) bool {
+	return strings.EqualFold(a.local, b.local) && strings.EqualFold(a.domain, b.domain)
+}
 
-func systemAddress(s string) bool {
-	lower := lowerASCII(s)
-	return strings.HasPrefix(lower, "mailer-daemon") || strings.HasPrefix(lower, "listserv") ||
-		strings.HasPrefix(lower, "majordomo") || strings.Contains(s, "-request@") || strings.HasPrefix(s, "owner-")
+// is compares the address with one of a header field.
+func (a address) is(b found) bool { return a.equal(address{string(b.local), string(b.domain)}) }
+
+func systemAddress(local string) bool {
+	return strings.EqualFold(local, "mailer-daemon") || strings.EqualFold(local, "listserv") ||
+		strings.EqualFold(local, "majordomo") || strings.Contains(local, "-request") || strings.HasPrefix(local, "owner-")
 }
 
 // addressed returns the first of the user's addresses that the message names.
-func (r *run) addressed(mine []string) string {
-	for i, m := range mine {
-		if a, err := parseMailbox(m); err == nil {
-			mine[i] = a.String()
-		}
-	}
+func (r *run) addressed(mine []address) (address, bool) {
 	for _, name := range []string{"to", "cc", "bcc", "resent-to", "resent-cc", "resent-bcc"} {
+		var list []found
+		for _, e := range r.named(nil, r.header(), name) {
+			p := addressParser{s: []byte(unread(e.field))}
+			list, _ = p.addresses(list)
+		}
 		for _, m := range mine {
-			for _, e := range r.named(nil, r.header(), name) {
-				list, _ := r.addresses(e, All)
-				for _, a := range list {
-					if sameAddress(string(a.text), m) {
-						return m
-					}
+			for _, a := range list {
+				if m.is(a) {
+					return m, true
 				}
 			}
 		}
 	}
-	return ""
+	return address{}, false
 }
 
 // rejection makes the message that a reject sends (RFC 5429 section 2.2, RFC
-// 8098). Why says why none goes out.
+// 8098), as a delivery does. Why says why none goes out.
 func (r *run) rejection(reason string) (out *Outgoing, why string) {
-	if r.in.From == "" {
-		return nil, "the sender is the null sender"
+	sender, ok := envelopeAddress(r.in.From)
+	if !ok {
+		if sender, ok = r.returnPath(); !ok {
+			return nil, "the sender is the null sender"
+		}
 	}
-	if r.in.To == "" {
+	to, ok := envelopeAddress(r.in.To)
+	if !ok {
 		return nil, "the envelope has no recipient"
 	}
-	var w mailWriter
-	id := r.newID(reason)
+	if s, ok := r.rawFirst("auto-submitted"); ok && !strings.EqualFold(s, "no") {
+		return nil, "the message is automatic: Auto-Submitted is " + s
+	}
+	id, _ := r.rawFirst("message-id")
+	subject, _ := r.rawFirst("subject")
+	pm := r.postmaster()
 	const boundary = "sieve-report-boundary"
-	w.field("X-Sieve", "Pigeonhole Sieve 0.5.19")
-	w.field("Message-ID", id)
-	w.field("Date", r.date())
-	w.field("From", "Mail Delivery Subsystem <"+r.postmaster()+">")
-	w.field("To", "<"+r.in.From+">")
-	w.field("Subject", "Automatically rejected mail")
-	w.field("Auto-Submitted", "auto-replied (rejected)")
-	w.field("Precedence", "bulk")
-	w.field("MIME-Version", "1.0")
-	w.WriteString("Content-Type: multipart/report;\r\n\treport-type=disposition-notification;\r\n\tboundary=\"" + boundary + "\"\r\n\r\n")
-	w.WriteString("This is a MIME-encapsulated message\r\n\r\n--" + boundary + "\r\n")
-	w.WriteString("Content-Type: text/plain; charset=utf-8\r\nContent-Disposition: inline\r\nContent-Transfer-Encoding: 8bit\r\n\r\n")
-	fmt.Fprintf(&w, "Your message to <%s> was automatically rejected:\r\n", r.in.To)
-	w.lines(reason)
-	w.WriteString("--" + boundary + "\r\nContent-Type: message/disposition-notification\r\n\r\n")
-	w.field("Final-Recipient", "rfc822; "+r.in.To)
-	if id := r.header0("message-id"); id != "" {
-		w.field("Original-Message-ID", id)
+	var w mailWriter
+	w.WriteString("Message-ID: " + r.newID(reason) + "\r\n" +
+		"Date: " + r.date() + "\r\n" +
+		"From: " + mailboxText("Postmaster", pm.local, pm.domain) + "\r\n" +
+		"To: <" + sender.String() + ">\r\n" +
+		"MIME-Version: 1.0\r\n" +
+		"Content-Type: multipart/report; report-type=disposition-notification;\r\n\tboundary=\"" + boundary + "\"\r\n" +
+		"Subject: Rejected: " + sanitized(subject, 80) + "\r\n" +
+		"Auto-Submitted: auto-replied (rejected)\r\n" +
+		"Precedence: bulk\r\n" +
+		"\r\nThis is a MIME-encapsulated message\r\n\r\n")
+	w.WriteString("--" + boundary + "\r\n" +
+		"Content-Type: text/plain; charset=utf-8\r\nContent-Disposition: inline\r\nContent-Transfer-Encoding: 8bit\r\n\r\n" +
+		"Your message to <" + to.String() + "> was automatically rejected:\r\n" + reason + "\r\n")
+	w.WriteString("--" + boundary + "\r\nContent-Type: message/disposition-notification\r\n\r\n" +
+		"Reporting-UA: " + r.host() + "; Dovecot Mail Delivery Agent\r\n")
+	if s, ok := r.rawFirst("original-recipient"); ok {
+		w.WriteString("Original-Recipient: rfc822; " + s + "\r\n")
+	}
+	w.WriteString("Final-Recipient: rfc822; " + to.String() + "\r\n")
+	if id != "" {
+		w.WriteString("Original-Message-ID: " + id + "\r\n")
 	}
 	w.WriteString("Disposition: automatic-action/MDN-sent-automatically; deleted\r\n\r\n")
 	w.WriteString("--" + boundary + "\r\nContent-Type: message/rfc822\r\n\r\n")
-	for _, f := range r.header() {
-		if !equalFold(f.Name, "content-type") && !equalFold(f.Name, "return-path") {
-			w.WriteString(string(f.Name) + ":" + string(f.Body) + "\r\n")
-		}
-	}
-	w.WriteString("\r\n\r\n--" + boundary + "--\r\n")
-	return &Outgoing{To: []string{r.in.From}, Raw: []byte(w.String())}, ""
+	w.WriteString(r.arrivedText() + "\r\n\r\n--" + boundary + "--\r\n")
+	return outgoing("", []string{sender.String()}, w.String()), ""
 }
 
-func (r *run) postmaster() string {
-	if s := r.in.Environment["postmaster"]; s != "" {
-		return s
+// returnPath is the address of the field Return-Path.
+func (r *run) returnPath() (address, bool) {
+	s, ok := r.rawFirst("return-path")
+	if !ok {
+		return address{}, false
 	}
-	if _, domain, ok := strings.Cut(r.in.To, "@"); ok {
-		return "postmaster@" + domain
+	p := addressParser{s: []byte(s)}
+	if p.blank() != more {
+		return address{}, false
 	}
-	return "postmaster"
+	var a found
+	if p.at('<') {
+		if p.angle(&a) != atEnd {
+			return address{}, false
+		}
+	} else if p.addrSpec(&a) != atEnd {
+		return address{}, false
+	}
+	return address{string(a.local), string(a.domain)}, len(a.local) > 0 && len(a.domain) > 0 && sendable(a.local)
+}
+
+// arrivedText is the header as it came, with the lines that are no fields and
+// the empty line behind it, but without Content-Type.
+func (r *run) arrivedText() string {
+	var b strings.Builder
+	if r.in.Raw == nil {
+		for _, f := range r.arrived() {
+			if !equalFold(f.Name, "content-type") {
+				b.WriteString(string(f.Name) + ":" + strings.TrimSuffix(string(f.Body), "\n") + "\n")
+			}
+		}
+		return b.String() + "\n"
+	}
+	body := r.body()
+	left := false
+	for line := range strings.Lines(string(r.in.Raw[:len(r.in.Raw)-len(body)])) {
+		if line[0] != ' ' && line[0] != '\t' {
+			name, _, ok := strings.Cut(line, ":")
+			left = ok && strings.EqualFold(strings.TrimRight(name, " \t"), "content-type")
+		}
+		if !left {
+			b.WriteString(line)
+		}
+	}
+	return b.String()
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+
+	"github.com/oxmailroute/oxmailroute/headers"
 )
 
 // Run says what the script does with the message when it runs by itself, as in
@@ -112,7 +114,9 @@ type run struct {
 	flags   []string
 	trace   []Step
 
-	edits  int  // how often the header was changed
+	edits    int             // how often the header was changed
+	original headers.Section // before the first of them
+
 	active bool // the message is kept so far
 	failed error
 	lost   bool // the failure loses the message

@@ -1,0 +1,301 @@
+//go:build unix
+
+package sieve
+
+import (
+	"bufio"
+	"bytes"
+	"context"
+	"flag"
+	"fmt"
+	"net"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"sync"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/oxmailroute/oxmailroute/internal/servertest"
+)
+
+// submission is an SMTP server that takes what Dovecot sends.
+type submission struct {
+	addr string
+	mu   sync.Mutex
+	got  []Outgoing
+}
+
+func newSubmission(tb testing.TB) *submission {
+	tb.Helper()
+	l, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	s := &submission{addr: l.Addr().String()}
+	var wg sync.WaitGroup
+	tb.Cleanup(func() { l.Close(); wg.Wait() })
+	wg.Go(func() {
+		for {
+			c, err := l.Accept()
+			if err != nil {
+				return
+			}
+			wg.Go(func() { s.serve(c) })
+		}
+	})
+	return s
+}
+
+func (s *submission) serve(c net.Conn) {
+	defer c.Close()
+	c.SetDeadline(time.Now().Add(time.Minute))
+	r := bufio.NewReader(c)
+	say := func(text string) { fmt.Fprintf(c, "%s\r\n", text) }
+	say("220 ready")
+	var m Outgoing
+	for {
+		line, err := r.ReadString('\n')
+		if err != nil {
+			return
+		}
+		line = strings.TrimRight(line, "\r\n")
+		verb, arg, _ := strings.Cut(line, ":")
+		switch arg, _, _ = strings.Cut(strings.TrimPrefix(arg, "<"), ">"); strings.ToUpper(strings.Fields(verb)[0]) {
+		case "EHLO":
+			say("250-localhost")
+			say("250 8BITMIME")
+		case "MAIL":
+			m = Outgoing{From: arg}
+			say("250 ok")
+		case "RCPT":
+			m.To = append(m.To, arg)
+			say("250 ok")
+		case "DATA":
+			say("354 go on")
+			for {
+				line, err := r.ReadString('\n')
+				if err != nil {
+					return
+				}
+				if line == ".\r\n" {
+					break
+				}
+				m.Raw = append(m.Raw, strings.TrimPrefix(line, ".")...)
+			}
+			s.mu.Lock()
+			s.got = append(s.got, m)
+			s.mu.Unlock()
+			say("250 ok")
+		case "QUIT":
+			say("221 bye")
+			return
+		default:
+			say("250 ok")
+		}
+	}
+}
+
+// take returns what came since the last call.
+func (s *submission) take() []Outgoing {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	got := s.got
+	s.got = nil
+	return got
+}
+
+var outgoingRounds = flag.Int("outgoing", 5, "rounds of 31 generated messages")
+
+const outgoingHost = "mail.example.org"
+
+// sends hands a message to dovecot-lda with a script, and returns what the
+// server sends because of it.
+func (o *oracle) sends(tb testing.TB, s *submission, script, message, from, to string) ([]Outgoing, string) {
+	tb.Helper()
+	lda := servertest.Need(tb, "dovecot-lda")
+	uid, gid, name := owner(tb)
+	o.scripts++
+	dir := o.mailbox(tb, fmt.Sprintf("out%d", o.scripts), nil)
+	defer os.RemoveAll(dir)
+	file := func(name, text string) string {
+		path := filepath.Join(dir, name)
+		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
+			tb.Fatal(err)
+		}
+		if err := os.Chown(path, uid, gid); err != nil {
+			tb.Fatal(err)
+		}
+		return path
+	}
+	src, msg := file("script.sieve", script), file("message.eml", message)
+	conf := file("dovecot.conf", fmt.Sprintf("log_path = /dev/stderr\nmail_uid = %s\nmail_gid = %d\nfirst_valid_uid = 0\nfirst_valid_gid = 0\n"+
+		"mail_location = maildir:%s\nmail_home = %s\nssl = no\nhostname = %s\npostmaster_address = postmaster@example.org\nsubmission_host = %s\n"+
+		"protocol lda {\n  mail_plugins = sieve\n}\nplugin {\n  sieve = file:%s\n  sieve_extensions = %s\n}\n",
+		name, gid, dir, dir, outgoingHost, s.addr, src, serverExtensions))
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, lda, "-c", conf, "-e", "-f", from, "-a", to, "-r", to, "-p", msg)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "HOME="+dir, "USER="+name)
+	if os.Getuid() == 0 {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
+	}
+	var logged bytes.Buffer
+	cmd.Stderr = &logged
+	if err := cmd.Run(); err != nil {
+		tb.Fatalf("dovecot-lda: %v\n%s", err, logged.String())
+	}
+	if strings.Contains(logged.String(), "Failed to compile") {
+		tb.Fatalf("dovecot-lda: %s", logged.String())
+	}
+	return s.take(), logged.String()
+}
+
+var (
+	ownID       = regexp.MustCompile(`(?m)^Message-ID: <[^>]*>`)
+	ownDate     = regexp.MustCompile(`(?m)^Date: [^\r]*`)
+	ownBoundary = regexp.MustCompile(`boundary="([^"]*)"`)
+)
+
+// comparable takes out of a message what no two have in common: the Message-ID,
+// the Date and the boundary.
+func (m Outgoing) comparable() Outgoing {
+	head, body, _ := strings.Cut(string(m.Raw), "\r\n\r\n")
+	head = ownID.ReplaceAllString(head, "Message-ID: ID")
+	head = ownDate.ReplaceAllString(head, "Date: DATE")
+	if b := ownBoundary.FindStringSubmatch(head); b != nil {
+		head = strings.Replace(head, b[0], `boundary="BOUNDARY"`, 1)
+		body = strings.ReplaceAll(body, "--"+b[1], "--BOUNDARY")
+	}
+	m.Raw = []byte(head + "\r\n\r\n" + body)
+	return m
+}
+
+// shownOutgoing is the message in a form whose differences can be read.
+func shownOutgoing(list []Outgoing) []string {
+	var out []string
+	for _, m := range list {
+		m = m.comparable()
+		out = append(out, fmt.Sprintf("MAIL FROM %q RCPT TO %q\n%s", m.From, m.To, strings.ReplaceAll(strings.ReplaceAll(string(m.Raw), "\r", "\\r"), "\t", "\\t")))
+	}
+	return out
+}
+
+// outgoingInput is the delivery of dovecot-lda as the package is told of it.
+func outgoingInput(message, from, to string) *Input {
+	return &Input{Raw: []byte(message), From: from, To: to, Environment: map[string]string{
+		"host": outgoingHost, "postmaster": "postmaster@example.org"}}
+}
+
+// sentOf lists what the actions of a result send.
+func sentOf(r Result) []Outgoing {
+	var out []Outgoing
+	for _, a := range r.Actions {
+		var m *Outgoing
+		switch a := a.(type) {
+		case ActionVacation:
+			m = a.Reply
+		case ActionReject:
+			m = a.Message
+		case ActionNotify:
+			m = a.Mail
+		}
+		if m != nil {
+			out = append(out, *m)
+		}
+	}
+	return out
+}
+
+// TestOutgoingServer compares the messages that scripts send with those that
+// dovecot-lda hands to the submission server: the envelope and every octet but
+// the Message-ID, the Date and the boundary.
+func TestOutgoingServer(t *testing.T) {
+	servertest.Need(t, "dovecot-lda")
+	o := newOracle(t)
+	s := newSubmission(t)
+	sent := 0
+	for _, tt := range outgoingCases() {
+		t.Run(tt.name, func(t *testing.T) {
+			want, logged := o.sends(t, s, tt.script, tt.message, tt.from, tt.to)
+			p := compileSequence(t, [][]byte{[]byte(tt.script)})
+			r := p.Run(outgoingInput(tt.message, tt.from, tt.to))
+			sent += len(want)
+			if (len(want) > 0) != tt.sends {
+				t.Errorf("the server sends %d messages: %s", len(want), logged)
+			}
+			if diff := cmp.Diff(shownOutgoing(want), shownOutgoing(sentOf(r)), cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("(-Pigeonhole +ours):\n%s\n%v %s\n%s", diff, r.Err, tt.script, tt.message)
+			}
+		})
+	}
+	t.Logf("%d messages", sent)
+}
+
+// TestOutgoingGenerated compares the header fields of generated texts: how they
+// are folded and encoded.
+func TestOutgoingGenerated(t *testing.T) {
+	servertest.Need(t, "dovecot-lda")
+	o := newOracle(t)
+	s := newSubmission(t)
+	g := newGenerator(*seed)
+	text := func() string {
+		var b strings.Builder
+		for range 1 + g.IntN(40) {
+			b.WriteString(pick(g, "a", "word", "longer-word", " ", " ", " ", "  ", "\t", "ü", "привет", "日本語", "=?x?=", "=", "?", "_", "=?", "\U0001f600", "é ",
+				"\r\n", "\r\n ", strings.Repeat("x", g.IntN(90)), strings.Repeat("ü", g.IntN(50)), "1.5", "'", "<", "\x7f"))
+		}
+		return b.String()
+	}
+	percent := func(s string) string {
+		var b strings.Builder
+		for i := range len(s) {
+			fmt.Fprintf(&b, "%%%02x", s[i])
+		}
+		return b.String()
+	}
+	ascii := func(s string) string {
+		return strings.Map(func(c rune) rune {
+			if c > 0x7f || c == '\r' || c == '\n' {
+				return -1
+			}
+			return c
+		}, s)
+	}
+	for round := range *outgoingRounds {
+		script := &Script{}
+		for i := range 30 {
+			n := Notify{Method: fmt.Sprintf("mailto:a%d@b?x-h=%s&body=%s", i, percent(ascii(text())), percent(text()))}
+			if g.chance(80) {
+				s := text()
+				n.Message = &s
+			}
+			script.Commands = append(script.Commands, n)
+		}
+		subject := strings.ReplaceAll(strings.ReplaceAll(text(), "\r\n ", " "), "\r\n", " ")
+		name := strings.NewReplacer("<", "", "\r\n ", "", "\r\n", "").Replace(text())
+		script.Commands = append(script.Commands, Vacation{Reason: text()})
+		message := "From: " + name + " <joe@example.net>\nTo: user@example.org\nSubject: " + subject + "\nReferences: " + ascii(text()) + "\n\nbody\n"
+		src := string(script.Format())
+		want, logged := o.sends(t, s, src, message, "joe@example.net", "user@example.org")
+		if len(want) < 31 {
+			t.Fatalf("%d messages: %s", len(want), logged)
+		}
+		got := sentOf(compileSequence(t, [][]byte{[]byte(src)}).Run(outgoingInput(message, "joe@example.net", "user@example.org")))
+		for i, m := range want {
+			if i >= len(got) {
+				t.Fatalf("round %d: %d messages, not %d", round, len(got), len(want))
+			}
+			if diff := cmp.Diff(shownOutgoing([]Outgoing{m}), shownOutgoing(got[i:i+1])); diff != "" {
+				t.Fatalf("round %d, message %d (-Pigeonhole +ours):\n%s\n%s\n%q", round, i, diff, message, script.Commands[i])
+			}
+		}
+	}
+}
