@@ -16,8 +16,9 @@ import (
 //
 // in main.cf and at the end of master.cf, the shorter "# BEGIN owner" within a
 // service of master.cf, and "#owner# " before a customer's line that is out of
-// use meanwhile. A BEGIN line ends in the block's seal. Where the file had no
-// newline at its end, the first frame that is appended to it says so.
+// use meanwhile. Both lines end in the block's seal, so that either of them is
+// enough to find it. Where the file had no newline at its end, the first frame
+// that is appended to it says so.
 const (
 	managedText   = ": managed block, change the policy instead"
 	noNewlineText = " (the file had no newline at its end)"
@@ -32,10 +33,16 @@ type frame struct {
 	owner         string
 	line, endLine int // physical lines of BEGIN and END
 	start, end    int // offsets: of BEGIN, and after END's line end
+	body, bodyEnd int // offsets of what is between
 	managed       bool
 	noNewline     bool
-	seal          string // empty: none, as in files of old
-	why           string // what is wrong with it; endLine and end are not set then
+	seal, endSeal seal   // that of BEGIN, or where it has none, of END; that of END
+	why           string // what is wrong with it
+
+	// What somebody wrote behind the marks, on their lines, and stays: 0, or the
+	// offset where it begins.
+	behind, behindEnd int
+	drop              []edit // torn pieces of the marks
 }
 
 // frames finds the frames in a file, in its order. Frames of others than owner
@@ -55,7 +62,7 @@ func frames(src []byte, owner string) []frame {
 		}
 		text := string(bytes.TrimRight(src[start:stop], spaces))
 		if rest, ok := strings.CutPrefix(text, "# BEGIN "); ok {
-			f := frame{line: line, start: start}
+			f := frame{line: line, start: start, body: end}
 			f.owner, rest, _ = cutOwner(rest)
 			rest, f.noNewline = strings.CutSuffix(rest, noNewlineText)
 			rest, f.seal = cutSeal(rest)
@@ -75,16 +82,21 @@ func frames(src []byte, owner string) []frame {
 			continue
 		}
 		if rest, ok := strings.CutPrefix(text, "# END "); ok {
+			rest, noNewline := strings.CutSuffix(rest, noNewlineText)
+			rest, endSeal := cutSeal(rest)
 			f, ok := open[rest]
 			if !ok {
 				if rest == owner {
-					list = append(list, frame{owner: owner, line: line, start: start,
+					list = append(list, frame{owner: owner, endLine: line, bodyEnd: start, end: end, seal: endSeal, endSeal: endSeal, noNewline: noNewline,
 						why: fmt.Sprintf("an END without its BEGIN: put %q where the block begins, or delete the line", beginLine(owner))})
 				}
 				continue
 			}
 			delete(open, rest)
-			f.endLine, f.end = line, end
+			f.endLine, f.bodyEnd, f.end, f.endSeal = line, start, end, endSeal
+			if f.seal == (seal{}) {
+				f.seal = endSeal
+			}
 			list = append(list, f)
 		}
 	}
@@ -175,21 +187,18 @@ func apply(src []byte, edits []edit) []byte {
 
 // cut returns src without the owner's whole frames, in order, and without the
 // prefixes. What was edited in a frame and isn't ours stays, and is reported.
-func cut(src []byte, own []frame, prefixed []part, owner string, more []edit) ([]byte, []Leftover) {
-	edits := more
-	var left []Leftover
+//
+// lenient: list are all frames of the file, and what looks like a mark of the
+// owner's is reported.
+func cut(src []byte, list, own []frame, owner string, edits []edit, left []Leftover, lenient bool) ([]byte, []Leftover) {
 	for i, f := range own {
-		if !f.intact(src) {
-			some, rest := f.opened(src)
-			edits = append(edits, some...)
-			left = append(left, rest...)
-			if len(rest) > 0 {
-				continue
-			}
-		} else {
-			edits = append(edits, edit{start: f.start, end: f.end})
+		some, rest := f.opened(src, prefixOf(owner))
+		edits, left = append(edits, some...), append(left, rest...)
+		if lenient {
+			some, rest := f.detached(src)
+			edits, left = append(edits, some...), append(left, rest...)
 		}
-		if !f.noNewline || f.start == 0 {
+		if len(rest) > 0 || !f.noNewline || f.start == 0 || src[f.start-1] != '\n' {
 			continue
 		}
 		// The newline before the frame is ours, but has to stay where the
@@ -213,8 +222,11 @@ func cut(src []byte, own []frame, prefixed []part, owner string, more []edit) ([
 			}
 		}
 	}
-	for _, p := range prefixed {
-		edits = append(edits, edit{start: p.start, end: p.start + len(prefixOf(owner))})
+	some, rest := asides(src, own, owner)
+	edits, left = append(edits, some...), append(left, rest...)
+	if lenient {
+		left = append(left, strays(src, list, edits, left, owner)...)
 	}
+	slices.SortStableFunc(left, func(a, b Leftover) int { return a.Line - b.Line })
 	return apply(src, edits), left
 }

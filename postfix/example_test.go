@@ -30,11 +30,11 @@ func ExampleMain_Set() {
 	// Output:
 	// myhostname = ox.example.com
 	// #oxmailroute# relayhost = [old.example.net]
-	// # BEGIN oxmailroute: managed block, change the policy instead [AZND6Q 570Dwhs1aA3GsxwaqD]
+	// # BEGIN oxmailroute: managed block, change the policy instead [AZND6Q 570Dwhs1aA3GsxwaqD u6PoKu]
 	// # in-scope mail takes the gate, the rest its MX
 	// relayhost =
 	// sender_dependent_default_transport_maps = hash:/etc/postfix/conbool_scope
-	// # END oxmailroute
+	// # END oxmailroute [AZND6Q 570Dwhs1aA3GsxwaqD u6PoKu]
 	// as it was: true
 }
 
@@ -57,12 +57,12 @@ func ExampleMaster_Set() {
 	// submission inet n - n - - smtpd
 	// # BEGIN oxmailroute [ztWguh oCztWg]
 	//   -o cleanup_service_name=cleanup-untrusted
-	// # END oxmailroute
+	// # END oxmailroute [ztWguh oCztWg]
 	// pickup unix n - n 60 1 pickup
 	// # BEGIN oxmailroute: managed block, change the policy instead [_qB9-l BMuTODHDtG3B]
 	// # marked mail, by its MX
 	// direct     unix  -       -       n       -       -       smtp
-	// # END oxmailroute
+	// # END oxmailroute [_qB9-l BMuTODHDtG3B]
 }
 
 func ExampleCheckTable() {

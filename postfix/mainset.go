@@ -2,6 +2,7 @@ package postfix
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 )
 
@@ -47,6 +48,7 @@ func (m *Main) Set(owner string, params []Param) error {
 	}
 	others := frames(base.src, owner)
 	var b bytes.Buffer
+	var aside []string
 	from := 0
 	for _, d := range base.defs {
 		if !ours[d.Name] {
@@ -61,6 +63,7 @@ func (m *Main) Set(owner string, params []Param) error {
 			b.Write(base.src[from:p.start])
 			b.WriteString(prefixOf(owner))
 			from = p.start
+			aside = append(aside, string(base.src[p.start:p.end]))
 		}
 	}
 	if len(errs) > 0 {
@@ -72,7 +75,7 @@ func (m *Main) Set(owner string, params []Param) error {
 		writeComment(&body, p.Comment)
 		writeParam(&body, p)
 	}
-	writeFrame(&b, owner, body.Bytes(), true)
+	writeFrame(&b, owner, body.Bytes(), aside, true)
 	changed, err := ParseMain(m.name, b.Bytes())
 	if err != nil {
 		return err
@@ -108,14 +111,20 @@ func (m *Main) Remove(owner string) error {
 
 // Extract is [Main.Remove] for a file that somebody may have edited within the
 // owner's block, or torn it: it takes out what is the owner's beyond doubt and
-// reports what is left. By the seal in the BEGIN line, lines that were added
-// within the block stay, lines that were changed there stay as comments. Where
-// there is no seal, as in files of old, the whole block goes. Of a block that
-// has lost its END line the lines that the seal knows go; an END line without its
-// BEGIN tells nothing, and the lines above it stay. A block that was copied, or
-// moved to another place in the file, goes from there. A line that went on
-// below the block where the block ended becomes a comment, lest it continue
-// another.
+// reports every other line that is left of it. By the seal in the BEGIN and END
+// lines, lines that were added within the block stay, comments that were changed
+// there, too, and other lines that were changed stay as comments. Either of the
+// two lines is enough to find the block, and a piece of one with the other. Of
+// a block that has lost its END line and was edited, the lines that the seal
+// knows go; of one that has lost its BEGIN line and its first line, all stay.
+// Without both lines nothing of it is found. Where there is no seal, as in files
+// of old, the whole block goes. A block that was copied, or moved to another
+// place in the file, goes from there. A line that went on below the block where
+// the block ended becomes a comment, lest it continue another.
+//
+// A line that was out of use comes back also where it was edited meanwhile, if
+// it defines something, and is reported; one whose prefix was changed stays as it
+// is, and is reported.
 func (m *Main) Extract(owner string) ([]Leftover, error) {
 	if err := checkOwner(owner); err != nil {
 		return nil, Errors{err}
@@ -154,6 +163,9 @@ func (m *Main) without(owner string, lenient bool) ([]byte, []Leftover, Errors) 
 		errs = append(errs, &Error{m.name, line, &detail{kind, fmt.Sprintf(format, args...)}})
 	}
 	all := frames(m.src, owner)
+	if lenient {
+		all = mend(m.src, all, owner, true)
+	}
 	var own []frame
 	found := false // something of a block
 	for _, f := range all {
@@ -166,17 +178,18 @@ func (m *Main) without(owner string, lenient bool) ([]byte, []Leftover, Errors) 
 		case why != "":
 		case !f.managed:
 			why = fmt.Sprintf("the text after %q is gone: restore %q", beginLine(owner), beginLine(owner)+managedText)
-		case len(own) > 0 && (f.seal == "" || !lenient):
+		case len(own) > 0 && (f.seal == (seal{}) || !lenient):
 			why = fmt.Sprintf("a second block of %s, the first is in line %d: delete the one that is a copy", owner, own[0].line)
 		default:
 			own = append(own, f)
 			continue
 		}
 		if !lenient {
-			fail(f.line, ErrDamaged, "%s", why)
+			fail(cmp.Or(f.line, f.endLine), ErrDamaged, "%s", why)
 			continue
 		}
-		some, rest := f.salvage(m.src, all, why, true)
+		f.managed = true
+		some, rest := f.salvage(m.src, all, why)
 		edits, left = append(edits, some...), append(left, rest...)
 	}
 	prefixed := prefixedLines(m.src, owner)
@@ -191,8 +204,8 @@ func (m *Main) without(owner string, lenient bool) ([]byte, []Leftover, Errors) 
 			}
 			left = append(left, Leftover{p.line, lineAt(m.src, p.start), fmt.Sprintf("the block of %s is gone; the line is in force again", owner)})
 		}
-		if len(prefixed) == 0 || len(errs) > 0 {
-			return m.src, left, errs
+		if len(errs) > 0 {
+			return nil, nil, errs
 		}
 	}
 	for _, block := range own {
@@ -206,9 +219,6 @@ func (m *Main) without(owner string, lenient bool) ([]byte, []Leftover, Errors) 
 				inside[d.Name] = true
 				if last > block.endLine && !lenient {
 					fail(last, ErrConflict, "the line continues %s in the block of %s: don't indent it", d.Name, owner)
-				} else if last > block.endLine {
-					some, rest := detached(m.src, d.parts, block)
-					edits, left = append(edits, some...), append(left, rest...)
 				}
 			case d.Line > block.endLine && inside[d.Name] && !lenient:
 				fail(d.Line, ErrConflict, "%s is defined again below the block of %s, which sets it: delete this one, or take it out of the policy", d.Name, owner)
@@ -218,8 +228,8 @@ func (m *Main) without(owner string, lenient bool) ([]byte, []Leftover, Errors) 
 	if len(errs) > 0 {
 		return nil, nil, errs
 	}
-	src, rest := cut(m.src, own, prefixed, owner, edits)
-	return src, append(left, rest...), nil
+	src, left := cut(m.src, all, own, owner, edits, left, lenient)
+	return src, left, nil
 }
 
 // wrapColumn is where long values are broken.

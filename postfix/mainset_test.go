@@ -129,10 +129,15 @@ func TestMainSetEdited(t *testing.T) {
 	}
 }
 
-var seals = regexp.MustCompile(`(?m)^(# BEGIN .*?) \[[\w-]{6}( [\w-]*)?\]`)
+var (
+	seals    = regexp.MustCompile(`(?m)^(# (?:BEGIN|END) .*?) \[[\w-]{6}(?: [\w-]*){0,2}\]`)
+	endTails = regexp.MustCompile(`(?m)^(# END .*?) \(the file had no newline at its end\)`)
+)
 
 // unsealed is a file as it was written before blocks had seals.
-func unsealed(text []byte) string { return seals.ReplaceAllString(string(text), "$1") }
+func unsealed(text []byte) string {
+	return endTails.ReplaceAllString(seals.ReplaceAllString(string(text), "$1"), "$1")
+}
 
 // mustSet sets parameters, in the form of old, without a seal.
 func mustSet(text, owner string, params ...Param) string {

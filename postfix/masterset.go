@@ -2,6 +2,7 @@ package postfix
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"slices"
 )
@@ -95,7 +96,7 @@ func (m *Master) Set(owner string, add []Service, options []ServiceOptions) erro
 		from = in.at
 		var body bytes.Buffer
 		writeOptions(&body, in.options)
-		writeFrame(&b, owner, body.Bytes(), false)
+		writeFrame(&b, owner, body.Bytes(), nil, false)
 	}
 	b.Write(base.src[from:])
 	if len(add) > 0 {
@@ -103,7 +104,7 @@ func (m *Master) Set(owner string, add []Service, options []ServiceOptions) erro
 		for _, s := range add {
 			writeService(&body, s)
 		}
-		writeFrame(&b, owner, body.Bytes(), true)
+		writeFrame(&b, owner, body.Bytes(), nil, true)
 	}
 	changed, err := ParseMaster(m.name, b.Bytes())
 	if err != nil {
@@ -205,6 +206,9 @@ func (m *Master) without(owner string, lenient bool) ([]byte, []Leftover, Errors
 		errs = append(errs, &Error{m.name, line, &detail{kind, fmt.Sprintf(format, args...)}})
 	}
 	all := frames(m.src, owner)
+	if lenient {
+		all = mend(m.src, all, owner, false)
+	}
 	var own []frame
 	block := 0 // line of the block of services
 	for _, f := range all {
@@ -212,7 +216,7 @@ func (m *Master) without(owner string, lenient bool) ([]byte, []Leftover, Errors
 			continue
 		}
 		why := f.why
-		if why == "" && f.managed && block > 0 && (f.seal == "" || !lenient) {
+		if why == "" && f.managed && block > 0 && (f.seal == (seal{}) || !lenient) {
 			why = fmt.Sprintf("a second block of %s, the first is in line %d: delete the one that is a copy", owner, block)
 		}
 		if f.managed && f.why == "" {
@@ -223,10 +227,10 @@ func (m *Master) without(owner string, lenient bool) ([]byte, []Leftover, Errors
 			continue
 		}
 		if !lenient {
-			fail(f.line, ErrDamaged, "%s", why)
+			fail(cmp.Or(f.line, f.endLine), ErrDamaged, "%s", why)
 			continue
 		}
-		some, rest := f.salvage(m.src, all, why, f.managed)
+		some, rest := f.salvage(m.src, all, why)
 		edits, left = append(edits, some...), append(left, rest...)
 	}
 	if len(errs) > 0 {
@@ -238,15 +242,12 @@ func (m *Master) without(owner string, lenient bool) ([]byte, []Leftover, Errors
 			first, last := e.Line, e.parts[len(e.parts)-1].line
 			inside := f.line < first && first < f.endLine
 			switch {
-			case inside && !f.managed && lenient && f.seal == "":
+			case inside && !f.managed && lenient && f.seal == (seal{}):
 				left = append(left, Leftover{f.line, lineAt(m.src, f.start), fmt.Sprintf("service %s %s stands among the options of %s, which stay", e.Name, e.Type, owner)})
 				own = slices.Delete(own, i, i+1)
 				i--
 			case inside && !f.managed && !lenient:
 				fail(first, ErrConflict, "service %s %s stands among the options of %s: move it out of there", e.Name, e.Type, owner)
-			case inside && last > f.endLine && f.managed && lenient:
-				some, rest := detached(m.src, e.parts, f)
-				edits, left = append(edits, some...), append(left, rest...)
 			case inside && last > f.endLine && !lenient:
 				fail(last, ErrConflict, "the line continues service %s %s in the block of %s: don't indent it", e.Name, e.Type, owner)
 			case f.managed && first < f.line && last > f.line && !lenient:
@@ -257,6 +258,6 @@ func (m *Master) without(owner string, lenient bool) ([]byte, []Leftover, Errors
 	if len(errs) > 0 {
 		return nil, nil, errs
 	}
-	src, rest := cut(m.src, own, nil, owner, edits)
-	return src, append(left, rest...), nil
+	src, left := cut(m.src, all, own, owner, edits, left, lenient)
+	return src, left, nil
 }

@@ -202,7 +202,7 @@ func TestMasterSetEdited(t *testing.T) {
 	}
 	set := string(m.Format())
 	for name, c := range map[string]struct{ edited, after string }{
-		"option below ours":   {strings.Replace(set, "# END oxmailroute\n", "# END oxmailroute\n  -o b=2\n", 1), smtpdLine + "  -o b=2\npickup unix n - n 60 1 pickup"},
+		"option below ours":   {strings.Replace(set, "\npickup", "\n  -o b=2\npickup", 1), smtpdLine + "  -o b=2\npickup unix n - n 60 1 pickup"},
 		"option above ours":   {strings.Replace(set, smtpdLine, smtpdLine+"  -o b=2\n", 1), smtpdLine + "  -o b=2\npickup unix n - n 60 1 pickup"},
 		"service above":       {"x unix - - n - - smtp\n" + set, "x unix - - n - - smtp\n" + before},
 		"service below":       {set + "x unix - - n - - smtp", before + "\nx unix - - n - - smtp"},

@@ -5,15 +5,18 @@ import (
 	"crypto/sha256"
 	"encoding/base64"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 )
 
-// A BEGIN line ends in a seal, "[Jx4uNQ 8d3kLpZs...]": six characters over the
-// whole block, and six for each unit of it, two over its name and four over all
-// of it. By it an edit within the block is seen, and what of the block is ours
-// and what was added there told apart. White space at the ends of lines doesn't
-// count. Blocks without a seal are taken as they are found.
+// A BEGIN line and its END line end in a seal, "[Jx4uNQ 8d3kLpZs... 0aB3-x...]":
+// six characters over the whole block, six for each unit of it, two over its
+// name and four over all of it, and six for each of the customer's lines that
+// are out of use. By it an edit within the block is seen, and what of the block
+// is ours and what was added there told apart. White space at the ends of lines
+// doesn't count. Blocks without a seal are taken as they are found; those of old
+// have it in the BEGIN line alone.
 const (
 	sumLength  = 6
 	nameLength = 2
@@ -88,9 +91,14 @@ func normal(text []byte) string {
 	return strings.Join(lines, "\n")
 }
 
-// codes are those of an element: its name's and the whole one.
+// codes are those of an element: its name's and the whole one. Empty lines
+// within it don't count.
 func (e element) codes(src []byte) (name, all string) {
 	text := normal(src[e.start:e.end])
+	for strings.Contains(text, "\n\n") {
+		text = strings.ReplaceAll(text, "\n\n", "\n")
+	}
+	text = strings.TrimRight(text, "\n")
 	if e.comment {
 		return "", digest(text, unitLength)
 	}
@@ -98,32 +106,64 @@ func (e element) codes(src []byte) (name, all string) {
 	return name, name + digest(text, unitLength-nameLength)
 }
 
-// sealOf returns the seal of a block's text.
-func sealOf(body []byte, inside bool) string {
-	var b strings.Builder
-	b.WriteString(" [" + digest(normal(body), sumLength))
-	for i, e := range elements(body, 0, len(body), 1, inside) {
-		if i == 0 {
-			b.WriteByte(' ')
-		}
-		_, all := e.codes(body)
-		b.WriteString(all)
-	}
-	return b.String() + "]"
+// seal is what a BEGIN and an END line know of a block.
+type seal struct {
+	sum    string // over the whole block
+	units  string // one code for each unit
+	asides string // one code for each of the customer's lines that are out of use
 }
 
-// cutSeal takes a seal off the end of a BEGIN line.
-func cutSeal(text string) (rest, seal string) {
+// String is the seal as it is written; empty where there is none.
+func (s seal) String() string {
+	if s == (seal{}) {
+		return ""
+	}
+	return " [" + strings.TrimRight(s.sum+" "+s.units+" "+s.asides, " ") + "]"
+}
+
+// sealOf returns the seal of a block's text, and of the lines that are out of
+// use for it.
+func sealOf(body []byte, asides []string, inside bool) seal {
+	s := seal{sum: digest(normal(body), sumLength)}
+	for _, e := range elements(body, 0, len(body), 1, inside) {
+		_, all := e.codes(body)
+		s.units += all
+	}
+	for _, line := range asides {
+		s.asides += asideCode(line)
+	}
+	return s
+}
+
+func asideCode(line string) string { return digest(normal([]byte(line)), unitLength) }
+
+// cutSeal takes a seal off the end of a mark.
+func cutSeal(text string) (rest string, s seal) {
 	i := strings.LastIndex(text, " [")
 	if i < 0 || !strings.HasSuffix(text, "]") {
-		return text, ""
+		return text, seal{}
 	}
-	seal = text[i+2 : len(text)-1]
-	sum, units, _ := strings.Cut(seal, " ")
-	if len(sum) != sumLength || len(units)%unitLength != 0 || strings.Trim(sum+units, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
-		return text, ""
+	fields := append(strings.Split(text[i+2:len(text)-1], " "), "", "")
+	s = seal{fields[0], fields[1], fields[2]}
+	if len(fields) > 5 || len(s.sum) != sumLength || len(s.units)%unitLength != 0 || len(s.asides)%unitLength != 0 ||
+		strings.Trim(s.sum+s.units+s.asides, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
+		return text, seal{}
 	}
-	return text[:i], seal
+	return text[:i], s
+}
+
+// countUnits counts the units of seals; of several seals of the same block, one
+// of which may be damaged, the larger number counts.
+func countUnits(seals ...seal) map[string]int {
+	all := map[string]int{}
+	for _, s := range seals {
+		n := map[string]int{}
+		for u := s.units; len(u) >= unitLength; u = u[unitLength:] {
+			n[u[:unitLength]]++
+			all[u[:unitLength]] = max(all[u[:unitLength]], n[u[:unitLength]])
+		}
+	}
+	return all
 }
 
 // Leftover is a line in or about an owner's part of a file that is not as it
@@ -136,20 +176,20 @@ type Leftover struct {
 
 // sorted are the parts of an edited block.
 type sorted struct {
-	ours     []element // as we wrote them
-	changed  []element // by their name ours, by their text not
-	theirs   []element // neither
-	complete bool      // every unit of the seal is among ours
+	ours     []element      // as we wrote them
+	changed  []element      // by their name ours, by their text not
+	theirs   []element      // neither
+	missing  map[string]int // units of the seal that are not among ours
+	complete bool           // there are none
 }
 
-// tellApart tells by the seal what of a text is ours.
-func tellApart(src []byte, list []element, seal string, inside bool) sorted {
-	_, units, _ := strings.Cut(seal, " ")
-	left := map[string]int{}
+// tellApart tells by the units of a seal what of a text is ours. A copy of a
+// line of ours counts as changed: it may be the customer's.
+func tellApart(src []byte, list []element, units map[string]int, inside bool) sorted {
+	left := maps.Clone(units)
 	names := map[string]bool{}
-	for ; len(units) >= unitLength; units = units[unitLength:] {
-		left[units[:unitLength]]++
-		names[units[:nameLength]] = true
+	for u := range units {
+		names[u[:nameLength]] = true
 	}
 	var s sorted
 	for _, e := range list {
@@ -166,6 +206,7 @@ func tellApart(src []byte, list []element, seal string, inside bool) sorted {
 			s.theirs = append(s.theirs, e)
 		}
 	}
+	s.missing = left
 	s.complete = true
 	for _, n := range left {
 		s.complete = s.complete && n == 0
@@ -174,48 +215,77 @@ func tellApart(src []byte, list []element, seal string, inside bool) sorted {
 }
 
 // writeFrame writes a block with its comment lines; managed: one of its own, not
-// within a service.
-func writeFrame(b *bytes.Buffer, owner string, body []byte, managed bool) {
-	line := beginLine(owner)
-	if managed {
-		line += managedText
-	}
-	line += sealOf(body, !managed)
+// within a service. asides are the lines that are out of use for it.
+func writeFrame(b *bytes.Buffer, owner string, body []byte, asides []string, managed bool) {
+	f := frame{owner: owner, managed: managed, seal: sealOf(body, asides, !managed)}
 	if n := b.Len(); n > 0 && b.Bytes()[n-1] != '\n' {
 		b.WriteByte('\n')
-		line += noNewlineText
+		f.noNewline = true
 	}
-	b.WriteString(line + "\n")
+	b.WriteString(f.beginMark() + "\n")
 	b.Write(body)
-	b.WriteString(endLine(owner) + "\n")
+	b.WriteString(f.endMark() + "\n")
 }
 
-// body returns the offsets between a whole frame's BEGIN and END lines.
-func (f frame) body(src []byte) (start, end int) {
-	start = f.start + bytes.IndexByte(src[f.start:], '\n') + 1
-	end = f.end
-	if src[end-1] == '\n' {
-		end--
+// beginMark is the BEGIN line as it is written.
+func (f frame) beginMark() string {
+	line := beginLine(f.owner)
+	if f.managed {
+		line += managedText
 	}
-	return start, bytes.LastIndexByte(src[:end], '\n') + 1
+	return line + f.tail()
+}
+
+// endMark is the END line as it is written.
+func (f frame) endMark() string { return endLine(f.owner) + f.tail() }
+
+func (f frame) tail() string {
+	if f.noNewline {
+		return f.seal.String() + noNewlineText
+	}
+	return f.seal.String()
+}
+
+// sealed reports whether a text is the one that the seal was made over.
+func (f frame) sealed(body []byte) bool {
+	sum := digest(normal(body), sumLength)
+	return sum == f.seal.sum || sum == f.endSeal.sum
 }
 
 // intact reports whether a whole frame is as it was written, as far as it can
 // tell.
 func (f frame) intact(src []byte) bool {
-	if f.seal == "" {
-		return true
-	}
-	start, end := f.body(src)
-	return digest(normal(src[start:end]), sumLength) == f.seal[:sumLength]
+	return f.seal == (seal{}) || f.sealed(src[f.body:f.bodyEnd])
 }
 
-// opened returns the edits that take a frame out whose contents were edited,
-// and what is left of it.
-func (f frame) opened(src []byte) (edits []edit, left []Leftover) {
-	start, end := f.body(src)
-	edits = append(edits, edit{start: f.start, end: start}, edit{start: end, end: f.end})
-	s := tellApart(src, elements(src, start, end, f.line+1, !f.managed), f.seal, !f.managed)
+// marks returns the edits that take the marks out, and what was written behind
+// them.
+func (f frame) marks(src []byte) (edits []edit, left []Leftover) {
+	begin, end := edit{start: f.start, end: f.body}, edit{start: f.bodyEnd, end: f.end}
+	if f.behind > 0 {
+		begin.end, begin.text = f.behind, "# "
+		left = append(left, Leftover{f.line, lineAt(src, f.start), fmt.Sprintf("was written behind the BEGIN of %s; it stays as a comment", f.owner)})
+	} else if f.start > 0 && src[f.start-1] != '\n' {
+		begin.text = "\n" // a line that was joined with the mark
+	}
+	if f.behindEnd > 0 {
+		end.end, end.text = f.behindEnd, "# "
+		at := lineStart(src, f.bodyEnd)
+		left = append(left, Leftover{lineOf(src, at), lineAt(src, at), fmt.Sprintf("was written behind the END of %s; it stays as a comment", f.owner)})
+	}
+	return append([]edit{begin, end}, f.drop...), left
+}
+
+// opened returns the edits that take a whole frame out, and what is left of it.
+func (f frame) opened(src []byte, prefix string) (edits []edit, left []Leftover) {
+	edits, left = f.marks(src)
+	if f.intact(src) {
+		return append(edits, edit{start: f.body, end: f.bodyEnd}), left
+	}
+	list := slices.DeleteFunc(elements(src, f.body, f.bodyEnd, lineOf(src, f.body), !f.managed), func(e element) bool {
+		return e.comment && strings.HasPrefix(string(src[e.start:e.end]), prefix)
+	})
+	s := tellApart(src, list, countUnits(f.seal, f.endSeal), !f.managed)
 	for _, e := range s.ours {
 		edits = append(edits, edit{start: e.start, end: e.end})
 	}
@@ -224,73 +294,98 @@ func (f frame) opened(src []byte) (edits []edit, left []Leftover) {
 		left = append(left, leftover(src, e, fmt.Sprintf("was changed within the block of %s; it stays as a comment", f.owner)))
 	}
 	for _, e := range s.theirs {
-		if !e.comment {
-			left = append(left, leftover(src, e, fmt.Sprintf("was added within the block of %s; it stays", f.owner)))
+		what := "was added within the block of %s; it stays"
+		if e.comment {
+			what = "a comment that was added or changed within the block of %s; it stays"
+		}
+		left = append(left, leftover(src, e, fmt.Sprintf(what, f.owner)))
+	}
+	// Empty lines stay between two lines that do.
+	kept := map[int]bool{}
+	for _, e := range slices.Concat(s.changed, s.theirs) {
+		kept[e.start] = true
+	}
+	after := false
+	for i, e := range list {
+		if from := e.end; i+1 < len(list) && kept[e.start] && kept[list[i+1].start] {
+			continue
+		} else if i+1 < len(list) {
+			edits = append(edits, blanks(src, from, list[i+1].start)...)
+		} else {
+			edits = append(edits, blanks(src, from, f.bodyEnd)...)
+		}
+		after = kept[e.start]
+	}
+	if len(list) == 0 {
+		edits = append(edits, blanks(src, f.body, f.bodyEnd)...)
+	} else {
+		edits = append(edits, blanks(src, f.body, list[0].start)...)
+	}
+	if after && src[f.bodyEnd-1] != '\n' && f.behindEnd == 0 {
+		edits = append(edits, edit{start: f.bodyEnd, end: f.bodyEnd, text: "\n"})
+	}
+	// A line of ours may have been moved out of the block, to the other side of
+	// a mark.
+	for _, at := range []int{lineStart(src, max(f.start-1, 0)), f.end} {
+		if at >= f.start && at < f.end || at >= len(src) {
+			continue
+		}
+		for _, e := range elements(src, at, lineEnd(src, at), lineOf(src, at), !f.managed) {
+			if _, all := e.codes(src); s.missing[all] > 0 {
+				left = append(left, leftover(src, e, fmt.Sprintf("is like a line of %s that is missing in the block beside it; it stays", f.owner)))
+			}
 		}
 	}
-	slices.SortFunc(left, func(a, b Leftover) int { return a.Line - b.Line })
 	return edits, left
 }
 
-// salvage is what of a damaged frame is ours for certain, and what may be. list
-// are all frames of the file.
-func (f frame) salvage(src []byte, list []frame, why string, managed bool) (edits []edit, left []Leftover) {
-	left = []Leftover{{f.line, lineAt(src, f.start), why}}
-	if f.seal == "" {
-		return nil, left
-	}
-	f.managed = managed
-	if f.end > 0 {
-		return f.opened(src)
-	}
-	start, end := len(src), len(src)
-	if i := bytes.IndexByte(src[f.start:], '\n'); i >= 0 {
-		start = f.start + i + 1
-	}
-	for _, g := range list {
-		if g.start > f.start {
-			end = min(end, g.start)
+// blanks returns the edits that take out the empty lines between two offsets.
+func blanks(src []byte, from, to int) []edit {
+	var edits []edit
+	for from < to {
+		end := min(lineEnd(src, from), to)
+		if len(bytes.TrimSpace(src[from:end])) == 0 {
+			edits = append(edits, edit{start: from, end: end})
 		}
+		from = end
 	}
-	if !managed {
-		// Options end where the next service begins.
-		for pos := start; pos < end; {
-			if c := src[pos]; !isSpace(c) && c != '#' {
-				end = pos
-				break
-			}
-			i := bytes.IndexByte(src[pos:end], '\n')
-			if i < 0 {
-				break
-			}
-			pos += i + 1
-		}
-	}
-	s := tellApart(src, elements(src, start, end, f.line+1, !managed), f.seal, !managed)
-	edits = append(edits, edit{start: f.start, end: start})
-	for _, e := range s.ours {
-		edits = append(edits, edit{start: e.start, end: e.end})
-	}
-	if s.complete {
-		return edits, nil
-	}
-	left[0].Why = fmt.Sprintf("the block of %s has lost its END line, and some of its lines were changed or deleted; what could be recognized is taken out", f.owner)
-	for _, e := range s.changed {
-		left = append(left, leftover(src, e, fmt.Sprintf("stands below a BEGIN of %s without END and may be part of that block, changed; it stays", f.owner)))
-	}
-	return edits, left
+	return edits
 }
 
 // detached makes comments of the lines below a block that continue its last
 // entry.
-func detached(src []byte, parts []part, f frame) (edits []edit, left []Leftover) {
-	for _, p := range parts {
-		if p.line <= f.endLine {
-			continue
+func (f frame) detached(src []byte) (edits []edit, left []Leftover) {
+	if !f.managed || f.behindEnd > 0 {
+		return nil, nil
+	}
+	next := f.end
+	for next < len(src) && isBlank(src[next:lineEnd(src, next)]) {
+		next = lineEnd(src, next)
+	}
+	if next == len(src) || !isSpace(src[next]) {
+		return nil, nil
+	}
+	list := slices.DeleteFunc(elements(src, f.body, f.bodyEnd, 1, false), func(e element) bool { return e.comment })
+	if len(list) == 0 {
+		return nil, nil
+	}
+	ours := f.intact(src)
+	if !ours {
+		s := tellApart(src, list, countUnits(f.seal, f.endSeal), false)
+		ours = !slices.ContainsFunc(s.theirs, func(e element) bool { return e.start == list[len(list)-1].start })
+	}
+	line := lineOf(src, f.end)
+	for pos := f.end; ours && pos < len(src); line++ {
+		end := lineEnd(src, pos)
+		if !isBlank(src[pos:end]) {
+			if !isSpace(src[pos]) {
+				break
+			}
+			e := element{line: line, start: pos, end: end}
+			edits = append(edits, commented(src, e)...)
+			left = append(left, leftover(src, e, fmt.Sprintf("continued the block of %s; it stays as a comment", f.owner)))
 		}
-		e := element{line: p.line, start: p.start, end: p.end}
-		edits = append(edits, commented(src, e)...)
-		left = append(left, leftover(src, e, fmt.Sprintf("continued the block of %s; it stays as a comment", f.owner)))
+		pos = end
 	}
 	return edits, left
 }
@@ -298,13 +393,10 @@ func detached(src []byte, parts []part, f frame) (edits []edit, left []Leftover)
 // commented makes comments of an element's lines.
 func commented(src []byte, e element) []edit {
 	var edits []edit
-	for pos := e.start; pos < e.end; {
-		edits = append(edits, edit{start: pos, end: pos, text: "# "})
-		i := bytes.IndexByte(src[pos:e.end], '\n')
-		if i < 0 {
-			break
+	for pos := e.start; pos < e.end; pos = lineEnd(src, pos) {
+		if len(bytes.TrimSpace(src[pos:min(lineEnd(src, pos), e.end)])) > 0 {
+			edits = append(edits, edit{start: pos, end: pos, text: "# "})
 		}
-		pos += i + 1
 	}
 	return edits
 }
@@ -312,6 +404,20 @@ func commented(src []byte, e element) []edit {
 func leftover(src []byte, e element, why string) Leftover {
 	return Leftover{e.line, normal(src[e.start:e.end]), why}
 }
+
+// lineStart and lineEnd are the offsets of the physical line around an offset,
+// with its line end.
+func lineStart(src []byte, pos int) int { return bytes.LastIndexByte(src[:pos], '\n') + 1 }
+
+func lineEnd(src []byte, pos int) int {
+	if i := bytes.IndexByte(src[pos:], '\n'); i >= 0 {
+		return pos + i + 1
+	}
+	return len(src)
+}
+
+// lineOf is the number of the physical line at an offset.
+func lineOf(src []byte, pos int) int { return 1 + bytes.Count(src[:pos], []byte{'\n'}) }
 
 // lineAt is the physical line at an offset, without its line end.
 func lineAt(src []byte, start int) string {

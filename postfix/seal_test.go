@@ -279,6 +279,7 @@ func TestTorn(t *testing.T) {
 		}{
 			{"no END", without(3), f.base, 0},
 			{"no END, more below", without(3) + f.line(rand.New(rand.NewPCG(1, 1)), 7), f.base + f.line(rand.New(rand.NewPCG(1, 1)), 7), 0},
+			{"no BEGIN", without(1), f.base, 0},
 			{"copied", set + block, f.base, 0},
 			{"moved to the top", block + strings.Join(lines[:last], ""), f.base, 0},
 			{"another text", strings.Replace(set, "change the policy instead", "do not touch", 1), f.base, 0},
@@ -297,19 +298,21 @@ func TestTorn(t *testing.T) {
 				}
 			})
 		}
-		t.Run(f.name+"/no BEGIN", func(t *testing.T) {
-			got, left, err := f.extract(without(1))
-			if err != nil || len(left) == 0 {
-				t.Fatalf("%v %v", err, left)
+		t.Run(f.name+"/neither", func(t *testing.T) {
+			// Nothing says where the block was, or that there was one but for the
+			// lines that are out of use for it.
+			got, left, err := f.extract(without(1, 3))
+			if err != nil {
+				t.Fatal(err)
 			}
 			for _, l := range left {
-				if !strings.Contains(l.Why, "without its BEGIN") && !strings.Contains(l.Why, "in force again") {
+				if !strings.Contains(l.Why, "in force again") {
 					t.Errorf("%+v", l)
 				}
 			}
-			want := strings.ReplaceAll(without(1), prefixOf(owner), "")
-			if diff := cmp.Diff(want, got); diff != "" {
-				t.Errorf("(-want +got):\n%s", diff)
+			want := strings.ReplaceAll(without(1, 3), prefixOf(owner), "")
+			if diff := cmp.Diff(want, got); diff != "" || len(left) != strings.Count(set, prefixOf(owner)) {
+				t.Errorf("(-want +got):\n%s%+v", diff, left)
 			}
 		})
 	}
@@ -330,9 +333,14 @@ func TestExtract(t *testing.T) {
 		{"a continued one changed", 0, " cidr:/etc", " cidr:/mnt", edited[0].base + "# smtpd_recipient_restrictions = reject_non_fqdn_recipient,\n#  reject_unlisted_recipient, check_client_access\n#  cidr:/mnt/postfix/conbool_clients, permit\n", "smtpd_recipient_restrictions = reject_non_fqdn_recipient,", "was changed", false},
 		{"a line added to one", 0, "permit\n# END", "permit\n ,x\n# END", edited[0].base + "# smtpd_recipient_restrictions = reject_non_fqdn_recipient,\n#  reject_unlisted_recipient, check_client_access\n#  cidr:/etc/postfix/conbool_clients, permit\n#  ,x\n", "smtpd_recipient_restrictions", "was changed", false},
 		{"a parameter deleted", 0, "relayhost =\nsender", "sender", "", "", "", false},
-		{"a comment added", 0, "# END", "# mine\n# END", edited[0].base + "# mine\n", "", "", false},
-		{"an indented line below", 0, "# END oxmailroute\n", "# END oxmailroute\n  , y\nb = 2\n", edited[0].base + "#   , y\nb = 2\n", "  , y", "continued", false},
-		{"defined again below", 0, "# END oxmailroute\n", "# END oxmailroute\nrelayhost = z\n", edited[0].base + "relayhost = z\n", "", "", false},
+		{"a comment added", 0, "# END", "# mine\n# END", edited[0].base + "# mine\n", "# mine", "a comment", false},
+		{"a comment changed", 0, "# nothing leaves", "# everything leaves", edited[0].base + "# everything leaves by it\n", "# everything leaves", "a comment", false},
+		{"an empty line", 0, "# nothing leaves", "\n# nothing leaves", "", "", "", false},
+		{"a line out of use changed", 0, "#oxmailroute# relayhost = [x]", "#oxmailroute# relayhost = [z]", strings.Replace(edited[0].base, "= [x]", "= [z]", 1), "#oxmailroute# relayhost = [z]", "was changed while", false},
+		{"a prefix changed", 0, "#oxmailroute# relayhost = [x]", "#oxmailrout# relayhost = [x]", strings.Replace(edited[0].base, "relayhost = [x]", "#oxmailrout# relayhost = [x]", 1), "#oxmailrout# relayhost = [x]", "prefix was changed", false},
+		{"a prefix deleted", 0, "#oxmailroute# relayhost = [x]", "relayhost = [x]", "", "", "", false},
+		{"an indented line below", 0, "permit\n# END oxmailroute%\n", "permit\n# END oxmailroute%\n  , y\nb = 2\n", edited[0].base + "#   , y\nb = 2\n", "  , y", "continued", false},
+		{"defined again below", 0, "permit\n# END oxmailroute%\n", "permit\n# END oxmailroute%\nrelayhost = z\n", edited[0].base + "relayhost = z\n", "", "", false},
 		{"in the form of old", 0, "relayhost =\n", "relayhost = q\n", "", "", "", true},
 		{"an option added", 1, "  -o { x = a b }\n", "  -o { x = a b }\n  -o mine=1\n", strings.Replace(edited[1].base, "  -o own=1\n", "  -o own=1\n  -o mine=1\n", 1), "  -o mine=1", "was added", false},
 		{"an option changed", 1, "name=conbool-in\n", "name=cleanup\n", strings.Replace(edited[1].base, "  -o own=1\n", "  -o own=1\n#   -o cleanup_service_name=cleanup\n", 1), "  -o cleanup_service_name=cleanup", "was changed", false},
@@ -350,7 +358,9 @@ func TestExtract(t *testing.T) {
 			if tt.everything {
 				set = unsealed([]byte(set))
 			}
-			text := strings.Replace(set, tt.old, tt.new, 1)
+			_, tail, _ := strings.Cut(set, "# END oxmailroute")
+			tail, _, _ = strings.Cut(tail, "\n")
+			text := strings.Replace(set, strings.Replace(tt.old, "%", tail, 1), strings.Replace(tt.new, "%", tail, 1), 1)
 			if text == set {
 				t.Fatalf("no %q in\n%s", tt.old, set)
 			}

@@ -76,7 +76,7 @@ func Remove(gateway string, in Installation) (Removal, error) {
 			r.Files = append(r.Files, File{Name: "postfix/" + name, Mode: 0o644, Data: out})
 		}
 	}
-	var inUse []string // values of what stays
+	var inUse []use // what stays
 	report := func(name string, left []postfix.Leftover) {
 		for _, l := range left {
 			r.Left = append(r.Left, Left{name, l.Line, l.Text, l.Why})
@@ -92,7 +92,7 @@ func Remove(gateway string, in Installation) (Removal, error) {
 			return nil, err
 		}
 		for _, p := range m.Params() {
-			inUse = append(inUse, p.Value)
+			inUse = append(inUse, use{"main.cf", p.Name, p.Value})
 		}
 		report("postfix/main.cf", left)
 		return m.Format(), nil
@@ -108,9 +108,11 @@ func Remove(gateway string, in Installation) (Removal, error) {
 		}
 		for _, sv := range m.Services() {
 			for _, o := range sv.Options {
-				inUse = append(inUse, o.Value)
+				inUse = append(inUse, use{"master.cf", o.Name, o.Value})
 			}
-			inUse = append(inUse, sv.Args...)
+			for _, a := range sv.Args {
+				inUse = append(inUse, use{"master.cf", "", a})
+			}
 		}
 		report("postfix/master.cf", left)
 		return m.Format(), nil
@@ -124,7 +126,13 @@ func Remove(gateway string, in Installation) (Removal, error) {
 		}
 		named := regexp.MustCompile("/" + regexp.QuoteMeta(name) + `\b`)
 		switch {
-		case slices.ContainsFunc(inUse, named.MatchString):
+		case slices.ContainsFunc(inUse, func(u use) bool { return named.MatchString(u.value) }):
+			for _, u := range inUse {
+				if l, ok := u.line(in.Postfix[u.file], r.Left); ok && named.MatchString(u.value) {
+					l.Why = "names " + name + ", which is ours: change it or delete it first"
+					r.Left = append(r.Left, l)
+				}
+			}
 			r.Left = append(r.Left, Left{File: "postfix/" + name, Why: "the configuration still names it"})
 		case !untouched(data):
 			r.Left = append(r.Left, Left{File: "postfix/" + name, Why: "was edited by hand; delete it when nothing in it is needed"})
@@ -140,6 +148,27 @@ func Remove(gateway string, in Installation) (Removal, error) {
 	slices.Sort(r.Obsolete)
 	slices.SortStableFunc(r.Left, func(a, b Left) int { return cmp.Or(cmp.Compare(a.File, b.File), a.Line-b.Line) })
 	return r, nil
+}
+
+// use is a value that stays in a file.
+type use struct{ file, name, value string }
+
+// line is where the value is in the file as it was, if it isn't among what is
+// left already.
+func (u use) line(src []byte, left []Left) (Left, bool) {
+	word := strings.Fields(u.value)
+	for i, text := range strings.Split(string(src), "\n") {
+		if strings.HasPrefix(text, "#") || !strings.Contains(text, u.name) || len(word) > 0 && !strings.Contains(text, word[0]) {
+			continue
+		}
+		l := Left{File: "postfix/" + u.file, Line: i + 1, Text: strings.TrimRight(text, " \t\r")}
+		if !slices.ContainsFunc(left, func(have Left) bool {
+			return have.File == l.File && have.Line <= l.Line && l.Line <= have.Line+strings.Count(have.Text, "\n")
+		}) {
+			return l, true
+		}
+	}
+	return Left{}, false
 }
 
 // sealed ends the first line of a file that is ours alone in a checksum of the

@@ -33,7 +33,7 @@ func main() {
 	// The administrator was there: a line of his own, and one in our block.
 	main := string(now.Postfix["main.cf"])
 	main = "message_size_limit = 50000000\n" + main
-	main = strings.Replace(main, "# END oxmailroute-conbool\n", "smtpd_banner = $myhostname ESMTP\n# END oxmailroute-conbool\n", 1)
+	main = strings.Replace(main, "# END oxmailroute-conbool", "smtpd_banner = $myhostname ESMTP\n# END oxmailroute-conbool", 1)
 	now.Postfix["main.cf"] = []byte(main)
 
 	// All that is needed is the gateway's name and the directory as it is.
