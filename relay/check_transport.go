@@ -33,6 +33,7 @@ func (c *compiler) checkTransportMaps() {
 	}
 	if slices.ContainsFunc(c.policy.Tenants, func(t Tenant) bool { return t.Scope.Use != NoSenders }) {
 		c.checkNextHops(name)
+		c.checkPatterns(name)
 	}
 }
 
@@ -66,7 +67,11 @@ func (c *compiler) checkSenderRows(name string) {
 			c.warn(c.at(name), "%s can't be read here; a row for a whole address in scope would take the sender past the gateway", spec)
 			continue
 		}
+		c.checkSenderPatterns(name, spec, scope)
 		if p, ok := src.table.(postfix.Patterns); spec.Type == "static" || ok && p.Patterns() {
+			if spec.Type != "static" && !piped(src.table) {
+				continue
+			}
 			// Patterns see whole addresses only: one of each domain is tried.
 			table := c.withoutSubstitution(name, src.file, src.table)
 			for _, e := range scope {
@@ -100,18 +105,20 @@ func (c *compiler) checkSenderRows(name string) {
 	}
 }
 
-// strangers are addresses that have nothing in common. A pattern that matches
-// all of them is meant for everybody.
+// strangers are addresses that have nothing in common. What several tables make
+// of all of them, one after the other (pipemap), is meant for everybody.
 var strangers = [...]string{"a@b.invalid", "quentin.z-9@mx7.w-1.test", "42+x@XN--P1AI.EXAMPLE", "info@company.com", "kontakt@firma.de"}
 
-// catchAll finds a row for every address elsewhere: "*", or a pattern that does
-// not care. A row of ":" changes nothing (transport(5)).
+// catchAll finds a row for every address elsewhere: "*", or what tables of
+// patterns answer whatever they are asked. A row of ":" changes nothing
+// (transport(5)). Single patterns are checkPatterns' matter.
 func catchAll(m postfix.Map) (key string, line int, ok bool) {
 	routes := func(e postfix.Entry) bool { return e.Value != "" && e.Value != ":" }
-	if e, line, ok := m.Lookup("*"); ok && routes(e) {
-		return `"*"`, line, true
-	}
 	if p, ok := m.(postfix.Patterns); !ok || !p.Patterns() {
+		e, line, ok := m.Lookup("*") // patterns are not asked for it
+		return `"*"`, line, ok && routes(e)
+	}
+	if !piped(m) {
 		return "", 0, false
 	}
 	for _, a := range strangers {
@@ -122,6 +129,19 @@ func catchAll(m postfix.Map) (key string, line int, ok bool) {
 		line = at
 	}
 	return "a pattern that matches every address", line, true
+}
+
+// piped reports whether a table's answers come from several, one after the other.
+func piped(m postfix.Map) bool {
+	switch m := m.(type) {
+	case unplaced:
+		return piped(m.Map)
+	case postfix.Pipe:
+		return true
+	case postfix.Union:
+		return slices.ContainsFunc(m, piped)
+	}
+	return false
 }
 
 // checkNextHops refuses rows with a next hop and no transport (":[host]:25").

@@ -91,29 +91,29 @@ func (l *Errors) required(path, fix string) {
 // wrap keeps an error of another package, with its own sentinels, under path.
 // The fix is for errors that have no remedy of their own.
 func (l *Errors) wrap(path string, err error, fix string) {
-	err, own := apart(err)
+	own, err := apart(err)
 	*l = append(*l, &Error{Path: path, Err: err, Fix: cmp.Or(own, fix, remedyOf(err))})
 }
 
 // apart takes the remedy out of an error of package headers.
-func apart(err error) (error, string) {
+func apart(err error) (fix string, of error) {
 	switch e := err.(type) {
 	case *headers.Error:
-		return &headers.Error{Path: e.Path, Err: e.Err}, e.Fix
+		return e.Fix, &headers.Error{Path: e.Path, Err: e.Err}
 	case *headers.NotExpressibleError:
 		without := *e
 		without.Fix = ""
-		return &without, e.Fix
+		return e.Fix, &without
 	case *also:
-		of, fix := apart(e.error)
-		return &also{of, e.kind}, fix
+		fix, of := apart(e.error)
+		return fix, &also{of, e.kind}
 	}
-	return err, ""
+	return "", err
 }
 
 // cause is an error without its remedy, for one that has a better.
 func cause(err error) error {
-	err, _ = apart(err)
+	_, err = apart(err)
 	return err
 }
 
