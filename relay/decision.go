@@ -21,6 +21,11 @@ type Message struct {
 	SmartHost Peer
 	// Milters is what the installation's milters say, where it has any.
 	Milters Milter
+	// SMTPUTF8 says that the client declares it with MAIL (RFC 6531). sendmail(1)
+	// doesn't; Postfix finds out itself there (smtputf8_autodetect_classes).
+	SMTPUTF8 bool
+	// NextHops is whether the hosts that the mail is handed to offer SMTPUTF8.
+	NextHops SMTPUTF8
 }
 
 // Milter is the answer of an installation's milters (smtpd_milters,

@@ -18,7 +18,15 @@ func (w *walk) deliver(h hop, to string) {
 		w.end(Mailbox, "INBOX", to, "")
 		return
 	}
+	if !w.takesUTF8(h, "Dovecot", to, SMTPUTF8Missing) {
+		return
+	}
 	to = w.leaveBy(h.transport, to)
+	if w.e.asciiDovecot && beyondASCII(to) {
+		w.step("lmtp", "", h.at, to, "not an address for Dovecot")
+		w.end(Bounce, "501", to, "5.5.4 Invalid RCPT TO")
+		return
+	}
 	boxes := directory{d: w.e.directory}
 	hit, known := w.e.router.search.Mailbox(&boxes, to)
 	if boxes.err != nil {
@@ -65,9 +73,18 @@ func (w *walk) deliver(h hop, to string) {
 			headers.Field{Name: deliveredTo, Body: []byte(" " + mailbox)},
 			headers.Field{Name: received, Body: []byte(" by " + w.e.hostname)},
 		),
-		Body: w.body, Size: size(w.m.Raw), From: w.m.From, To: to,
+		Body: w.body, Size: size(w.m.Raw), From: w.sieveFrom(), To: to,
 	}
 	w.actions(sequence.Run(&in), file, to)
+}
+
+// sieveFrom is the envelope sender as Dovecot has it: 2.3 takes one beyond ASCII
+// for none.
+func (w *walk) sieveFrom() string {
+	if w.e.asciiDovecot && beyondASCII(w.m.From) {
+		return ""
+	}
+	return w.m.From
 }
 
 var (
@@ -128,7 +145,7 @@ func (w *walk) actions(r sieve.Result, file, to string) {
 	}
 	for _, a := range r.Actions {
 		// The null sender gets no notice.
-		if a, ok := a.(sieve.ActionReject); ok && !a.Silent && w.m.From != "" {
+		if a, ok := a.(sieve.ActionReject); ok && !a.Silent && w.sieveFrom() != "" {
 			w.end(Bounce, "550", to, "5.7.1 "+a.Text)
 		}
 	}
@@ -155,7 +172,7 @@ func (w *walk) reEnter(address, mailbox string) bool {
 		return true
 	}
 	m := *w.m
-	m.To = w.e.canonical(address)
+	m.From, m.To, m.SMTPUTF8 = w.sieveFrom(), w.e.canonical(address), false
 	m.Origin = Origin{Role: RoleReEntry, Client: netip.AddrFrom4([4]byte{127, 0, 0, 1})}
 	f := w.fork()
 	f.m = &m

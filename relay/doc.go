@@ -119,9 +119,17 @@
 //     pass and Sieve see them so, and [Outcome].Edits lists them. What cleanup(8)
 //     adds to such mail is there as well (From, Date, Message-Id), without the
 //     full name that sendmail(1) finds for its user.
+//   - Dovecot offers no SMTPUTF8 (RFC 6531). Mail that declares it, or that
+//     Postfix finds to need it, and has a sender, a recipient or a header beyond
+//     ASCII, goes back to its sender instead of into a mailbox, and so at every
+//     next hop without it ([Message].SMTPUTF8, NextHops). Postfix asks only new
+//     connections: one that lmtp(8) has kept open takes such mail. What comes
+//     undeclared is delivered; Dovecot 2.3 then takes a sender beyond ASCII for
+//     none, in Sieve's envelope tests and in redirects, and refuses such a
+//     recipient.
 //   - What only another program can answer (milters, policy services, DNS
 //     lists, SQL without a [Directory], users' .forward files, whether a content
-//     filter hands XFORWARD on, which addresses inet_interfaces = all has) is in
+//     filter hands XFORWARD on, whether a next hop offers SMTPUTF8, which addresses inet_interfaces = all has) is in
 //     [Decision].Unevaluated with the answer that Route went on with; where that
 //     is empty, the configuration was followed in full. [Config.Warnings] names
 //     such settings beforehand.

@@ -36,8 +36,10 @@ type evaluator struct {
 	connections connections
 	agent       localAgent
 	forwarding  *listener // where local(8) brings mail back in
-	globalFile  string
-	globalRules map[int]string // policy paths by line of the global script
+	// asciiDovecot reads no addresses beyond ASCII: Dovecot 2.3.
+	asciiDovecot bool
+	globalFile   string
+	globalRules  map[int]string // policy paths by line of the global script
 	// tenants are the files of the global script by domain, where it is not
 	// everybody's.
 	tenants map[string]string
@@ -64,6 +66,7 @@ type listener struct {
 	own       []netip.Addr
 	ownOpen   bool
 	forwarded bool // smtpd_authorized_xforward_hosts has this machine
+	utf8      detection
 }
 
 // cleanup is one cleanup(8) service with its checks and mappings.
@@ -84,6 +87,8 @@ type leaf struct {
 	checks   []checkFile // smtp_header_checks
 	generic  *generic    // smtp_generic_maps
 	forwards bool        // smtp_send_xforward_command
+	ascii    bool        // smtp_discard_ehlo_keywords has smtputf8
+	fresh    bool        // no smtp_connection_cache_on_demand
 }
 
 // smtpd is what a listener asks of a session.
@@ -131,6 +136,7 @@ func (c *compiler) buildEvaluator() {
 	main := settings{main: c.main}
 	e := &c.cfg.eval
 	e.hostname = main.get("myhostname")
+	e.asciiDovecot = c.dovecot.before(dovecotBlocks)
 	e.rewriting = rewriting{
 		bang: main.yes("swap_bangpath"), percent: main.yes("allow_percent_hack"),
 		host: e.hostname, emptyAddress: main.get("empty_address_recipient"),
@@ -163,7 +169,7 @@ func (c *compiler) buildEvaluator() {
 	e.access = postfix.Search{Delimiter: e.delimiter}
 	c.buildRouter(main)
 	e.agent = c.buildLocal(main)
-	e.forwarding = &listener{name: "cleanup", maps: true, cleanup: c.buildCleanup(main.get("cleanup_service_name"), main)}
+	e.forwarding = &listener{name: "cleanup", maps: true, utf8: buildDetection(main, "forward"), cleanup: c.buildCleanup(main.get("cleanup_service_name"), main)}
 	c.buildDirectory(main)
 	for _, l := range c.policy.Listeners {
 		name, kind := l.split()
@@ -202,11 +208,12 @@ func (c *compiler) buildEvaluator() {
 	for _, sv := range c.master.Services() {
 		if sv.Type == "unix" && (sv.Command == "smtp" || sv.Command == "lmtp") {
 			s := main.service(sv)
-			l := leaf{checks: c.checkList(s.get(sv.Command + "_header_checks")), forwards: s.yes(sv.Command + "_send_xforward_command")}
+			l := leaf{checks: c.checkList(s.get(sv.Command + "_header_checks")), forwards: s.yes(sv.Command + "_send_xforward_command"), ascii: hasWord(list(s.get(sv.Command+"_discard_ehlo_keywords")), "smtputf8")}
+			l.fresh = !s.yes(sv.Command+"_connection_cache_on_demand") && s.get(sv.Command+"_connection_cache_destinations") == ""
 			if maps := c.tables(s, sv.Command+"_generic_maps"); maps != nil {
 				l.generic = &generic{maps, hasWord(list(s.get("propagate_unmatched_extensions")), "generic")}
 			}
-			if len(l.checks) > 0 || l.generic != nil || l.forwards {
+			if len(l.checks) > 0 || l.generic != nil || l.forwards || l.ascii || l.fresh {
 				e.leaves[sv.Name] = &l
 			}
 		}
@@ -264,6 +271,7 @@ func (c *compiler) buildListener(role Role, sv postfix.Service, main settings) *
 	}
 	var opaque []string
 	r.networks, opaque = c.networks(s)
+	l.utf8 = buildDetection(s, map[bool]string{true: "sendmail", false: "smtpd"}[role == FromPickup])
 	l.local = c.rewriteClients(s)
 	l.own, l.ownOpen = interfaceAddresses(s)
 	l.forwarded = authorizes(s.get("smtpd_authorized_xforward_hosts"))

@@ -32,6 +32,10 @@ type followed struct {
 	exec     []string
 	world    func(w *maillab.World)
 	header   bool // the fields of headerNames are compared, too
+	// declared: every other message declares SMTPUTF8; nextHops is what the sinks
+	// offer.
+	declared bool
+	nextHops relay.SMTPUTF8
 }
 
 // ways in by name.
@@ -52,6 +56,11 @@ func (f followed) run(t *testing.T, system maillab.System) {
 	maillab.NeedSystem(t, system)
 	w := maillab.DefaultWorld()
 	w.Root = system.Root
+	if f.nextHops == relay.SMTPUTF8Offered {
+		for i := range w.Sinks {
+			w.Sinks[i].Extensions = maillab.DefaultExtensions("SMTPUTF8")
+		}
+	}
 	if f.world != nil {
 		f.world(&w)
 	}
@@ -104,8 +113,9 @@ func (f followed) run(t *testing.T, system maillab.System) {
 		e := waysIn[entries[r.IntN(len(entries))]]
 		from, raw := f.senders[r.IntN(len(f.senders))], raws[r.IntN(len(raws))]
 		rcpts := []string{f.rcpts[r.IntN(len(f.rcpts))]}
-		// A redirected message has one recipient for all.
-		if r.IntN(4) == 0 && !strings.Contains(raw, "redirect me") {
+		// A redirected message has one recipient for all, and Received: of smtpd(8)
+		// names the recipient of a message for one.
+		if r.IntN(4) == 0 && !f.declared && !strings.Contains(raw, "redirect me") {
 			if more := f.rcpts[r.IntN(len(f.rcpts))]; more != rcpts[0] {
 				rcpts = append(rcpts, more)
 			}
@@ -115,6 +125,11 @@ func (f followed) run(t *testing.T, system maillab.System) {
 		q.lab.ID, q.lab.From, q.lab.Recipients = id, from, rcpts
 		q.lab.Raw = []byte(fmt.Sprintf("Message-ID: <%s@lab.invalid>\nDate: Mon, 01 Jun 2026 00:00:00 +0000\n%s", id, raw))
 		q.ask.Raw = append([]byte(maillab.IDHeader+": "+id+"\n"), q.lab.Raw...)
+		q.ask.NextHops = f.nextHops
+		if f.declared && i%2 == 0 && e.lab.To != "sendmail" {
+			q.lab.Options, q.ask.SMTPUTF8 = []string{"SMTPUTF8"}, true
+			q.what += ", declared"
+		}
 		asked, msgs = append(asked, q), append(msgs, q.lab)
 	}
 	result := maillab.Run(t, w, site, msgs)

@@ -148,6 +148,11 @@ func (s settings) defaultOf(name string) (string, bool) {
 			return "yes", true
 		}
 		return "no", true
+	case "smtputf8_enable":
+		if s.level() < 1 {
+			return "no", true
+		}
+		return "yes", true
 	case "mydomain":
 		if host, ok := s.main.Get("myhostname"); ok {
 			if _, domain, ok := strings.Cut(strings.TrimSpace(host), "."); ok {
@@ -215,6 +220,9 @@ var defaults = map[string]string{
 	"empty_address_recipient":                   "MAILER-DAEMON",
 	"message_drop_headers":                      "bcc, content-length, resent-bcc, return-path",
 	"inet_interfaces":                           "all",
+	"smtputf8_autodetect_classes":               "sendmail, verify",
+	"smtp_connection_cache_on_demand":           "yes",
+	"lmtp_connection_cache_on_demand":           "yes",
 	"message_size_limit":                        "10240000",
 	"body_checks_size_limit":                    "51200",
 	"unknown_local_recipient_reject_code":       "550",

@@ -111,9 +111,12 @@ func (g *layoutGenerator) message(i int) generated {
 		lab:   e.lab,
 		query: relay.Message{Origin: e.origin, From: from},
 	}
+	if len(g.layout.test.BeyondASCII) > 0 {
+		m.query.NextHops = relay.SMTPUTF8Offered
+	}
 	for _, a := range append([]string{from}, to...) {
 		if !isASCII(a) && m.lab.To != "sendmail" {
-			m.lab.Options = []string{"SMTPUTF8"}
+			m.lab.Options, m.query.SMTPUTF8 = []string{"SMTPUTF8"}, true
 		}
 	}
 	m.lab.ID, m.lab.From, m.lab.Recipients, m.lab.Raw = fmt.Sprintf("l%d", i), from, to, []byte(raw)

@@ -54,8 +54,8 @@ type layoutTest struct {
 	// PutOff: postscreen puts strangers off with 450 where they would be refused
 	// with 554, which Route doesn't follow.
 	PutOff bool
-	// BeyondASCII are the recipients of messages whose sender is: only servers
-	// with SMTPUTF8 take them, and Dovecot isn't one.
+	// BeyondASCII are the recipients of messages whose sender is. The sinks take
+	// them then; Dovecot doesn't.
 	BeyondASCII [][]string
 }
 

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/postfix"
@@ -10,6 +11,11 @@ import (
 func (w *walk) handOver(h hop, to string) {
 	_, domain := splitAddress(to)
 	domain = fold(domain)
+	if down := w.m.SmartHost == PeerDown && w.e.to(h.transport) != nil; (h.command == "smtp" || h.command == "lmtp") && !down {
+		if !w.takesUTF8(h, cmp.Or(h.nexthop, domain), to, w.m.NextHops) {
+			return
+		}
+	}
 	rcpt := w.leaveBy(h.transport, to)
 	before := len(*w.out)
 	w.agent(h, to, domain)

@@ -217,11 +217,13 @@ func (w *walk) resubmit(to string) {
 		return
 	}
 	w.hops++
+	w.detects = l.utf8.detects
 	if c := l.cleanup.mapping; c != nil {
 		if from, rcpt := w.envelopeSender(c, m.From), w.envelopeRecipient(c, to); from != m.From || rcpt != to {
 			m.From, m.To = from, rcpt
 		}
 	}
 	w.rewriteHeader(l.cleanup, true, 0)
+	w.detect()
 	w.expand(l, (*walk).forward)
 }

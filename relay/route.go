@@ -62,6 +62,10 @@ type walk struct {
 	// are not. forwarded says that the last server has handed it on (XFORWARD).
 	context   *rewriting
 	forwarded bool
+	// utf8 says that SMTPUTF8 is declared, detects that cleanup(8) finds out
+	// whether it is needed.
+	// receivedUTF8 that a Received: field of ours is beyond ASCII.
+	utf8, detects, receivedUTF8 bool
 	// unevaluated is the decision's, for all ways.
 	unevaluated *[]Unevaluated
 	// redirects are those that mailboxes' scripts have made of the message, on
@@ -108,6 +112,9 @@ func (w *walk) enter() {
 		return
 	}
 	w.step("smtpd", "Listeners", l.at, string(l.role), "enters")
+	if !w.declare(l) {
+		return
+	}
 	filter := ""
 	var copies []bcc
 	if l.rules != nil {
@@ -153,6 +160,7 @@ func (w *walk) enter() {
 	if verdict.done {
 		return
 	}
+	w.detect()
 	if verdict.filter != "" {
 		filter = verdict.filter
 	}
