@@ -1,7 +1,10 @@
 package relay_test
 
 import (
+	"bytes"
+	"encoding/json"
 	"errors"
+	"io"
 	"os"
 	"strings"
 	"testing"
@@ -101,4 +104,49 @@ func TestParsePolicyPaths(t *testing.T) {
 	if !errors.Is(err, headers.ErrInvalid) {
 		t.Errorf("%v: not an error of package headers", err)
 	}
+}
+
+// FuzzParsePolicy: what is read is what encoding/json reads, which takes all that
+// is taken here and, but for fields that stand twice, no more; every error has a
+// place and a remedy.
+func FuzzParsePolicy(f *testing.F) {
+	for _, name := range []string{"lab.json", "relay.json"} {
+		whole, err := os.ReadFile(testdata + name)
+		if err != nil {
+			f.Fatal(err)
+		}
+		f.Add(whole)
+	}
+	for _, text := range []string{
+		`{"Further": [{"Name": "a", "SmartHost": {"Port": 65535}, "SecondPass": "127.0.0.1:1", "Inbound": {"Allow": ["::1/128"]}}]}`,
+		`{"tenants": [{"NAME": "\ud800", "Domains": [null, ""]}], "Firewall": {"Ports": [1e2], "Addresses": [""]}}`,
+		`{"Gateway": {"Markers": {"Loop": [{"Not": {"Exists": {"Name": "A"}}}, null]}}, "Sieve": {"Slot": -1}}`,
+		`{"Mailbo\u0078es": ["a"], "Direct": {}, "Direct": []}`, `{"Mailboxe\u017f": []}`, `[]`, `{"a":`, `{"Sieve": {"Slot": 1}}}`, "\xff",
+	} {
+		f.Add([]byte(text))
+	}
+	f.Fuzz(func(t *testing.T, data []byte) {
+		got, err := relay.ParsePolicy("p.json", data)
+		relay.Remedied(t, err)
+		var want relay.Policy
+		d := json.NewDecoder(bytes.NewReader(data))
+		d.DisallowUnknownFields()
+		wantErr := d.Decode(&want)
+		if wantErr == nil {
+			if _, end := d.Token(); end != io.EOF {
+				wantErr = errors.New("data behind it")
+			}
+		}
+		if (err == nil) != (wantErr == nil) && !errors.Is(err, relay.ErrDuplicate) {
+			t.Fatalf("%v, encoding/json says %v", err, wantErr)
+		}
+		if err != nil {
+			return
+		}
+		one, err1 := json.Marshal(got)
+		two, err2 := json.Marshal(want)
+		if err1 != nil || err2 != nil || !bytes.Equal(one, two) {
+			t.Errorf("got %s, %v\nencoding/json has %s, %v", one, err1, two, err2)
+		}
+	})
 }
