@@ -42,7 +42,8 @@ type frame struct {
 	// What somebody wrote behind the marks, on their lines, and stays: 0, or the
 	// offset where it begins.
 	behind, behindEnd int
-	drop              []edit // torn pieces of the marks
+	drop              []edit     // torn pieces of the marks
+	pieces            []Leftover // what may be some
 }
 
 // frames finds the frames in a file, in its order. Frames of others than owner
@@ -169,12 +170,16 @@ type edit struct {
 	text       string
 }
 
-// apply returns src with the edits made; of overlapping ones the first begins.
+// apply returns src with the edits made; of overlapping ones the first begins,
+// and nothing is inserted into what is taken out.
 func apply(src []byte, edits []edit) []byte {
 	slices.SortStableFunc(edits, func(a, b edit) int { return a.start - b.start })
 	b := make([]byte, 0, len(src))
 	from := 0
 	for _, e := range edits {
+		if e.start < from && e.start == e.end {
+			continue
+		}
 		if e.start > from {
 			b = append(b, src[from:e.start]...)
 			from = e.start

@@ -273,7 +273,7 @@ func (f frame) marks(src []byte) (edits []edit, left []Leftover) {
 		at := lineStart(src, f.bodyEnd)
 		left = append(left, Leftover{lineOf(src, at), lineAt(src, at), fmt.Sprintf("was written behind the END of %s; it stays as a comment", f.owner)})
 	}
-	return append([]edit{begin, end}, f.drop...), left
+	return append([]edit{begin, end}, f.drop...), append(left, f.pieces...)
 }
 
 // opened returns the edits that take a whole frame out, and what is left of it.
@@ -322,11 +322,18 @@ func (f frame) opened(src []byte, prefix string) (edits []edit, left []Leftover)
 		edits = append(edits, blanks(src, f.body, list[0].start)...)
 	}
 	if after && src[f.bodyEnd-1] != '\n' && f.behindEnd == 0 {
-		edits = append(edits, edit{start: f.bodyEnd, end: f.bodyEnd, text: "\n"})
+		edits[1].text = "\n"
 	}
 	// A line of ours may have been moved out of the block, to the other side of
 	// a mark.
-	for _, at := range []int{lineStart(src, max(f.start-1, 0)), f.end} {
+	before, behind := lineStart(src, max(f.start-1, 0)), f.end
+	for before > 0 && len(bytes.TrimSpace(src[before:lineEnd(src, before)])) == 0 {
+		before = lineStart(src, before-1)
+	}
+	for behind < len(src) && len(bytes.TrimSpace(src[behind:lineEnd(src, behind)])) == 0 {
+		behind = lineEnd(src, behind)
+	}
+	for _, at := range []int{before, behind} {
 		if at >= f.start && at < f.end || at >= len(src) {
 			continue
 		}
@@ -380,6 +387,10 @@ func (f frame) detached(src []byte) (edits []edit, left []Leftover) {
 		if !isBlank(src[pos:end]) {
 			if !isSpace(src[pos]) {
 				break
+			}
+			if slices.ContainsFunc(f.drop, func(d edit) bool { return d.start == pos }) {
+				pos = end
+				continue
 			}
 			e := element{line: line, start: pos, end: end}
 			edits = append(edits, commented(src, e)...)

@@ -48,7 +48,11 @@ func mend(src []byte, list []frame, owner string, bare bool) []frame {
 					above = max(above, at)
 				}
 			}
-			ok = f.findBegin(src, above, bare)
+			if ok = f.findBegin(src, above, bare); !ok {
+				g := *f
+				g.body = above
+				f.managed = bare || g.recognized(src, true) >= g.recognized(src, false)
+			}
 		}
 		if !ok {
 			continue
@@ -154,6 +158,11 @@ func (f *frame) findEnd(src []byte, below int) bool {
 		}
 		return true
 	}
+	if two := divided(src, f.body, below, f.endMark()); two != nil {
+		f.bodyEnd, f.end = two[0].start, two[0].end
+		f.drop = append(f.drop, two[1])
+		return true
+	}
 	for pos := f.body; pos < below; pos = lineEnd(src, pos) {
 		if similar(lineAt(src, pos), f.endMark()) {
 			f.bodyEnd, f.end = pos, lineEnd(src, pos)
@@ -217,6 +226,13 @@ func (f *frame) findBegin(src []byte, above int, bare bool) bool {
 		}
 		return true
 	}
+	for _, f.managed = range forms {
+		if two := divided(src, above, f.bodyEnd, f.beginMark()); two != nil {
+			f.start, f.body = two[1].start, two[1].end
+			f.drop = append(f.drop, two[0])
+			return true
+		}
+	}
 	for pos := lineStart(src, max(f.bodyEnd-1, 0)); ; pos = lineStart(src, pos-1) {
 		if pos < above {
 			break
@@ -234,8 +250,12 @@ func (f *frame) findBegin(src []byte, above int, bare bool) bool {
 	// The first unit says where the block began.
 	for _, f.managed = range forms {
 		list := elements(src, above, f.bodyEnd, 1, !f.managed)
+		n := countUnits(f.seal)[f.seal.units[:min(unitLength, len(f.seal.units))]]
 		for _, e := range slices.Backward(list) {
-			if _, all := e.codes(src); strings.HasPrefix(f.seal.units, all) {
+			if _, all := e.codes(src); !strings.HasPrefix(f.seal.units, all) {
+				continue
+			}
+			if n--; n == 0 {
 				f.start, f.body = e.start, e.start
 				return true
 			}
@@ -266,27 +286,43 @@ func lineEnds(src []byte, from, to int) []int {
 // torn finds the pieces of a mark in lines beside a block: the whole line, all
 // but a few of its characters, or two lines that it was divided into.
 func (f *frame) torn(src []byte, from int, ends []int, mark string) []edit {
-	var lines []edit
-	for _, end := range ends[:min(len(ends), 4)] {
-		lines = append(lines, edit{start: from, end: end})
+	if len(ends) > 4 {
+		ends = ends[:4]
+	}
+	if len(ends) == 0 {
+		return nil
+	}
+	if two := divided(src, from, ends[len(ends)-1], mark); two != nil {
+		return two
+	}
+	for _, end := range ends {
+		text := lineAt(src, from)
+		switch tail := strings.TrimSpace(text); {
+		case similar(text, mark), len(tail) > 3 && strings.HasSuffix(mark, tail):
+			return []edit{{start: from, end: end}}
+		case len(text) > 2 && strings.HasPrefix(mark, text):
+			f.pieces = append(f.pieces, Leftover{lineOf(src, from), text, fmt.Sprintf("is like the beginning of a line of %s that is missing below; it stays", f.owner)})
+		}
 		from = end
 	}
-	text := func(e edit) string { return strings.TrimRight(string(src[e.start:e.end]), spaces) }
-	for i, e := range lines {
-		head := text(e)
-		if head == "" || !strings.HasPrefix(mark, head) {
-			continue
-		}
-		for _, g := range lines[i+1:] {
-			if tail := strings.TrimSpace(text(g)); tail != "" && strings.TrimSpace(mark[len(head):]) == tail {
-				return []edit{e, g}
+	return nil
+}
+
+// divided finds two lines, at most two lines apart, that a mark was divided
+// into.
+func divided(src []byte, from, to int, mark string) []edit {
+	for from < to {
+		end := lineEnd(src, from)
+		head := lineAt(src, from)
+		if head != "" && strings.HasPrefix(mark, head) {
+			rest := strings.TrimSpace(mark[len(head):])
+			for n, at := 0, end; n < 3 && at < to; n, at = n+1, lineEnd(src, at) {
+				if tail := strings.TrimSpace(lineAt(src, at)); tail != "" && tail == rest {
+					return []edit{{start: from, end: end}, {start: at, end: lineEnd(src, at)}}
+				}
 			}
 		}
-	}
-	for _, e := range lines {
-		if similar(text(e), mark) {
-			return []edit{e}
-		}
+		from = end
 	}
 	return nil
 }
@@ -353,10 +389,17 @@ func (f frame) salvage(src []byte, list []frame, why string) (edits []edit, left
 				above = max(above, at)
 			}
 		}
-		found := false
-		for _, e := range elements(src, above, f.bodyEnd, lineOf(src, above), !f.managed) {
-			_, all := e.codes(src)
-			if found = found || units[all] > 0; found {
+		all := elements(src, above, f.bodyEnd, lineOf(src, above), !f.managed)
+		missing := 0
+		for _, n := range tellApart(src, all, units, !f.managed).missing {
+			missing += n
+		}
+		from := slices.IndexFunc(all, func(e element) bool { _, code := e.codes(src); return units[code] > 0 })
+		if from < 0 {
+			from = len(all)
+		}
+		for i, e := range all {
+			if i >= from-missing {
 				left = append(left, leftover(src, e, fmt.Sprintf("stands above an END of %s without BEGIN and may be part of that block; it stays", f.owner)))
 			}
 		}
@@ -378,6 +421,7 @@ func (f frame) salvage(src []byte, list []frame, why string) (edits []edit, left
 			end = min(end, at)
 		}
 	}
+	limit := end
 	if !f.managed {
 		// Options end where the next service begins.
 		for pos := start; pos < end; pos = lineEnd(src, pos) {
@@ -387,13 +431,24 @@ func (f frame) salvage(src []byte, list []frame, why string) (edits []edit, left
 			}
 		}
 	}
+	rest := elements(src, end, limit, lineOf(src, end), true)
 	all := elements(src, start, end, f.line+1, !f.managed)
 	s := tellApart(src, all, units, !f.managed)
 	edits = append(edits, edit{start: f.start, end: start})
-	last := 0
+	last := 0 // up to which it may be ours
 	for _, e := range s.ours {
 		edits = append(edits, edit{start: e.start, end: e.end})
 		last = e.start
+	}
+	missing := 0
+	for _, n := range s.missing {
+		missing += n
+	}
+	for _, e := range all {
+		if e.start > last && missing > 0 {
+			missing--
+			last = e.start
+		}
 	}
 	if s.complete {
 		left = nil
@@ -401,13 +456,18 @@ func (f frame) salvage(src []byte, list []frame, why string) (edits []edit, left
 		left[0].Why = fmt.Sprintf("the block of %s has lost its END line, and some of its lines were changed or deleted; what could be recognized is taken out", f.owner)
 	}
 	for _, e := range s.changed {
-		if !s.complete || e.start < last {
+		if !s.complete || e.start <= last {
 			left = append(left, leftover(src, e, fmt.Sprintf("stands below a BEGIN of %s without END and may be part of that block, changed; it stays", f.owner)))
 		}
 	}
 	for _, e := range s.theirs {
-		if e.start < last {
+		if e.start <= last {
 			left = append(left, leftover(src, e, fmt.Sprintf("stands among the lines of a block of %s without END; it stays", f.owner)))
+		}
+	}
+	for _, e := range rest {
+		if _, all := e.codes(src); s.missing[all] > 0 {
+			left = append(left, leftover(src, e, fmt.Sprintf("is like a line that is missing in a block of %s without END above; it stays", f.owner)))
 		}
 	}
 	return edits, left

@@ -121,6 +121,7 @@ func TestRemoveLeft(t *testing.T) {
 			return regexp.MustCompile(`(?m)^# (BEGIN|END) .*\n`).ReplaceAllString(s, "")
 		}, []string{"postfix/conbool_", "postfix/main.cf:"}, "postfix/conbool_scope", "hash:/etc/postfix/conbool_scope"},
 		{"a table edited", "conbool_scope", func(s string) string { return s + "@mine.test smtp:\n" }, []string{"postfix/conbool_scope:"}, "postfix/conbool_scope", "@mine.test"},
+		{"a table and its checksum edited", "conbool_scope", func(s string) string { return strings.Replace(s, " [", " ", 1) + "@mine.test smtp:\n" }, []string{"postfix/conbool_scope:"}, "postfix/conbool_scope", "@mine.test"},
 		{"a table named elsewhere", "main.cf", func(s string) string { return "mine = hash:/etc/postfix/conbool_scope\n" + s }, []string{"postfix/conbool_scope:", "postfix/main.cf:1:"}, "postfix/conbool_scope", "mine = hash:"},
 	}
 	before := labBase(t)
