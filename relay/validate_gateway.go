@@ -72,7 +72,7 @@ func (v *validator) condition(at string, c headers.Condition) {
 			if e.Path != "" {
 				sub += "." + e.Path
 			}
-			v.errs.wrap(sub, kindOf(e.Err), "")
+			v.errs.wrap(sub, kindOf(e.Err), e.Fix)
 		}
 		return
 	}
