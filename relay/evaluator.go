@@ -36,6 +36,7 @@ type evaluator struct {
 	connections connections
 	agent       localAgent
 	forwarding  *listener // where local(8) brings mail back in
+	untrusted   bool      // allow_untrusted_routing
 	// asciiDovecot reads no addresses beyond ASCII: Dovecot 2.3.
 	asciiDovecot bool
 	globalFile   string
@@ -121,6 +122,8 @@ type router struct {
 	local, aliasDomains, mailboxDomains, relayDomains *domainList
 	hosted                                            map[string]bool // the policy's, for lists that can't be read
 	opaque                                            bool
+	own                                               []netip.Addr // the server's addresses
+	ownOpen                                           bool         // there are more
 	transport                                         *tableList
 	transportSearch                                   postfix.Search
 	senders, relayhosts, relocated                    *tableList
@@ -136,17 +139,9 @@ func (c *compiler) buildEvaluator() {
 	main := settings{main: c.main}
 	e := &c.cfg.eval
 	e.hostname = main.get("myhostname")
+	e.untrusted = main.yes("allow_untrusted_routing")
 	e.asciiDovecot = c.dovecot.before(dovecotBlocks)
-	e.rewriting = rewriting{
-		bang: main.yes("swap_bangpath"), percent: main.yes("allow_percent_hack"),
-		host: e.hostname, emptyAddress: main.get("empty_address_recipient"),
-	}
-	if main.yes("append_at_myorigin") {
-		e.rewriting.origin = main.get("myorigin")
-	}
-	if main.yes("append_dot_mydomain") {
-		e.rewriting.domain = main.get("mydomain")
-	}
+	e.rewriting = buildRewriting(main)
 	e.canonical = e.rewriting.canonical
 	if domain := main.get("remote_header_rewrite_domain"); domain != "" {
 		remote := e.rewriting
@@ -164,7 +159,7 @@ func (c *compiler) buildEvaluator() {
 	e.redirects = 10
 	origin := main.get("myorigin")
 	e.addresses = postfix.Search{Delimiter: e.delimiter, Local: func(domain string) bool {
-		return strings.EqualFold(domain, origin) || e.router.local.has(fold(domain))
+		return strings.EqualFold(domain, origin) || e.router.isLocal(fold(domain))
 	}}
 	e.access = postfix.Search{Delimiter: e.delimiter}
 	c.buildRouter(main)
@@ -345,6 +340,14 @@ func (c *compiler) hop(value string, at place) hop {
 func (c *compiler) buildRouter(main settings) {
 	r := &c.cfg.eval.router
 	r.local = c.domains(main, "mydestination")
+	r.own, r.ownOpen = interfaceAddresses(main)
+	for _, word := range list(main.get("proxy_interfaces")) {
+		if a, err := netip.ParseAddr(strings.Trim(word, "[]")); err == nil {
+			r.own = append(r.own, a)
+		} else {
+			r.ownOpen = true
+		}
+	}
 	r.aliasDomains = c.domains(main, "virtual_alias_domains")
 	r.mailboxDomains = c.domains(main, "virtual_mailbox_domains")
 	r.relayDomains = c.domains(main, "relay_domains")

@@ -189,7 +189,7 @@ func (w *walk) mapField(m *mapping, class fieldClass, address string) string {
 		if l := m.maps[i]; l.tableList != nil && l.field(class) {
 			before := unquoteLocal(address)
 			if after := w.canonicalAddress(l.tableList, before, m.propagate); after != before {
-				address = quoteLocal(after)
+				address = quoteLocal(unquoteLocal(after))
 			}
 		}
 	}
@@ -197,38 +197,6 @@ func (w *walk) mapField(m *mapping, class fieldClass, address string) string {
 		address = w.masked(m, address)
 	}
 	return address
-}
-
-// external is the form that trivial-rewrite(8) gives an address, as it is
-// written.
-func (r *rewriting) external(address string) string {
-	if address == "" {
-		return ""
-	}
-	t := scanTokens(address, 0)
-	if len(t) == 1 && t[0].kind == '@' {
-		return `""`
-	}
-	if colon := indexToken(t, ':'); t[0].kind == '@' && colon >= 0 && colon != len(t)-1 {
-		t = t[colon+1:]
-	}
-	at := token{kind: '@'}
-	if lastToken(t, '@') < 0 && !(len(t) == 1 && t[0].kind == quotedToken && t[0].text == "") {
-		if i := indexToken(t, '!'); r.bang && i >= 0 {
-			t = slices.Concat(t[i+1:], []token{at}, t[:i])
-		} else if i := lastToken(t, '%'); r.percent && i >= 0 {
-			t[i] = at
-		} else if r.origin != "" {
-			t = append(append(t, at), scanTokens(r.origin, 0)...)
-		}
-	}
-	if i := lastToken(t, '@'); r.domain != "" && i >= 0 && i != len(t)-1 && indexToken(t[i:], literalToken) < 0 && indexToken(t[i:], '.') < 0 {
-		t = append(append(t, token{kind: '.'}), scanTokens(r.domain, 0)...)
-	}
-	if n := len(t); n > 1 && t[n-1].kind == '.' && t[n-2].kind != '.' && t[n-2].kind != '@' {
-		t = t[:n-1]
-	}
-	return quoteLocal(internal(t))
 }
 
 func indexToken(l []token, kind byte) int {

@@ -216,6 +216,7 @@ var defaults = map[string]string{
 	"plaintext_reject_code":                     "450",
 	"swap_bangpath":                             "yes",
 	"allow_percent_hack":                        "yes",
+	"resolve_dequoted_address":                  "yes",
 	"append_at_myorigin":                        "yes",
 	"empty_address_recipient":                   "MAILER-DAEMON",
 	"message_drop_headers":                      "bcc, content-length, resent-bcc, return-path",

@@ -142,7 +142,7 @@ func (w *walk) genericHeader(g *generic) {
 			before := internal(t.parts)
 			after, found := w.genericResult(g, before)
 			changed = changed || found
-			t.parts = scanTokens(quoteLocal(after), 0)
+			t.parts = scanTokens(quoteLocal(unquoteLocal(after)), 0)
 		}
 		if !changed {
 			continue

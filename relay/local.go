@@ -123,6 +123,16 @@ func (w *walk) local(h hop, to string, depth int, seen map[localSeen]bool) {
 	if pass(a.mailbox, a.mailboxes, "to mailbox_transport") {
 		return
 	}
+	if strings.ContainsAny(bare, "%!@:/\" ") { // no name that passwd(5) has
+		if pass(a.fallback, a.missing, "to fallback_transport") {
+			return
+		}
+		if a.luser == "" {
+			w.step("local", "", h.at, to, "unknown user")
+			w.end(Bounce, "550", to, "5.1.1 unknown user: \""+bare+"\"")
+			return
+		}
+	}
 	if a.fallback.transport != "" || a.missing != nil || a.luser != "" {
 		w.depends("passwd "+bare, h.at, to, "a user of this machine")
 	}
@@ -174,9 +184,9 @@ func (w *walk) localMembers(h hop, to string, hit postfix.Hit, depth int, seen m
 			f.depends(member, h.at, hit.Key, "nobody")
 			f.end(Discard, "", to, "")
 		default:
-			address := w.e.unroute(w.e.canonical(strings.TrimPrefix(member, `\`)))
+			address := w.e.reachable(w.e.canonical(strings.TrimPrefix(member, `\`)))
 			user, domain := splitAddress(fold(address))
-			if !w.e.router.local.has(domain) {
+			if !w.e.router.isLocal(domain) {
 				f.resubmit(address)
 				continue
 			}

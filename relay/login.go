@@ -34,7 +34,7 @@ func (s *session) senderLogins(r *restriction) verdict {
 	if loggedIn && !check.in || !loggedIn && !check.out {
 		return dunno
 	}
-	hit, owned := w.find(rules.logins, fold(w.e.unroute(from)))
+	hit, owned := w.find(rules.logins, fold(w.e.reachable(from)))
 	if !loggedIn {
 		if owned {
 			return s.mismatch(r, rules.logins, hit, from, "not logged in")

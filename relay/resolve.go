@@ -22,7 +22,7 @@ const (
 // hosted domains are taken for mailbox domains.
 func (r *router) class(domain string) addressClass {
 	switch {
-	case r.local.has(domain):
+	case r.isLocal(domain):
 		return localClass
 	case r.aliasDomains.has(domain):
 		return aliasClass
@@ -40,15 +40,8 @@ func (r *router) class(domain string) addressClass {
 // domain that we relay to. An address with routing operators left in it is for
 // neither (allow_untrusted_routing).
 func (w *walk) authDestination() bool {
-	to := w.e.unroute(w.m.To)
-	_, domain := splitAddress(to)
-	switch w.classOf(domain) {
-	case localClass:
-		return true
-	case defaultClass:
-		return false
-	}
-	return !routed(to)
+	to := w.e.reachable(w.m.To)
+	return (w.e.untrusted || !routed(to)) && w.classOf(domainOf(to)) != defaultClass
 }
 
 // classOf is the class of a domain. Lists that can't be read are noted where
@@ -57,6 +50,9 @@ func (w *walk) classOf(domain string) addressClass {
 	r := &w.e.router
 	domain = fold(domain)
 	class := r.class(domain)
+	if r.ownOpen && class == defaultClass && validLiteral(domain) {
+		w.depends("inet_interfaces", place{"inet_interfaces", 0}, domain, "no address of this server")
+	}
 	if class == defaultClass || class == relayClass && r.opaque {
 		for _, d := range [...]*domainList{r.local, r.aliasDomains, r.mailboxDomains, r.relayDomains} {
 			for _, o := range d.opaque {
@@ -86,7 +82,12 @@ func (r *router) parse(value string, at place) hop {
 // recipient it returns has local domains stripped off the front of others.
 func (w *walk) resolve(to string) (h hop, class addressClass, rcpt string, ok bool) {
 	r := &w.e.router
-	to = w.e.unroute(to)
+	to, valid := w.e.unroute(to)
+	if !valid {
+		w.step("route", "", place{}, to, "bad address syntax")
+		w.end(Bounce, "550", to, "5.1.3 bad address syntax")
+		return hop{}, defaultClass, to, false
+	}
 	_, domain := splitAddress(to)
 	domain = fold(domain)
 	class = w.classOf(domain)

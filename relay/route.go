@@ -22,7 +22,7 @@ func (c *Config) Route(m *Message) Decision {
 	written := [2]string{m.From, m.To}
 	if r := &c.eval.rewriting; !r.plain(m.To) || !r.plain(m.From) {
 		n := *m
-		n.To, n.From = r.canonical(m.To), r.canonical(m.From)
+		n.To, n.From = r.written(m.To), r.written(m.From)
 		m = &n
 	}
 	w := walk{e: &c.eval, m: m, written: written, redirects: new([]redirect)}
@@ -315,6 +315,9 @@ func (s *session) judge() verdict {
 	if rules.encrypt && o.TLS == Plaintext {
 		s.code, s.text = "530", "5.7.0 Must issue a STARTTLS command first"
 		s.w.step("smtpd", "", rules.at, "smtpd_tls_security_level", "rejected with 530")
+		return rejected
+	}
+	if !s.wellFormed() {
 		return rejected
 	}
 	for i := range rules.lists {

@@ -56,7 +56,7 @@ func (s *session) verdictOf(at place, name, code, text string) verdict {
 // empty code means that it exists.
 func (s *session) exists(address string, sender bool) (code, text string) {
 	w, l := s.w, &s.l.rules.listings
-	to := fold(w.e.unroute(address))
+	to := fold(w.e.reachable(address))
 	local, domain := splitAddress(to)
 	from := 1
 	if sender {
