@@ -28,6 +28,7 @@ type oracle struct {
 	filter    string
 	scripts   int
 	settings  []string // for every call
+	dupes     []byte   // what the last call of sends remembered
 }
 
 // newOracle skips the test where Pigeonhole's programs are missing.

@@ -6,6 +6,7 @@ import (
 	"bufio"
 	"bytes"
 	"context"
+	"encoding/binary"
 	"flag"
 	"fmt"
 	"net"
@@ -155,6 +156,7 @@ func (o *oracle) sends(tb testing.TB, s *submission, script, message, from, to s
 	if strings.Contains(logged.String(), "Failed to compile") {
 		tb.Fatalf("dovecot-lda: %s", logged.String())
 	}
+	o.dupes, _ = os.ReadFile(filepath.Join(dir, ".dovecot.lda-dupes"))
 	return s.take(), logged.String()
 }
 
@@ -296,6 +298,33 @@ func TestOutgoingGenerated(t *testing.T) {
 			if diff := cmp.Diff(shownOutgoing([]Outgoing{m}), shownOutgoing(got[i:i+1])); diff != "" {
 				t.Fatalf("round %d, message %d (-Pigeonhole +ours):\n%s\n%s\n%q", round, i, diff, message, script.Commands[i])
 			}
+		}
+	}
+}
+
+// TestVacationPeriodServer compares for how long an answer is remembered with
+// the time in the server's database of duplicates.
+func TestVacationPeriodServer(t *testing.T) {
+	servertest.Need(t, "dovecot-lda")
+	o := newOracle(t)
+	s := newSubmission(t)
+	for _, args := range []string{"", ":days 0", ":days 1", ":days 3", ":days 365", ":days 5000", ":seconds 0", ":seconds 60", ":seconds 90000", ":seconds 864000"} {
+		script := `require ["vacation", "vacation-seconds"]; vacation ` + args + ` "x";`
+		start := time.Now()
+		o.sends(t, s, script, plainOutgoing, "joe@example.net", "user@example.org")
+		end := time.Now()
+		in := outgoingInput(plainOutgoing, "joe@example.net", "user@example.org")
+		memory := &store{seen: map[string]time.Time{}}
+		in.Memory, in.Now = memory, start
+		compileSequence(t, [][]byte{[]byte(script)}).Run(in)
+		found := false
+		for _, until := range memory.seen {
+			for stamp := until.Unix(); stamp <= until.Add(end.Sub(start)).Unix(); stamp++ {
+				found = found || bytes.Contains(o.dupes, binary.NativeEndian.AppendUint32(nil, uint32(stamp)))
+			}
+		}
+		if !found || len(memory.seen) != 1 {
+			t.Errorf("vacation %s: the server's database has no %v:\n%x", args, memory.seen, o.dupes)
 		}
 	}
 }
