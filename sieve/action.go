@@ -75,7 +75,8 @@ type ActionNotify struct {
 }
 
 // ActionAddHeader adds a header field. The actions behind it see the message
-// with the field, those before it without.
+// with the field, those before it without. In the message the server encodes
+// (RFC 2047) and folds the value where it must.
 type ActionAddHeader struct {
 	Name, Value string
 	Last        bool // below all others, not above

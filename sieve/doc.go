@@ -97,6 +97,13 @@
 //   - header with :count and :index takes the last field for none
 //   - header with :mime :anychild goes no further at a part without a header,
 //     and behind the last part of a multipart it goes on with what follows
+//   - duplicate that is tried a second time with the same id, handle and :last
+//     fails the script, or where the message is one, doesn't hold
+//   - duplicate takes the id from the message as it came, and notify and vacation
+//     their subjects, whatever editheader has changed
+//   - of a field that addheader adds, header sees the script's text (of each of
+//     its lines that doesn't begin with white space the first octet is lost),
+//     but address sees the encoded words that the message gets
 //   - nothing before a constant test that decides an anyof or allof is tried,
 //     so that it sets no match variables
 //

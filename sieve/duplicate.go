@@ -1,6 +1,7 @@
 package sieve
 
 import (
+	"errors"
 	"time"
 )
 
@@ -34,19 +35,26 @@ func (c *compiler) duplicate(t Duplicate, step int) condition {
 }
 
 func (c *duplicateTest) eval(r *run) bool {
+	// The server takes the id from the message as it came.
 	id := ""
 	if c.uniqueID != nil {
 		id = r.str(c.uniqueID)
 	} else {
 		name := r.str(&c.header)
 		if name == "" {
-			name = "Message-ID"
+			if id = messageID(r.arrived()); id == "" {
+				return r.note(c.step, false, nil)
+			}
+		} else {
+			s, ok := r.decodedFirst(name)
+			if !ok {
+				return r.note(c.step, false, nil)
+			}
+			id = s
 		}
-		list := r.named(nil, r.header(), name)
-		if len(list) == 0 {
-			return r.note(c.step, false, nil)
-		}
-		id = string(r.decode(list[0]).text)
+	}
+	if r.in.Memory == nil {
+		return r.note(c.step, false, []byte(id))
 	}
 	handle := "default "
 	if c.handle != nil {
@@ -56,24 +64,29 @@ func (c *duplicateTest) eval(r *run) bool {
 	if c.last {
 		key = "duplicate last " + handle + id
 	}
-	seen, known := r.seen[key]
-	if !known {
-		if r.in.Memory != nil {
-			seen = r.in.Memory.Seen(key, r.now())
-			if !seen && c.last {
-				seen = r.in.Memory.Seen(plain, r.now())
-			}
+	if seen, known := r.seen[key]; known {
+		// The server takes its own answer of before for the outcome of the test:
+		// "seen" as success without an answer, "not seen" as a failure.
+		if !seen && r.failed == nil {
+			r.failed = errDuplicate
 		}
-		if r.seen == nil {
-			r.seen = make(map[string]bool)
-		}
-		r.seen[key] = seen
-		if !seen || c.last {
-			r.remember(c.step, key, r.now().Add(time.Duration(c.seconds)*time.Second))
-		}
+		return r.note(c.step, false, []byte(id))
+	}
+	seen := r.in.Memory.Seen(key, r.now())
+	if !seen && c.last {
+		seen = r.in.Memory.Seen(plain, r.now())
+	}
+	if r.seen == nil {
+		r.seen = make(map[string]bool)
+	}
+	r.seen[key] = seen
+	if !seen || c.last {
+		r.remember(c.step, key, r.now().Add(time.Duration(c.seconds)*time.Second))
 	}
 	return r.note(c.step, seen, []byte(id))
 }
+
+var errDuplicate = errors.New("duplicate is tested a second time for the same message, handle and id, at which the server fails")
 
 // remember has something remembered where the script ends without an error.
 func (r *run) remember(step int, key string, until time.Time) {

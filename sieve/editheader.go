@@ -86,7 +86,7 @@ func (a *addCommand) perform(r *run, in *instruction) error {
 		return r.errorf(in, "%w", err)
 	}
 	act := ActionAddHeader{Name: canonicalName(name), Value: value, Last: a.last}
-	field := headers.Field{Name: []byte(act.Name), Body: []byte(" " + foldValue(value))}
+	field := r.newField(act.Name, value)
 	list := r.header()
 	next := make(headers.Section, 0, len(list)+1)
 	if a.last {
@@ -98,26 +98,55 @@ func (a *addCommand) perform(r *run, in *instruction) error {
 	return nil
 }
 
-// foldValue puts the line breaks of a value in the form of folds.
-func foldValue(s string) string {
-	if !strings.ContainsAny(s, "\r\n") {
-		return s
-	}
-	var b strings.Builder
+// addedField is a field that a script has added. The tests of its value see the
+// text that the script gave, not what decoding the field would give.
+type addedField struct {
+	field headers.Field
+	value []byte
+}
+
+// newField makes a field as the server writes it into the message: encoded and
+// folded.
+func (r *run) newField(name, value string) headers.Field {
+	var w mailWriter
+	w.encoded(name, value)
+	body := []byte(strings.TrimSuffix(w.String()[len(name)+1:], "\r\n"))
+	f := headers.Field{Name: []byte(name), Body: body}
+	r.added = append(r.added, addedField{f, unfoldedText(value)})
+	return f
+}
+
+// unfoldedText is a text of a script on one line. Where a line doesn't begin
+// with white space, the server loses its first octet.
+func unfoldedText(s string) []byte {
+	b := make([]byte, 0, len(s))
 	for i := 0; i < len(s); i++ {
-		if s[i] != '\r' && s[i] != '\n' {
-			b.WriteByte(s[i])
-			continue
-		}
-		for i+1 < len(s) && (s[i+1] == '\r' || s[i+1] == '\n') {
-			i++
-		}
-		b.WriteByte('\n')
-		if i+1 < len(s) && s[i+1] != ' ' && s[i+1] != '\t' {
-			b.WriteByte('\t')
+		switch s[i] {
+		case '\r':
+		case '\n':
+			if i++; i == len(s) {
+				break
+			}
+			if s[i] == ' ' {
+				b = append(b, ' ')
+			} else {
+				b = append(b, '\t')
+			}
+		default:
+			b = append(b, s[i])
 		}
 	}
-	return strings.TrimRight(b.String(), "\n")
+	return bytes.Trim(b, " \t")
+}
+
+// addedValue returns the value of a field that a script has added.
+func (r *run) addedValue(f headers.Field) ([]byte, bool) {
+	for _, a := range r.added {
+		if len(f.Body) > 0 && &f.Body[0] == &a.field.Body[0] {
+			return a.value, true
+		}
+	}
+	return nil, false
 }
 
 // canonicalName is a field's name as Pigeonhole writes it.

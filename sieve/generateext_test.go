@@ -2,6 +2,7 @@ package sieve
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -15,6 +16,8 @@ type wide struct {
 	// edits tells the scripts that change the header: in those no test reads the
 	// body, because the server aborts then.
 	edits bool
+	// envelope asks for tests of the envelope.
+	envelope bool
 }
 
 func (g *wide) str(words ...string) string {
@@ -78,6 +81,12 @@ func (g *wide) test(depth int) Test {
 		}
 	}
 	p := g.generator
+	if g.envelope && g.chance(60) {
+		return g.envelopeTest()
+	}
+	if g.edits && g.chance(30) {
+		return g.addressTest()
+	}
 	switch g.IntN(24) {
 	case 0, 1, 2:
 		m, r, c, keys := g.match(nil)
@@ -87,10 +96,7 @@ func (g *wide) test(depth int) Test {
 		i, last := g.index()
 		return Header{Names: g.names(), Match: m, Relation: r, Comparator: c, Keys: keys, Index: i, Last: last}
 	case 5:
-		m, r, c, keys := g.match(func() []string { return []string{pick(p, "a@b", "b", "a", "example.org", "joe", "x y")} })
-		i, last := g.index()
-		return Address{Names: pick(p, []string{"From"}, []string{"to"}, []string{"from", "To"}),
-			Part: pick(p, "", All, LocalPart, Domain, User, Detail), Match: m, Relation: r, Comparator: c, Keys: keys, Index: i, Last: last}
+		return g.addressTest()
 	case 6, 7, 8:
 		if g.edits {
 			return True{}
@@ -189,6 +195,34 @@ func (g *wide) test(depth int) Test {
 	return t
 }
 
+// genAddressNames are fields of addresses that messages have and scripts change.
+var genAddressNames = []string{"From", "To", "Cc", "Reply-To"}
+
+func (g *wide) addressTest() Test {
+	p := g.generator
+	m, r, c, keys := g.match(func() []string { return []string{pick(p, "a@b", "b", "a", "example.org", "joe", "x y", "z@z")} })
+	i, last := g.index()
+	return Address{Names: pick(p, []string{"From"}, []string{"to"}, []string{"from", "To"}, []string{"cc"}, []string{"reply-to"}, []string{"Cc", "TO", "From"}),
+		Part: pick(p, "", All, LocalPart, Domain, User, Detail), Match: m, Relation: r, Comparator: c, Keys: keys, Index: i, Last: last}
+}
+
+// genMailboxes are senders and recipients of envelopes.
+var genMailboxes = []string{"s@x.org", "S@X.Org", "a@b", "A@B.org", "a.b@c", "\"a b\"@c.example", "joe+detail@example.org", "user+d+e@Example.org", "u-d@example.org",
+	"a@[192.0.2.1]", "x@sub.example.org", "\"q\\\"r\"@c", "10@9", "abc@abc", "\"a+b\"@c", "+x@b", "a+@b", "yes@no"}
+
+func (g *wide) envelopeTest() Test {
+	p := g.generator
+	m, r, c, keys := g.match(func() []string {
+		return []string{pick(p, append([]string{"s", "x.org", "a", "b", "org", "a b", "joe", "detail", "d+e", "", "@", "example.org", "10", "9", "X.ORG"}, genMailboxes...)...)}
+	})
+	t := Envelope{Fields: pick(p, []string{"from"}, []string{"to"}, []string{"FROM"}, []string{"from", "To"}, []string{"to", "from"}),
+		Part: pick(p, "", "", All, LocalPart, Domain, User, Detail), Match: m, Relation: r, Comparator: c, Keys: keys}
+	if t.Part == "" && g.chance(30) {
+		t.Fields = append(t.Fields, "auth") // which has no parts
+	}
+	return t
+}
+
 func (g *wide) datePart() (DatePart, []string) {
 	p := g.generator
 	switch g.IntN(13) {
@@ -281,13 +315,20 @@ func (g *wide) command(depth int) Command {
 		if !g.edits {
 			return Keep{}
 		}
-		name := pick(p, "X-A", "x-b", "X-New", "Subject", "From")
-		return AddHeader{Name: name, Value: g.str("yes", "a", "v w", "10", "é"), Last: g.chance(40)}
+		c := AddHeader{Name: pick(p, "X-A", "x-b", "X-New", "Subject", "From", "Date"), Value: g.str("yes", "a", "v w", "10", "é", "", " ", "a\r\nbcd", "a\r\n b\r\n", "=?utf-8?q?yes?=", "a=?utf-8?q?b?="), Last: g.chance(40)}
+		if g.chance(50) {
+			c.Name = pick(p, genAddressNames...)
+			c.Value = strings.ReplaceAll(strings.TrimSpace(g.addressValue()), "\n", "\r\n")
+			if g.chance(15) {
+				c.Value += pick(p, "\r\nx, a@b", "\r\n\ta@b", " =?utf-8?q?x?=", " x=?utf-8?q?y?=", ", ${1}", ", ${a}@b", "\r\n", " ,", ", "+strings.Repeat("long.local.part@example.org, ", 5)+"z@z")
+			}
+		}
+		return c
 	case 10, 11:
 		if !g.edits {
 			return FileInto{Mailbox: g.mailbox()}
 		}
-		c := DeleteHeader{Name: pick(p, "X-A", "x-b", "X-New", "Subject", "To")}
+		c := DeleteHeader{Name: pick(p, append([]string{"X-A", "x-b", "X-New", "Subject", "Date"}, genAddressNames...)...)}
 		c.Index, c.Last = g.index()
 		if g.chance(50) {
 			var keys []string
@@ -299,6 +340,9 @@ func (g *wide) command(depth int) Command {
 				c.Match, keys = Contains, []string{"y"} // the server aborts
 			}
 			c.Values = keys
+			if g.chance(30) && (c.Match == Contains || c.Match == Is || c.Match == "") {
+				c.Values = []string{pick(p, "a@b", "joe", "@", "", "example", ",", "<")}
+			}
 		}
 		return c
 	case 12:
@@ -349,9 +393,9 @@ func (g *wide) mail() []byte {
 	var b strings.Builder
 	fmt.Fprintf(&b, "Message-ID: <%d@generated>\n", g.n)
 	for range g.IntN(6) {
-		name := pick(p, "Subject", "X-A", "x-b", "From", "To", "X-Num", "X-A")
+		name := pick(p, "Subject", "X-A", "x-b", "From", "To", "X-Num", "X-A", "Cc", "Reply-To")
 		body := g.value()
-		if name == "From" || name == "To" {
+		if slices.Contains(genAddressNames, name) {
 			body = g.addressValue()
 			if g.chance(20) {
 				body = " " + pick(p, "joe+detail@example.org", "a+@b", "+x@b", "u+d+e@c")

@@ -21,8 +21,9 @@ type Input struct {
 	// means the length of Raw, where that is given.
 	Size int64
 	// From and To are the addresses of the envelope, without angle brackets;
-	// an empty From is the null sender. Auth is the name that the sender logged
-	// in with, where one did.
+	// an empty From is the null sender. Auth is what the envelope part "auth"
+	// has: sieve-test and imapsieve give the name of the user whose script it is,
+	// dovecot-lda and LMTP give none.
 	From, To, Auth string
 	// MailboxExists says whether a mailbox is there and can be stored in; nil
 	// means that all are.
@@ -33,8 +34,8 @@ type Input struct {
 	// Now is the time of the delivery; the zero time means time.Now. Its
 	// location is the server's time zone.
 	Now time.Time
-	// Memory is what the server remembers of earlier messages; nil means
-	// nothing.
+	// Memory is what the server remembers of earlier messages; nil means that it
+	// has no memory, as sieve-filter: then no test duplicate holds.
 	Memory Memory
 	// Spam and Virus are the results of scanners.
 	Spam, Virus Score

@@ -201,6 +201,9 @@ func (r *run) decode(e *entry) *value {
 // decodeField returns the value of a field as the header test sees it.
 func (r *run) decodeField(f headers.Field) []byte {
 	r.spend(len(f.Body))
+	if v, ok := r.addedValue(f); ok {
+		return v
+	}
 	if v, ok := plainValue(f.Body); ok {
 		return v
 	}

@@ -29,6 +29,7 @@ type oracle struct {
 	scripts   int
 	settings  []string // for every call
 	dupes     []byte   // what the last call of sends remembered
+	home      string   // where sends delivers to, if not to a new place
 }
 
 // newOracle skips the test where Pigeonhole's programs are missing.

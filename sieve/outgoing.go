@@ -5,6 +5,7 @@ import (
 	"encoding/base64"
 	"fmt"
 	"hash/fnv"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -352,7 +353,7 @@ func sanitizedRunes(s string, n int) string {
 // newID makes a Message-ID of what the message is about.
 func (r *run) newID(about string) string {
 	h := fnv.New64a()
-	fmt.Fprint(h, about, r.in.From, r.in.To, r.messageID())
+	fmt.Fprint(h, about, r.in.From, r.in.To, messageID(r.arrived()))
 	return fmt.Sprintf("<sieve-%d-%x@%s>", r.now().UnixNano(), h.Sum64(), r.host())
 }
 
@@ -390,6 +391,7 @@ func (r *run) arrived() headers.Section {
 
 // arrivedField returns the first field of a name in the header as it came.
 func (r *run) arrivedField(name string) (headers.Field, bool) {
+	name = lowerASCII(name)
 	for _, f := range r.arrived() {
 		if equalFold(f.Name, name) {
 			return f, true
@@ -429,8 +431,12 @@ func (r *run) decodedFirst(name string) (string, bool) {
 
 // messageID returns the Message-ID with its angle brackets, or "" where the
 // field holds none among its first hundred "<".
-func (r *run) messageID() string {
-	s, _ := r.rawFirst("message-id")
+func messageID(section headers.Section) string {
+	i := slices.IndexFunc(section, func(f headers.Field) bool { return equalFold(f.Name, "message-id") })
+	if i < 0 {
+		return ""
+	}
+	s := unread(section[i])
 	for range 100 {
 		_, rest, ok := strings.Cut(s, "<")
 		if !ok {

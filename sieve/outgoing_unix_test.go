@@ -123,8 +123,12 @@ func (o *oracle) sends(tb testing.TB, s *submission, script, message, from, to s
 	lda := servertest.Need(tb, "dovecot-lda")
 	uid, gid, name := owner(tb)
 	o.scripts++
-	dir := o.mailbox(tb, fmt.Sprintf("out%d", o.scripts), nil)
-	defer os.RemoveAll(dir)
+	home := o.home
+	if home == "" {
+		home = fmt.Sprintf("out%d", o.scripts)
+		defer os.RemoveAll(filepath.Join(o.dir, home))
+	}
+	dir := o.mailbox(tb, home, nil)
 	file := func(name, text string) string {
 		path := filepath.Join(dir, name)
 		if err := os.WriteFile(path, []byte(text), 0o644); err != nil {
@@ -326,5 +330,53 @@ func TestVacationPeriodServer(t *testing.T) {
 		if !found || len(memory.seen) != 1 {
 			t.Errorf("vacation %s: the server's database has no %v:\n%x", args, memory.seen, o.dupes)
 		}
+	}
+}
+
+// TestDuplicateServer delivers message after message to one user; the script's
+// notifications tell which tests hold.
+func TestDuplicateServer(t *testing.T) {
+	servertest.Need(t, "dovecot-lda")
+	o := newOracle(t)
+	s := newSubmission(t)
+	const a, b, c = `if duplicate { notify "mailto:a@b"; } `, `if duplicate { notify "mailto:b@b"; } `, `notify "mailto:c@b"; `
+	const one, two = "Message-ID: <1@x>\nSubject: hello\n\n", "Message-ID: <2@x>\nSubject: hello\n\n"
+	type delivery struct{ script, message string }
+	for _, tt := range []struct {
+		name string
+		list []delivery
+	}{
+		{"same", []delivery{{a + c, one}, {a + c, one}, {a + c, two}, {a + c, two}}},
+		{"twice", []delivery{{a + b + c, one}, {a + b + c, one}}},
+		{"twice when seen", []delivery{{a + c, one}, {a + b + c, one}}},
+		{"by handles", []delivery{{`if duplicate :handle "h" { stop; } ` + a + c, one}, {`if duplicate :handle "h" { notify "mailto:h@b"; } ` + a + c, one}, {`if duplicate :handle "i" { notify "mailto:h@b"; } ` + c, one}}},
+		{"by the last", []delivery{{`if duplicate :last { notify "mailto:l@b"; } ` + a + c, one}, {`if duplicate :last { notify "mailto:l@b"; } ` + a + c, one}, {a + c, one}}},
+		{"seen by the last", []delivery{{a + c, one}, {`if duplicate :last { notify "mailto:l@b"; } ` + c, one}, {`if duplicate :last { notify "mailto:l@b"; } ` + c, one}}},
+		{"header", []delivery{{`if duplicate :header "Subject" { notify "mailto:s@b"; } ` + c, one}, {`if duplicate :header "Subject" { notify "mailto:s@b"; } ` + c, two}}},
+		{"header and id", []delivery{{`if duplicate :header "Subject" { notify "mailto:s@b"; } ` + c, one}, {`if duplicate :uniqueid "hello" { notify "mailto:u@b"; } ` + c, one}}},
+		{"empty header", []delivery{{`if duplicate :header "subject" { notify "mailto:s@b"; } ` + c, "Subject:\n\n"}, {`if duplicate :header "subject" { notify "mailto:s@b"; } ` + c, "Subject:\n\n"}}},
+		{"empty id", []delivery{{`if duplicate :uniqueid "" { notify "mailto:s@b"; } ` + c, one}, {`if duplicate :uniqueid "" { notify "mailto:s@b"; } ` + c, two}}},
+		{"Message-ID in another form", []delivery{{a + c, one}, {a + c, "Message-ID: (c) <1@x> <2@x>\n\n"}, {a + c, "Message-ID: < 1@x >\n\n"}}},
+		{"no Message-ID", []delivery{{a + c, "\n"}, {a + c, "\n"}, {a + c, "Message-ID: 1\n\n"}, {a + c, "Message-ID: 1\n\n"}, {a + b + c, "\n"}}},
+		{"changed Message-ID", []delivery{{a + c, one}, {`deleteheader "message-id"; addheader "Message-ID" "<3@x>"; ` + a + c, one}, {a + c, "Message-ID: <3@x>\n\n"}}},
+		{"changed header", []delivery{{`if duplicate :header "subject" { notify "mailto:s@b"; } ` + c, one}, {`deleteheader "subject"; addheader "subject" "x"; if duplicate :header "subject" { notify "mailto:s@b"; } ` + c, one}}},
+		{"white space behind", []delivery{{`if duplicate :header "subject" { notify "mailto:s@b"; } ` + c, one}, {`if duplicate :header "subject" { notify "mailto:s@b"; } ` + c, "Subject: hello  \n\n"}}},
+		{"failed", []delivery{{a + `error "no";`, one}, {a + c, one}}},
+	} {
+		t.Run(tt.name, func(t *testing.T) {
+			o.home = "home" + strings.ReplaceAll(tt.name, " ", "")
+			defer func() { o.home = "" }()
+			memory := &store{seen: map[string]time.Time{}}
+			for i, d := range tt.list {
+				script := `require ["duplicate", "enotify", "editheader", "ihave"]; ` + d.script
+				want, logged := o.sends(t, s, script, d.message, "joe@example.net", "user@example.org")
+				in := outgoingInput(d.message, "joe@example.net", "user@example.org")
+				in.Memory = memory
+				r := compileSequence(t, [][]byte{[]byte(script)}).Run(in)
+				if diff := cmp.Diff(shownOutgoing(want), shownOutgoing(sentOf(r)), cmpopts.EquateEmpty()); diff != "" {
+					t.Fatalf("delivery %d (-Pigeonhole +ours, %v):\n%s\n%s", i+1, r.Err, diff, logged)
+				}
+			}
+		})
 	}
 }

@@ -85,7 +85,7 @@ func (r *run) reply(v Vacation, step int) (out *Outgoing, why string) {
 	} else {
 		w.field("Subject", subject)
 	}
-	id := r.messageID()
+	id := messageID(r.arrived())
 	refs, ok := r.rawFirst("references")
 	if id != "" {
 		w.field("In-Reply-To", id)

@@ -116,6 +116,7 @@ type run struct {
 
 	edits    int             // how often the header was changed
 	original headers.Section // before the first of them
+	added    []addedField
 
 	active bool // the message is kept so far
 	failed error
