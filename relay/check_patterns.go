@@ -13,7 +13,8 @@ import (
 // are not limited to domains: they take mail in scope past the gateway whoever it
 // is for. Which addresses a rule matches is known from what they must end in
 // ([postfix.PatternTable.Endings]); a rule of which that can't be known may match
-// all of them.
+// all of them. So may one that matches "*", which is asked for where no row is
+// found (transport(5)), and has no domain.
 func (c *compiler) checkPatterns(name string) {
 	const fix = `end the pattern with the domain, from its "@" or a dot on, and "$", as in /@example\.org$/; a route for everybody belongs into relayhost or default_transport`
 	specs, err := postfix.ParseMaps(c.base.get(name))

@@ -24,6 +24,8 @@ func TestPatternsForEverybody(t *testing.T) {
 		{"regexp", `/example\.org$/ smtp:x`, refused}, // another-example.org
 		{"regexp", `/@example\.org/ smtp:x`, refused}, // example.org.test
 		{"regexp", `/^info@/ smtp:x`, refused},
+		{"regexp", `/^\*$/ smtp:x`, refused}, // asked for where there is no other row
+		{"regexp", `/^(\*|.*@example\.org)$/ smtp:x`, refused},
 		{"regexp", `/@example\.org$|^a/ smtp:x`, refused},
 		{"regexp", `!/@example\.org$/ smtp:x`, refused},
 		{"regexp", "if !/@example\\.org$/\n/a/ smtp:x\nendif", refused},
@@ -70,7 +72,7 @@ func TestPatternsForEverybody(t *testing.T) {
 
 // TestPipesForEverybody: what several tables make of an address is tried.
 func TestPipesForEverybody(t *testing.T) {
-	for first, want := range map[string]bool{"/./ everybody": true, "/@example\\.org$/ everybody": false} {
+	for first, want := range map[string]bool{"/./ everybody": true, "/@example\\.org$/ everybody": false, "/^\\*$/ everybody": true} {
 		in := labBase(t)
 		in.Postfix["first"], in.Postfix["second"] = []byte(first+"\n"), []byte("/^everybody$/ smtp:x\n")
 		in.Postfix["main.cf"] = append(in.Postfix["main.cf"], "\ntransport_maps = pipemap:{regexp:/etc/postfix/first,regexp:/etc/postfix/second}\n"...)

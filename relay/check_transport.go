@@ -114,11 +114,15 @@ var strangers = [...]string{"a@b.invalid", "quentin.z-9@mx7.w-1.test", "42+x@XN-
 // (transport(5)). Single patterns are checkPatterns' matter.
 func catchAll(m postfix.Map) (key string, line int, ok bool) {
 	routes := func(e postfix.Entry) bool { return e.Value != "" && e.Value != ":" }
-	if p, ok := m.(postfix.Patterns); !ok || !p.Patterns() {
-		e, line, ok := m.Lookup("*") // patterns are not asked for it
-		return `"*"`, line, ok && routes(e)
+	p, ok := m.(postfix.Patterns)
+	patterns := ok && p.Patterns()
+	if patterns && !piped(m) {
+		return "", 0, false
 	}
-	if !piped(m) {
+	if e, line, ok := m.Lookup("*"); ok && routes(e) { // trivial-rewrite(8) asks tables of patterns for it, too
+		return `"*"`, line, true
+	}
+	if !patterns {
 		return "", 0, false
 	}
 	for _, a := range strangers {
