@@ -127,9 +127,15 @@ const customerRules = `table inet filter {
 // gateway reaches its port, strangers don't, other ports stay open, and what
 // takes it out leaves the customer's.
 func TestFirewall(t *testing.T) {
-	maillab.Need(t) // nft(8) is the machine's own
+	for _, system := range maillab.Systems() {
+		t.Run(system.Name, func(t *testing.T) { t.Parallel(); testFirewall(t, system) })
+	}
+}
+
+func testFirewall(t *testing.T, system maillab.System) {
+	maillab.NeedSystem(t, system)
 	servertest.Need(t, "nft")
-	w, p, in := outside(t, maillab.Host())
+	w, p, in := outside(t, system)
 	p.Firewall = relay.Firewall{Ports: []uint16{25}}
 	c, err := tryCompile(t, p, in)
 	if err != nil {
@@ -202,7 +208,7 @@ func haproxy(tb testing.TB, c *relay.Config) []byte {
 // Postfix: it lets the gateway through and tells Postfix its address.
 func TestBalancer(t *testing.T) {
 	for _, system := range maillab.Systems() {
-		t.Run(system.Name, func(t *testing.T) { testBalancer(t, system) })
+		t.Run(system.Name, func(t *testing.T) { t.Parallel(); testBalancer(t, system) })
 	}
 }
 
@@ -241,10 +247,16 @@ func testBalancer(t *testing.T, system maillab.System) {
 // reach the listener that believes what is announced there; without the ruleset
 // everybody would.
 func TestBalancerElsewhere(t *testing.T) {
-	maillab.Need(t)
+	for _, system := range maillab.Systems() {
+		t.Run(system.Name, func(t *testing.T) { t.Parallel(); testBalancerElsewhere(t, system) })
+	}
+}
+
+func testBalancerElsewhere(t *testing.T, system maillab.System) {
+	maillab.NeedSystem(t, system)
 	servertest.Need(t, "nft")
 	const balancer4, balancer6, port = "192.0.2.20", "2001:db8::20", "10025"
-	w, p, in := outside(t, maillab.Host())
+	w, p, in := outside(t, system)
 	p.Gateway.Client = relay.ClientCertificate{} // the address alone tells the gateway
 	p.Listeners[0].Service = port
 	p.Balancer = relay.Balancer{Addresses: []netip.Prefix{netip.MustParsePrefix(balancer4 + "/32"), netip.MustParsePrefix(balancer6 + "/128")}}

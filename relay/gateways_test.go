@@ -173,9 +173,9 @@ func TestPresets(t *testing.T) {
 
 // TestReturnFlow: only the gateway itself, and only for senders in scope,
 // reaches strangers; nothing goes to the gateway again.
-func TestReturnFlow(t *testing.T) {
-	maillab.Need(t)
-	p := labPolicy(t, "lab.json")
+func TestReturnFlow(t *testing.T) { onSystems(t, testReturnFlow) }
+
+func testReturnFlow(t *testing.T, p relay.Policy, w maillab.World) {
 	p.Inbound.Return = true
 	c := compile(t, p, labBase(t))
 	site := maillab.Site{Files: map[string][]byte{}, Users: users}
@@ -217,7 +217,7 @@ func TestReturnFlow(t *testing.T) {
 		msgs = append(msgs, maillab.Message{ID: fmt.Sprintf("r%d", i), Source: tt.source, TLS: tt.tls, Certificate: tt.cert, To: cmp.Or(tt.to, "127.0.1.1:25"), From: tt.from,
 			Recipients: []string{tt.recipient}, Raw: []byte(fmt.Sprintf("Message-ID: <r%d@lab.invalid>\nFrom: <a@b.test>\n%s\nx\n", i, tt.header))})
 	}
-	result := maillab.Run(t, maillab.DefaultWorld(), site, msgs)
+	result := maillab.Run(t, w, site, msgs)
 	for _, c := range result.Complaints {
 		t.Errorf("complaint: %s", c)
 	}

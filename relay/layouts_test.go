@@ -276,12 +276,17 @@ func (l layout) site(c *relay.Config) maillab.Site {
 	return site
 }
 
-// layoutMessages is how many messages each layout gets on each system.
-const layoutMessages = 200
+// layoutMessages is how many messages each layout gets on each system, and
+// untouchedMessages how many more that have nothing to do with the gateway.
+const (
+	layoutMessages    = 200
+	untouchedMessages = 60
+)
 
 // TestLayouts brings customers' mail servers up with the compiled files, on both
-// systems. Route must agree with the servers on every recipient, and every
-// feature of the customer's must show as often as without us.
+// systems. Route must agree with the servers on every recipient, every feature
+// of the customer's must show as often as without us, and mail that has nothing
+// to do with the gateway must end where it ends without our files.
 func TestLayouts(t *testing.T) {
 	for _, system := range maillab.Systems() {
 		for _, l := range layouts(t) {
@@ -301,6 +306,12 @@ func (l layout) run(t *testing.T, system maillab.System) {
 	var sent []generated
 	for i := range layoutMessages * *times {
 		sent = append(sent, g.message(i))
+	}
+	var untouched []maillab.Message
+	for i := len(sent); len(untouched) < untouchedMessages; i++ {
+		if m := g.message(i); g.untouched(c, m) {
+			sent, untouched = append(sent, m), append(untouched, m.lab)
+		}
 	}
 	msgs := make([]maillab.Message, len(sent))
 	for i, m := range sent {
@@ -353,6 +364,7 @@ func (l layout) run(t *testing.T, system maillab.System) {
 		t.Errorf("%d messages differ in all", differ)
 	}
 	l.count(t, sent, result)
+	l.untouched(t, w, untouched, result)
 	t.Logf("%d messages in %.0f s, ends: %v", len(sent), result.Seconds, ends)
 	if t.Failed() {
 		for _, line := range result.Warnings[:min(len(result.Warnings), 20)] {
@@ -464,35 +476,16 @@ func (o once) at(k maillab.Kind) bool {
 	return k == maillab.KindSmartHost || k == maillab.KindMX || k == maillab.KindMailbox || k == maillab.KindRelay
 }
 
-// TestLayoutsUntouched: mail that has nothing to do with the gateway ends where
-// it ended before our files were there, with the same marks.
-func TestLayoutsUntouched(t *testing.T) {
-	for i, l := range layouts(t) {
-		// Each on one system: TestLayouts has both.
-		system := maillab.Systems()[i%len(maillab.Systems())]
-		t.Run(l.name+"/"+system.Name, func(t *testing.T) {
-			maillab.NeedSystem(t, system)
-			t.Parallel()
-			w := l.world(system)
-			c := l.compile(t, system)
-			g := &layoutGenerator{generator: generator{rand: rand.New(rand.NewPCG(*seed, 4)), policy: l.policy, world: w}, layout: l}
-			var msgs []maillab.Message
-			for i := 0; len(msgs) < 60; i++ {
-				if m := g.message(i); g.untouched(c, m) {
-					msgs = append(msgs, m.lab)
-				}
-			}
-			before := maillab.Run(t, w, l.site(nil), msgs)
-			again(t, w, l.site(nil), msgs, &before)
-			after := maillab.Run(t, w, l.site(c), msgs)
-			again(t, w, l.site(c), msgs, &after)
-			for _, m := range msgs {
-				b, a := l.ends(before.Messages[m.ID]), l.ends(after.Messages[m.ID])
-				if !slices.Equal(b, a) {
-					t.Errorf("%s to %s, from <%s> to %s\nbefore:\n  %s\nwith our files:\n  %s\n%s", m.ID, m.To, m.From, m.Recipients, strings.Join(b, "\n  "), strings.Join(a, "\n  "), m.Raw[:min(len(m.Raw), 400)])
-				}
-			}
-		})
+// untouched holds mail that has nothing to do with the gateway to where it ends
+// without our files, with the same marks; after is where it went with them.
+func (l layout) untouched(t *testing.T, w maillab.World, msgs []maillab.Message, after maillab.Result) {
+	before := maillab.Run(t, w, l.site(nil), msgs)
+	again(t, w, l.site(nil), msgs, &before)
+	for _, m := range msgs {
+		b, a := l.ends(before.Messages[m.ID]), l.ends(after.Messages[m.ID])
+		if !slices.Equal(b, a) {
+			t.Errorf("%s to %s, from <%s> to %s\nbefore:\n  %s\nwith our files:\n  %s\n%s", m.ID, m.To, m.From, m.Recipients, strings.Join(b, "\n  "), strings.Join(a, "\n  "), m.Raw[:min(len(m.Raw), 400)])
+		}
 	}
 }
 

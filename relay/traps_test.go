@@ -15,6 +15,7 @@ func onSystems(t *testing.T, test func(t *testing.T, p relay.Policy, w maillab.W
 	for _, system := range maillab.Systems() {
 		t.Run(system.Name, func(t *testing.T) {
 			maillab.NeedSystem(t, system)
+			t.Parallel()
 			p := labPolicy(t, "lab.json")
 			p.Server.Postfix, p.Server.Dovecot = system.Postfix, system.Dovecot
 			w := maillab.DefaultWorld()
@@ -91,12 +92,12 @@ func testSmartHostModes(t *testing.T, policy relay.Policy, w maillab.World) {
 
 // TestLookupMX: without brackets the MX of the smart host's name gets the
 // connection, and is refused for its certificate.
-func TestLookupMX(t *testing.T) {
-	maillab.Need(t)
-	p := labPolicy(t, "lab.json")
+func TestLookupMX(t *testing.T) { onSystems(t, testLookupMX) }
+
+func testLookupMX(t *testing.T, p relay.Policy, w maillab.World) {
 	p.Gateway.SmartHost.LookupMX = true
 	c, site := labSite(t, p, labBase(t))
-	r := maillab.Run(t, maillab.DefaultWorld(), site, []maillab.Message{
+	r := maillab.Run(t, w, site, []maillab.Message{
 		{ID: "out", To: "127.0.1.2:25", From: "alice@example.com", Recipients: []string{"x@remote1.test"}, Raw: hello},
 	})
 	if got := kinds(r.Messages["out"], "x@remote1.test"); got != "deferred" {
