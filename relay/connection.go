@@ -20,7 +20,7 @@ func (c *compiler) buildConnections() {
 	e, p := &c.cfg.eval, c.policy
 	e.connections = connections{
 		firewall: p.Firewall, shared: p.Inbound.Shared, firewallFile: c.names.firewallName(),
-		allowed: slices.Concat(p.Gateway.Networks, p.Inbound.Allow),
+		allowed: slices.Concat(p.allNetworks(), p.Inbound.Allow),
 	}
 	if port, ok := p.proxyPort(); ok {
 		e.connections.proxyPort = port

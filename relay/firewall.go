@@ -17,6 +17,9 @@ import (
 // does not take a refusal in another away. So the table only ever closes these
 // ports, and whatever else closes them stays closed. It filters what comes in to
 // the server itself, not what is forwarded to containers.
+//
+// With Policy.Further the ports are open to all gateways: each is still refused
+// at the others' listeners, by smtpd(8).
 type Firewall struct {
 	// Ports are the TCP ports that are closed: 25, or whatever the gateway's
 	// listener has.
@@ -89,15 +92,18 @@ func (v *validator) firewall(p Policy) {
 	if f.Directory != "" {
 		v.file(at+".Directory", f.Directory, "")
 	}
-	l, listener := p.gatewayListener()
-	if b, ok := l.bound(); ok && len(f.Ports) > 0 {
+	for i, l := range p.Listeners {
+		b, ok := l.bound()
+		if !ok || len(f.Ports) == 0 || l.Role != RoleGateway {
+			continue
+		}
 		open := !b.Addr().IsLoopback() && !f.closes(b)
 		if p.Balancer.local() && len(p.Balancer.Bind) > 0 {
 			open = !slices.ContainsFunc(p.Balancer.Bind, f.closes)
 		}
 		if open {
 			v.errs.add(at, ErrConflict, "put the port of the gateway's listener, or of the balancer on this server, into Ports, and its address into Addresses",
-				"what the gateway connects to (%s, %s) stays open to everybody", listener, l.Service)
+				"what the gateway connects to (%s, %s) stays open to everybody", index("Listeners", i), l.Service)
 		}
 	}
 	for i, l := range p.Listeners {
@@ -164,6 +170,19 @@ func (l Listener) bound() (a netip.AddrPort, ok bool) {
 	return netip.AddrPortFrom(addr, port), true
 }
 
+// allNetworks are the networks of all gateways.
+func (p Policy) allNetworks() []netip.Prefix {
+	var out []netip.Prefix
+	for _, g := range p.gateways() {
+		for _, n := range g.Networks {
+			if !slices.Contains(out, n) {
+				out = append(out, n)
+			}
+		}
+	}
+	return out
+}
+
 // gatewayListener returns the listener that has the gateway's role.
 func (p Policy) gatewayListener() (l Listener, at string) {
 	for i, l := range p.Listeners {
@@ -226,7 +245,11 @@ func (c *compiler) emitFirewall() {
 		}
 	}
 	if len(ports) > 0 {
-		set("gateway", "Gateway.Networks", c.policy.Gateway.Networks)
+		comment := "Gateway.Networks"
+		if len(c.policy.Further) > 0 {
+			comment += ", and those of Further"
+		}
+		set("gateway", comment, c.policy.allNetworks())
 	}
 	if len(ports) > 0 && len(c.policy.Inbound.Allow) > 0 {
 		set("allowed", "Inbound.Allow", c.policy.Inbound.Allow)

@@ -104,8 +104,8 @@ func (v *validator) further(p Policy) {
 	case p.Loop.NoOrigin:
 		v.errs.add("Loop.NoOrigin", headers.ErrNotExpressible, "remove it", "without the origin header, what one gateway delivered would go to another")
 	}
-	if !p.Firewall.isZero() || !p.Balancer.isZero() {
-		v.errs.add("Further", headers.ErrNotExpressible, "leave Firewall and Balancer out, and open each gateway's port to its own networks", "they are emitted for one gateway's port")
+	if !p.Balancer.isZero() {
+		v.errs.add("Further", headers.ErrNotExpressible, "leave Balancer out, and let Firewall admit each gateway itself", "it is for one gateway's listener: what it announces at another's would be believed there")
 	}
 	for i, g := range p.gateways() {
 		at := gatewayPath(i)
