@@ -13,7 +13,7 @@ import (
 func exampleScripts(tb testing.TB) []parseCase {
 	tb.Helper()
 	var out []parseCase
-	for _, file := range []string{"testdata/rfc.txtar", "testdata/clients.txtar"} {
+	for _, file := range []string{"testdata/rfc.txtar", "testdata/rfcexamples.txtar", "testdata/clients.txtar"} {
 		data, err := os.ReadFile(file)
 		if err != nil {
 			tb.Fatal(err)

@@ -26,7 +26,7 @@ func TestExamplesRun(t *testing.T) {
 	o := newOracle(t)
 	o.settings = allOn
 	ran := 0
-	for _, file := range []string{"testdata/clients.txtar", "testdata/rfc.txtar"} {
+	for _, file := range []string{"testdata/clients.txtar", "testdata/rfc.txtar", "testdata/rfcexamples.txtar"} {
 		archive, err := txtar.ParseFile(file)
 		if err != nil {
 			t.Fatal(err)
