@@ -2,6 +2,7 @@ package sieve
 
 import (
 	"bytes"
+	"slices"
 
 	"github.com/oxmailroute/oxmailroute/headers"
 )
@@ -12,7 +13,10 @@ const (
 	maxMIMEParts = 10000
 )
 
-// mimePart is the message or a part of it.
+// mimePart is the message or a part of it. The parts are found by a walk of this
+// package's own: go-message gives up at a line that is no field and at a broken
+// parameter, and doesn't look into attached messages, where the server goes on
+// (TestStructure has the cases); it serves for charsets.
 type mimePart struct {
 	parent   *mimePart
 	header   headers.Section
@@ -62,19 +66,28 @@ func (r *run) hasBody() bool {
 func (p *mimePart) describe(digest bool) (boundary []byte) {
 	// The tests take a part without a type for text, in a digest too.
 	p.mediaType, p.nested = "text/plain", digest
+	typed, multipart := false, false
 	for _, f := range p.header {
 		switch {
 		case equalFold(f.Name, "content-type"):
 			v := headers.Value(nil, f)
 			p.mediaType = mediaType(v)
-			p.nested = foldEqual(p.mediaType, "message/rfc822")
-			for _, param := range parameters(v) {
-				switch lowerASCII(param.name) {
-				case "boundary":
-					boundary = []byte(param.value)
-				case "charset":
+			list := parameters(v)
+			for _, param := range list {
+				if foldEqual(param.name, "charset") {
 					p.charset = param.value
 				}
+			}
+			if typed {
+				continue
+			}
+			// The first field and the first boundary in it say what parts
+			// there are.
+			typed = true
+			p.nested = foldEqual(p.mediaType, "message/rfc822")
+			multipart = hasPrefixFold(p.mediaType, "multipart/")
+			if i := slices.IndexFunc(list, func(param parameter) bool { return foldEqual(param.name, "boundary") }); i >= 0 {
+				boundary = []byte(list[i].value)
 			}
 		case equalFold(f.Name, "content-transfer-encoding"):
 			if p.encoding = lowerASCII(encodingToken(headers.Value(nil, f))); p.encoding == "" {
@@ -82,7 +95,7 @@ func (p *mimePart) describe(digest bool) (boundary []byte) {
 			}
 		}
 	}
-	if !hasPrefixFold(p.mediaType, "multipart/") {
+	if !multipart {
 		return nil
 	}
 	return boundary
