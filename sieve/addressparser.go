@@ -307,8 +307,10 @@ func (p *addressParser) mailbox() (found, outcome) {
 }
 
 func (p *addressParser) addrSpec(a *found) outcome {
-	p.note = nil
-	defer func() { a.name = p.note }()
+	if p.names {
+		p.note = nil
+		defer func() { a.name = p.note }()
+	}
 	local, r := p.localPart()
 	if r != broken {
 		a.local, a.hasLocal = local, true
