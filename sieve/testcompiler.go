@@ -63,11 +63,15 @@ func (c *compiler) test(t Test) condition {
 		c.nonEmpty(t.Fields, "Fields")
 		fields := c.texts(t.Fields, "Fields")
 		for i, name := range t.Fields {
-			if fields[i].constant() && !foldEqual(name, "from") && !foldEqual(name, "to") && !foldEqual(name, "auth") {
-				c.enter("Fields", i)
+			c.enter("Fields", i)
+			switch {
+			case !fields[i].constant() || isEnvelopeField(name):
+			case !foldEqual(name, "auth"):
 				c.errorf("", `envelope field %q is %w: use "from", "to" or "auth"`, name, ErrUnsupported)
-				c.leave()
+			case t.Part != "":
+				c.errorf("", `envelope field "auth" is no address: leave Part empty`)
 			}
+			c.leave()
 		}
 		return &envelopeTest{step: step, part: c.part(t.Part), parts: fields,
 			match: c.matcher(t.Match, t.Relation, t.Comparator, t.Keys)}

@@ -56,6 +56,8 @@ func TestValidate(t *testing.T) {
 		{"address of a plain field", []Command{If{Test: Address{Names: []string{"Subject"}, Keys: []string{"x"}}}}, bad("Commands[0].Test.Names[0]")},
 		{"unknown address part", []Command{If{Test: Address{Names: []string{"from"}, Part: "name", Keys: []string{"x"}}}}, bad("Commands[0].Test.Part")},
 		{"unknown envelope field", []Command{If{Test: Envelope{Fields: []string{"by"}, Keys: []string{"x"}}}}, bad("Commands[0].Test.Fields[0]")},
+		{"part of the envelope's auth", []Command{If{Test: Envelope{Fields: []string{"from", "auth"}, Part: Domain, Keys: []string{"x"}}}},
+			bad("Commands[0].Test.Fields[1]")},
 		{"empty mailbox in a test", []Command{If{Test: MailboxExists{[]string{""}}}}, bad("Commands[0].Test.Mailboxes[0]")},
 		{"nested too deep", deep, bad("Commands[0]" + strings.Repeat(".Then[0]", 31) + ".Test")},
 		{"set", []Command{Set{Name: "a b", Value: "x"}, Set{Name: "a", Value: "\n", Modifiers: []Modifier{"x"}}}, bad("Commands[1].Value")},
