@@ -1,7 +1,6 @@
 package relay
 
 import (
-	"bytes"
 	"errors"
 	"fmt"
 	"slices"
@@ -236,26 +235,6 @@ func (c *compiler) edits(file string, left []postfix.Leftover) {
 	for _, l := range left {
 		c.warn(place{file, l.Line}.String(), "%s", l.Why)
 	}
-}
-
-// managed begins the first line of every file that is ours alone.
-func (n names) managed() string { return n.owner + ": managed file, change the policy instead" }
-
-// emit adds a file. own: the whole file is ours, so that one of that name which
-// is not ours must not be overwritten.
-func (c *compiler) emit(name string, data []byte, own bool) {
-	if base, ok := strings.CutPrefix(name, "postfix/"); ok && own {
-		if there, ok := c.in.Postfix[base]; ok && !bytes.HasPrefix(there, []byte("# "+c.names.managed())) {
-			c.errs.add(base, ErrConflict, "rename it, or choose another Gateway.Name", "the installation has a file of this name that is not ours")
-			return
-		} else if ok && !untouched(there) {
-			c.warn(base, "was edited by hand, and is written anew")
-		}
-	}
-	if own {
-		data = c.names.sealed(data)
-	}
-	c.emitted[name] = data
 }
 
 func (c *compiler) path(file string) string { return c.policy.configDir() + "/" + file }

@@ -86,7 +86,7 @@ func (c *compiler) emitDovecot() {
 	} else {
 		c.fragment24(&b, conf)
 	}
-	c.emit(c.fragmentName(), b.Bytes(), false)
+	c.emit(c.fragmentName(), b.Bytes(), true)
 }
 
 // checkSievePlugin: without the plugin no script runs, ours neither.

@@ -74,10 +74,14 @@ func (c *compiler) emitSieve() {
 		return
 	}
 	text := c.cfg.global.Format()
+	if m, ok := cutMark(text); ok {
+		c.cfg.global.Commands[0] = sieve.Comment(strings.TrimPrefix(m.text(), "# "))
+		text = c.cfg.global.Format()
+	}
 	if c.policy.sieveForm() == PerTenant {
 		c.emitTenants(text)
 	} else {
-		c.emit(c.globalName(), text, false)
+		c.emit(c.globalName(), text, true)
 	}
 	c.cfg.eval.globalRules = map[int]string{}
 	for i, line := range strings.Split(string(text), "\n") {

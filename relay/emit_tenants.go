@@ -1,7 +1,6 @@
 package relay
 
 import (
-	"iter"
 	"regexp"
 	"strings"
 
@@ -26,11 +25,8 @@ func (c *compiler) emitTenants(text []byte) {
 				continue
 			}
 			name := tenantScriptDir + k + ".sieve"
-			if have, ok := c.in.TenantScripts[k+".sieve"]; ok && !Managed(c.policy.Gateway.Name, have) {
-				c.errs.add("Installation.TenantScripts", ErrConflict, "rename it, or choose another Sieve.Directory", "%s is there and not ours", k+".sieve")
-			}
 			c.tenantFiles[k] = name
-			c.emit(name, text, false)
+			c.emit(name, text, true)
 		}
 	}
 	if len(c.tenantFiles) == 0 {
@@ -111,18 +107,3 @@ func (c *compiler) checkUserName(conf doveconf) {
 			"%s takes the domain off, by which a tenant's script is found", have)
 	}
 }
-
-// tenantScripts are the names, as in File.Name, of the tenants' scripts of an
-// earlier run.
-func tenantScripts(gateway string, in Installation) iter.Seq[string] {
-	return func(yield func(string) bool) {
-		for name, data := range in.TenantScripts {
-			if strings.HasSuffix(name, ".sieve") && !strings.Contains(name, "/") && Managed(gateway, data) && !yield(tenantScriptDir+name) {
-				return
-			}
-		}
-	}
-}
-
-// compiled is the file that sievec(1) writes beside a script.
-func compiled(script string) string { return strings.TrimSuffix(script, ".sieve") + ".svbin" }

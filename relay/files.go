@@ -41,40 +41,15 @@ func (c *Config) Files() []File {
 
 // Obsolete returns the names, as in File.Name, of files that an earlier run may
 // have left and that this policy does not have: to be deleted where they are
-// ours ([Managed]).
+// there and as they were written ([Intact]), as [DeleteObsolete] does.
 func (c *Config) Obsolete() []string { return slices.Clone(c.removed) }
-
-// Managed reports whether a file's contents were emitted for the gateway of
-// that name, main.cf and master.cf apart.
-func Managed(gateway string, data []byte) bool {
-	head, _, _ := bytes.Cut(data, []byte("managed file"))
-	return len(head) < len(data) && bytes.HasSuffix(head, []byte("# "+newNames(gateway).owner+": ")) && len(head) < 200
-}
 
 func (c *compiler) collectFiles() {
 	for name, data := range c.emitted {
 		c.cfg.files = append(c.cfg.files, File{Name: name, Mode: 0o644, Data: data})
 	}
 	slices.SortFunc(c.cfg.files, func(a, b File) int { return cmp.Compare(a.Name, b.Name) })
-	for name, data := range c.in.Postfix {
-		if _, kept := c.emitted["postfix/"+name]; !kept && bytes.HasPrefix(data, []byte("# "+c.names.managed())) {
-			c.cfg.removed = append(c.cfg.removed, "postfix/"+name)
-		}
-	}
-	for _, name := range []string{c.globalName(), c.fragmentName(), c.names.firewallName(), c.names.balancerName()} {
-		if _, kept := c.emitted[name]; !kept {
-			c.cfg.removed = append(c.cfg.removed, name)
-			if name == c.globalName() {
-				c.cfg.removed = append(c.cfg.removed, compiled(name))
-			}
-		}
-	}
-	for name := range tenantScripts(c.policy.Gateway.Name, c.in) {
-		if _, kept := c.emitted[name]; !kept {
-			c.cfg.removed = append(c.cfg.removed, name, compiled(name))
-		}
-	}
-	slices.Sort(c.cfg.removed)
+	c.collectObsolete()
 	c.collectCommands()
 }
 
@@ -84,6 +59,9 @@ func (c *compiler) collectFiles() {
 // nothing has changed.
 func WriteDir(dir string, files []File) (err error) {
 	type staged struct{ temporary, final string }
+	if err := losing(dir, files); err != nil {
+		return err
+	}
 	var all []staged
 	var made []string
 	defer func() {

@@ -26,10 +26,12 @@ type Installation struct {
 	// free sieve_before<N>, scripts, editheader. Its first line has the version
 	// of Dovecot, too.
 	Doveconf []byte
-	// TenantScripts are the files of the directory of the tenants' scripts (see
-	// [PerTenant]) by their names there ("example.com.sieve"), by which scripts
-	// of domains that the policy no longer has are found.
-	TenantScripts map[string][]byte
+	// Written are the files outside of Postfix's directory that an earlier run
+	// wrote, and what stands beside them, by their names as in File.Name
+	// ([ReadWritten]). By them what somebody edited is kept, what isn't ours is
+	// not written over, and scripts of domains that the policy no longer has are
+	// found.
+	Written map[string][]byte
 	// Directory answers for local addresses where they are not in the indexed
 	// files of Postfix.
 	Directory Directory

@@ -1,10 +1,7 @@
 package relay
 
 import (
-	"bytes"
 	"cmp"
-	"crypto/sha256"
-	"encoding/base64"
 	"errors"
 	"regexp"
 	"slices"
@@ -19,7 +16,8 @@ type Removal struct {
 	// were but for what was edited since outside of it.
 	Files []File
 	// Obsolete are the names of our own files and of what was compiled from them,
-	// to be deleted where they exist, as in File.Name.
+	// to be deleted where they exist and are as they were written, as in File.Name
+	// ([DeleteObsolete]).
 	Obsolete []string
 	// Left is what of ours, or beside ours, can't be told apart any more, because
 	// somebody edited it by hand, and what became of it. Files that what is left
@@ -36,9 +34,10 @@ type Left struct {
 	Line int    // in the file as it was; 0: the whole file
 	Text string // the line, with those that continue it
 	Why  string
+	Fix  string // how to clean up; never empty
 }
 
-// String returns place, reason and text.
+// String returns place, reason and text, without Fix.
 func (l Left) String() string {
 	s := place{l.File, l.Line}.String() + ": " + l.Why
 	if l.Text != "" {
@@ -48,7 +47,8 @@ func (l Left) String() string {
 }
 
 // Remove is the inverse of [Compile]: it needs the gateway's name and the
-// configuration directory as it is now.
+// configuration directory as it is now, and of the rest what was written
+// (Installation.Written).
 func Remove(gateway string, in Installation) (Removal, error) {
 	var errs Errors
 	if !gatewayName.MatchString(gateway) {
@@ -77,9 +77,18 @@ func Remove(gateway string, in Installation) (Removal, error) {
 		}
 	}
 	var inUse []use // what stays
-	report := func(name string, left []postfix.Leftover) {
+	var before []use
+	report := func(name string, left []postfix.Leftover, now []byte) {
+		lines := map[string]bool{}
+		for line := range strings.Lines(string(now)) {
+			lines[strings.TrimRight(line, " \t\r\n")] = true
+		}
 		for _, l := range left {
-			r.Left = append(r.Left, Left{name, l.Line, l.Text, l.Why})
+			fix := "keep the line if it is yours, else delete it"
+			if text, _, _ := strings.Cut(l.Text, "\n"); !lines[text] && lines["# "+strings.TrimSpace(text)] {
+				fix = "it is a comment now: take the # off if you need the line, else delete it"
+			}
+			r.Left = append(r.Left, Left{name, l.Line, l.Text, l.Why, fix})
 		}
 	}
 	file("main.cf", func(src []byte) ([]byte, error) {
@@ -87,67 +96,142 @@ func Remove(gateway string, in Installation) (Removal, error) {
 		if err != nil {
 			return nil, err
 		}
+		before = append(before, mainUses(m)...)
 		left, err := m.Extract(n.owner)
 		if err != nil {
 			return nil, err
 		}
-		for _, p := range m.Params() {
-			inUse = append(inUse, use{"main.cf", p.Name, p.Value})
-		}
-		report("postfix/main.cf", left)
-		return m.Format(), nil
+		inUse = append(inUse, mainUses(m)...)
+		out := m.Format()
+		report("postfix/main.cf", left, out)
+		return out, nil
 	})
 	file("master.cf", func(src []byte) ([]byte, error) {
 		m, err := postfix.ParseMaster("master.cf", src)
 		if err != nil {
 			return nil, err
 		}
+		before = append(before, masterUses(m)...)
 		left, err := m.Extract(n.owner)
 		if err != nil {
 			return nil, err
 		}
-		for _, sv := range m.Services() {
-			for _, o := range sv.Options {
-				inUse = append(inUse, use{"master.cf", o.Name, o.Value})
-			}
-			for _, a := range sv.Args {
-				inUse = append(inUse, use{"master.cf", "", a})
-			}
-		}
-		report("postfix/master.cf", left)
-		return m.Format(), nil
+		inUse = append(inUse, masterUses(m)...)
+		out := m.Format()
+		report("postfix/master.cf", left, out)
+		return out, nil
 	})
 	if len(errs) > 0 {
 		return Removal{}, errs.Err()
 	}
-	for name, data := range in.Postfix {
-		if !bytes.HasPrefix(data, []byte("# "+n.managed())) {
-			continue
-		}
-		named := regexp.MustCompile("/" + regexp.QuoteMeta(name) + `\b`)
-		switch {
-		case slices.ContainsFunc(inUse, func(u use) bool { return named.MatchString(u.value) }):
-			for _, u := range inUse {
-				if l, ok := u.line(in.Postfix[u.file], r.Left); ok && named.MatchString(u.value) {
-					l.Why = "names " + name + ", which is ours: change it or delete it first"
-					r.Left = append(r.Left, l)
-				}
-			}
-			r.Left = append(r.Left, Left{File: "postfix/" + name, Why: "the configuration still names it"})
-		case !untouched(data):
-			r.Left = append(r.Left, Left{File: "postfix/" + name, Why: "was edited by hand; delete it when nothing in it is needed"})
-		default:
-			r.Obsolete = append(r.Obsolete, "postfix/"+name, "postfix/"+name+".db")
-		}
-	}
-	r.Obsolete = append(r.Obsolete, "dovecot/99-"+gateway+".conf", "sieve/before/10-"+gateway+".sieve", "sieve/before/10-"+gateway+".svbin", n.firewallName(), n.balancerName())
-	for name := range tenantScripts(gateway, in) {
-		r.Obsolete = append(r.Obsolete, name, compiled(name))
-	}
+	r.tables(gateway, in, before, inUse)
+	r.written(gateway, in)
 	r.Firewall = n.firewallOff()
 	slices.Sort(r.Obsolete)
 	slices.SortStableFunc(r.Left, func(a, b Left) int { return cmp.Or(cmp.Compare(a.File, b.File), a.Line-b.Line) })
 	return r, nil
+}
+
+// tables finds our files in Postfix's directory.
+func (r *Removal) tables(gateway string, in Installation, before, inUse []use) {
+	for name, data := range in.Postfix {
+		if name == "main.cf" || name == "master.cf" {
+			continue
+		}
+		named := regexp.MustCompile("/" + regexp.QuoteMeta(name) + `(?:[^\w.-]|$)`)
+		names := func(u use) bool { return named.MatchString(u.value) }
+		file := "postfix/" + name
+		if !Managed(gateway, data) {
+			// The file of a customer's that our block names is named elsewhere, too,
+			// or is a file of the policy's.
+			if resembles(gateway, data) || ourTable(gateway, name) && slices.ContainsFunc(before, names) && !slices.ContainsFunc(inUse, names) {
+				r.Left = append(r.Left, unmarked(file))
+			}
+			continue
+		}
+		switch {
+		case slices.ContainsFunc(inUse, names):
+			for _, u := range inUse {
+				if l, ok := u.line(in.Postfix[u.file], r.Left); ok && names(u) {
+					l.Why = "names " + name + ", which is ours"
+					l.Fix = "change the line or delete it"
+					r.Left = append(r.Left, l)
+				}
+			}
+			r.Left = append(r.Left, Left{File: file, Why: "the configuration still names it", Fix: "change or delete the lines that name it, then delete it"})
+		case !intact(data):
+			r.Left = append(r.Left, leftFile(file, data))
+		default:
+			r.Obsolete = append(r.Obsolete, file, file+".db")
+		}
+	}
+}
+
+// written finds our files outside of it. What isn't known is named all the same.
+func (r *Removal) written(gateway string, in Installation) {
+	fixed := newNames(gateway).fixedFiles(gateway)
+	for _, name := range fixed {
+		if _, ok := in.Written[name]; !ok {
+			r.Obsolete = append(r.Obsolete, withCompiled(name)...)
+		}
+	}
+	for name, data := range in.Written {
+		isFixed := slices.Contains(fixed, name)
+		switch {
+		case Intact(gateway, data):
+			if isFixed || isTenantScript(name) {
+				r.Obsolete = append(r.Obsolete, withCompiled(name)...)
+			}
+		case Managed(gateway, data):
+			r.Left = append(r.Left, leftFile(name, data))
+		case isFixed || isTenantScript(name) && resembles(gateway, data):
+			r.Left = append(r.Left, unmarked(name))
+		}
+	}
+}
+
+// unmarked is a file of ours that doesn't say so.
+func unmarked(name string) Left {
+	l := leftFile(name, nil)
+	l.Why = strings.Replace(l.Why, "was edited by hand", "looks like a file of ours, but the line is damaged or gone that says so", 1)
+	return l
+}
+
+// ourTable reports whether a table's name is one that ours have, of this
+// gateway or of one beside it.
+func ourTable(gateway, name string) bool {
+	g, suffix, ok := strings.Cut(name, "_")
+	return ok && (g == gateway || gatewayName.MatchString(g)) && tableSuffixes[suffix]
+}
+
+// tableSuffixes are what follows the gateway's name in the names of tables.
+var tableSuffixes = func() map[string]bool {
+	n := newNames("g")
+	out := map[string]bool{}
+	for _, name := range []string{n.scope, n.transport, n.bypass, n.bypassMIME, n.strip, n.leave, n.certName, n.certs, n.clients, n.origin, n.spam,
+		n.leaveOriginFile, n.pass, n.hosted, n.postscreen, n.marker, n.fold, n.markers, n.tlsPolicy, n.authDemand, n.back, n.others, n.mailboxes, n.aliases} {
+		out[strings.TrimPrefix(name, "g_")] = true
+	}
+	return out
+}()
+
+func mainUses(m *postfix.Main) (out []use) {
+	for _, p := range m.Params() {
+		out = append(out, use{"main.cf", p.Name, p.Value})
+	}
+	return out
+}
+
+func masterUses(m *postfix.Master) (out []use) {
+	for _, sv := range m.Services() {
+		for _, o := range sv.Options {
+			out = append(out, use{"master.cf", o.Name, o.Value})
+		}
+		for _, a := range sv.Args {
+			out = append(out, use{"master.cf", "", a})
+		}
+	}
+	return out
 }
 
 // use is a value that stays in a file.
@@ -169,29 +253,4 @@ func (u use) line(src []byte, left []Left) (Left, bool) {
 		}
 	}
 	return Left{}, false
-}
-
-// sealed ends the first line of a file that is ours alone in a checksum of the
-// rest, "[Jx4uNQ]".
-func (n names) sealed(data []byte) []byte {
-	head := []byte("# " + n.managed())
-	rest, ok := bytes.CutPrefix(data, append(head, '\n'))
-	if !ok {
-		return data
-	}
-	return slices.Concat(head, []byte(" ["+checksum(rest)+"]\n"), rest)
-}
-
-func checksum(data []byte) string {
-	sum := sha256.Sum256(data)
-	return base64.RawURLEncoding.EncodeToString(sum[:])[:6]
-}
-
-// untouched reports whether a file of ours is as it was written. Files of old
-// have nothing behind the first line's text and are taken for it; where
-// something else than the checksum is there, nobody knows.
-func untouched(data []byte) bool {
-	line, rest, _ := bytes.Cut(data, []byte{'\n'})
-	_, seal, _ := bytes.Cut(line, []byte("change the policy instead"))
-	return len(seal) == 0 || string(seal) == " ["+checksum(rest)+"]"
 }

@@ -122,6 +122,8 @@ func TestRemoveLeft(t *testing.T) {
 		}, []string{"postfix/conbool_", "postfix/main.cf:"}, "postfix/conbool_scope", "hash:/etc/postfix/conbool_scope"},
 		{"a table edited", "conbool_scope", func(s string) string { return s + "@mine.test smtp:\n" }, []string{"postfix/conbool_scope:"}, "postfix/conbool_scope", "@mine.test"},
 		{"a table and its checksum edited", "conbool_scope", func(s string) string { return strings.Replace(s, " [", " ", 1) + "@mine.test smtp:\n" }, []string{"postfix/conbool_scope:"}, "postfix/conbool_scope", "@mine.test"},
+		{"a table that lost its first line", "conbool_scope", func(s string) string { return s[strings.Index(s, "\n")+1:] + "@mine.test smtp:\n" }, []string{"postfix/conbool_scope:"}, "postfix/conbool_scope", "@mine.test"},
+		{"a table whose first line is damaged", "conbool_strip", replace("# oxmailroute-conbool: ", "# oxmailroute-conbol: "), []string{"postfix/conbool_strip:"}, "postfix/conbool_strip", "conbol"},
 		{"a table named elsewhere", "main.cf", func(s string) string { return "mine = hash:/etc/postfix/conbool_scope\n" + s }, []string{"postfix/conbool_scope:", "postfix/main.cf:1:"}, "postfix/conbool_scope", "mine = hash:"},
 	}
 	before := labBase(t)
@@ -136,7 +138,7 @@ func TestRemoveLeft(t *testing.T) {
 				t.Fatal(err)
 			}
 			for _, want := range tt.left {
-				if !slices.ContainsFunc(removal.Left, func(l relay.Left) bool { return strings.HasPrefix(l.String(), want) && l.Why != "" }) {
+				if !slices.ContainsFunc(removal.Left, func(l relay.Left) bool { return strings.HasPrefix(l.String(), want) && l.Why != "" && l.Fix != "" }) {
 					t.Errorf("left %v, want %s", removal.Left, want)
 				}
 			}

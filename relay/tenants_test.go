@@ -46,13 +46,14 @@ func TestTenantScripts(t *testing.T) {
 		}
 	}
 	in.Postfix["main.cf"] = []byte("mynetworks = 192.0.2.1/32\nmyhostname = ox.example.com\nsmtpd_tls_cert_file = /c\nsmtpd_tls_key_file = /k\nvirtual_mailbox_domains = all.example xn--bcher-kva.example out.example in.example notin.example some.example nobody.example none.example\nvirtual_transport = lmtp:unix:private/dovecot-lmtp\nrelay_domains = store.example\n")
-	in.TenantScripts = map[string][]byte{
-		"gone.example.sieve":  []byte("# oxmailroute-conbool: managed file, change the policy instead\nkeep;\n"),
-		"gone.example.svbin":  []byte("binary"),
-		"all.example.sieve":   []byte("# oxmailroute-conbool: managed file, change the policy instead\nkeep;\n"),
-		"other.example.sieve": []byte("keep;\n"),
-	}
 	c := compile(t, p, in)
+	ours := c.GlobalScript().Format()
+	in.Written = map[string][]byte{
+		"sieve/tenants/gone.example.sieve":  ours,
+		"sieve/tenants/all.example.sieve":   ours,
+		"sieve/tenants/other.example.sieve": []byte("keep;\n"),
+	}
+	c = compile(t, p, in)
 	var scripts []string
 	for name, data := range emittedFiles(c) {
 		if rest, ok := strings.CutPrefix(name, "sieve/"); ok {
@@ -99,7 +100,7 @@ func TestTenantScripts(t *testing.T) {
 	}
 
 	p.Sieve.Form = relay.PerTenant
-	in.TenantScripts["in.example.sieve"] = []byte("# the customer's\n")
+	in.Written["sieve/tenants/in.example.sieve"] = []byte("# the customer's\n")
 	p.Tenants[0].Domains = append(p.Tenants[0].Domains, strings.Repeat("a.", 90)+"example")
 	in.Postfix["main.cf"] = append(in.Postfix["main.cf"], "relay_domains = store.example "+p.Tenants[0].Domains[3]+"\n"...)
 	if _, err = tryCompile(t, p, in); !errors.Is(err, relay.ErrConflict) || !errors.Is(err, headers.ErrNotExpressible) {
@@ -108,7 +109,7 @@ func TestTenantScripts(t *testing.T) {
 	for i := range p.Tenants {
 		p.Tenants[i].Scope = relay.Scope{Use: relay.NoSenders}
 	}
-	p.Tenants[0].Domains, in.TenantScripts = p.Tenants[0].Domains[:3], nil
+	p.Tenants[0].Domains, in.Written = p.Tenants[0].Domains[:3], nil
 	c = compile(t, p, in)
 	for name, data := range emittedFiles(c) {
 		if strings.HasPrefix(name, "sieve/") || strings.Contains(data, "sieve/tenants") {

@@ -39,7 +39,7 @@ func write(args []string, _ io.Reader, stdout, stderr io.Writer) error {
 			return err
 		}
 	}
-	if in.TenantScripts, err = tenantScripts(*out); err != nil {
+	if in.Written, err = relay.ReadWritten(os.DirFS(*out)); err != nil {
 		return err
 	}
 	c, err := relay.Compile(policy, in)
@@ -47,18 +47,17 @@ func write(args []string, _ io.Reader, stdout, stderr io.Writer) error {
 		return err
 	}
 	files := c.Files()
-	if err := foreign(*out, policy.Gateway.Name, files); err != nil {
-		return err
-	}
 	if err := keep(&files, *base, policy.Gateway.Name, c.Obsolete()); err != nil {
 		return err
 	}
 	if err := relay.WriteDir(*out, files); err != nil {
 		return err
 	}
-	if err := discard(*out, policy.Gateway.Name, c.Obsolete()); err != nil {
+	left, err := relay.DeleteObsolete(*out, policy.Gateway.Name, c.Obsolete())
+	if err != nil {
 		return err
 	}
+	printLeft(stderr, left)
 	for _, w := range c.Warnings() {
 		fmt.Fprintln(stderr, "warning:", w)
 	}
@@ -89,7 +88,7 @@ func remove(args []string, _ io.Reader, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if in.TenantScripts, err = tenantScripts(*out); err != nil {
+	if in.Written, err = relay.ReadWritten(os.DirFS(*out)); err != nil {
 		return err
 	}
 	r, err := relay.Remove(policy.Gateway.Name, in)
@@ -103,31 +102,27 @@ func remove(args []string, _ io.Reader, stdout, stderr io.Writer) error {
 	if err := relay.WriteDir(*out, files); err != nil {
 		return err
 	}
-	if err := discard(*out, policy.Gateway.Name, r.Obsolete); err != nil {
+	left, err := relay.DeleteObsolete(*out, policy.Gateway.Name, r.Obsolete)
+	if err != nil {
 		return err
 	}
-	for _, l := range r.Left {
-		fmt.Fprintln(stderr, "left:", l)
-	}
+	printLeft(stderr, append(r.Left, left...))
 	fmt.Fprintf(stdout, "%d files written to %s, without the gateway\n", len(files), *out)
 	fmt.Fprintf(stdout, "where a firewall was loaded, then run:\n  %s\n", r.Firewall)
 	return nil
 }
 
-// tenantScripts are the scripts of tenants' domains in an output directory of an
-// earlier run.
-func tenantScripts(out string) (map[string][]byte, error) {
-	names, err := filepath.Glob(filepath.Join(out, "sieve", "tenants", "*.sieve"))
-	if err != nil {
-		return nil, err
-	}
-	scripts := map[string][]byte{}
-	for _, name := range names {
-		if scripts[filepath.Base(name)], err = os.ReadFile(name); err != nil {
-			return nil, err
+// printLeft says what stays, where, why and what to do about it.
+func printLeft(w io.Writer, left []relay.Left) {
+	for _, l := range left {
+		text := l.Text
+		l.Text = ""
+		fmt.Fprintln(w, "left:", l)
+		if text != "" {
+			fmt.Fprintln(w, "\t| "+strings.ReplaceAll(text, "\n", "\n\t| "))
 		}
+		fmt.Fprintln(w, "\tto clean up:", l.Fix)
 	}
-	return scripts, nil
 }
 
 // keep adds the files of the base that nothing replaces, whatever they are, and
@@ -164,45 +159,10 @@ func keep(files *[]relay.File, base, gateway string, obsolete []string) error {
 		if err != nil {
 			return err
 		}
-		if slices.Contains(obsolete, name) && disposable(gateway, name, data) {
+		if slices.Contains(obsolete, name) && (strings.HasSuffix(name, ".db") || relay.Intact(gateway, data)) {
 			return nil
 		}
 		*files = append(*files, relay.File{Name: name, Mode: info.Mode().Perm(), Data: data})
 		return nil
 	})
-}
-
-// disposable: ours, or compiled from ours.
-func disposable(gateway, name string, data []byte) bool {
-	return relay.Managed(gateway, data) || strings.HasSuffix(name, ".db") || strings.HasSuffix(name, ".svbin")
-}
-
-// foreign refuses to write over a file of the output directory that is not ours.
-func foreign(dir, gateway string, files []relay.File) error {
-	var errs []error
-	for _, f := range files {
-		if strings.HasPrefix(f.Name, "postfix/") {
-			continue // the base is checked by Compile
-		}
-		path := filepath.Join(dir, filepath.FromSlash(f.Name))
-		if data, err := os.ReadFile(path); err == nil && !relay.Managed(gateway, data) {
-			errs = append(errs, fmt.Errorf("%s is there already and is not ours: rename it, or choose another Gateway.Name", path))
-		}
-	}
-	return errors.Join(errs...)
-}
-
-// discard removes files of ours that are not needed any more.
-func discard(dir, gateway string, names []string) error {
-	for _, n := range names {
-		path := filepath.Join(dir, filepath.FromSlash(n))
-		data, err := os.ReadFile(path)
-		if errors.Is(err, os.ErrNotExist) || err == nil && !disposable(gateway, n, data) {
-			continue
-		}
-		if err := errors.Join(err, os.Remove(path)); err != nil {
-			return err
-		}
-	}
-	return nil
 }

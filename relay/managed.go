@@ -1,0 +1,347 @@
+package relay
+
+import (
+	"bytes"
+	"crypto/sha256"
+	"encoding/base64"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+// Every file that is ours alone says so in a comment, which ends in a checksum
+// over all other lines:
+//
+//	# oxmailroute-conbool: managed file, change the policy instead [Jx4uNQ]
+//
+// It is the first line, in Sieve scripts the first behind "require". Whatever is
+// emitted has comments of this form: tables of Postfix, fragments of Dovecot,
+// Sieve, nftables and HAProxy. main.cf and master.cf have blocks instead, and
+// what postmap(1) and sievec(1) make of a file has no mark: it counts as the
+// file beside it does.
+
+// managedText follows the owner in the mark.
+const managedText = ": managed file, change the policy instead"
+
+// markWithin is how far from the beginning of a file the mark may be.
+const markWithin = 4096
+
+// managed is the mark without its checksum, as the text of a comment.
+func (n names) managed() string { return n.owner + managedText }
+
+var managedLine = regexp.MustCompile(`(?m)^# (oxmailroute-[^\s:]+): managed file`)
+
+// marked is a file with a mark.
+type marked struct {
+	owner string
+	line  string // the mark
+	rest  []byte // everything else
+}
+
+func cutMark(data []byte) (m marked, ok bool) {
+	at := managedLine.FindSubmatchIndex(data[:min(len(data), markWithin)])
+	if at == nil {
+		return m, false
+	}
+	m.owner = string(data[at[2]:at[3]])
+	end := len(data)
+	if i := bytes.IndexByte(data[at[0]:], '\n'); i >= 0 {
+		end = at[0] + i
+	}
+	m.line = string(data[at[0]:end])
+	m.rest = slices.Concat(data[:at[0]], data[min(end+1, len(data)):])
+	return m, true
+}
+
+// text is the mark with its checksum.
+func (m marked) text() string { return m.bare() + " [" + checksum(m.rest) + "]" }
+
+// bare is the mark as files of old have it, without a checksum.
+func (m marked) bare() string { return "# " + m.owner + managedText }
+
+func checksum(data []byte) string {
+	sum := sha256.Sum256(data)
+	return base64.RawURLEncoding.EncodeToString(sum[:])[:6]
+}
+
+// sealed gives the mark of a file its checksum.
+func sealed(data []byte) []byte {
+	m, ok := cutMark(data)
+	if !ok {
+		return data
+	}
+	before, after, _ := bytes.Cut(data, []byte(m.line))
+	return slices.Concat(before, []byte(m.text()), after)
+}
+
+// Managed reports whether a file's contents were emitted for the gateway of
+// that name, edited since or not; main.cf and master.cf apart.
+func Managed(gateway string, data []byte) bool {
+	m, ok := cutMark(data)
+	return ok && m.owner == newNames(gateway).owner
+}
+
+// Intact reports whether a file's contents were emitted for the gateway of that
+// name and are as they were written, by the checksum in the file. Only such a
+// file may be deleted or written over: of another one that is [Managed], lines
+// are somebody's, or it is of old and has no checksum.
+func Intact(gateway string, data []byte) bool {
+	return Managed(gateway, data) && intact(data)
+}
+
+func intact(data []byte) bool {
+	m, ok := cutMark(data)
+	return ok && m.line == m.text()
+}
+
+// loses reports whether there is anything of somebody's in a file of ours that
+// new contents don't have. A file of old with nothing but what is written now
+// has not.
+func loses(there, now []byte) bool {
+	if intact(there) || bytes.Equal(there, now) {
+		return false
+	}
+	was, ok := cutMark(there)
+	if !ok || was.line != was.bare() {
+		return ok
+	}
+	is, ok := cutMark(now)
+	return !ok || !bytes.Equal(was.rest, is.rest)
+}
+
+// resembles reports whether a file looks like one of ours that lost its mark.
+func resembles(gateway string, data []byte) bool {
+	head := strings.ToLower(string(data[:min(len(data), markWithin)]))
+	return strings.Contains(head, newNames(gateway).owner+":") || strings.Contains(head, strings.TrimPrefix(managedText, ": ")) ||
+		strings.Contains(head, strings.ToLower(releaseComment)) || strings.Contains(head, strings.ToLower(spamComment))
+}
+
+// keptName is where the contents of an edited file are kept when the file is
+// written anew. No server reads a file of this name: what Dovecot, nftables and
+// Pigeonhole include ends in .conf, .nft or .sieve.
+func keptName(name string, data []byte) string {
+	sum := sha256.Sum256(data)
+	return name + ".edited-" + hex.EncodeToString(sum[:4])
+}
+
+// there is a file of the installation by its name among ours.
+func (in Installation) there(name string) ([]byte, bool) {
+	if base, ok := strings.CutPrefix(name, "postfix/"); ok {
+		data, ok := in.Postfix[base]
+		return data, ok
+	}
+	data, ok := in.Written[name]
+	return data, ok
+}
+
+// writtenDirs are where files go, Postfix's apart.
+var writtenDirs = []string{"dovecot", "haproxy", "nftables", "sieve/before", "sieve/tenants"}
+
+// ReadWritten reads what an earlier run wrote into an output directory, for
+// Installation.Written, and what stands beside it there. A directory that isn't
+// there has nothing.
+func ReadWritten(dir fs.FS) (map[string][]byte, error) {
+	out := map[string][]byte{}
+	for _, d := range writtenDirs {
+		entries, err := fs.ReadDir(dir, d)
+		if err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return nil, err
+		}
+		for _, e := range entries {
+			name := path.Join(d, e.Name())
+			info, err := fs.Stat(dir, name)
+			if err != nil || !info.Mode().IsRegular() || path.Ext(name) == ".svbin" {
+				continue // a link that leads nowhere, a directory, or compiled
+			}
+			if info.Size() > maxInstallation {
+				return nil, fmt.Errorf("%s: %d bytes are more than a configuration file has", name, info.Size())
+			}
+			if out[name], err = fs.ReadFile(dir, name); err != nil {
+				return nil, err
+			}
+		}
+	}
+	return out, nil
+}
+
+// DeleteObsolete deletes what [Config.Obsolete] or Removal.Obsolete names below
+// dir, where it is there and ours ([Intact]), and what was compiled from it. Of
+// ours, what was edited by hand stays and is returned. What isn't ours stays.
+func DeleteObsolete(dir, gateway string, obsolete []string) (left []Left, err error) {
+	at := func(name string) string { return filepath.Join(dir, filepath.FromSlash(name)) }
+	var compiledOnes []string
+	for _, name := range obsolete {
+		if !fs.ValidPath(name) || name == "." {
+			return left, fmt.Errorf("%q is not a path below the directory", name)
+		}
+		if ext := path.Ext(name); ext == ".db" || ext == ".svbin" {
+			compiledOnes = append(compiledOnes, name)
+			continue
+		}
+		data, err := os.ReadFile(at(name))
+		switch {
+		case errors.Is(err, fs.ErrNotExist) || err == nil && !Managed(gateway, data):
+			continue
+		case err != nil:
+			return left, err
+		case !intact(data):
+			left = append(left, leftFile(name, data))
+			continue
+		}
+		if err := os.Remove(at(name)); err != nil {
+			return left, err
+		}
+	}
+	for _, name := range compiledOnes {
+		source := strings.TrimSuffix(name, ".db")
+		if s, ok := strings.CutSuffix(name, ".svbin"); ok {
+			source = s + ".sieve"
+		}
+		if _, err := os.Lstat(at(source)); err == nil {
+			continue // its source stays
+		}
+		if err := os.Remove(at(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+			return left, err
+		}
+	}
+	return left, nil
+}
+
+// leftFile is a file of ours that stays.
+func leftFile(name string, data []byte) Left {
+	why := "was edited by hand"
+	switch m, _ := cutMark(data); {
+	case strings.Contains(name, ".edited-"):
+		why = "is what a file of ours was that somebody had edited by hand, kept when it was written anew"
+	case m.line == m.bare():
+		why = "has no checksum, so that nobody knows whether it was edited by hand"
+	}
+	if reader := readerOf(name); reader != "" {
+		why += "; " + reader
+	}
+	return Left{File: name, Why: why, Fix: "compare it with what the policy emits, keep elsewhere what you need of it, then delete it"}
+}
+
+// readerOf says who still reads a file that stays.
+func readerOf(name string) string {
+	switch dir, ext := path.Dir(name), path.Ext(name); {
+	case dir == "dovecot" && ext == ".conf":
+		return "Dovecot reads it as long as it lies in conf.d"
+	case dir == "nftables" && ext == ".nft":
+		return "nft loads it as long as it is included"
+	case dir == "haproxy" && ext == ".cfg":
+		return "HAProxy reads it as long as it is named with -f"
+	case strings.HasPrefix(name, tenantScriptDir) && ext == ".sieve":
+		return "it runs as long as Dovecot's sieve_before names the directory"
+	}
+	return ""
+}
+
+// losing is the error for files that must not be written over.
+func losing(dir string, files []File) error {
+	var errs []error
+	for _, f := range files {
+		name := filepath.Join(dir, filepath.FromSlash(f.Name))
+		there, err := os.ReadFile(name)
+		if err != nil || !loses(there, f.Data) || slices.ContainsFunc(files, func(o File) bool { return bytes.Equal(o.Data, there) }) {
+			continue // what can't be read is an error later
+		}
+		errs = append(errs, fmt.Errorf("%s was edited by hand, or has no checksum that tells: move it away, or give it to Compile (Installation.Written, or Postfix), which keeps a copy", name))
+	}
+	return errors.Join(errs...)
+}
+
+// emit adds a file. own: the whole file is ours, so that one of that name which
+// is not ours must not be overwritten, and of one that somebody edited a copy
+// is kept.
+func (c *compiler) emit(name string, data []byte, own bool) {
+	if !own {
+		c.emitted[name] = data
+		return
+	}
+	data = sealed(data)
+	c.emitted[name] = data
+	there, ok := c.in.there(name)
+	if !ok {
+		return
+	}
+	at := strings.TrimPrefix(name, "postfix/")
+	switch {
+	case !Managed(c.policy.Gateway.Name, there):
+		c.errs.add(at, ErrConflict, "rename it, or choose another Gateway.Name", "the installation has a file of this name that is not ours")
+	case loses(there, data):
+		kept := File{Name: keptName(name, there), Mode: 0o600, Data: bytes.Clone(there)}
+		c.warn(at, "was edited by hand, or has no checksum that tells; it is written anew, and what it was is kept in %s: put what you need of it into the policy, then delete that file", kept.Name)
+		if _, ok := c.in.there(kept.Name); !ok && !slices.ContainsFunc(c.cfg.files, func(f File) bool { return f.Name == kept.Name }) {
+			c.cfg.files = append(c.cfg.files, kept)
+		}
+	}
+}
+
+// collectObsolete finds the files of an earlier run that this one doesn't have.
+// What was edited by hand is not among them.
+func (c *compiler) collectObsolete() {
+	gateway := c.policy.Gateway.Name
+	stays := func(name string, data []byte) {
+		l := leftFile(name, data)
+		c.warn(strings.TrimPrefix(name, "postfix/"), "%s; it isn't emitted any more and stays: %s", l.Why, l.Fix)
+	}
+	for base, data := range c.in.Postfix {
+		name := "postfix/" + base
+		if _, kept := c.emitted[name]; kept || !Managed(gateway, data) {
+			continue
+		}
+		if intact(data) {
+			c.cfg.removed = append(c.cfg.removed, name)
+		} else {
+			stays(name, data)
+		}
+	}
+	fixed := c.names.fixedFiles(gateway)
+	for _, name := range fixed {
+		_, kept := c.emitted[name]
+		if data, ok := c.in.Written[name]; !kept && (!ok || intact(data)) {
+			c.cfg.removed = append(c.cfg.removed, withCompiled(name)...)
+		}
+	}
+	for name, data := range c.in.Written {
+		_, kept := c.emitted[name]
+		switch {
+		case kept:
+		case Intact(gateway, data):
+			if isTenantScript(name) {
+				c.cfg.removed = append(c.cfg.removed, withCompiled(name)...)
+			}
+		case Managed(gateway, data):
+			stays(name, data)
+		case slices.Contains(fixed, name) || isTenantScript(name) && resembles(gateway, data):
+			c.warn(name, "looks like a file of ours and doesn't say that it is; it stays: delete it where you don't need it")
+		}
+	}
+	slices.Sort(c.cfg.removed)
+}
+
+// fixedFiles are the names of files outside of Postfix's directory that hang on
+// the gateway's name alone.
+func (n names) fixedFiles(gateway string) []string {
+	return []string{"dovecot/99-" + gateway + ".conf", "sieve/before/10-" + gateway + ".sieve", n.firewallName(), n.balancerName()}
+}
+
+func isTenantScript(name string) bool {
+	return strings.HasPrefix(name, tenantScriptDir) && strings.HasSuffix(name, ".sieve")
+}
+
+// withCompiled adds what sievec(1) makes of a script.
+func withCompiled(name string) []string {
+	if s, ok := strings.CutSuffix(name, ".sieve"); ok {
+		return []string{name, s + ".svbin"}
+	}
+	return []string{name}
+}
