@@ -11,9 +11,15 @@ import (
 // prepend adds a header line. Its place in the header decides nothing, so that
 // it goes where it costs nothing.
 func (w *walk) prepend(line string) {
+	f := fieldOf(line)
+	w.edits = append(w.edits, Edit{Name: string(f.Name), Value: strings.TrimSpace(string(f.Body))})
+	w.fields = append(w.fields, f)
+}
+
+// fieldOf is the field that a line of PREPEND or REPLACE makes.
+func fieldOf(line string) headers.Field {
 	name, value, _ := strings.Cut(line, ":")
-	w.edits = append(w.edits, Edit{Name: name, Value: strings.TrimSpace(value)})
-	w.fields = append(w.fields, headers.Field{Name: []byte(name), Body: []byte(value)})
+	return headers.Field{Name: []byte(name), Body: []byte(value)}
 }
 
 // cleaned is what cleanup(8) decided for the whole message.

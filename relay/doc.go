@@ -116,7 +116,8 @@
 //     of sendmail(1) and of local_header_rewrite_clients (with
 //     remote_header_rewrite_domain for others', too) after the header checks, by
 //     canonical tables and masquerading and to complete addresses, and by
-//     smtp_generic_maps for all mail on its way out. Header checks of the second
+//     smtp_generic_maps for all mail on its way out, where smtp_header_checks
+//     remove, replace and add fields as well. Header checks of the second
 //     pass and Sieve see them so, and [Outcome].Edits lists them. What cleanup(8)
 //     adds to such mail is there as well (From, Date, Message-Id), without the
 //     full name that sendmail(1) finds for its user.

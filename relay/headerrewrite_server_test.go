@@ -112,11 +112,14 @@ func TestHeaderAddresses(t *testing.T) {
 	senders := []string{"alice@example.com", "carl@example.com", "a@host.example.com", "z@remote3.test", "", "alice@example.net"}
 	noCopies := strings.NewReplacer("sender_bcc_maps", "#", "recipient_bcc_maps", "#", "always_bcc", "#")
 	checks := "/^From:.*carl@/ PREPEND X-Seen: carl\n/^From:.*carol@/ PREPEND X-Seen: carol\n/^X-Other:(.*)/ REPLACE From:$1\n/^Subject: bob/ PREPEND Reply-To: bob\n"
+	leaving := "/^From:.*bob/ PREPEND X-Seen: bob leaves\n/^Reply-To:.*bob/ PREPEND Errors-To: alice@example.net\n" +
+		"/^Sender:(.*)/ REPLACE X-Seen:$1\n/^Errors-To:(.*)/ REPLACE Reply-To:$1\n/^Subject: bob/ REPLACE Sender: alice@example.net\n" +
+		"/^Disposition-Notification-To:/ IGNORE\n/^X-Other:(.*)/ PREPEND X-Drop:$1\n"
 	for _, f := range []followed{
 		{
 			name: "header addresses", messages: 300, header: true,
-			main:  noCopies.Replace(rewritingMain) + "header_checks = regexp:/etc/postfix/hchecks\nlmtp_generic_maps = inline:{{new@remote1.test=lmtp@example.net}}\nmyorigin = ox\n",
-			files: withFile(rewritingFiles, "hchecks", checks),
+			main:  noCopies.Replace(rewritingMain) + "header_checks = regexp:/etc/postfix/hchecks\nsmtp_header_checks = regexp:/etc/postfix/lchecks\nlmtp_generic_maps = inline:{{new@remote1.test=lmtp@example.net}}\nmyorigin = ox\n",
+			files: withFile(withFile(rewritingFiles, "hchecks", checks), "lchecks", leaving),
 			edit:  strings.NewReplacer("virtual_alias_maps = hash:/etc/postfix/aliases\n", ""),
 		},
 		{

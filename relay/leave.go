@@ -2,8 +2,10 @@ package relay
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 
+	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/postfix"
 )
 
@@ -101,54 +103,90 @@ func (w *walk) leaveBy(transport, to string) string {
 		}
 		to = w.genericAddress(g, to)
 	}
-	dropped := false
-	for position, f := range w.fields {
-		for i := range leaf.checks {
-			hit, ok := leaf.checks[i].checks.Lookup(f)
-			if !ok {
-				continue
-			}
-			switch hit.Action.(type) {
-			case postfix.Ignore, postfix.Strip:
-				w.step("smtp", hit.Rule, leaf.checks[i].at(hit), string(f.Name), "removed")
-				w.edits = append(w.edits, Edit{Removed: true, Name: string(f.Name), Value: strings.TrimSpace(string(f.Body))})
-				w.drop(position, &dropped)
-			}
-			break
-		}
-	}
-	if g != nil {
-		w.genericHeader(g)
-	}
-	if dropped {
-		w.compact()
+	if g != nil || len(leaf.checks) > 0 {
+		w.leaveHeader(leaf)
 	}
 	return to
 }
 
-// genericHeader is smtp_generic_maps for the addresses of the header, which
-// all mail gets.
-func (w *walk) genericHeader(g *generic) {
-	for i, f := range w.fields {
-		if f.Name == nil || classOfField(f.Name) == plainField {
-			continue
-		}
-		tree, changed := parseAddresses(string(f.Body)), false
-		for j := range tree {
-			t := &tree[j]
-			if t.kind != addressToken {
+// leaveHeader gives the header its last form: each field goes through the
+// checks, and what they leave of it through smtp_generic_maps, which take the
+// field for what it was before. A line that PREPEND adds goes as it is.
+func (w *walk) leaveHeader(leaf *leaf) {
+	dropped := false
+	var before []insertion
+	for position, f := range w.fields {
+		class := classOfField(f.Name)
+		if hit, at, ok := leaf.check(f); ok {
+			name, value := string(f.Name), strings.TrimSpace(string(f.Body))
+			switch a := hit.Action.(type) {
+			case postfix.Ignore, postfix.Strip:
+				w.step("smtp", hit.Rule, at, name, "removed")
+				w.edits = append(w.edits, Edit{Removed: true, Name: name, Value: value})
+				w.drop(position, &dropped)
 				continue
+			case postfix.Prepend:
+				w.step("smtp", hit.Rule, at, name, "header added")
+				added := fieldOf(a.Text)
+				w.edits = append(w.edits, Edit{Name: string(added.Name), Value: strings.TrimSpace(string(added.Body))})
+				before = append(before, insertion{position, added})
+			case postfix.Replace:
+				w.step("smtp", hit.Rule, at, name, "replaced")
+				w.own()
+				w.fields[position] = fieldOf(a.Text)
+				f = w.fields[position]
+				w.edits = append(w.edits, Edit{Removed: true, Name: name, Value: value},
+					Edit{Name: string(f.Name), Value: strings.TrimSpace(string(f.Body))})
 			}
-			before := internal(t.parts)
-			after, found := w.genericResult(g, before)
-			changed = changed || found
-			t.parts = scanTokens(quoteLocal(unquoteLocal(after)), 0)
 		}
-		if !changed {
+		if leaf.generic != nil && class != plainField {
+			w.genericField(leaf.generic, position)
+		}
+	}
+	for _, x := range slices.Backward(before) {
+		w.own()
+		w.fields = slices.Insert(w.fields, x.position, x.field)
+	}
+	if dropped {
+		w.compact()
+	}
+}
+
+// insertion is a field that goes before the one at a position.
+type insertion struct {
+	position int
+	field    headers.Field
+}
+
+// check looks a field up in smtp_header_checks.
+func (l *leaf) check(f headers.Field) (hit postfix.CheckHit, at place, ok bool) {
+	for i := range l.checks {
+		if hit, ok := l.checks[i].checks.Lookup(f); ok {
+			return hit, l.checks[i].at(hit), true
+		}
+	}
+	return hit, at, false
+}
+
+// genericField is smtp_generic_maps for the addresses of a field; all mail gets
+// that.
+func (w *walk) genericField(g *generic, i int) {
+	f := w.fields[i]
+	tree, changed := parseAddresses(string(f.Body)), false
+	for j := range tree {
+		t := &tree[j]
+		if t.kind != addressToken {
 			continue
 		}
-		if body := foldAddresses(f.Name, tree); body != string(f.Body) {
-			w.changeField(i, body, "smtp", place{"smtp_generic_maps", 0})
-		}
+		before := internal(t.parts)
+		after, found := w.genericResult(g, before)
+		changed = changed || found
+		t.parts = scanTokens(quoteLocal(unquoteLocal(after)), 0)
+	}
+	if !changed {
+		return
+	}
+	if body := foldAddresses(f.Name, tree); body != string(f.Body) {
+		w.changeField(i, body, "smtp", place{"smtp_generic_maps", 0})
 	}
 }
