@@ -376,13 +376,14 @@ func (f frame) detached(src []byte) (edits []edit, left []Leftover) {
 	if len(list) == 0 {
 		return nil, nil
 	}
-	ours := f.intact(src)
+	ours, complete := f.intact(src), true
 	if !ours {
 		s := tellApart(src, list, countUnits(f.seal, f.endSeal), false)
 		ours = !slices.ContainsFunc(s.theirs, func(e element) bool { return e.start == list[len(list)-1].start })
+		complete = s.complete
 	}
 	line := lineOf(src, f.end)
-	for pos := f.end; ours && pos < len(src); line++ {
+	for pos := f.end; (ours || !complete) && pos < len(src); line++ {
 		end := lineEnd(src, pos)
 		if !isBlank(src[pos:end]) {
 			if !isSpace(src[pos]) {
@@ -393,8 +394,12 @@ func (f frame) detached(src []byte) (edits []edit, left []Leftover) {
 				continue
 			}
 			e := element{line: line, start: pos, end: end}
-			edits = append(edits, commented(src, e)...)
-			left = append(left, leftover(src, e, fmt.Sprintf("continued the block of %s; it stays as a comment", f.owner)))
+			if ours {
+				edits = append(edits, commented(src, e)...)
+				left = append(left, leftover(src, e, fmt.Sprintf("continued the block of %s; it stays as a comment", f.owner)))
+			} else {
+				left = append(left, leftover(src, e, fmt.Sprintf("continues a line within the block of %s that stays, and may be of that block; it stays", f.owner)))
+			}
 		}
 		pos = end
 	}

@@ -444,10 +444,14 @@ func (f frame) salvage(src []byte, list []frame, why string) (edits []edit, left
 	for _, n := range s.missing {
 		missing += n
 	}
-	for _, e := range all {
-		if e.start > last && missing > 0 {
+	for i, e := range all {
+		switch {
+		case e.start <= last:
+		case missing > 0:
 			missing--
 			last = e.start
+		case !s.complete && e.comment && i > 0 && all[i-1].start <= last && all[i-1].end == e.start:
+			last = e.start // a line of ours that was made a comment may be the last
 		}
 	}
 	if s.complete {

@@ -1,7 +1,9 @@
 package relay
 
 import (
+	"maps"
 	"regexp"
+	"slices"
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/headers"
@@ -18,7 +20,7 @@ const longestTenant = 180
 // uses the gateway: a recipient with SMTPUTF8 has U-labels.
 func (c *compiler) emitTenants(text []byte) {
 	c.tenantFiles = map[string]string{}
-	for d := range c.policy.switches().some() {
+	for _, d := range slices.Sorted(maps.Keys(c.policy.switches().some())) {
 		for _, k := range domainKeys(d) {
 			if len(k) > longestTenant {
 				c.errs.add("Sieve.Form", headers.ErrNotExpressible, `use the form "global" or "mailbox"`, "a script can't be named after %s, which is longer than %d octets", k, longestTenant)

@@ -8,16 +8,16 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"os"
 	"path"
 	"path/filepath"
-	"regexp"
 	"slices"
 	"strings"
 )
 
 // Every file that is ours alone says so in a comment, which ends in a checksum
-// over all other lines:
+// over the owner's name and all other lines:
 //
 //	# oxmailroute-conbool: managed file, change the policy instead [Jx4uNQ]
 //
@@ -36,40 +36,46 @@ const markWithin = 4096
 // managed is the mark without its checksum, as the text of a comment.
 func (n names) managed() string { return n.owner + managedText }
 
-var managedLine = regexp.MustCompile(`(?m)^# (oxmailroute-[^\s:]+): managed file`)
-
 // marked is a file with a mark.
 type marked struct {
-	owner string
-	line  string // the mark
-	rest  []byte // everything else
+	owner      string
+	line       string // the mark
+	head, tail []byte // what is before and behind it, with its newline
 }
 
-func cutMark(data []byte) (m marked, ok bool) {
-	at := managedLine.FindSubmatchIndex(data[:min(len(data), markWithin)])
-	if at == nil {
-		return m, false
+func cutMark(data []byte) (marked, bool) {
+	const comment = "# "
+	for at := 0; ; at++ {
+		i := bytes.Index(data[at:min(len(data), markWithin)], []byte(comment+ownerPrefix))
+		if i < 0 {
+			return marked{}, false
+		}
+		if at += i; at > 0 && data[at-1] != '\n' {
+			continue
+		}
+		end := len(data)
+		if i := bytes.IndexByte(data[at:], '\n'); i >= 0 {
+			end = at + i
+		}
+		line := string(data[at:end])
+		owner, text, ok := strings.Cut(line[len(comment):], ":")
+		if ok && strings.HasPrefix(text, " managed file") && !strings.ContainsAny(owner, " \t") {
+			return marked{owner, line, data[:at], data[end:]}, true
+		}
 	}
-	m.owner = string(data[at[2]:at[3]])
-	end := len(data)
-	if i := bytes.IndexByte(data[at[0]:], '\n'); i >= 0 {
-		end = at[0] + i
-	}
-	m.line = string(data[at[0]:end])
-	m.rest = slices.Concat(data[:at[0]], data[min(end+1, len(data)):])
-	return m, true
 }
 
-// text is the mark with its checksum.
-func (m marked) text() string { return m.bare() + " [" + checksum(m.rest) + "]" }
+// text is the mark with its checksum, which is over the owner, too.
+func (m marked) text() string {
+	h := sha256.New()
+	for _, part := range [][]byte{[]byte(m.owner), m.head, m.tail} {
+		h.Write(part)
+	}
+	return m.bare() + " [" + base64.RawURLEncoding.EncodeToString(h.Sum(nil))[:6] + "]"
+}
 
 // bare is the mark as files of old have it, without a checksum.
 func (m marked) bare() string { return "# " + m.owner + managedText }
-
-func checksum(data []byte) string {
-	sum := sha256.Sum256(data)
-	return base64.RawURLEncoding.EncodeToString(sum[:])[:6]
-}
 
 // sealed gives the mark of a file its checksum.
 func sealed(data []byte) []byte {
@@ -77,8 +83,7 @@ func sealed(data []byte) []byte {
 	if !ok {
 		return data
 	}
-	before, after, _ := bytes.Cut(data, []byte(m.line))
-	return slices.Concat(before, []byte(m.text()), after)
+	return slices.Concat(m.head, []byte(m.text()), m.tail)
 }
 
 // Managed reports whether a file's contents were emitted for the gateway of
@@ -113,11 +118,15 @@ func loses(there, now []byte) bool {
 		return ok
 	}
 	is, ok := cutMark(now)
-	return !ok || !bytes.Equal(was.rest, is.rest)
+	return !ok || !bytes.Equal(was.head, is.head) || !bytes.Equal(was.tail, is.tail)
 }
 
-// resembles reports whether a file looks like one of ours that lost its mark.
-func resembles(gateway string, data []byte) bool {
+// resembles reports whether a file looks like one of ours that lost its mark, and
+// not like another gateway's.
+func resembles(gateway, name string, data []byte) bool {
+	if m, ok := cutMark(data); ok && (m.line == m.text() || strings.Contains(name, strings.TrimPrefix(m.owner, ownerPrefix))) {
+		return false
+	}
 	head := strings.ToLower(string(data[:min(len(data), markWithin)]))
 	return strings.Contains(head, newNames(gateway).owner+":") || strings.Contains(head, strings.TrimPrefix(managedText, ": ")) ||
 		strings.Contains(head, strings.ToLower(releaseComment)) || strings.Contains(head, strings.ToLower(spamComment))
@@ -293,8 +302,8 @@ func (c *compiler) collectObsolete() {
 		l := leftFile(name, data)
 		c.warn(strings.TrimPrefix(name, "postfix/"), "%s; it isn't emitted any more and stays: %s", l.Why, l.Fix)
 	}
-	for base, data := range c.in.Postfix {
-		name := "postfix/" + base
+	for _, base := range slices.Sorted(maps.Keys(c.in.Postfix)) {
+		name, data := "postfix/"+base, c.in.Postfix[base]
 		if _, kept := c.emitted[name]; kept || !Managed(gateway, data) {
 			continue
 		}
@@ -311,7 +320,8 @@ func (c *compiler) collectObsolete() {
 			c.cfg.removed = append(c.cfg.removed, withCompiled(name)...)
 		}
 	}
-	for name, data := range c.in.Written {
+	for _, name := range slices.Sorted(maps.Keys(c.in.Written)) {
+		data := c.in.Written[name]
 		_, kept := c.emitted[name]
 		switch {
 		case kept:
@@ -321,7 +331,7 @@ func (c *compiler) collectObsolete() {
 			}
 		case Managed(gateway, data):
 			stays(name, data)
-		case slices.Contains(fixed, name) || isTenantScript(name) && resembles(gateway, data):
+		case slices.Contains(fixed, name) || isTenantScript(name) && resembles(gateway, name, data):
 			c.warn(name, "looks like a file of ours and doesn't say that it is; it stays: delete it where you don't need it")
 		}
 	}

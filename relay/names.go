@@ -61,13 +61,16 @@ type names struct {
 	mailName string // mail_name of the gateway's listener, by which cleanup knows its Received: line
 }
 
+// ownerPrefix begins the name that our blocks and files have.
+const ownerPrefix = "oxmailroute-"
+
 func newNames(gateway string) names {
 	g := gateway
 	if g == "" {
 		g = "-"
 	}
 	return names{
-		owner: "oxmailroute-" + g,
+		owner: ownerPrefix + g,
 		scope: g + "_scope", transport: g + "_transport", bypass: g + "_bypass", bypassMIME: g + "_bypass_mime",
 		strip: g + "_strip", leave: g + "_leave", certName: g + "_cert_name", certs: g + "_certs",
 		clients: g + "_clients.cidr", origin: g + "_origin.cidr", spam: g + "_spam",

@@ -144,7 +144,7 @@ func (r *Removal) tables(gateway string, in Installation, before, inUse []use) {
 		if !Managed(gateway, data) {
 			// The file of a customer's that our block names is named elsewhere, too,
 			// or is a file of the policy's.
-			if resembles(gateway, data) || ourTable(gateway, name) && slices.ContainsFunc(before, names) && !slices.ContainsFunc(inUse, names) {
+			if resembles(gateway, name, data) || ourTable(gateway, name) && slices.ContainsFunc(before, names) && !slices.ContainsFunc(inUse, names) {
 				r.Left = append(r.Left, unmarked(file))
 			}
 			continue
@@ -184,7 +184,7 @@ func (r *Removal) written(gateway string, in Installation) {
 			}
 		case Managed(gateway, data):
 			r.Left = append(r.Left, leftFile(name, data))
-		case isFixed || isTenantScript(name) && resembles(gateway, data):
+		case isFixed || isTenantScript(name) && resembles(gateway, name, data):
 			r.Left = append(r.Left, unmarked(name))
 		}
 	}
