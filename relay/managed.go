@@ -89,8 +89,12 @@ func sealed(data []byte) []byte {
 // Managed reports whether a file's contents were emitted for the gateway of
 // that name, edited since or not; main.cf and master.cf apart.
 func Managed(gateway string, data []byte) bool {
+	return newNames(gateway).owns(data)
+}
+
+func (n names) owns(data []byte) bool {
 	m, ok := cutMark(data)
-	return ok && m.owner == newNames(gateway).owner
+	return ok && m.owner == n.owner
 }
 
 // Intact reports whether a file's contents were emitted for the gateway of that
@@ -283,7 +287,7 @@ func (c *compiler) emit(name string, data []byte, own bool) {
 	}
 	at := strings.TrimPrefix(name, "postfix/")
 	switch {
-	case !Managed(c.policy.Gateway.Name, there):
+	case !c.names.owns(there): // the first gateway's owner, also for a further one
 		c.errs.add(at, ErrConflict, "rename it, or choose another Gateway.Name", "the installation has a file of this name that is not ours")
 	case loses(there, data):
 		kept := File{Name: keptName(name, there), Mode: 0o600, Data: bytes.Clone(there)}
