@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"net/netip"
 	"reflect"
+	"strconv"
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/headers"
@@ -24,8 +25,9 @@ func ParsePolicy(name string, data []byte) (Policy, error) {
 	var p Policy
 	r := policyReader{name: name, data: data, d: json.NewDecoder(bytes.NewReader(data))}
 	if r.value("", reflect.ValueOf(&p).Elem()) {
-		if at := r.next(); at < len(data) {
-			r.add("", at, "remove it", "something stands behind the policy")
+		// Behind the policy a comma or colon is no separator.
+		if rest := bytes.TrimLeft(data[r.d.InputOffset():], " \t\r\n"); len(rest) > 0 {
+			r.add("", len(data)-len(rest), "remove it", "something stands behind the policy")
 		}
 	}
 	if err := r.errs.Err(); err != nil {
@@ -175,7 +177,8 @@ func (r *policyReader) object(path string, v reflect.Value) bool {
 		here := join(path, name)
 		f := v.FieldByName(name)
 		if !f.IsValid() || !hasName(names, name) {
-			r.add(join(path, word), at, suggest(word, names), "there is no such field")
+			here = join(path, shown(word))
+			r.add(here, at, suggest(word, names), "there is no such field")
 			f = reflect.New(reflect.TypeFor[json.RawMessage]()).Elem()
 		} else if seen[name] {
 			r.wrap(here, at, "remove one", fmt.Errorf("%w: the field stands there already", ErrDuplicate))
@@ -187,6 +190,18 @@ func (r *policyReader) object(path string, v reflect.Value) bool {
 		}
 	}
 	return r.end(path)
+}
+
+// shown is a word of the text as a path shows it: quoted where it isn't a
+// plain one, so that it can't pass for anything else on a screen.
+func shown(word string) string {
+	plain := word != "" && !strings.ContainsFunc(word, func(c rune) bool {
+		return c <= ' ' || c >= 0x7f || strings.ContainsRune(`."\[]`, c)
+	})
+	if plain {
+		return word
+	}
+	return strconv.QuoteToASCII(word)
 }
 
 // list reads an array into a slice.

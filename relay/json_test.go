@@ -26,6 +26,11 @@ func TestParsePolicy(t *testing.T) {
 	}{
 		{"unknown field", "{\n  \"Gatway\": {}\n}", []string{
 			`p.json:2:3: Gatway: invalid: there is no such field; write Gateway, or remove it`}},
+		{"unknown field that is no word", `{"a\nb\u001b[31m": 1, "ü": 2}`, []string{
+			`p.json:1:2: "a\nb\x1b[31m": invalid: there is no such field; remove it, or write one of Gateway, Further, Server, Topology, Tenants, Direct, DirectVia, Inbound, Firewall, Balancer, Listeners, Loop, Calendar, Spam, Sieve, Mailboxes, Aliases`,
+			`p.json:1:23: "\u00fc": invalid: there is no such field; remove it, or write one of Gateway, Further, Server, Topology, Tenants, Direct, DirectVia, Inbound, Firewall, Balancer, Listeners, Loop, Calendar, Spam, Sieve, Mailboxes, Aliases`}},
+		{"something behind", "{},", []string{"p.json:1:3: invalid: something stands behind the policy; remove it"}},
+		{"something behind null", "null :", []string{"p.json:1:6: invalid: something stands behind the policy; remove it"}},
 		{"unknown field deep", `{"Tenants": [{"Name": "a"}, {"Domain": ["a.test"], "Quota": {"a": [1, {}]}}]}`, []string{
 			`p.json:1:30: Tenants[1].Domain: invalid: there is no such field; write Domains, or remove it`,
 			`p.json:1:52: Tenants[1].Quota: invalid: there is no such field; remove it, or write one of Name, Domains, Gateway, Scope, Store`}},

@@ -105,7 +105,7 @@ func grammatical(text string, test bool) bool {
 		return false
 	}
 	p := parsers.Get().(*parser)
-	defer parsers.Put(p)
+	defer p.free()
 	ok := true
 	p.parse(text, func(int, error) { ok = false })
 	first := p.nodes[0].block

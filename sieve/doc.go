@@ -111,7 +111,9 @@
 //
 //   - its crashes: the compiler on hasflag without arguments, the interpreter
 //     on some patterns of :matches like "a*/", on deleteheader with :regex, and
-//     on tests of the body or of MIME parts behind a change of the header
+//     on tests of the body or of MIME parts behind a change of the header;
+//     where it had looked at the body before and doesn't crash, it goes on with
+//     the parts from before a change of Content-Type
 //   - that "X" matches "*?X"
 //   - that a foreverypart inside of another one fails at run time
 //   - that date forgets an :index that is written before :zone or
