@@ -163,7 +163,10 @@ func TestScopes(t *testing.T) {
 			in := withMain("virtual_alias_domains = bücher.test xn--bcher-kva.test\n", nil)(t)
 			c := compile(t, p, in)
 			for from, want := range tt.want {
-				d := c.Route(&relay.Message{Origin: c.Origin(relay.RoleInternal), From: from, To: "x@remote1.test", Raw: hello})
+				// Undeclared, a sender of a domain beyond ASCII is refused.
+				declared := strings.ContainsFunc(from, func(c rune) bool { return c >= 0x80 })
+				d := c.Route(&relay.Message{Origin: c.Origin(relay.RoleInternal), From: from, To: "x@remote1.test", Raw: hello,
+					SMTPUTF8: declared, NextHops: relay.SMTPUTF8Offered})
 				if d.String() != want {
 					t.Errorf("from <%s>: %s, want %s\n%s", from, d, want, d.Outcomes[0].Trace)
 				}
