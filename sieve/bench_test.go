@@ -3,8 +3,10 @@ package sieve
 import (
 	"bytes"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	gosieve "git.sr.ht/~emersion/go-sieve"
 )
@@ -53,17 +55,30 @@ func benchMessage() []byte {
 
 var benchSizes = []int{1, 25, 500}
 
+// fastest measures f and reports the quickest tenth too: what it takes where
+// nobody else has the processor meanwhile.
+func fastest(b *testing.B, size int, f func()) {
+	b.SetBytes(int64(size))
+	b.ReportAllocs()
+	var took []time.Duration
+	for b.Loop() {
+		start := time.Now()
+		f()
+		took = append(took, time.Since(start))
+	}
+	slices.Sort(took)
+	b.ReportMetric(float64(size)/float64(took[len(took)/10].Nanoseconds())*1e3, "p10-MB/s")
+}
+
 func BenchmarkParse(b *testing.B) {
 	for _, n := range benchSizes {
 		src := benchScript(n).Format()
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			b.SetBytes(int64(len(src)))
-			b.ReportAllocs()
-			for b.Loop() {
+			fastest(b, len(src), func() {
 				if _, err := Parse("", src); err != nil {
 					b.Fatal(err)
 				}
-			}
+			})
 		})
 	}
 }
@@ -74,13 +89,11 @@ func BenchmarkParseGoSieve(b *testing.B) {
 	for _, n := range benchSizes {
 		src := benchScript(n).Format()
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			b.SetBytes(int64(len(src)))
-			b.ReportAllocs()
-			for b.Loop() {
+			fastest(b, len(src), func() {
 				if _, err := gosieve.Parse(bytes.NewReader(src)); err != nil {
 					b.Fatal(err)
 				}
-			}
+			})
 		})
 	}
 }
