@@ -17,6 +17,8 @@ type RuleEndings struct {
 	// matches ends, in lower case, in one text of every list. A list of one empty
 	// text says nothing, and patterns that are negated have none.
 	Endings [][]string
+
+	patterns []string // that a key must match, for MayMatch
 }
 
 // Endings returns what the keys that the rules match end in, in the order of
@@ -29,6 +31,7 @@ func (t *PatternTable) Endings() []RuleEndings {
 		out[i] = RuleEndings{Value: r.result, Line: r.line}
 		for _, g := range append([]patternGuard{r.pattern}, r.guards...) {
 			if !g.negate {
+				out[i].patterns = append(out[i].patterns, g.re.String())
 				out[i].Endings = append(out[i].Endings, endingsOf(g.re.String()))
 			}
 		}
@@ -53,7 +56,11 @@ func endingsOf(expr string) []string {
 		list = append(list, narrow(e.text))
 	}
 	slices.Sort(list)
-	return slices.Compact(list)
+	list = slices.Compact(list)
+	// What ends in another of them says no more than that.
+	return slices.DeleteFunc(slices.Clone(list), func(e string) bool {
+		return slices.ContainsFunc(list, func(o string) bool { return o != e && strings.HasSuffix(e, o) })
+	})
 }
 
 // anchored reports whether every match ends where the text does.
@@ -111,10 +118,13 @@ func ends(re *syntax.Regexp) []ending {
 		return ends(re.Sub[0])
 	case syntax.OpQuest:
 		return append(slices.Clone(ends(re.Sub[0])), ending{whole: true})
-	case syntax.OpPlus:
+	case syntax.OpPlus, syntax.OpStar:
 		list := slices.Clone(ends(re.Sub[0]))
 		for i := range list {
 			list[i].whole = false
+		}
+		if re.Op == syntax.OpStar {
+			list = append(list, ending{whole: true})
 		}
 		return list
 	case syntax.OpAlternate:

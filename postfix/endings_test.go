@@ -24,7 +24,9 @@ func TestEndings(t *testing.T) {
 		{"regexp", `/@[^.]+\.org$/ x`, [][]string{{".org"}}},
 		{"regexp", `/@example\.org$|@/ x`, [][]string{{""}}},
 		{"regexp", `/@example\.org$|@b\.test$/ x`, [][]string{{"@b.test", "@example.org"}}},
-		{"regexp", `/@(example\.org)*$/ x`, [][]string{{""}}},
+		{"regexp", `/@(example\.org)*$/ x`, [][]string{{"@", "example.org"}}},
+		{"regexp", `/^[^@]+@([^.]+\.)*example\.org$/ x`, [][]string{{".example.org", "@example.org"}}},
+		{"regexp", `/^[^@]+@.*example\.org$/ x`, [][]string{{"example.org"}}},
 		{"regexp", `/@a{2}(b|c){1,2}$/ x`, [][]string{{"@aab", "@aabb", "@aabc", "@aac", "@aacb", "@aacc"}}},
 		{"regexp", `!/@example\.org$/ x`, [][]string{nil}},
 		{"regexp", "if /@example\\.org$/\n/./ x\nendif", [][]string{{""}, {"@example.org"}}},
@@ -63,7 +65,7 @@ func TestEndings(t *testing.T) {
 // TestEndingsHold: every key that a generated rule matches ends as it says.
 func TestEndingsHold(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
-	atoms := []string{"a", "B", `\.`, "@", "[ab]", ".", ".*", "(a|b)", `(\.a)?`, "b+", "(@a|b*)", "a{2}", "[^a]", "$", "(a$|b)"}
+	atoms := []string{"a", "B", `\.`, "@", "[ab]", ".", ".*", "(a|b)", `(\.a)?`, "b+", "(@a|b*)", "a{2}", "(b\\.)*", "[^a]", "$", "(a$|b)"}
 	signs := "ab.@AB"
 	matched, told := 0, 0
 	for range 3000 {
@@ -78,7 +80,8 @@ func TestEndingsHold(t *testing.T) {
 		if len(warnings) > 0 {
 			continue
 		}
-		endings := table.Endings()[0].Endings
+		rule := table.Endings()[0]
+		endings := rule.Endings
 		for range 40 {
 			key := make([]byte, r.IntN(8))
 			for i := range key {
@@ -88,6 +91,12 @@ func TestEndingsHold(t *testing.T) {
 				continue
 			}
 			matched++
+			// However the key is cut in a beginning, a middle and an end.
+			from := r.IntN(len(key) + 1)
+			to := from + r.IntN(len(key)-from+1)
+			if !rule.MayMatch(string(key[:from]), string(key[to:])) {
+				t.Fatalf("/%s/ matches %q, and may not match %q...%q", expr, key, key[:from], key[to:])
+			}
 			holds := false
 			for _, e := range endings[0] {
 				holds = holds || strings.HasSuffix(strings.ToLower(string(key)), e)
@@ -102,5 +111,51 @@ func TestEndingsHold(t *testing.T) {
 	}
 	if matched < 1000 || told < 1000 {
 		t.Errorf("%d keys matched, %d with an ending: the test looks at little", matched, told)
+	}
+}
+
+func TestMayMatch(t *testing.T) {
+	for _, tt := range []struct {
+		rule, prefix, suffix string
+		want                 bool
+	}{
+		{`/./`, "alice+", "@example.com", true},
+		{`/^alice\+/`, "alice+", "@example.com", true},
+		{`/^ALICE\+/`, "alice+", "@example.com", true},
+		{`/^ALICE\+/i`, "alice+", "@example.com", true}, // asks for upper case: not followed
+		{`/\+.*@example\.com$/`, "alice+", "@example.com", true},
+		{`/@example\.com$/`, "alice+", "@example.com", true},
+		{`/^bob@example\.com$/`, "alice+", "@example.com", false},
+		{`/bob@example\.com$/`, "alice+", "@example.com", true}, // alice+bob@
+		{`/^alice@example\.com$/`, "alice+", "@example.com", false},
+		{`/^alice\+@/`, "alice+", "@example.com", true}, // any octets: none
+		{`/^bob/`, "alice+", "@example.com", false},
+		{`/^b?ob/`, "", "@example.com", true},
+		{`/@example\.org$/`, "", "@example.com", false},
+		{`/@example\.org/`, "", "@example.com", true}, // x@example.org@example.com
+		{`/^[^@]+@example\.org$/`, "", "@example.com", false},
+		{`/\.example\.com$/`, "", "@example.com", false},
+		{`/^@/`, "", "@example.com", true},
+		{`/^$/`, "", "@example.com", false},
+		{`/^@/`, "a", "@example.com", false},
+		{`/x$/`, "alice+", "@example.com", false},
+		{`/^alice+.{3}@example/`, "alice+", "@example.com", true},
+		{`/^a{7}/`, "alice+", "@example.com", false},
+		{"/@b\xc3\xbccher\\.test$/", "", "@b\xc3\xbccher.test", true},
+		{"/^\xc3\xbc/", "\xc3\xa4", "@example.com", false},
+		{"if /@example\\.org$/\n/^alice/ x\nendif", "alice+", "@example.com", false},
+		{"if !/@example\\.com$/\n/^alice/ x\nendif", "alice+", "@example.com", true}, // not followed
+	} {
+		rule := tt.rule
+		if rule[0] == '/' {
+			rule += " x"
+		}
+		table, warnings := ParsePatternTable("t", "regexp", []byte(rule+"\n"))
+		if len(warnings) > 0 {
+			t.Fatalf("%s: %v", tt.rule, warnings)
+		}
+		if got := table.Endings()[0].MayMatch(tt.prefix, tt.suffix); got != tt.want {
+			t.Errorf("%s: %q...%q: %v, want %v", tt.rule, tt.prefix, tt.suffix, got, tt.want)
+		}
 	}
 }

@@ -23,7 +23,7 @@ func (c *compiler) checkPatterns(name string) {
 	}
 	for _, spec := range specs {
 		c.eachPattern(spec, func(file string, r postfix.RuleEndings) {
-			if r.Value == "" || r.Value == ":" || slices.ContainsFunc(r.Endings, limited) { // (":" changes nothing, transport(5))
+			if r.Value == "" || r.Value == ":" || c.ends(r.Value) || slices.ContainsFunc(r.Endings, limited) { // (":" changes nothing, transport(5))
 				return
 			}
 			c.errs.add(place{file, r.Line}.String(), ErrConflict, fix, "%s: the pattern for %q is not limited to domains, and takes mail in scope past the gateway", name, r.Value)
@@ -32,21 +32,68 @@ func (c *compiler) checkPatterns(name string) {
 }
 
 // checkSenderPatterns refuses rules of the installation's sender map that may
-// match senders in scope, for whom patterns are asked before the scope's "@domain"
-// is. A rule that ends in another domain is none of them.
-func (c *compiler) checkSenderPatterns(name string, spec postfix.MapSpec, scope postfix.Table) {
-	const fix = `end the pattern with a domain that is not in scope, and "$"; or put the tenant's other senders into Scope.Senders, and these not`
+// match senders in scope whom the scope's own table finds only after that map was
+// asked: by "@domain", or by a whole address without its extension.
+func (c *compiler) checkSenderPatterns(name string, spec postfix.MapSpec, late []lateSenders) {
+	const fix = `end the pattern with a domain that is not in scope, and "$"; or put the tenant's other senders into Scope.Senders, and begin the pattern with "^", the whole name of the one that is not, and "@"`
 	c.eachPattern(spec, func(file string, r postfix.RuleEndings) {
-		for _, e := range scope {
-			if !strings.HasPrefix(e.Key, "@") || e.Value == "DUNNO" {
-				continue
-			}
-			if !slices.ContainsFunc(r.Endings, func(list []string) bool { return !within(list, e.Key) }) {
-				c.errs.add(place{file, r.Line}.String(), ErrConflict, fix, "%s: the pattern for %q may match senders in %s, who would leave past the gateway", name, r.Value, e.Key)
+		if c.ends(r.Value) {
+			return
+		}
+		for _, l := range late {
+			if r.MayMatch(l.prefix, l.suffix) {
+				c.errs.add(place{file, r.Line}.String(), ErrConflict, fix, "%s: the pattern for %q may match senders in scope (%s), who would leave past the gateway", name, r.Value, l)
 				return
 			}
 		}
 	})
+}
+
+// lateSenders are senders in scope of whom Postfix asks every map for the whole
+// address before it asks any for the scope's key: all with this beginning and end.
+type lateSenders struct{ prefix, suffix string }
+
+func (l lateSenders) String() string { return l.prefix + "..." + l.suffix }
+
+// lateSenders are those of a scope: whole domains, and the extensions of whole
+// addresses (recipient_delimiter), which stand for them.
+func (c *compiler) lateSenders(scope postfix.Table, inScope func(sender string) bool) []lateSenders {
+	var out []lateSenders
+	for _, e := range scope {
+		if e.Value == "DUNNO" {
+			continue
+		}
+		local, domain := splitAddress(fold(e.Key))
+		if local == "" {
+			out = append(out, lateSenders{"", "@" + domain})
+			continue
+		}
+		for _, d := range c.base.get("recipient_delimiter") {
+			// Not those whose extension Postfix leaves on (owner-list), or cuts
+			// off sooner.
+			if l := (lateSenders{local + string(d), "@" + domain}); inScope(l.prefix + "some.sender" + l.suffix) {
+				out = append(out, l)
+			}
+		}
+	}
+	return out
+}
+
+// ends reports whether a result of a transport table takes mail nowhere: it is
+// returned, thrown away or kept, by the services that master.cf has for it.
+func (c *compiler) ends(result string) bool {
+	transport, _, _ := strings.Cut(result, ":")
+	switch transport {
+	case "error", "retry", "discard":
+	default:
+		return false
+	}
+	for _, s := range c.master.Services() {
+		if s.Name == transport && s.Type == "unix" {
+			return s.Command == transport || transport == "retry" && s.Command == "error"
+		}
+	}
+	return false
 }
 
 // eachPattern calls f for the rules of a table of patterns, and of those that it
@@ -73,8 +120,10 @@ func (c *compiler) eachPattern(spec postfix.MapSpec, f func(file string, r postf
 
 // limited reports whether addresses with these endings are those of some domains
 // only: whole ones, or what is below a domain that somebody has. Under a public
-// suffix such as "com" or "co.uk" (publicsuffix.org) is everybody; a top-level
-// domain that the list doesn't have is an internal one.
+// suffix such as "com" or "co.uk" (publicsuffix.org) is everybody, and so is
+// under a domain that has nothing but public suffixes below it ("*.np"). The
+// suffixes that a company offers to others ("de.com") count as public; a
+// top-level domain that the list doesn't have is an internal one.
 func limited(endings []string) bool {
 	return !slices.ContainsFunc(endings, func(e string) bool {
 		if strings.Contains(e, "@") {
@@ -84,15 +133,11 @@ func limited(endings []string) bool {
 		if !ok || domain == "" {
 			return true
 		}
-		suffix, icann := publicsuffix.PublicSuffix(asciiHost(domain))
-		return icann && suffix == asciiHost(domain)
-	})
-}
-
-// within reports whether an address in a domain ("@example.com") may have one of
-// these endings.
-func within(endings []string, domain string) bool {
-	return slices.ContainsFunc(endings, func(e string) bool {
-		return strings.HasSuffix(e, domain) || strings.HasSuffix(domain, e)
+		domain = asciiHost(domain)
+		// Of a name below it: the list has a wildcard only there.
+		suffix, icann := publicsuffix.PublicSuffix("x." + domain)
+		listed := icann || strings.Contains(suffix, ".") // else the default, a top-level domain
+		below := strings.HasSuffix(suffix, "."+domain)
+		return listed && (suffix == domain || below)
 	})
 }

@@ -3,6 +3,7 @@ package relay_test
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"testing"
 
@@ -39,9 +40,23 @@ func TestPatternsForEverybody(t *testing.T) {
 		{"regexp", `/\.(intern|local)$/ smtp:x`, ""},
 		{"regexp", `/@com$/ smtp:x`, ""},
 		{"regexp", `/./ :`, ""},
+		{"regexp", `/^[^@]+@([^.]+\.)*example\.org$/ smtp:x`, ""},
+		{"regexp", `/^bounce-.*@/ discard:`, ""},
+		{"regexp", `/^root@/ error:5.1.1 no`, ""},
+		{"regexp", `/^later@/ retry:4.7.1 later`, ""},
+		{"regexp", `/\.(np|ck|mm|fk|jm|kh|pg|er)$/ smtp:x`, refused},
+		{"regexp", `/\.np$/ smtp:x`, refused},
+		{"regexp", `/\.er$/ smtp:x`, refused},
+		{"regexp", `/\.kobe\.jp$/ smtp:x`, refused},
+		{"regexp", `/\.city\.kobe\.jp$/ smtp:x`, ""},
+		{"regexp", `/\.example\.com\.np$/ smtp:x`, ""},
+		{"regexp", `/\.de\.com$/ smtp:x`, refused}, // a company's, for whoever wants one
+		{"regexp", `/\.eu\.org$/ smtp:x`, refused},
+		{"regexp", `/\.example\.de\.com$/ smtp:x`, ""},
 		{"regexp", "if /@example\\.org$/\n/^a/ smtp:x\nendif", ""},
 		{"pcre", `/^[\w.+-]+@(?:mail\.)?EXAMPLE\.org$/ smtp:x`, ""},
 		{"pcre", "/@b\\xc3\\xbccher\\.test$/ smtp:x", "opaque"}, // an escape that is not followed
+		{"pcre", `/^(?=.)/ smtp:x`, "opaque"},
 	} {
 		p := labPolicy(t, "lab.json")
 		in := labBase(t)
@@ -57,6 +72,9 @@ func TestPatternsForEverybody(t *testing.T) {
 			}
 		} else if strings.Contains(fmt.Sprint(c.Warnings()), "can't be evaluated") {
 			got = "opaque"
+			if !strings.Contains(fmt.Sprint(c.Warnings()), "a pattern in it may take all mail past the gateway") {
+				t.Errorf("%s: %v", tt.text, c.Warnings())
+			}
 		}
 		if got != tt.want {
 			t.Errorf("%s: %q, want %q: %v", tt.text, got, tt.want, err)
@@ -112,6 +130,65 @@ func TestSenderPatterns(t *testing.T) {
 		}
 		if c != nil && len(c.Warnings()) > 0 && strings.Contains(c.Warnings()[0].Text, "whole addresses") {
 			t.Errorf("%s: %v", tt.text, c.Warnings())
+		}
+	}
+}
+
+// TestSenderExtensions: Postfix asks every map for a sender's whole address before
+// any for the one without its extension, so patterns must not match those of
+// Scope.Senders. The other senders of the domain may be routed.
+func TestSenderExtensions(t *testing.T) {
+	for _, tt := range []struct {
+		delimiter, kind, text string
+		refused               bool
+	}{
+		{"+", "regexp", `/./ smtp:`, true},
+		{"+", "regexp", `/^alice\+/ smtp:`, true},
+		{"+", "regexp", `/\+.*@example\.com$/ smtp:`, true},
+		{"+", "regexp", `/@example\.com$/ smtp:`, true},
+		{"+", "regexp", `/^(bob|alice\+x)@example\.com$/ smtp:`, true},
+		{"-+", "regexp", `/^alice\+/ smtp:`, true},
+		{"-+", "pcre", `/^alice-/ smtp:`, true},
+		{"-", "regexp", `/^alice\+/ smtp:`, false}, // no extension
+		{"+", "regexp", `/^bob@example\.com$/ smtp:`, false},
+		{"+", "regexp", `/^bob@/ smtp:`, false},
+		{"+", "regexp", `/^alice@example\.com$/ smtp:`, false}, // ours is found first
+		{"+", "regexp", `/^alice\+.*@example\.org$/ smtp:`, false},
+		{"+", "regexp", `/^alice\+spam@/ discard:`, false},
+		{"", "regexp", `/@example\.com$/ smtp:`, false},
+		{"+", "static", "smtp:", true},
+		{"", "static", "smtp:", false},
+	} {
+		p := labPolicy(t, "lab.json")
+		for i, tenant := range p.Tenants {
+			p.Tenants[i].Scope = relay.Scope{Use: relay.NoSenders}
+			if slices.Contains(tenant.Domains, "example.com") {
+				p.Tenants[i].Scope = relay.Scope{Use: relay.SomeSenders, Senders: []string{"alice@example.com"}}
+			}
+		}
+		in := labBase(t)
+		spec := tt.kind + ":/etc/postfix/senders"
+		if tt.kind == "static" {
+			spec = "static:" + tt.text
+		} else {
+			in.Postfix["senders"] = []byte(tt.text + "\n")
+		}
+		in.Postfix["main.cf"] = append(in.Postfix["main.cf"], "\nrecipient_delimiter = "+tt.delimiter+"\nsender_dependent_default_transport_maps = "+spec+"\n"...)
+		c, err := tryCompile(t, p, in)
+		if errors.Is(err, relay.ErrConflict) != tt.refused || !tt.refused && err != nil {
+			t.Errorf("%q %s: %v", tt.delimiter, tt.text, err)
+		}
+		if err != nil {
+			continue
+		}
+		for _, from := range []string{"alice@example.com", "alice" + tt.delimiter + "x@example.com"} {
+			if len(tt.delimiter) != 1 {
+				break
+			}
+			m := &relay.Message{Origin: c.Origin(relay.RoleSubmission), From: from, To: "x@remote.example", Raw: []byte("Subject: x\n\nx\n")}
+			if d := c.Route(m); d.Outcomes[0].Action == relay.MX {
+				t.Errorf("%q %s: %s: %v", tt.delimiter, tt.text, from, d)
+			}
 		}
 	}
 }

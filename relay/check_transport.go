@@ -17,7 +17,7 @@ func (c *compiler) checkTransportMaps() {
 	}
 	known, opaque := c.maps(c.base.get(name))
 	for _, o := range opaque {
-		c.warn(c.at(name), "%s can't be read here; a \"*\" in it would take all mail past the gateway, and a \":[host]\" without a transport past the second pass", o)
+		c.warn(c.at(name), "%s can't be read here; a \"*\" or a pattern in it may take all mail past the gateway, and a \":[host]\" without a transport past the second pass", o)
 	}
 	ours := c.transportTable()
 	for _, m := range known {
@@ -53,6 +53,7 @@ func (c *compiler) checkSenderRows(name string) {
 		hit, ok := search.Sender(ours, sender)
 		return ok && hit.Entry.Value != "DUNNO" && hit.Key != sender
 	}
+	late := c.lateSenders(scope, inScope)
 	site := "@" + fold(c.base.get("myorigin"))
 	local := c.domains(c.base, "mydestination")
 	for _, e := range scope {
@@ -64,22 +65,21 @@ func (c *compiler) checkSenderRows(name string) {
 	for _, spec := range specs {
 		src, ok := c.table(spec)
 		if !ok {
-			c.warn(c.at(name), "%s can't be read here; a row for a whole address in scope would take the sender past the gateway", spec)
+			c.warn(c.at(name), "%s can't be read here; a row or a pattern in it that matches a whole address in scope, or all of them, would take the sender past the gateway", spec)
 			continue
 		}
-		c.checkSenderPatterns(name, spec, scope)
+		c.checkSenderPatterns(name, spec, late)
 		if p, ok := src.table.(postfix.Patterns); spec.Type == "static" || ok && p.Patterns() {
 			if spec.Type != "static" && !piped(src.table) {
 				continue
 			}
-			// Patterns see whole addresses only: one of each domain is tried.
+			// Patterns see whole addresses only: one of each domain is tried, and
+			// one with an extension of each whole address.
 			table := c.withoutSubstitution(name, src.file, src.table)
-			for _, e := range scope {
-				if !strings.HasPrefix(e.Key, "@") {
-					continue
-				}
-				if _, line, ok := table.Lookup("some.sender" + e.Key); ok {
-					c.errs.add(c.at(name), ErrConflict, fix, "%s matches every sender in %s, who would leave past the gateway", place{src.file, line}, e.Key)
+			for _, l := range late {
+				e, line, ok := table.Lookup(l.prefix + "some.sender" + l.suffix)
+				if ok && !c.ends(e.Value) {
+					c.errs.add(c.at(name), ErrConflict, fix, "%s matches senders in scope (%s), who would leave past the gateway", place{src.file, line}, l)
 					break
 				}
 			}
@@ -92,7 +92,7 @@ func (c *compiler) checkSenderRows(name string) {
 				if !strings.Contains(key, "@") {
 					key += site // a bare name is asked for at local domains
 				}
-				if key[0] == '@' || !inScope(key) {
+				if key[0] == '@' || c.ends(e.Value) || !inScope(key) {
 					continue
 				}
 				at := c.at(name)
