@@ -83,7 +83,7 @@ var readmeRows = map[string]evidence{
 		settings: []string{"transport_maps = ", "relay_domains = ", "relay_recipient_maps = "}, tests: []string{"TestFollow", "TestPatternsForEverybody"},
 		refused: map[string]refusal{
 			"`*` in transport_maps: move it to `relayhost`":                             {base: table("transport_maps", "hash", "* smtp:[a.test]\n"), says: "move the route to relayhost"},
-			"a pattern that is not limited to domains: end it with one and `$`":         {base: table("transport_maps", "regexp", "/^info@/ smtp:[a.test]\n"), says: "end the pattern with the domain"},
+			"a pattern that is not limited to domains and has another result than `error:`, `retry:` or `discard:`: end it with one and `$`":         {base: table("transport_maps", "regexp", "/^info@/ smtp:[a.test]\n"), says: "end the pattern with the domain"},
 			"`:[host]` for a domain elsewhere: name the transport, as in `smtp:[host]`": {base: table("transport_maps", "hash", "partner.test :[a.test]\n"), says: "such as smtp:[a.test]"},
 		},
 	},
@@ -94,7 +94,7 @@ var readmeRows = map[string]evidence{
 				alter: func(p *relay.Policy) { p.Tenants[0].Scope.Except = []string{"bob@example.com"} },
 				base:  table("sender_dependent_default_transport_maps", "hash", "@example.com smtp:[a.test]\n"), says: "Tenants[0].Scope.Except[0]: conflict",
 			},
-			"an entry of yours for one address in scope, or a pattern that may match some, which Postfix finds before our `@domain`: remove it, or use `Scope.Senders`": {
+			"an entry of yours for one address in scope, or a pattern that may match some (or extensions of an address in `Scope.Senders`), which Postfix finds before our `@domain`: remove it, or use `Scope.Senders`": {
 				base: table("sender_dependent_default_transport_maps", "hash", "alice@example.com smtp:[a.test]\n"), says: "Scope.Senders",
 			},
 		},
