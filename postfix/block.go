@@ -193,7 +193,7 @@ func apply(src []byte, edits []edit) []byte {
 // cut returns src without the owner's whole frames, in order, and without the
 // prefixes. What was edited in a frame and isn't ours stays, and is reported.
 //
-// lenient: list are all frames of the file, and what looks like a mark of the
+// list are all frames of the file. lenient: what looks like a mark of the
 // owner's is reported.
 func cut(src []byte, list, own []frame, owner string, edits []edit, left []Leftover, lenient bool) ([]byte, []Leftover) {
 	for i, f := range own {
@@ -229,6 +229,7 @@ func cut(src []byte, list, own []frame, owner string, edits []edit, left []Lefto
 	}
 	some, rest := asides(src, own, owner)
 	edits, left = append(edits, some...), append(left, rest...)
+	left = append(left, lost(src, list, edits, left, owner)...)
 	if lenient {
 		left = append(left, strays(src, list, edits, left, owner)...)
 	}

@@ -324,25 +324,6 @@ func (f frame) opened(src []byte, prefix string) (edits []edit, left []Leftover)
 	if after && src[f.bodyEnd-1] != '\n' && f.behindEnd == 0 {
 		edits[1].text = "\n"
 	}
-	// A line of ours may have been moved out of the block, to the other side of
-	// a mark.
-	before, behind := lineStart(src, max(f.start-1, 0)), f.end
-	for before > 0 && len(bytes.TrimSpace(src[before:lineEnd(src, before)])) == 0 {
-		before = lineStart(src, before-1)
-	}
-	for behind < len(src) && len(bytes.TrimSpace(src[behind:lineEnd(src, behind)])) == 0 {
-		behind = lineEnd(src, behind)
-	}
-	for _, at := range []int{before, behind} {
-		if at >= f.start && at < f.end || at >= len(src) {
-			continue
-		}
-		for _, e := range elements(src, at, lineEnd(src, at), lineOf(src, at), !f.managed) {
-			if _, all := e.codes(src); s.missing[all] > 0 {
-				left = append(left, leftover(src, e, fmt.Sprintf("is like a line of %s that is missing in the block beside it; it stays", f.owner)))
-			}
-		}
-	}
 	return edits, left
 }
 
