@@ -172,7 +172,7 @@ func (l *loss) physical(e element) []element {
 // assemble returns lines that make up a unit: all of a line of ours but one line
 // that goes on with it, or its first line with others.
 func (l *loss) assemble(code string, have, pool []element) []element {
-	text := func(e element) string { return strings.TrimRight(string(l.src[e.start:e.end]), "\n"+spaces) }
+	text := func(e element) string { return strings.TrimRight(string(l.src[e.start:e.end]), spaces) }
 	is := func(lines []string) bool {
 		return digest(strings.Join(lines, "\n"), unitLength-nameLength) == code[nameLength:]
 	}
