@@ -82,9 +82,9 @@ var readmeRows = map[string]evidence{
 	"transport_maps, relay_domains, relay_recipient_maps": {
 		settings: []string{"transport_maps = ", "relay_domains = ", "relay_recipient_maps = "}, tests: []string{"TestFollow", "TestPatternsForEverybody"},
 		refused: map[string]refusal{
-			"`*` in transport_maps: move it to `relayhost`":                             {base: table("transport_maps", "hash", "* smtp:[a.test]\n"), says: "move the route to relayhost"},
-			"a pattern that is not limited to domains and has another result than `error:`, `retry:` or `discard:`: end it with one and `$`":         {base: table("transport_maps", "regexp", "/^info@/ smtp:[a.test]\n"), says: "end the pattern with the domain"},
-			"`:[host]` for a domain elsewhere: name the transport, as in `smtp:[host]`": {base: table("transport_maps", "hash", "partner.test :[a.test]\n"), says: "such as smtp:[a.test]"},
+			"`*` in transport_maps: move it to `relayhost`": {base: table("transport_maps", "hash", "* smtp:[a.test]\n"), says: "move the route to relayhost"},
+			"a pattern that is not limited to domains and has another result than `error:`, `retry:` or `discard:`: end it with one and `$`": {base: table("transport_maps", "regexp", "/^info@/ smtp:[a.test]\n"), says: "end the pattern with the domain"},
+			"`:[host]` for a domain elsewhere: name the transport, as in `smtp:[host]`":                                                      {base: table("transport_maps", "hash", "partner.test :[a.test]\n"), says: "such as smtp:[a.test]"},
 		},
 	},
 	"`sender_dependent_default_transport_maps`": {
