@@ -6,6 +6,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
+	"golang.org/x/text/cases"
+
 	"github.com/oxmailroute/oxmailroute/headers"
 )
 
@@ -75,27 +77,51 @@ func isASCIILower(s string) bool {
 	return true
 }
 
-// fold is Postfix's casefold(): lower case, and for UTF-8 the full folding.
+// fold is Postfix's casefold(): lower case, and for UTF-8 Unicode's full case
+// folding, by which "ß" is "ss". Text that isn't UTF-8 is left as it is.
 func fold(s string) string {
 	if isASCIILower(s) {
 		return s
 	}
-	return strings.ToLower(s)
+	if !utf8.ValidString(s) {
+		return s
+	}
+	return cases.Fold().String(s)
 }
 
 // domainKeys are the spellings of a domain that a sender may use: A-labels and,
 // for an internationalized one, U-labels (SMTPUTF8). Postfix compares them as
-// text, so a table needs both.
+// text, so a table needs both. Where U-labels fold into another domain's
+// ([foldedDomain]), they are no key: it would be the other one's.
 func domainKeys(domain string) []string {
 	ascii, err := headers.ASCIIDomain(domain)
 	if err != nil {
 		return []string{fold(domain)}
 	}
 	unicode, err := headers.UnicodeDomain(ascii)
-	if err != nil || unicode == ascii {
+	if err != nil || unicode == ascii || foldedDomain(ascii) != "" {
 		return []string{ascii}
 	}
 	return []string{ascii, fold(unicode)}
+}
+
+// foldedDomain is the other domain, as A-labels, that Postfix takes a domain in
+// U-labels for, since it compares folded text: strasse.example for
+// straße.example. It is empty where folding leaves the domain the same.
+func foldedDomain(domain string) string {
+	unicode, err := headers.UnicodeDomain(domain)
+	if err != nil || isASCIILower(unicode) {
+		return ""
+	}
+	ascii, err := headers.ASCIIDomain(domain)
+	if err != nil {
+		return ""
+	}
+	other, err := headers.ASCIIDomain(fold(unicode))
+	if err != nil || other == ascii {
+		return ""
+	}
+	return other
 }
 
 // addressKeys are the same for an address.

@@ -64,6 +64,7 @@ func (c *compiler) checkInstallation() {
 	}
 	c.checkTransportMaps()
 	c.checkSenderMaps()
+	c.checkFolded(c.scopeTable())
 	c.checkBeside()
 	c.checkNetworks()
 	c.checkServices()

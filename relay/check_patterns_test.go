@@ -192,3 +192,60 @@ func TestSenderExtensions(t *testing.T) {
 		}
 	}
 }
+
+// TestFoldedDomains: Postfix compares folded text, so that U-labels with "ß" are
+// another domain's. No key of ours catches that one's mail, and a scope that
+// would have to is refused.
+func TestFoldedDomains(t *testing.T) {
+	p := labPolicy(t, "lab.json")
+	p.Direct = append(p.Direct, "straße.example", "bücher.example")
+	c, err := tryCompile(t, p, labBase(t))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(fmt.Sprint(c.Warnings()), "straße.example for those in strasse.example") || strings.Contains(fmt.Sprint(c.Warnings()), "bücher") {
+		t.Errorf("%v", c.Warnings())
+	}
+	for to, want := range map[string]relay.Action{"strasse.example": relay.Relay, "xn--strae-oqa.example": relay.MX, "bücher.example": relay.MX, "xn--bcher-kva.example": relay.MX} {
+		m := &relay.Message{Origin: c.Origin(relay.RoleSubmission), From: "alice@example.com", To: "x@" + to, SMTPUTF8: true, Raw: []byte("Subject: x\n\nx\n")}
+		if d := c.Route(m); d.Outcomes[0].Action != want {
+			t.Errorf("%s: %v, want %s", to, d, want)
+		}
+	}
+	for except, path := range map[string]string{"strauß@example.com": "Tenants[0].Scope.Except[0]", "strauss@example.com": "", "müller@example.com": ""} {
+		p := labPolicy(t, "lab.json")
+		p.Tenants[0].Scope = relay.Scope{Use: relay.AllDomains, Except: []string{except}}
+		_, err := tryCompile(t, p, labBase(t))
+		got := ""
+		if e := (*relay.Error)(nil); errors.As(err, &e) {
+			got = e.Path
+		}
+		if got != path {
+			t.Errorf("%s: %v", except, err)
+		}
+	}
+	for _, tt := range []struct {
+		domains []string
+		want    string
+	}{
+		{[]string{"straße.example"}, "Tenants[0].Domains[0]"},
+		{[]string{"σς.example"}, "Tenants[0].Domains[0]"},
+		{[]string{"straße.example", "strasse.example"}, ""},
+		{[]string{"bücher.example"}, ""},
+	} {
+		p := labPolicy(t, "lab.json")
+		p.Mailboxes, p.Aliases = nil, nil
+		p.Tenants = p.Tenants[:1]
+		p.Tenants[0].Domains, p.Tenants[0].Scope = tt.domains, relay.Scope{Use: relay.AllDomains}
+		in := labBase(t)
+		in.Postfix["main.cf"] = append(in.Postfix["main.cf"], "\nvirtual_mailbox_domains = "+strings.Join(tt.domains, ", ")+", xn--strae-oqa.example, xn--3xaa.example, xn--4xaa.example, xn--3xab.example, xn--bcher-kva.example\n"...)
+		_, err := tryCompile(t, p, in)
+		got := ""
+		if e := (*relay.Error)(nil); errors.As(err, &e) {
+			got = e.Path
+		}
+		if got != tt.want {
+			t.Errorf("%v: %q, want %q: %v", tt.domains, got, tt.want, err)
+		}
+	}
+}

@@ -21,7 +21,11 @@ const longestTenant = 180
 func (c *compiler) emitTenants(text []byte) {
 	c.tenantFiles = map[string]string{}
 	for _, d := range slices.Sorted(maps.Keys(c.policy.switches().some())) {
-		for _, k := range domainKeys(d) {
+		names := []string{d}
+		if u, err := headers.UnicodeDomain(d); err == nil && u != d {
+			names = append(names, u) // not folded: Dovecot's "lower" is for ASCII
+		}
+		for _, k := range names {
 			if len(k) > longestTenant {
 				c.errs.add("Sieve.Form", headers.ErrNotExpressible, `use the form "global" or "mailbox"`, "a script can't be named after %s, which is longer than %d octets", k, longestTenant)
 				continue

@@ -50,7 +50,8 @@ type Gateway struct {
 	// words is refused, here and in the policy's other lists of networks: a
 	// prefix shorter than /8 of IPv4 or /16 of IPv6 (but for fc00::/7 and
 	// fe80::/10, which are private), and a list that covers more than a /4 of
-	// IPv4 or a /8 of IPv6 in union.
+	// IPv4 or a /13 of IPv6 in union. IPv4 addresses inside of IPv6 (NAT64, 6to4
+	// and their like) count as IPv4.
 	Networks []netip.Prefix
 	// Client is the certificate the gateway shows when it connects to us.
 	Client  ClientCertificate

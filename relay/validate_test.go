@@ -92,8 +92,8 @@ func TestValidate(t *testing.T) {
 		{"one /8 too many", func(p *Policy) { p.Gateway.Networks = eighths(17) }, []want{{"Gateway.Networks", ErrInvalid}}},
 		{"a /16 of IPv6 too many", func(p *Policy) {
 			p.Gateway.Networks = nil
-			for i := range 257 {
-				p.Gateway.Networks = append(p.Gateway.Networks, netip.PrefixFrom(netip.AddrFrom16([16]byte{0x20 + byte(i>>8), byte(i)}), 16))
+			for i := range 9 {
+				p.Gateway.Networks = append(p.Gateway.Networks, netip.PrefixFrom(netip.AddrFrom16([16]byte{0x26, byte(i)}), 16))
 			}
 		}, []want{{"Gateway.Networks", ErrInvalid}}},
 		{"too short by a bit", func(p *Policy) { p.Server.Networks = nets("10.0.0.0/7", "2000::/15", "f800::/6") },
@@ -195,6 +195,29 @@ func TestNetworks(t *testing.T) {
 	p.Server.Networks = nets("127.0.0.0/8", "10.0.0.0/8", "fc00::/7", "fe80::/10", "::1/128")
 	if err := p.Validate(); err != nil {
 		t.Error(err)
+	}
+	p = valid()
+	p.Gateway.Networks = nets("::1/128", "64:ff9b::c000:200/120", "2002:c000:200::/40", "2600::/16", "2003::/19")
+	if err := p.Validate(); err != nil {
+		t.Error(err)
+	}
+	many := nets("2001::/16", "2003::/16")
+	for _, first := range []int{0x24, 0x26, 0x28, 0x2a, 0x2c} {
+		for second := range 16 {
+			many = append(many, netip.PrefixFrom(netip.AddrFrom16([16]byte{byte(first), byte(second)}), 16))
+		}
+	}
+	wide := nets()
+	for i := range 17 { // more than a /4 of IPv4, as NAT64 writes it
+		wide = append(wide, netip.PrefixFrom(netip.AddrFrom16([16]byte{1: 0x64, 2: 0xff, 3: 0x9b, 12: byte(i)}), 104))
+	}
+	for _, list := range [][]netip.Prefix{many, many[2:18], many[2:11], wide,
+		nets("64:ff9b::/96"), nets("64:ff9b::8000:0/97"), nets("64:ff9b:1::/48"), nets("64:ff9b::/32"), nets("2002::/16"), nets("2002:8000::/17"), nets("::/96"), nets("::/64"), nets("::ffff:0:0:0/96"), nets("::ffff:0:0/96")} {
+		p = valid()
+		p.Gateway.Networks = list
+		if err := p.Validate(); !errors.Is(err, ErrInvalid) {
+			t.Errorf("%v: %v", list, err)
+		}
 	}
 	everybody := nets("0.0.0.0/0")
 	p = valid()

@@ -1,0 +1,56 @@
+package relay
+
+import (
+	"maps"
+	"strings"
+
+	"github.com/oxmailroute/oxmailroute/headers"
+	"github.com/oxmailroute/oxmailroute/postfix"
+)
+
+// checkFolded looks for domains whose U-labels Postfix takes for another domain
+// ([foldedDomain]). Their senders may write themselves in either form, so both
+// domains must be in scope alike; nothing else can be expressed. Where a domain
+// beyond the scope is concerned, mail to it in U-labels goes the other's way,
+// which is a warning.
+func (c *compiler) checkFolded(scope postfix.Table) {
+	answers := map[string]map[string]string{} // by domain and local part
+	for _, e := range scope {
+		local, domain := splitAddress(fold(e.Key))
+		if answers[domain] == nil {
+			answers[domain] = map[string]string{}
+		}
+		answers[domain][local] = e.Value
+	}
+	for i, t := range c.policy.Tenants {
+		for j, d := range t.Domains {
+			ascii, _ := headers.ASCIIDomain(d)
+			other := foldedDomain(ascii)
+			if other == "" {
+				continue
+			}
+			at := index(index("Tenants", i)+".Domains", j)
+			if !maps.Equal(answers[ascii], answers[other]) {
+				c.errs.add(at, headers.ErrNotExpressible, "list both domains in this tenant, with the same senders in scope; or take both out of scope",
+					"Postfix takes senders in %s for those in %s, since it compares folded text: they would not be treated as the policy says", d, other)
+				continue
+			}
+			c.warn(at, "Postfix takes addresses in %s for those in %s, since it compares folded text; only its A-labels (%s) are routed", d, other, ascii)
+		}
+	}
+	for i, t := range c.policy.Tenants {
+		for j, a := range t.Scope.Except {
+			// In lower case alone it would be another sender's exception, too.
+			if local, domain := splitAddress(a); strings.Contains(a, "@") && fold(local) != strings.ToLower(local) {
+				c.errs.add(index(index("Tenants", i)+".Scope.Except", j), headers.ErrNotExpressible, "write "+fold(local)+"@"+domain+", if both are meant, or remove it",
+					"Postfix takes %s for %s@%s, since it compares folded text: both would be out of scope", a, fold(local), domain)
+			}
+		}
+	}
+	for i, d := range c.policy.Direct {
+		if other := foldedDomain(d); other != "" {
+			ascii, _ := headers.ASCIIDomain(d)
+			c.warn(index("Direct", i), "Postfix takes addresses in %s for those in %s, since it compares folded text; only its A-labels (%s) go direct", d, other, ascii)
+		}
+	}
+}
