@@ -319,6 +319,9 @@ func (s *session) wellFormed() bool {
 			w.step("smtpd", "", s.l.at, written, "rejected with 501")
 			return false
 		}
+		if !s.declared(written) {
+			return false
+		}
 	}
 	return true
 }

@@ -112,9 +112,7 @@ func (w *walk) enter() {
 		return
 	}
 	w.step("smtpd", "Listeners", l.at, string(l.role), "enters")
-	if !w.declare(l) {
-		return
-	}
+	w.declare(l)
 	filter := ""
 	var copies []bcc
 	if l.rules != nil {
@@ -317,7 +315,7 @@ func (s *session) judge() verdict {
 		s.w.step("smtpd", "", rules.at, "smtpd_tls_security_level", "rejected with 530")
 		return rejected
 	}
-	if !s.wellFormed() {
+	if !s.offered() || !s.wellFormed() {
 		return rejected
 	}
 	for i := range rules.lists {

@@ -40,27 +40,35 @@ func buildDetection(s settings, class string) detection {
 	return d
 }
 
-// declare is what the listener makes of SMTPUTF8 in the envelope. It reports
-// false for mail that smtpd(8) refuses.
-func (w *walk) declare(l *listener) bool {
-	d := &l.utf8
-	w.utf8, w.detects = false, d.detects
-	w.receivedUTF8 = w.receivedUTF8 || l.rules != nil && beyondASCII(w.written[1])
-	if l.rules == nil {
+// declare is what a service takes from the envelope about SMTPUTF8.
+func (w *walk) declare(l *listener) {
+	w.utf8, w.detects = false, l.utf8.detects
+	if l.rules != nil {
+		w.utf8 = w.m.SMTPUTF8
+		w.receivedUTF8 = w.receivedUTF8 || beyondASCII(w.written[1])
+	}
+}
+
+// offered is smtpd(8)'s look at the SMTPUTF8 of MAIL FROM. It reports false for
+// what it refuses.
+func (s *session) offered() bool {
+	if !s.w.m.SMTPUTF8 || s.l.utf8.offered {
 		return true
 	}
-	if w.m.SMTPUTF8 && !d.offered {
-		w.step("smtpd", "", l.at, "SMTPUTF8", "rejected with 555")
-		w.end(Reject, "555", w.m.To, "5.5.4 Unsupported option: SMTPUTF8")
-		return false
+	s.code, s.text = "555", "5.5.4 Unsupported option: SMTPUTF8"
+	s.w.step("smtpd", "", s.l.at, "SMTPUTF8", "rejected with 555")
+	return false
+}
+
+// declared is strict_smtputf8, which each command asks of its own address.
+func (s *session) declared(written string) bool {
+	d := &s.l.utf8
+	if !d.enabled || !d.strict || s.w.m.SMTPUTF8 || !beyondASCII(written) {
+		return true
 	}
-	if d.enabled && d.strict && !w.m.SMTPUTF8 && (beyondASCII(w.written[0]) || beyondASCII(w.written[1])) {
-		w.step("smtpd", "", place{"strict_smtputf8", 0}, "", "rejected with 553")
-		w.end(Reject, "553", w.m.To, "5.6.7 Must declare SMTPUTF8 to send unicode address")
-		return false
-	}
-	w.utf8 = w.m.SMTPUTF8
-	return true
+	s.code, s.text = "553", "5.6.7 Must declare SMTPUTF8 to send unicode address"
+	s.w.step("smtpd", "", place{"strict_smtputf8", 0}, written, "rejected with 553")
+	return false
 }
 
 // detect is cleanup(8) finding out whether mail that doesn't declare SMTPUTF8
