@@ -76,7 +76,7 @@ func TestHostsInASCII(t *testing.T) {
 	raw := []byte("Subject: x\n\n")
 	for to, want := range map[string]string{
 		"x@remote1.test":        "relay [mail.xn--bcher-kva.test]:25",
-		"x@münchen.test":         "relay [store.xn--bcher-kva.test]:25",
+		"x@münchen.test":        "relay [store.xn--bcher-kva.test]:25",
 		"x@partner.bücher.test": "relay [relay.xn--bcher-kva.test]:587",
 	} {
 		if d := c.Route(&Message{Origin: c.Origin(RoleSubmission), From: "alice@example.com", To: to, Raw: raw, SMTPUTF8: true}); d.String() != want {
