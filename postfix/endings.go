@@ -18,7 +18,7 @@ type RuleEndings struct {
 	// text says nothing, and patterns that are negated have none.
 	Endings [][]string
 
-	patterns []string // that a key must match, for MayMatch
+	programs []*syntax.Prog // of the patterns of Endings, for MayMatch
 }
 
 // Endings returns what the keys that the rules match end in, in the order of
@@ -31,8 +31,9 @@ func (t *PatternTable) Endings() []RuleEndings {
 		out[i] = RuleEndings{Value: r.result, Line: r.line}
 		for _, g := range append([]patternGuard{r.pattern}, r.guards...) {
 			if !g.negate {
-				out[i].patterns = append(out[i].patterns, g.re.String())
-				out[i].Endings = append(out[i].Endings, endingsOf(g.re.String()))
+				endings, program := endingsOf(g.re.String())
+				out[i].Endings = append(out[i].Endings, endings)
+				out[i].programs = append(out[i].programs, program)
 			}
 		}
 	}
@@ -41,15 +42,20 @@ func (t *PatternTable) Endings() []RuleEndings {
 
 var anyEnding = []string{""}
 
-// endingsOf reads an expression that [regexp.Compile] took.
-func endingsOf(expr string) []string {
+// endingsOf reads an expression that [regexp.Compile] took. The program is nil
+// where there is none.
+func endingsOf(expr string) ([]string, *syntax.Prog) {
 	re, err := syntax.Parse(expr, syntax.Perl)
 	if err != nil {
-		return anyEnding
+		return anyEnding, nil
 	}
 	re = re.Simplify()
+	program, err := syntax.Compile(re)
+	if err != nil {
+		program = nil
+	}
 	if !anchored(re) {
-		return anyEnding
+		return anyEnding, program
 	}
 	var list []string
 	for _, e := range ends(re) {
@@ -60,7 +66,7 @@ func endingsOf(expr string) []string {
 	// What ends in another of them says no more than that.
 	return slices.DeleteFunc(slices.Clone(list), func(e string) bool {
 		return slices.ContainsFunc(list, func(o string) bool { return o != e && strings.HasSuffix(e, o) })
-	})
+	}), program
 }
 
 // anchored reports whether every match ends where the text does.

@@ -3,6 +3,8 @@ package postfix
 import (
 	"regexp/syntax"
 	"slices"
+	"strings"
+	"unicode/utf8"
 )
 
 // MayMatch reports whether the rule may match a key that begins with prefix and
@@ -12,20 +14,31 @@ import (
 // and true is exact for a rule that stands alone and asks for no case and no
 // borders of words.
 func (r RuleEndings) MayMatch(prefix, suffix string) bool {
-	return !slices.ContainsFunc(r.patterns, func(expr string) bool { return !mayMatch(expr, prefix, suffix) })
+	for i, p := range r.programs {
+		// Most rules end in another domain: that is seen at once.
+		if !mayEnd(suffix, r.Endings[i]) || p != nil && !mayMatch(p, prefix, suffix) {
+			return false
+		}
+	}
+	return true
+}
+
+// mayEnd reports whether a key with that suffix may end in one of the endings.
+func mayEnd(suffix string, endings []string) bool {
+	for i := 0; i < len(suffix); i++ {
+		if suffix[i] >= utf8.RuneSelf {
+			return true // case is mayMatch's matter
+		}
+	}
+	suffix = strings.ToLower(suffix)
+	return slices.ContainsFunc(endings, func(e string) bool {
+		return strings.HasSuffix(suffix, e) || strings.HasSuffix(e, suffix)
+	})
 }
 
 // mayMatch walks the expression's program and the key side by side: a state is
 // an instruction and a place in the key, so there are few of them.
-func mayMatch(expr, prefix, suffix string) bool {
-	re, err := syntax.Parse(expr, syntax.Perl)
-	if err != nil {
-		return true
-	}
-	prog, err := syntax.Compile(re.Simplify())
-	if err != nil {
-		return true
-	}
+func mayMatch(prog *syntax.Prog, prefix, suffix string) bool {
 	// Before any is one place between the octets of text, which any octets may
 	// follow: the place itself again.
 	text := widen(prefix + suffix)
