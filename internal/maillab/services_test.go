@@ -13,7 +13,9 @@ import (
 func TestServices(t *testing.T) { onSystems(t, testServices) }
 
 func testServices(t *testing.T, system System) {
-	w, site := plainSite(`postscreen_greet_wait = 1s
+	// postscreen's timers go by whole seconds: of one second nothing may be left
+	// for the answer of dnsblog.
+	w, site := plainSite(`postscreen_greet_wait = 2s
 postscreen_greet_action = enforce
 postscreen_dnsbl_sites = bl.test
 postscreen_dnsbl_action = enforce
