@@ -12,7 +12,7 @@ import (
 )
 
 // moved is which move of how many is made otherwise; a prime, as sampled.
-const moved = 53
+const moved = 211
 
 // moves moves a line of ours out of its block: some lines below its END, below
 // another service or parameter, and to the top.

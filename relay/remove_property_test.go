@@ -332,7 +332,7 @@ var allEdits = flag.Bool("alledits", false, "every edit of every line of every l
 
 // sampled is which edit of how many is made otherwise; a prime, so that all kinds
 // of edits meet all kinds of lines.
-const sampled = 31
+const sampled = 127
 
 // TestRemoveEveryEdit edits each line of ours, and the lines around it, in
 // every way an administrator's hand or editor may, in every layout, and takes the
