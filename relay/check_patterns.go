@@ -53,6 +53,7 @@ func (c *compiler) checkSenderPatterns(name string, spec postfix.MapSpec, late [
 // address before it asks any for the scope's key: all with this beginning and end.
 type lateSenders struct{ prefix, suffix string }
 
+// String shows them in errors: "alice+...@example.com".
 func (l lateSenders) String() string { return l.prefix + "..." + l.suffix }
 
 // lateSenders are those of a scope: whole domains, and the extensions of whole

@@ -63,25 +63,10 @@ func (o *oracle) deliver(tb testing.TB, message []byte, from, to string, scripts
 		"protocol lda {\n  mail_plugins = sieve\n}\nplugin {\n%s}\n", name, gid, dir, dir, sendmail, plugin.String()), 0o644)
 	msg := file("message.eml", string(message), 0o644)
 
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, lda, "-c", conf, "-e", "-f", from, "-a", to, "-r", to, "-p", msg)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "HOME="+dir, "USER="+name)
-	if os.Getuid() == 0 {
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
-	}
-	var logged bytes.Buffer
-	cmd.Stderr = &logged
-	if err := cmd.Run(); err != nil {
-		tb.Fatalf("dovecot-lda: %v\n%s", err, logged.String())
-	}
-	if strings.Contains(logged.String(), "Failed to compile") {
-		tb.Fatalf("dovecot-lda: %s", logged.String())
-	}
+	logged := runLDA(tb, lda, dir, []string{"-c", conf, "-e", "-f", from, "-a", to, "-r", to, "-p", msg}, name, uid, gid)
 	out := executed{
-		Failed:   strings.Contains(logged.String(), "failed, but implicit keep was successful"),
-		Rejected: strings.Contains(logged.String(), "reject action: rejected message"),
+		Failed:   strings.Contains(logged, "failed, but implicit keep was successful"),
+		Rejected: strings.Contains(logged, "reject action: rejected message"),
 	}
 	mails, _ := os.ReadFile(sent)
 	for _, line := range strings.Split(string(mails), "\n") {
@@ -222,4 +207,26 @@ func TestEnvelopeServer(t *testing.T) {
 			t.Errorf("sender %q: tests that hold (-Pigeonhole +ours):\n%s", from, diff)
 		}
 	}
+}
+
+// runLDA delivers with dovecot-lda as that user and returns what it logs.
+func runLDA(tb testing.TB, lda, dir string, args []string, name string, uid, gid int) string {
+	tb.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
+	defer cancel()
+	cmd := exec.CommandContext(ctx, lda, args...)
+	cmd.Dir = dir
+	cmd.Env = append(os.Environ(), "HOME="+dir, "USER="+name)
+	if os.Getuid() == 0 {
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
+	}
+	var logged bytes.Buffer
+	cmd.Stderr = &logged
+	if err := cmd.Run(); err != nil {
+		tb.Fatalf("dovecot-lda: %v\n%s", err, logged.String())
+	}
+	if strings.Contains(logged.String(), "Failed to compile") {
+		tb.Fatalf("dovecot-lda: %s", logged.String())
+	}
+	return logged.String()
 }

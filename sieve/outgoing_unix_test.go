@@ -5,18 +5,15 @@ package sieve
 import (
 	"bufio"
 	"bytes"
-	"context"
 	"encoding/binary"
 	"flag"
 	"fmt"
 	"net"
 	"os"
-	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strings"
 	"sync"
-	"syscall"
 	"testing"
 	"time"
 
@@ -144,24 +141,9 @@ func (o *oracle) sends(tb testing.TB, s *submission, script, message, from, to s
 		"mail_location = maildir:%s\nmail_home = %s\nssl = no\nhostname = %s\npostmaster_address = postmaster@example.org\nsubmission_host = %s\n"+
 		"protocol lda {\n  mail_plugins = sieve\n}\nplugin {\n  sieve = file:%s\n  sieve_extensions = %s\n}\n",
 		name, gid, dir, dir, outgoingHost, s.addr, src, serverExtensions))
-	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
-	defer cancel()
-	cmd := exec.CommandContext(ctx, lda, "-c", conf, "-e", "-f", from, "-a", to, "-r", to, "-p", msg)
-	cmd.Dir = dir
-	cmd.Env = append(os.Environ(), "HOME="+dir, "USER="+name)
-	if os.Getuid() == 0 {
-		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
-	}
-	var logged bytes.Buffer
-	cmd.Stderr = &logged
-	if err := cmd.Run(); err != nil {
-		tb.Fatalf("dovecot-lda: %v\n%s", err, logged.String())
-	}
-	if strings.Contains(logged.String(), "Failed to compile") {
-		tb.Fatalf("dovecot-lda: %s", logged.String())
-	}
+	logged := runLDA(tb, lda, dir, []string{"-c", conf, "-e", "-f", from, "-a", to, "-r", to, "-p", msg}, name, uid, gid)
 	o.dupes, _ = os.ReadFile(filepath.Join(dir, ".dovecot.lda-dupes"))
-	return s.take(), logged.String()
+	return s.take(), logged
 }
 
 var (
