@@ -4,6 +4,7 @@ package servertest
 import (
 	"os"
 	"os/exec"
+	"strconv"
 	"testing"
 )
 
@@ -51,4 +52,24 @@ func Missing(tb testing.TB, reason string) {
 		tb.Fatal(reason)
 	}
 	tb.Skip(reason)
+}
+
+// ScaleVariable is the environment variable that scales how much the tests draw
+// and how long they run: a positive number, "1" where it is not set. Numbers
+// below 1 draw less.
+const ScaleVariable = "TEST_SCALE"
+
+// Scaled returns n times the number in TEST_SCALE, and at least 1, so that a
+// small scale skips nothing. A value that is no positive number fails the test.
+func Scaled(tb testing.TB, n int) int {
+	tb.Helper()
+	v := os.Getenv(ScaleVariable)
+	if v == "" {
+		return n
+	}
+	scale, err := strconv.ParseFloat(v, 64)
+	if err != nil || !(scale > 0) || scale > 1e6 {
+		tb.Fatalf("%s=%q: want a number from above 0 to 1000000", ScaleVariable, v)
+	}
+	return max(1, int(float64(n)*scale+0.5))
 }
