@@ -61,7 +61,14 @@ func (s *syntax) tag(a *synArg) string { return s.src[a.off+1 : a.end] }
 
 func (s *syntax) argsOf(n *synNode) []synArg { return s.args[n.args : n.args+int32(n.nargs)] }
 
-func (s *syntax) strings(a *synArg) []synString { return s.strs[a.first : a.first+a.nstrs] }
+// strings returns the strings of an argument; tags and numbers have none, and a
+// number's first is no index of a string.
+func (s *syntax) strings(a *synArg) []synString {
+	if a.nstrs == 0 {
+		return nil
+	}
+	return s.strs[a.first : a.first+a.nstrs]
+}
 
 // string1 returns the string of an argument that is one, or the first of a list.
 func (s *syntax) string1(a *synArg) *synString { return &s.strs[a.first] }
