@@ -220,6 +220,10 @@ func (e *editor) report(reports []provision.Report, stdout, stderr io.Writer) {
 			text += fmt.Sprintf("; the script %q is not active", r.Script)
 		}
 		fmt.Fprintf(stdout, "%s: %s\n", r.Mailbox, text)
+		var broken *provision.PanicError
+		if errors.As(r.Err, &broken) {
+			fmt.Fprintf(stderr, "%s: a fault of this program, please report it: %v\n%s", r.Mailbox, broken, broken.Stack)
+		}
 		if r.Warnings != "" {
 			fmt.Fprintf(stderr, "%s: the server warns: %s\n", r.Mailbox, strings.ReplaceAll(strings.TrimSpace(r.Warnings), "\n", "; "))
 		}

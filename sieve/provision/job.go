@@ -7,6 +7,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"runtime/debug"
 
 	"github.com/oxmailroute/oxmailroute/sieve/managesieve"
 )
@@ -21,8 +22,14 @@ type job struct {
 	created bool
 }
 
-// run tries until it succeeds or trying is useless.
+// run tries until it succeeds or trying is useless. A panic is the mailbox's
+// error: it must not end the run for the others.
 func (j *job) run(ctx context.Context) {
+	defer func() {
+		if v := recover(); v != nil {
+			j.report.Outcome, j.report.Err = Failed, fmt.Errorf("provision: %w", &PanicError{v, debug.Stack()})
+		}
+	}()
 	for {
 		j.report.Attempts++
 		err := j.attempt(ctx)
@@ -66,7 +73,7 @@ func again(err error) bool {
 // attempt does everything once, over one connection.
 func (j *job) attempt(ctx context.Context) error {
 	o, r := j.options, &j.report
-	c, err := o.Connect(ctx, r.Mailbox)
+	c, err := j.connect(ctx)
 	if err != nil {
 		return err
 	}
@@ -94,17 +101,17 @@ func (j *job) attempt(ctx context.Context) error {
 			return err
 		}
 	}
-	after, err := o.Edit(r.Mailbox, bytes.Clone(before))
+	after, err := j.edit(ctx, before)
 	if err != nil {
-		return &EditError{err}
+		return err
 	}
 	r.After, r.Warnings = len(after), ""
 	activate := o.Activate && r.ActiveScript == "" && (!chosen.exists || j.created)
 	if chosen.interrupted {
-		// Only a script that is just what Create makes is our own.
-		fresh, err := o.Edit(r.Mailbox, nil)
+		// Only a script that is just what Create makes is the run's own.
+		fresh, err := j.edit(ctx, nil)
 		if err != nil {
-			return &EditError{err}
+			return err
 		}
 		switch {
 		case bytes.Equal(before, after) && bytes.Equal(before, fresh):

@@ -26,8 +26,9 @@ type Options struct {
 	// Edit returns the new script of the mailbox: the bytes it got for no
 	// change. It is called from several goroutines at once, more than once for
 	// a mailbox where something is tried again, and must not change its
-	// argument. An error leaves the mailbox alone. Its argument is empty where
-	// a script is to be created.
+	// argument. An error, a panic or a call that takes longer than Timeout
+	// leaves the mailbox alone and is in its report; the others go on. Its
+	// argument is empty where a script is to be created.
 	Edit func(mailbox string, script []byte) ([]byte, error)
 
 	Script   string   // name of the script; empty: the active one
@@ -44,11 +45,16 @@ type Options struct {
 	Parallel int     // mailboxes at a time; 0: 8
 	Attempts int     // per mailbox; 0: 5
 	Backoff  Backoff // between attempts
+	// Timeout is how long a single call of Connect or Edit may take; 0: 1
+	// minute. A function that doesn't come back can't be ended: it is left
+	// behind, with the goroutine that it runs in, and its mailbox has failed.
+	Timeout time.Duration
 
 	// DryRun does everything but store: Edit is called and the server checks
 	// the result.
 	DryRun bool
-	// Progress is told of every mailbox as it ends. Calls don't overlap.
+	// Progress is told of every mailbox as it ends. Calls don't overlap. After a
+	// panic it isn't called again, and the panic is in the error of Sync.
 	Progress func(Progress)
 }
 
@@ -101,14 +107,17 @@ func (o Options) withDefaults() (Options, error) {
 	if o.Activate && !o.Create {
 		errs = append(errs, errors.New("Options.Activate without Create: only created scripts are activated"))
 	}
-	if o.Parallel < 0 || o.Attempts < 0 || o.Backoff.Min < 0 || o.Backoff.Max < 0 {
-		errs = append(errs, errors.New("Options.Parallel, Attempts or Backoff below 0: use 0 for the default"))
+	if o.Parallel < 0 || o.Attempts < 0 || o.Backoff.Min < 0 || o.Backoff.Max < 0 || o.Timeout < 0 {
+		errs = append(errs, errors.New("Options.Parallel, Attempts, Backoff or Timeout below 0: use 0 for the default"))
 	}
 	if o.Parallel == 0 {
 		o.Parallel = 8
 	}
 	if o.Attempts == 0 {
 		o.Attempts = 5
+	}
+	if o.Timeout == 0 {
+		o.Timeout = time.Minute
 	}
 	if o.Backoff.Min == 0 {
 		o.Backoff.Min = 200 * time.Millisecond
@@ -165,6 +174,9 @@ func Connector(address string, options managesieve.Options, auth func(mailbox st
 		options.TLS.ClientSessionCache = tls.NewLRUClientSessionCache(64)
 	}
 	return func(ctx context.Context, mailbox string) (*managesieve.Client, error) {
+		if auth == nil {
+			return nil, errors.New("provision: Connector got no auth: give the function that makes the SASL client")
+		}
 		c, err := managesieve.Dial(ctx, address, options)
 		if err != nil {
 			return nil, err

@@ -78,6 +78,26 @@ func (e *EditError) Error() string { return "provision: edit: " + e.Err.Error() 
 // Unwrap is the edit function's error.
 func (e *EditError) Unwrap() error { return e.Err }
 
+// A PanicError is in the error of a mailbox, as that of its edit in an
+// [*EditError], where a function of the options or the work on it panicked.
+type PanicError struct {
+	Value any    // of the panic
+	Stack []byte // of its goroutine, as debug.Stack has it
+}
+
+// Error is the panic's value, without the stack.
+func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
+
+// Unwrap is the value of the panic where that is an error.
+func (e *PanicError) Unwrap() error {
+	err, _ := e.Value.(error)
+	return err
+}
+
+// ErrTimeout is in the error of a mailbox whose Connect or Edit took longer than
+// [Options.Timeout].
+var ErrTimeout = errors.New("it takes longer than Options.Timeout")
+
 // ErrConflict is in the error of a mailbox whose script somebody else changed
 // while it was edited, in every attempt.
 var ErrConflict = errors.New("somebody else changed the script at the same time")

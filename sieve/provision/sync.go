@@ -3,13 +3,14 @@ package provision
 import (
 	"context"
 	"fmt"
+	"runtime/debug"
 	"sync"
 )
 
 // Sync edits the scripts of the mailboxes and reports on each, in their order.
 // The error is for bad options, for a mailbox that is empty or there twice, and
-// for a context that ended; failures of single mailboxes are in their reports
-// only.
+// for a context that ended; failures of single mailboxes, panics and time-outs
+// of their edits among them, are in their reports only.
 //
 // When the context ends no other mailbox is begun and those under way are left,
 // but for one whose script is being stored: it is finished and verified, within
@@ -37,6 +38,7 @@ func Sync(ctx context.Context, mailboxes []string, options Options) ([]Report, e
 	var workers sync.WaitGroup
 	var telling sync.Mutex
 	done := 0
+	var broken error // of Progress
 	for range min(o.Parallel, len(mailboxes)) {
 		workers.Go(func() {
 			for i := range work {
@@ -45,8 +47,8 @@ func Sync(ctx context.Context, mailboxes []string, options Options) ([]Report, e
 				reports[i] = j.report
 				telling.Lock()
 				done++
-				if o.Progress != nil {
-					o.Progress(Progress{Done: done, Total: len(mailboxes), Report: j.report})
+				if o.Progress != nil && broken == nil {
+					broken = tell(o.Progress, Progress{Done: done, Total: len(mailboxes), Report: j.report})
 				}
 				telling.Unlock()
 			}
@@ -63,11 +65,22 @@ func Sync(ctx context.Context, mailboxes []string, options Options) ([]Report, e
 	close(work)
 	workers.Wait()
 	if ctx.Err() == nil {
-		return reports, nil
+		return reports, broken
 	}
 	cause := context.Cause(ctx)
 	for i := started; i < len(reports); i++ {
 		reports[i].Err = cause
 	}
 	return reports, fmt.Errorf("provision: stopped after %d of %d mailboxes: %w", started, len(mailboxes), cause)
+}
+
+// tell returns a panic of the function as an error.
+func tell(progress func(Progress), at Progress) (err error) {
+	defer func() {
+		if v := recover(); v != nil {
+			err = fmt.Errorf("provision: Options.Progress: %w", &PanicError{v, debug.Stack()})
+		}
+	}()
+	progress(at)
+	return nil
 }
