@@ -27,7 +27,7 @@
 //	config, err := relay.Compile(policy, installation)   // everything that is wrong, at once
 //	err = relay.WriteDir(dir, config.Files())            // all files or none
 //	for _, c := range config.Commands() { ... }          // postmap, sievec, check, reload
-//	decision := config.Route(&message)                   // where does this message go, and why
+//	decision := config.Route(ctx, &message)              // where does this message go, and why
 //
 // # What is promised
 //

@@ -79,7 +79,7 @@ func TestHostsInASCII(t *testing.T) {
 		"x@münchen.test":        "relay [store.xn--bcher-kva.test]:25",
 		"x@partner.bücher.test": "relay [relay.xn--bcher-kva.test]:587",
 	} {
-		if d := c.Route(&Message{Origin: c.Origin(RoleSubmission), From: "alice@example.com", To: to, Raw: raw, SMTPUTF8: true}); d.String() != want {
+		if d := c.Route(t.Context(), &Message{Origin: c.Origin(RoleSubmission), From: "alice@example.com", To: to, Raw: raw, SMTPUTF8: true}); d.String() != want {
 			t.Errorf("%s: %s, want %s", to, d, want)
 		}
 	}

@@ -64,7 +64,7 @@ func BenchmarkRoute(b *testing.B) {
 			b.SetBytes(int64(len(raw)))
 			i := 0
 			for b.Loop() {
-				d := c.Route(&relay.Message{Origin: o, From: from[i&63], To: "x@remote1.test", Raw: raw})
+				d := c.Route(b.Context(), &relay.Message{Origin: o, From: from[i&63], To: "x@remote1.test", Raw: raw})
 				if d.Outcomes[0].Action != relay.Relay {
 					b.Fatal(d)
 				}
@@ -83,7 +83,7 @@ func BenchmarkRouteInbound(b *testing.B) {
 	b.ReportAllocs()
 	b.SetBytes(int64(len(raw)))
 	for b.Loop() {
-		if d := c.Route(&m); d.Outcomes[0].Target != "Spam" {
+		if d := c.Route(b.Context(), &m); d.Outcomes[0].Target != "Spam" {
 			b.Fatal(d)
 		}
 	}

@@ -20,9 +20,9 @@ func withMaster(files map[string]string, oldnew ...string) func(testing.TB) rela
 		for i := 0; i < len(oldnew); i += 2 {
 			hit := false
 			for _, name := range []string{"main.cf", "master.cf"} {
-				text := string(in.Postfix[name])
+				text := string(in.Files["/etc/postfix/"+name])
 				hit = hit || strings.Contains(text, oldnew[i])
-				in.Postfix[name] = []byte(strings.Replace(text, oldnew[i], oldnew[i+1], 1))
+				in.Files["/etc/postfix/"+name] = []byte(strings.Replace(text, oldnew[i], oldnew[i+1], 1))
 			}
 			if !hit {
 				tb.Fatalf("nothing to replace: %q", oldnew[i])
@@ -200,7 +200,7 @@ func TestBeside(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(in.Postfix, result(once, r.Files, r.Obsolete).Postfix); diff != "" {
+			if diff := cmp.Diff(in.Files, result(once, r.Files, r.Obsolete).Files); diff != "" {
 				t.Errorf("removed (-before +after):\n%s", diff)
 			}
 		})

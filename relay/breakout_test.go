@@ -286,7 +286,7 @@ func breakOutBase(tb testing.TB, p relay.Policy) relay.Installation {
 	if p.Tenants[2].Store != "" {
 		domains = "hosted.test\n"
 	}
-	in.Postfix["main.cf"] = []byte(strings.Replace(string(in.Postfix["main.cf"]), "example.org\n", domains, 1))
+	in.Files["/etc/postfix/main.cf"] = []byte(strings.Replace(string(in.Files["/etc/postfix/main.cf"]), "example.org\n", domains, 1))
 	return in
 }
 

@@ -92,7 +92,7 @@ func (c *compiler) namesHost(value, host string) bool {
 	}
 	for _, word := range list(value) {
 		if _, path, ok := strings.Cut(word, ":"); ok {
-			if name, inside := c.fileName(path); inside && strings.Contains(strings.ToLower(string(c.in.Postfix[name])), host) {
+			if name, inside := c.fileName(path); inside && strings.Contains(strings.ToLower(string(c.stock[name])), host) {
 				return true
 			}
 		}
@@ -327,7 +327,7 @@ func (c *compiler) checkActions(value string, seen map[string]bool) {
 		}
 		seen[spec.Type+":"+spec.Name] = true
 		file, inside := c.fileName(spec.Name)
-		text, ok := c.in.Postfix[file]
+		text, ok := c.stock[file]
 		if !inside || !ok || spec.Type != "regexp" && spec.Type != "pcre" {
 			if c.policy.Inbound.Shared {
 				c.errs.add("Inbound.Shared", ErrConflict, "give the table as a file, or the gateway a listener of its own", "%s:%s can't be read here and may lead others' mail past the removal of markers", spec.Type, spec.Name)
@@ -372,7 +372,7 @@ func (c *compiler) checkSharedAccess() {
 				}
 				_, path, _ := strings.Cut(r.Arg, ":")
 				file, inside := c.fileName(path)
-				text, ok := c.in.Postfix[file]
+				text, ok := c.stock[file]
 				if !inside || !ok {
 					c.errs.add(c.at(list), ErrConflict, "give the table as a file, or the gateway a listener of its own", "%s %s can't be read here; a FILTER in it would lead others' mail past the removal of markers", r.Name, r.Arg)
 				} else if upper := strings.ToUpper(string(text)); strings.Contains(upper, "FILTER") || strings.Contains(upper, "REDIRECT") {

@@ -60,8 +60,8 @@ func TestPatternsForEverybody(t *testing.T) {
 	} {
 		p := labPolicy(t, "lab.json")
 		in := labBase(t)
-		in.Postfix["patterns"] = []byte("# one\n" + tt.text + "\n")
-		in.Postfix["main.cf"] = append(in.Postfix["main.cf"], "\ntransport_maps = unionmap:{"+tt.kind+":/etc/postfix/patterns}\n"...)
+		in.Files["/etc/postfix/patterns"] = []byte("# one\n" + tt.text + "\n")
+		in.Files["/etc/postfix/main.cf"] = append(in.Files["/etc/postfix/main.cf"], "\ntransport_maps = unionmap:{"+tt.kind+":/etc/postfix/patterns}\n"...)
 		c, err := tryCompile(t, p, in)
 		got := ""
 		if err != nil {
@@ -92,8 +92,8 @@ func TestPatternsForEverybody(t *testing.T) {
 func TestPipesForEverybody(t *testing.T) {
 	for first, want := range map[string]bool{"/./ everybody": true, "/@example\\.org$/ everybody": false, "/^\\*$/ everybody": true} {
 		in := labBase(t)
-		in.Postfix["first"], in.Postfix["second"] = []byte(first+"\n"), []byte("/^everybody$/ smtp:x\n")
-		in.Postfix["main.cf"] = append(in.Postfix["main.cf"], "\ntransport_maps = pipemap:{regexp:/etc/postfix/first,regexp:/etc/postfix/second}\n"...)
+		in.Files["/etc/postfix/first"], in.Files["/etc/postfix/second"] = []byte(first+"\n"), []byte("/^everybody$/ smtp:x\n")
+		in.Files["/etc/postfix/main.cf"] = append(in.Files["/etc/postfix/main.cf"], "\ntransport_maps = pipemap:{regexp:/etc/postfix/first,regexp:/etc/postfix/second}\n"...)
 		if _, err := tryCompile(t, labPolicy(t, "lab.json"), in); errors.Is(err, relay.ErrConflict) != want {
 			t.Errorf("%s: %v", first, err)
 		}
@@ -116,8 +116,8 @@ func TestSenderPatterns(t *testing.T) {
 		{"pcre", "/^(?:bob|carol)@example\\.(?:net|org)$/ smtp:x", []string{"senders:1"}},
 	} {
 		in := labBase(t)
-		in.Postfix["senders"] = []byte(tt.text + "\n")
-		in.Postfix["main.cf"] = append(in.Postfix["main.cf"], "\nsender_dependent_default_transport_maps = "+tt.kind+":/etc/postfix/senders\n"...)
+		in.Files["/etc/postfix/senders"] = []byte(tt.text + "\n")
+		in.Files["/etc/postfix/main.cf"] = append(in.Files["/etc/postfix/main.cf"], "\nsender_dependent_default_transport_maps = "+tt.kind+":/etc/postfix/senders\n"...)
 		c, err := tryCompile(t, p, in)
 		var list relay.Errors
 		errors.As(err, &list)
@@ -171,9 +171,9 @@ func TestSenderExtensions(t *testing.T) {
 		if tt.kind == "static" {
 			spec = "static:" + tt.text
 		} else {
-			in.Postfix["senders"] = []byte(tt.text + "\n")
+			in.Files["/etc/postfix/senders"] = []byte(tt.text + "\n")
 		}
-		in.Postfix["main.cf"] = append(in.Postfix["main.cf"], "\nrecipient_delimiter = "+tt.delimiter+"\nsender_dependent_default_transport_maps = "+spec+"\n"...)
+		in.Files["/etc/postfix/main.cf"] = append(in.Files["/etc/postfix/main.cf"], "\nrecipient_delimiter = "+tt.delimiter+"\nsender_dependent_default_transport_maps = "+spec+"\n"...)
 		c, err := tryCompile(t, p, in)
 		if errors.Is(err, relay.ErrConflict) != tt.refused || !tt.refused && err != nil {
 			t.Errorf("%q %s: %v", tt.delimiter, tt.text, err)
@@ -186,7 +186,7 @@ func TestSenderExtensions(t *testing.T) {
 				break
 			}
 			m := &relay.Message{Origin: c.Origin(relay.RoleSubmission), From: from, To: "x@remote.example", Raw: []byte("Subject: x\n\nx\n")}
-			if d := c.Route(m); d.Outcomes[0].Action == relay.MX {
+			if d := c.Route(t.Context(), m); d.Outcomes[0].Action == relay.MX {
 				t.Errorf("%q %s: %s: %v", tt.delimiter, tt.text, from, d)
 			}
 		}
@@ -208,7 +208,7 @@ func TestFoldedDomains(t *testing.T) {
 	}
 	for to, want := range map[string]relay.Action{"strasse.example": relay.Relay, "xn--strae-oqa.example": relay.MX, "bücher.example": relay.MX, "xn--bcher-kva.example": relay.MX} {
 		m := &relay.Message{Origin: c.Origin(relay.RoleSubmission), From: "alice@example.com", To: "x@" + to, SMTPUTF8: true, Raw: []byte("Subject: x\n\nx\n")}
-		if d := c.Route(m); d.Outcomes[0].Action != want {
+		if d := c.Route(t.Context(), m); d.Outcomes[0].Action != want {
 			t.Errorf("%s: %v, want %s", to, d, want)
 		}
 	}
@@ -238,7 +238,7 @@ func TestFoldedDomains(t *testing.T) {
 		p.Tenants = p.Tenants[:1]
 		p.Tenants[0].Domains, p.Tenants[0].Scope = tt.domains, relay.Scope{Use: relay.AllDomains}
 		in := labBase(t)
-		in.Postfix["main.cf"] = append(in.Postfix["main.cf"], "\nvirtual_mailbox_domains = "+strings.Join(tt.domains, ", ")+", xn--strae-oqa.example, xn--3xaa.example, xn--4xaa.example, xn--3xab.example, xn--bcher-kva.example\n"...)
+		in.Files["/etc/postfix/main.cf"] = append(in.Files["/etc/postfix/main.cf"], "\nvirtual_mailbox_domains = "+strings.Join(tt.domains, ", ")+", xn--strae-oqa.example, xn--3xaa.example, xn--4xaa.example, xn--3xab.example, xn--bcher-kva.example\n"...)
 		_, err := tryCompile(t, p, in)
 		got := ""
 		if e := (*relay.Error)(nil); errors.As(err, &e) {

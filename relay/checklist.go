@@ -31,7 +31,7 @@ func (c *compiler) checkFiles(value, kind string, parse func(name, kind string, 
 			l = append(l, f)
 			continue
 		}
-		text, ok := c.in.Postfix[file]
+		text, ok := c.stock[file]
 		if !inside || !ok || spec.Type != "regexp" && spec.Type != "pcre" {
 			c.warn("main.cf", "%s:%s can't be read here; Route leaves these checks out", spec.Type, spec.Name)
 			continue
@@ -43,7 +43,7 @@ func (c *compiler) checkFiles(value, kind string, parse func(name, kind string, 
 			c.warn(file, "%v; Route leaves these checks out", err)
 			continue
 		}
-		f := checkFile{file: "postfix/" + file, checks: checks}
+		f := checkFile{file: label(file), checks: checks}
 		c.checks[kind+file] = f
 		l = append(l, f)
 	}
@@ -66,7 +66,7 @@ func (c *compiler) unread(value string) []string {
 		if _, ours := c.emitted["postfix/"+file]; inside && ours {
 			continue
 		}
-		text, ok := c.in.Postfix[file]
+		text, ok := c.stock[file]
 		if !inside || !ok || spec.Type != "regexp" && spec.Type != "pcre" {
 			out = append(out, spec.String())
 			continue

@@ -44,8 +44,18 @@ func (c *Config) Warnings() []Warning { return slices.Clone(c.warnings) }
 // a valid policy, what contradicts the installation or can't be expressed. It
 // keeps no reference to p.
 func Compile(p Policy, in Installation) (*Config, error) {
+	var errs Errors
+	if p.Server.ConfigDirectory == "" {
+		p.Server.ConfigDirectory = in.ConfigDirectory
+	}
+	if in.ConfigDirectory == "" {
+		in.ConfigDirectory = p.Server.ConfigDirectory
+	}
 	if err := p.Validate(); err != nil {
 		return nil, err
+	}
+	if p.configDir() != in.configDir() {
+		errs.add("Server.ConfigDirectory", ErrConflict, "write "+in.configDir()+", or leave it out", "Installation.ConfigDirectory says %s", in.configDir())
 	}
 	p = p.clone().inASCII()
 	c := &compiler{
@@ -62,6 +72,7 @@ func Compile(p Policy, in Installation) (*Config, error) {
 		emitted:    map[string][]byte{},
 		warned:     map[Warning]bool{},
 		cfg:        &Config{},
+		errs:       errs,
 	}
 	c.warnings = p.warnings()
 	c.several()
@@ -103,9 +114,12 @@ func Compile(p Policy, in Installation) (*Config, error) {
 
 // compiler holds the state of one Compile.
 type compiler struct {
-	policy   Policy
-	names    names
-	in       Installation
+	policy Policy
+	names  names
+	in     Installation
+	// stock are the installation's files: those of the configuration directory by
+	// their names there, others by their paths.
+	stock    map[string][]byte
 	errs     Errors
 	warnings []Warning
 	warned   map[Warning]bool
@@ -196,16 +210,15 @@ func conflictOf(err error) error {
 }
 
 func (c *compiler) load() bool {
-	c.withoutSecrets()
-	if c.in.Postfix == nil {
-		c.in.Postfix = map[string][]byte{}
+	if c.takeStock(); len(c.in.configured()) == 0 {
 		c.skeleton()
 		if len(c.errs) > 0 {
 			return false
 		}
 	}
+	c.withoutSecrets()
 	var err error
-	if c.main, err = postfix.ParseMain("main.cf", c.in.Postfix["main.cf"]); err != nil {
+	if c.main, err = postfix.ParseMain("main.cf", c.stock["main.cf"]); err != nil {
 		c.postfixErrors(err, "main.cf")
 	} else {
 		c.edits("main.cf", c.main.Edits(c.names.owner))
@@ -213,9 +226,9 @@ func (c *compiler) load() bool {
 			c.postfixErrors(err, "main.cf")
 		}
 	}
-	if c.in.Postfix["master.cf"] == nil {
+	if c.stock["master.cf"] == nil {
 		c.errs.required("master.cf", "read the whole configuration directory")
-	} else if c.master, err = postfix.ParseMaster("master.cf", c.in.Postfix["master.cf"]); err != nil {
+	} else if c.master, err = postfix.ParseMaster("master.cf", c.stock["master.cf"]); err != nil {
 		c.postfixErrors(err, "master.cf")
 	} else {
 		c.edits("master.cf", c.master.Edits(c.names.owner))

@@ -94,25 +94,25 @@ func TestGolden(t *testing.T) {
 // withoutOrg is the customer's configuration with example.org hosted elsewhere.
 func withoutOrg(tb testing.TB) relay.Installation {
 	in := labBase(tb)
-	in.Postfix["main.cf"] = bytes.Replace(in.Postfix["main.cf"], []byte(", example.org"), nil, 1)
-	in.Postfix["mailboxes"] = bytes.Replace(in.Postfix["mailboxes"], []byte("dave@example.org\tx\n"), nil, 1)
-	in.Postfix["mailboxes"] = bytes.Replace(in.Postfix["mailboxes"], []byte("nowhere@example.org\tx\n"), nil, 1)
+	in.Files["/etc/postfix/main.cf"] = bytes.Replace(in.Files["/etc/postfix/main.cf"], []byte(", example.org"), nil, 1)
+	in.Files["/etc/postfix/mailboxes"] = bytes.Replace(in.Files["/etc/postfix/mailboxes"], []byte("dave@example.org\tx\n"), nil, 1)
+	in.Files["/etc/postfix/mailboxes"] = bytes.Replace(in.Files["/etc/postfix/mailboxes"], []byte("nowhere@example.org\tx\n"), nil, 1)
 	return in
 }
 
 // result is the configuration directory after a run.
 func result(in relay.Installation, files []relay.File, obsolete []string) relay.Installation {
-	out := relay.Installation{Postfix: map[string][]byte{}}
-	for name, data := range in.Postfix {
-		out.Postfix[name] = data
+	out := relay.Installation{Files: map[string][]byte{}}
+	for name, data := range configured(in) {
+		out.Files["/etc/postfix/"+name] = data
 	}
 	for _, f := range files {
 		if name, ok := strings.CutPrefix(f.Name, "postfix/"); ok {
-			out.Postfix[name] = f.Data
+			out.Files["/etc/postfix/"+name] = f.Data
 		}
 	}
 	for _, name := range obsolete {
-		delete(out.Postfix, strings.TrimPrefix(name, "postfix/"))
+		delete(out.Files, "/etc/"+name)
 	}
 	return out
 }
@@ -133,7 +133,7 @@ func TestTwiceAndBack(t *testing.T) {
 		"CRLF": func(tb testing.TB) relay.Installation {
 			in := labBase(tb)
 			for _, n := range []string{"main.cf", "master.cf"} {
-				in.Postfix[n] = bytes.ReplaceAll(in.Postfix[n], []byte("\n"), []byte("\r\n"))
+				in.Files["/etc/postfix/"+n] = bytes.ReplaceAll(in.Files["/etc/postfix/"+n], []byte("\n"), []byte("\r\n"))
 			}
 			return in
 		},
@@ -145,12 +145,12 @@ func TestTwiceAndBack(t *testing.T) {
 				alter(&p)
 				in := base(t)
 				if pn == "store" {
-					in.Postfix["main.cf"] = bytes.Replace(in.Postfix["main.cf"], []byte(", example.org"), nil, 1)
+					in.Files["/etc/postfix/main.cf"] = bytes.Replace(in.Files["/etc/postfix/main.cf"], []byte(", example.org"), nil, 1)
 				}
 				c := compile(t, p, in)
 				once := result(in, c.Files(), c.Obsolete())
 				c2 := compile(t, p, once)
-				if diff := cmp.Diff(once.Postfix, result(once, c2.Files(), c2.Obsolete()).Postfix); diff != "" {
+				if diff := cmp.Diff(once.Files, result(once, c2.Files(), c2.Obsolete()).Files); diff != "" {
 					t.Errorf("compiled twice (-once +twice):\n%s", diff)
 				}
 				if diff := cmp.Diff(c.Files(), compile(t, p, in).Files()); diff != "" {
@@ -160,7 +160,7 @@ func TestTwiceAndBack(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				if diff := cmp.Diff(in.Postfix, result(once, r.Files, r.Obsolete).Postfix); diff != "" {
+				if diff := cmp.Diff(in.Files, result(once, r.Files, r.Obsolete).Files); diff != "" {
 					t.Errorf("removed (-before +after):\n%s", diff)
 				}
 			})
@@ -187,7 +187,7 @@ func TestInstallationConflicts(t *testing.T) {
 	service := func(lines string) func(testing.TB) relay.Installation {
 		return func(tb testing.TB) relay.Installation {
 			in := labBase(tb)
-			in.Postfix["master.cf"] = append(in.Postfix["master.cf"], lines...)
+			in.Files["/etc/postfix/master.cf"] = append(in.Files["/etc/postfix/master.cf"], lines...)
 			return in
 		}
 	}
@@ -195,7 +195,7 @@ func TestInstallationConflicts(t *testing.T) {
 		return func(tb testing.TB) relay.Installation {
 			in := labBase(tb)
 			for _, n := range []string{"main.cf", "master.cf"} {
-				in.Postfix[n] = []byte(strings.ReplaceAll(string(in.Postfix[n]), old, new))
+				in.Files["/etc/postfix/"+n] = []byte(strings.ReplaceAll(string(in.Files["/etc/postfix/"+n]), old, new))
 			}
 			return in
 		}
@@ -221,7 +221,7 @@ func TestInstallationConflicts(t *testing.T) {
 		{"a route for one sender in scope", nil, withMain("sender_dependent_default_transport_maps = hash:/etc/postfix/senders\n", map[string]string{"senders": "@remote.test smtp:\nx@remote.test smtp:\nAlice+x@Example.com smtp:[a.test]\n"}), "senders:3", relay.ErrConflict},
 		{"a route for a name at a local domain in scope", nil, func(tb testing.TB) relay.Installation {
 			in := withMain("sender_dependent_default_transport_maps = hash:/etc/postfix/senders\n", map[string]string{"senders": "alice smtp:[a.test]\n"})(tb)
-			in.Postfix["main.cf"] = []byte(strings.Replace(string(in.Postfix["main.cf"]), "mydestination = localhost", "mydestination = localhost, example.com", 1))
+			in.Files["/etc/postfix/main.cf"] = []byte(strings.Replace(string(in.Files["/etc/postfix/main.cf"]), "mydestination = localhost", "mydestination = localhost, example.com", 1))
 			return in
 		}, "senders:1", relay.ErrConflict},
 		{"one that says nothing", nil, withMain("sender_dependent_default_transport_maps = hash:/etc/postfix/senders\n", map[string]string{"senders": "alice@example.com DUNNO\n"}), "senders:1", relay.ErrConflict},
@@ -411,7 +411,7 @@ func TestCompileKeepsNoReference(t *testing.T) {
 	p.Tenants[0].Domains[0] = "changed.test"
 	p.Gateway.Client.Names[0] = "changed"
 	p.Listeners[0].Role = relay.RoleInternal
-	d := c.Route(&relay.Message{Origin: c.Origin(relay.RoleGateway), From: "a@b.test", To: "bob@example.com", Raw: []byte("Subject: x\n\n")})
+	d := c.Route(t.Context(), &relay.Message{Origin: c.Origin(relay.RoleGateway), From: "a@b.test", To: "bob@example.com", Raw: []byte("Subject: x\n\n")})
 	if d.String() != "mailbox INBOX" {
 		t.Errorf("Route: %s", d)
 	}

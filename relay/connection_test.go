@@ -36,10 +36,10 @@ func outside(tb testing.TB, system maillab.System) (w maillab.World, p relay.Pol
 		{Service: "smtp", Role: relay.RoleGateway}, {Service: "submission", Role: relay.RoleSubmission}, {Service: "127.0.1.2:25", Role: relay.RoleInternal},
 	}
 	in = labBase(tb)
-	in.Postfix["main.cf"] = []byte(strings.NewReplacer(
+	in.Files["/etc/postfix/main.cf"] = []byte(strings.NewReplacer(
 		"inet_interfaces = 127.0.1.1, 127.0.1.2,", "inet_interfaces = "+here4+", "+here6+",", "inet_protocols = ipv4", "inet_protocols = all",
-	).Replace(string(in.Postfix["main.cf"])))
-	in.Postfix["master.cf"] = []byte(strings.NewReplacer("127.0.1.1:25 ", "smtp ", "127.0.1.1:587", "submission").Replace(string(in.Postfix["master.cf"])))
+	).Replace(string(in.Files["/etc/postfix/main.cf"])))
+	in.Files["/etc/postfix/master.cf"] = []byte(strings.NewReplacer("127.0.1.1:25 ", "smtp ", "127.0.1.1:587", "submission").Replace(string(in.Files["/etc/postfix/master.cf"])))
 	return w, p, in
 }
 
@@ -87,7 +87,7 @@ func connect(t *testing.T, w maillab.World, c *relay.Config, p relay.Policy, sit
 	}
 	for i, r := range rows {
 		m := msgs[i]
-		d := c.Route(&relay.Message{Origin: r.origin, From: m.From, To: m.Recipients[0], Raw: m.Raw})
+		d := c.Route(t.Context(), &relay.Message{Origin: r.origin, From: m.From, To: m.Recipients[0], Raw: m.Raw})
 		want := expected(d, p, m.Raw)
 		got := observed(result.Messages[m.ID], m.Recipients[0], d, p)
 		if !slices.Equal(want, got) || len(got) != 1 || !strings.HasPrefix(got[0], r.want) {
@@ -105,7 +105,7 @@ func connect(t *testing.T, w maillab.World, c *relay.Config, p relay.Policy, sit
 // siteOf lays a configuration's files over an installation's.
 func siteOf(c *relay.Config, in relay.Installation) maillab.Site {
 	site := maillab.Site{Files: map[string][]byte{}, Users: users}
-	for name, data := range in.Postfix {
+	for name, data := range configured(in) {
 		site.Files["postfix/"+name] = data
 	}
 	for _, f := range c.Files() {
@@ -188,7 +188,7 @@ func balancedHere(tb testing.TB, system maillab.System) (w maillab.World, p rela
 		Bind:    []netip.AddrPort{netip.MustParseAddrPort(here4 + ":25"), netip.MustParseAddrPort("[" + here6 + "]:25")},
 		Servers: []netip.AddrPort{netip.MustParseAddrPort("127.0.0.1:10025")},
 	}
-	in.Postfix["master.cf"] = []byte(strings.Replace(string(in.Postfix["master.cf"]), "smtp ", "127.0.0.1:10025 ", 1))
+	in.Files["/etc/postfix/master.cf"] = []byte(strings.Replace(string(in.Files["/etc/postfix/master.cf"]), "smtp ", "127.0.0.1:10025 ", 1))
 	return w, p, in
 }
 
@@ -261,7 +261,7 @@ func testBalancerElsewhere(t *testing.T, system maillab.System) {
 	p.Listeners[0].Service = port
 	p.Balancer = relay.Balancer{Addresses: []netip.Prefix{netip.MustParsePrefix(balancer4 + "/32"), netip.MustParsePrefix(balancer6 + "/128")}}
 	p.Firewall = relay.Firewall{Ports: []uint16{10025}, Addresses: []netip.Addr{netip.MustParseAddr(here4), netip.MustParseAddr(here6)}}
-	in.Postfix["master.cf"] = []byte(strings.Replace(string(in.Postfix["master.cf"]), "smtp ", port+" ", 1))
+	in.Files["/etc/postfix/master.cf"] = []byte(strings.Replace(string(in.Files["/etc/postfix/master.cf"]), "smtp ", port+" ", 1))
 	c, err := tryCompile(t, p, in)
 	if err != nil {
 		t.Fatal(err)
@@ -411,9 +411,9 @@ func TestUndeclaredBalancer(t *testing.T) {
 	for _, where := range []string{"main.cf", "master.cf"} {
 		p, in := labPolicy(t, "lab.json"), labBase(t)
 		if where == "main.cf" {
-			in.Postfix[where] = append(in.Postfix[where], "\nsmtpd_upstream_proxy_protocol = haproxy\n"...)
+			in.Files["/etc/postfix/"+where] = append(in.Files["/etc/postfix/"+where], "\nsmtpd_upstream_proxy_protocol = haproxy\n"...)
 		} else {
-			in.Postfix[where] = []byte(strings.Replace(string(in.Postfix[where]), "smtpd\n", "smtpd\n -o smtpd_upstream_proxy_protocol=haproxy\n", 1))
+			in.Files["/etc/postfix/"+where] = []byte(strings.Replace(string(in.Files["/etc/postfix/"+where]), "smtpd\n", "smtpd\n -o smtpd_upstream_proxy_protocol=haproxy\n", 1))
 		}
 		_, err := tryCompile(t, p, in)
 		if !errors.Is(err, relay.ErrConflict) || !strings.Contains(fmt.Sprint(err), "Balancer") {
@@ -446,9 +446,9 @@ func TestOpenAddresses(t *testing.T) {
 		if tt.elsewhere {
 			p.Balancer.Addresses = []netip.Prefix{netip.MustParsePrefix("192.0.2.20/32")}
 		}
-		in.Postfix["master.cf"] = []byte(strings.Replace(string(in.Postfix["master.cf"]), "127.0.1.1:25 ", tt.service+" ", 1))
+		in.Files["/etc/postfix/master.cf"] = []byte(strings.Replace(string(in.Files["/etc/postfix/master.cf"]), "127.0.1.1:25 ", tt.service+" ", 1))
 		var main []string
-		for line := range strings.Lines(string(in.Postfix["main.cf"])) {
+		for line := range strings.Lines(string(in.Files["/etc/postfix/main.cf"])) {
 			if !strings.HasPrefix(line, "inet_interfaces") {
 				main = append(main, line)
 			}
@@ -456,7 +456,7 @@ func TestOpenAddresses(t *testing.T) {
 		if tt.interfaces != "" {
 			main = append(main, "\ninet_interfaces = "+tt.interfaces+"\n")
 		}
-		in.Postfix["main.cf"] = []byte(strings.Join(main, ""))
+		in.Files["/etc/postfix/main.cf"] = []byte(strings.Join(main, ""))
 		c, err := tryCompile(t, p, in)
 		var paths []string
 		var list relay.Errors
@@ -482,7 +482,7 @@ func TestOpenAddresses(t *testing.T) {
 func TestUndeclaredBalancerFurther(t *testing.T) {
 	p, in := labPolicy(t, "lab.json"), withListener(labBase)(t)
 	further(&p)
-	in.Postfix["master.cf"] = append(in.Postfix["master.cf"], " -o smtpd_upstream_proxy_protocol=haproxy\n"...)
+	in.Files["/etc/postfix/master.cf"] = append(in.Files["/etc/postfix/master.cf"], " -o smtpd_upstream_proxy_protocol=haproxy\n"...)
 	if _, err := tryCompile(t, p, in); !strings.Contains(fmt.Sprint(err), "Listeners[3]: conflict: smtpd_upstream_proxy_protocol=haproxy") {
 		t.Errorf("the second gateway's: %v", err)
 	}
@@ -490,7 +490,7 @@ func TestUndeclaredBalancerFurther(t *testing.T) {
 		if l.name != "postscreen" {
 			continue
 		}
-		l.in.Postfix["main.cf"] = append(l.in.Postfix["main.cf"], "\npostscreen_upstream_proxy_protocol = haproxy\n"...)
+		l.in.Files["/etc/postfix/main.cf"] = append(l.in.Files["/etc/postfix/main.cf"], "\npostscreen_upstream_proxy_protocol = haproxy\n"...)
 		l.in.PostfixVersion, l.in.DovecotVersion = "3.7.11", "2.3.19.1 (9b53102964)"
 		if _, err := tryCompile(t, l.policy, l.in); !strings.Contains(fmt.Sprint(err), "postscreen_upstream_proxy_protocol=haproxy") {
 			t.Errorf("postscreen: %v", err)

@@ -130,6 +130,10 @@ type Decision struct {
 	// Outcomes has one element, and more where an alias or a redirect makes
 	// more of it, in the order in which they are found.
 	Outcomes []Outcome
+	// Err is what the Directory or Scripts could not answer, nil where they did.
+	// The outcome is then what Postfix does while a table is down (reject or defer
+	// with 451), and says nothing about the configuration.
+	Err error
 	// Unevaluated is what the decision hangs on and only another program, or a
 	// table that can't be read here, can answer. Where it is empty, the
 	// configuration was followed in full.
@@ -264,7 +268,7 @@ func (o Outcome) String() string {
 	return s
 }
 
-// String joins the outcomes.
+// String joins the outcomes, and says Err.
 func (d Decision) String() string {
 	ends := make([]string, len(d.Outcomes))
 	for i, o := range d.Outcomes {
@@ -273,5 +277,9 @@ func (d Decision) String() string {
 			ends[i] += " <" + o.To + ">"
 		}
 	}
-	return strings.Join(ends, ", ")
+	s := strings.Join(ends, ", ")
+	if d.Err != nil {
+		s += " (" + strings.ReplaceAll(d.Err.Error(), "\n", "; ") + ")"
+	}
+	return s
 }

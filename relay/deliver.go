@@ -27,7 +27,7 @@ func (w *walk) deliver(h hop, to string) {
 		w.end(Bounce, "501", to, "5.5.4 Invalid RCPT TO")
 		return
 	}
-	boxes := directory{d: w.e.directory}
+	boxes := directory{q: w.q}
 	hit, known := w.e.router.search.Mailbox(&boxes, to)
 	if boxes.err != nil {
 		w.step("lmtp", "", h.at, to, boxes.err.Error())
@@ -53,7 +53,7 @@ func (w *walk) deliver(h hop, to string) {
 	if w.e.global != nil && file != "" {
 		sequence = append(sequence, w.e.global)
 	}
-	own, err := w.e.directory.Script(fold(mailbox))
+	own, err := w.q.script(fold(mailbox))
 	if err != nil {
 		// Pigeonhole defers when it can't read the active script.
 		w.step("sieve", "", h.at, mailbox, err.Error())

@@ -1,7 +1,6 @@
 package relay
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
@@ -130,9 +129,8 @@ func (c *compiler) login(s SmartHost) []postfix.Param {
 func (c *compiler) withoutSecrets() {
 	for _, g := range c.policy.gateways() {
 		file, inside := c.fileName(g.SmartHost.Auth.PasswordFile)
-		if _, there := c.in.Postfix[file]; inside && there {
-			c.in.Postfix = maps.Clone(c.in.Postfix)
-			delete(c.in.Postfix, file)
+		if inside {
+			delete(c.stock, file)
 		}
 	}
 }

@@ -28,7 +28,9 @@ type evaluator struct {
 	aliases     *tableList     // virtual_alias_maps where no Directory answers
 	expand      bool           // propagate_unmatched_extensions has virtual
 	delimiter   string
-	directory   Directory
+	directory   Directory // nil: lists
+	lists       *tables
+	scripts     Scripts          // nil: none
 	leaves      map[string]*leaf // by transport, where it changes something
 	global      *sieve.Program
 	redirects   int       // hop limit
@@ -399,14 +401,19 @@ func (c *compiler) buildRouter(main settings) {
 // installation's own tables, else the policy.
 func (c *compiler) buildDirectory(main settings) {
 	e := &c.cfg.eval
+	e.scripts = c.in.Scripts
+	if m, ok := e.scripts.(ScriptMap); ok {
+		folded := ScriptMap{}
+		for k, p := range m {
+			folded[fold(k)] = p
+		}
+		e.scripts = folded
+	}
+	t := &tables{mailboxes: map[string]bool{}, aliases: map[string][]string{}}
+	e.lists = t
 	if c.in.Directory != nil {
 		e.directory = c.in.Directory
 		return
-	}
-	t := &tables{mailboxes: map[string]bool{}, aliases: map[string][]string{}, scripts: map[string]*sieve.Program{}}
-	e.directory = t
-	for k, p := range c.in.Scripts {
-		t.scripts[fold(k)] = p
 	}
 	boxes, opaqueBoxes := c.maps(main.get("virtual_mailbox_maps"))
 	aliases, opaqueAliases := c.maps(main.get("virtual_alias_maps"))

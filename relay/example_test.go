@@ -1,6 +1,7 @@
 package relay_test
 
 import (
+	"context"
 	"fmt"
 	"log"
 	"net/netip"
@@ -33,8 +34,8 @@ func Example() {
 		log.Fatal(err) // every problem, with its path: Tenants[0].Domains[0]: ...
 	}
 	raw := []byte("Subject: hello\nX-Conbool-Released: yes\n\nhi\n") // the marker is forged
-	fmt.Println(config.Route(&relay.Message{Origin: config.Origin(relay.RoleSubmission), From: "alice@example.com", To: "x@remote.example", Raw: raw}))
-	fmt.Println(config.Route(&relay.Message{Origin: config.Origin(relay.RoleGateway), From: "x@remote.example", To: "bob@example.com", Raw: raw}))
+	fmt.Println(config.Route(context.Background(), &relay.Message{Origin: config.Origin(relay.RoleSubmission), From: "alice@example.com", To: "x@remote.example", Raw: raw}))
+	fmt.Println(config.Route(context.Background(), &relay.Message{Origin: config.Origin(relay.RoleGateway), From: "x@remote.example", To: "bob@example.com", Raw: raw}))
 	// Output:
 	// relay [mail.conbool.com]:25
 	// mailbox INBOX
@@ -45,7 +46,7 @@ func ExampleConfig_Route() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	decision := config.Route(&relay.Message{
+	decision := config.Route(context.Background(), &relay.Message{
 		Origin: config.Origin(relay.RoleGateway),
 		From:   "alice@example.com",
 		To:     "team@example.com", // an alias with a member elsewhere
@@ -79,7 +80,7 @@ func ExampleRemove() {
 		log.Fatal(err)
 	}
 	for _, f := range removal.Files {
-		fmt.Println(f.Name, string(f.Data) == string(before.Postfix[f.Name[len("postfix/"):]]))
+		fmt.Println(f.Name, string(f.Data) == string(before.Files["/etc/postfix/"+f.Name[len("postfix/"):]]))
 	}
 	// Output:
 	// postfix/main.cf true

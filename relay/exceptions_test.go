@@ -63,7 +63,7 @@ func TestExceptionsMatch(t *testing.T) {
 			for i := range 4000 {
 				made := g.message(i)
 				msg := relay.Message{Origin: pick(&g, origins), From: pick(&g, senders), To: pick(&g, recipients), Raw: append([]byte(pick(&g, extra)), made.query.Raw...)}
-				d := c.Route(&msg)
+				d := c.Route(t.Context(), &msg)
 				o := d.Outcomes[0]
 				if o.Action != relay.Relay && o.Action != relay.MX {
 					t.Fatalf("%s: %s", made.what, d)
@@ -79,7 +79,7 @@ func TestExceptionsMatch(t *testing.T) {
 			}
 			// What the gateway itself delivered, on its way to somewhere else.
 			msg := relay.Message{Origin: c.Origin(relay.RoleGateway), From: "alice@example.com", To: "outside@example.org", Raw: []byte("Subject: x\n\nx\n")}
-			if past := c.Route(&msg).Outcomes[0].Action == relay.MX; m.Match(&msg) != past {
+			if past := c.Route(t.Context(), &msg).Outcomes[0].Action == relay.MX; m.Match(&msg) != past {
 				t.Errorf("from the gateway: Match says %v, Route %v", m.Match(&msg), past)
 			}
 		})

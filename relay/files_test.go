@@ -100,14 +100,14 @@ func TestReadInstallation(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	in, err := relay.ReadInstallation(os.DirFS(dir))
+	in, err := relay.ReadInstallation(os.DirFS(dir), "")
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(in.Postfix) != 3 || string(in.Postfix["tables/x"]) != "k v\n" || string(in.Postfix["link"]) != "k v\n" {
-		t.Errorf("read: %q", in.Postfix)
+	if len(in.Files) != 3 || string(in.Files["/etc/postfix/tables/x"]) != "k v\n" || string(in.Files["/etc/postfix/link"]) != "k v\n" {
+		t.Errorf("read: %q", in.Files)
 	}
-	if _, err := relay.ReadInstallation(os.DirFS(filepath.Join(dir, "tables"))); err == nil {
+	if _, err := relay.ReadInstallation(os.DirFS(filepath.Join(dir, "tables")), ""); err == nil {
 		t.Error("a directory without main.cf is no error")
 	}
 }

@@ -25,7 +25,7 @@ func TestFirewallFurther(t *testing.T) {
 			const acme4, acme6 = "198.51.100.65", "2001:db8:5::1"
 			p.Further[0].Networks = []netip.Prefix{netip.MustParsePrefix("198.51.100.64/28"), netip.MustParsePrefix("2001:db8:5::/48")}
 			p.Listeners = append(p.Listeners, relay.Listener{Service: "2525", Role: relay.RoleGateway, Gateway: "acme"})
-			in.Postfix["master.cf"] = append(in.Postfix["master.cf"], "2525 inet n - n - - smtpd\n"...)
+			in.Files["/etc/postfix/master.cf"] = append(in.Files["/etc/postfix/master.cf"], "2525 inet n - n - - smtpd\n"...)
 			p.Firewall = relay.Firewall{Ports: []uint16{25}}
 			if _, err := tryCompile(t, p, in); err == nil || !strings.Contains(err.Error(), "2525) stays open to everybody") {
 				t.Errorf("the second gateway's port is open: %v", err)

@@ -80,7 +80,7 @@ func TestFixturesServers(t *testing.T) {
 			p := labPolicy(t, policy)
 			site := maillab.Site{Files: map[string][]byte{}, Users: users, NoDovecot: p.Topology == relay.Outbound}
 			if p.Topology != relay.Outbound {
-				for name, data := range labBase(t).Postfix {
+				for name, data := range configured(labBase(t)) {
 					site.Files["postfix/"+name] = data
 				}
 			}
@@ -123,7 +123,7 @@ func TestFixturesServers(t *testing.T) {
 			for i, f := range sent {
 				m := f.Message
 				m.Raw = append([]byte(maillab.IDHeader+": "+msgs[i].ID+"\n"), m.Raw...)
-				d := f.config.Route(&m)
+				d := f.config.Route(t.Context(), &m)
 				want, got := expected(d, p, m.Raw), observed(result.Messages[msgs[i].ID], f.Message.To, d, p)
 				if !slices.Equal(want, got) {
 					t.Errorf("%s\nfixture and Route:\n  %s\nservers:\n  %s", f.Name, strings.Join(want, "\n  "), strings.Join(got, "\n  "))

@@ -11,7 +11,6 @@ import (
 
 	"github.com/oxmailroute/oxmailroute/internal/maillab"
 	"github.com/oxmailroute/oxmailroute/relay"
-	"github.com/oxmailroute/oxmailroute/sieve"
 )
 
 // followed is an installation whose own settings decide where mail goes, run
@@ -70,24 +69,25 @@ func (f followed) run(t *testing.T, system maillab.System) {
 		f.policy(&p)
 	}
 	in := labBase(t)
-	main := string(in.Postfix["main.cf"])
+	main := string(in.Files["/etc/postfix/main.cf"])
 	if f.edit != nil {
 		main = f.edit.Replace(main)
 	}
-	in.Postfix["main.cf"] = []byte(main + "\n" + f.main)
-	in.Postfix["master.cf"] = append(in.Postfix["master.cf"], f.master...)
+	in.Files["/etc/postfix/main.cf"] = []byte(main + "\n" + f.main)
+	in.Files["/etc/postfix/master.cf"] = append(in.Files["/etc/postfix/master.cf"], f.master...)
 	for name, text := range f.files {
-		in.Postfix[name] = []byte(text)
+		in.Files["/etc/postfix/"+name] = []byte(text)
 	}
 	site := maillab.Site{Files: map[string][]byte{}, Users: users}
 	site.Exec = f.exec
-	in.Scripts = map[string]*sieve.Program{}
+	scripts := relay.ScriptMap{}
+	in.Scripts = scripts
 	for user, text := range f.scripts {
-		in.Scripts[user] = program(t, user, text)
+		scripts[user] = program(t, user, text)
 		site.Files["sieve/users/"+user+".sieve"] = []byte(text)
 	}
 	c := compile(t, p, in)
-	for name, data := range in.Postfix {
+	for name, data := range configured(in) {
 		site.Files["postfix/"+name] = data
 	}
 	for _, file := range c.Files() {
@@ -143,7 +143,7 @@ func (f followed) run(t *testing.T, system maillab.System) {
 		for _, to := range q.lab.Recipients {
 			m := q.ask
 			m.To = to
-			d := c.Route(&m)
+			d := c.Route(t.Context(), &m)
 			for _, u := range d.Unevaluated {
 				t.Errorf("%s: hangs on %s", q.what, u)
 			}

@@ -84,14 +84,14 @@ func TestFurtherTwiceAndBack(t *testing.T) {
 	c := compile(t, p, in)
 	once := result(in, c.Files(), c.Obsolete())
 	c2 := compile(t, p, once)
-	if diff := cmp.Diff(once.Postfix, result(once, c2.Files(), c2.Obsolete()).Postfix); diff != "" {
+	if diff := cmp.Diff(once.Files, result(once, c2.Files(), c2.Obsolete()).Files); diff != "" {
 		t.Errorf("compiled twice (-once +twice):\n%s", diff)
 	}
 	r, err := relay.Remove("conbool", once)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if diff := cmp.Diff(in.Postfix, result(once, r.Files, r.Obsolete).Postfix); diff != "" {
+	if diff := cmp.Diff(in.Files, result(once, r.Files, r.Obsolete).Files); diff != "" {
 		t.Errorf("removed (-before +after):\n%s", diff)
 	}
 	// Without the second gateway, its files are obsolete.
@@ -143,7 +143,7 @@ func TestFurtherWays(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			d := c.Route(&relay.Message{Origin: tt.origin, From: tt.from, To: tt.to, Raw: []byte(tt.head + "Subject: x\n\nx\n")})
+			d := c.Route(t.Context(), &relay.Message{Origin: tt.origin, From: tt.from, To: tt.to, Raw: []byte(tt.head + "Subject: x\n\nx\n")})
 			if got := d.String(); got != tt.want || tt.rule != "" && d.Outcomes[0].Rule != tt.rule {
 				t.Errorf("got %s for %s, want %s for %s\n%s", got, d.Outcomes[0].Rule, tt.want, tt.rule, d.Outcomes[0].Trace)
 			}

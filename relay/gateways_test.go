@@ -66,7 +66,7 @@ var gatewayScenarios = []scenario{
 		},
 		base: func(tb testing.TB) relay.Installation {
 			in := withMain(partner, partnerFiles)(tb)
-			in.Postfix["main.cf"] = bytes.Replace(in.Postfix["main.cf"], []byte("= reject_non_fqdn_recipient"), []byte("= reject_unauth_destination, reject_non_fqdn_recipient"), 1)
+			in.Files["/etc/postfix/main.cf"] = bytes.Replace(in.Files["/etc/postfix/main.cf"], []byte("= reject_non_fqdn_recipient"), []byte("= reject_unauth_destination, reject_non_fqdn_recipient"), 1)
 			return in
 		},
 	},
@@ -138,7 +138,7 @@ func twoGateways(tb testing.TB, w *maillab.World) relay.Policy {
 func withListener(base func(testing.TB) relay.Installation) func(testing.TB) relay.Installation {
 	return func(tb testing.TB) relay.Installation {
 		in := base(tb)
-		in.Postfix["master.cf"] = append(in.Postfix["master.cf"], "127.0.1.1:2525 inet n - n - - smtpd\n"...)
+		in.Files["/etc/postfix/master.cf"] = append(in.Files["/etc/postfix/master.cf"], "127.0.1.1:2525 inet n - n - - smtpd\n"...)
 		return in
 	}
 }
@@ -179,7 +179,7 @@ func testReturnFlow(t *testing.T, p relay.Policy, w maillab.World) {
 	p.Inbound.Return = true
 	c := compile(t, p, labBase(t))
 	site := maillab.Site{Files: map[string][]byte{}, Users: users}
-	for name, data := range labBase(t).Postfix {
+	for name, data := range configured(labBase(t)) {
 		site.Files["postfix/"+name] = data
 	}
 	for _, f := range c.Files() {

@@ -1,22 +1,36 @@
 package relay
 
 import (
+	"cmp"
 	"fmt"
 	"io/fs"
+	"maps"
 	"path"
+	"slices"
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/postfix"
-	"github.com/oxmailroute/oxmailroute/sieve"
 )
 
 // Installation is what is on the server already. The zero Installation is an
 // empty server: [Compile] then writes a whole configuration from the policy.
 type Installation struct {
-	// Postfix holds the files of the configuration directory by their names
-	// there ("main.cf", "master.cf", "tables/aliases"). Files of ours from an
-	// earlier run are recognized and replaced.
-	Postfix map[string][]byte
+	// Files are files of the server by their absolute paths
+	// ("/etc/postfix/main.cf", "/etc/mailname", "/etc/aliases"): the whole
+	// configuration directory, and of the others those that main.cf and master.cf
+	// name. Without any file in the configuration directory a new configuration is
+	// written. Emitted files of an earlier run are recognized and replaced.
+	Files map[string][]byte
+	// ConfigDirectory is where main.cf is among Files. Empty: /etc/postfix. Where
+	// Server.ConfigDirectory is given too, it must be the same.
+	ConfigDirectory string
+	// Tables are tables that are not among Files, by the name that main.cf or
+	// master.cf has for them ("mysql:/etc/postfix/vmail.cf", "proxy:pgsql:/etc/x",
+	// "hash:/var/lib/y"): their contents, or what the caller vouches for.
+	Tables map[string]Table
+	// Nodename is the system's name (uname -n), by which Postfix calls itself where
+	// main.cf has no myhostname.
+	Nodename string
 	// PostfixVersion and DovecotVersion are what `postconf -h mail_version` and
 	// `dovecot --version` print, as they are. Where the policy names a version
 	// too, it must be the same.
@@ -35,9 +49,23 @@ type Installation struct {
 	// Directory answers for local addresses where they are not in the indexed
 	// files of Postfix.
 	Directory Directory
-	// Scripts are mailboxes' own Sieve scripts by address, for Route, where no
-	// Directory answers.
-	Scripts map[string]*sieve.Program
+	// Scripts answers for mailboxes' own Sieve scripts; nil: there are none.
+	Scripts Scripts
+}
+
+// configDir is where main.cf is.
+func (in Installation) configDir() string { return cmp.Or(in.ConfigDirectory, defaultConfigDir) }
+
+// configured are the files of the configuration directory by their names there
+// ("main.cf", "tables/aliases").
+func (in Installation) configured() map[string][]byte {
+	out := map[string][]byte{}
+	for p, data := range in.Files {
+		if name, ok := strings.CutPrefix(path.Clean(p), in.configDir()+"/"); ok {
+			out[name] = data
+		}
+	}
+	return out
 }
 
 // maxInstallation bounds what ReadInstallation reads of one file; a table of a
@@ -45,10 +73,11 @@ type Installation struct {
 const maxInstallation = 1 << 28
 
 // ReadInstallation reads a Postfix configuration directory, links to files
-// included. Compiled tables, and what is not a file, are left out. It runs no
-// programs: what they print is filled in by the caller.
-func ReadInstallation(dir fs.FS) (Installation, error) {
-	in := Installation{Postfix: map[string][]byte{}}
+// included, whose name on the server is configDirectory; empty: /etc/postfix.
+// Compiled tables, and what is not a file, are left out. It runs no programs:
+// what they print is filled in by the caller.
+func ReadInstallation(dir fs.FS, configDirectory string) (Installation, error) {
+	in := Installation{Files: map[string][]byte{}, ConfigDirectory: cmp.Or(configDirectory, defaultConfigDir)}
 	err := fs.WalkDir(dir, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -70,13 +99,13 @@ func ReadInstallation(dir fs.FS) (Installation, error) {
 		if info.Size() > maxInstallation {
 			return fmt.Errorf("%s: %d bytes are more than a configuration file has", name, info.Size())
 		}
-		in.Postfix[name], err = fs.ReadFile(dir, name)
+		in.Files[path.Join(in.ConfigDirectory, name)], err = fs.ReadFile(dir, name)
 		return err
 	})
 	if err != nil {
 		return Installation{}, err
 	}
-	if in.Postfix["main.cf"] == nil {
+	if in.Files[path.Join(in.ConfigDirectory, "main.cf")] == nil {
 		return Installation{}, fmt.Errorf("no main.cf: not a Postfix configuration directory")
 	}
 	return in, nil
@@ -252,11 +281,45 @@ type source struct {
 // indexed are the types whose source text postmap(1) compiles.
 var indexed = []string{"hash", "btree", "texthash", "lmdb", "cdb", "dbm", "sdbm"}
 
-// fileName maps a path of the server to the name in the configuration
-// directory.
+// fileName maps a path of the server to a name in stock; false: a file outside
+// of the configuration directory that isn't there.
 func (c *compiler) fileName(p string) (string, bool) {
-	name, ok := strings.CutPrefix(p, c.policy.configDir()+"/")
-	return name, ok
+	p = path.Clean(p)
+	if name, ok := strings.CutPrefix(p, c.policy.configDir()+"/"); ok {
+		return name, true
+	}
+	_, ok := c.stock[p]
+	return p, ok
+}
+
+// label is what traces call a file of stock.
+func label(name string) string {
+	if strings.HasPrefix(name, "/") {
+		return name
+	}
+	return "postfix/" + name
+}
+
+// takeStock gives the installation's files the names that they have in stock.
+func (c *compiler) takeStock() {
+	c.stock = c.in.configured()
+	elsewhere := ""
+	for _, p := range slices.Sorted(maps.Keys(c.in.Files)) {
+		clean := path.Clean(p)
+		switch {
+		case !path.IsAbs(p):
+			c.errs.add("Installation.Files", ErrInvalid, "write the path on the server, such as "+c.path(p), "%q is not an absolute path", p)
+		case strings.HasPrefix(clean, c.policy.configDir()+"/"):
+		default:
+			c.stock[clean] = c.in.Files[p]
+			if path.Base(clean) == "main.cf" {
+				elsewhere = clean
+			}
+		}
+	}
+	if elsewhere != "" && len(c.in.configured()) == 0 {
+		c.errs.add("Installation.ConfigDirectory", ErrConflict, "write "+path.Dir(elsewhere), "nothing is in %s, but there is %s", c.policy.configDir(), elsewhere)
+	}
 }
 
 // file returns a table's text: ours where we emit it, else the installation's.
@@ -264,7 +327,7 @@ func (c *compiler) file(name string) ([]byte, bool) {
 	if f, ok := c.emitted["postfix/"+name]; ok {
 		return f, true
 	}
-	f, ok := c.in.Postfix[name]
+	f, ok := c.stock[name]
 	return f, ok
 }
 

@@ -1,6 +1,7 @@
 package relay_test
 
 import (
+	"context"
 	"fmt"
 	"strings"
 
@@ -143,7 +144,7 @@ func (g *layoutGenerator) untouched(c *relay.Config, m generated) bool {
 	for _, to := range m.lab.Recipients {
 		q := m.query
 		q.To = to
-		for _, o := range c.Route(&q).Outcomes {
+		for _, o := range c.Route(context.Background(), &q).Outcomes {
 			for _, s := range o.Trace {
 				if strings.Contains(s.Input, "conbool") || strings.Contains(s.Note, "conbool") || strings.HasPrefix(s.File, "postfix/conbool") || strings.Contains(s.Note, "second pass") {
 					return false

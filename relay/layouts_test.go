@@ -135,7 +135,7 @@ func layouts(tb testing.TB) []layout {
 		if err != nil {
 			tb.Fatal(err)
 		}
-		l := layout{name: strings.TrimSuffix(filepath.Base(file), ".txtar"), in: relay.Installation{Postfix: map[string][]byte{}}, others: map[string][]byte{}}
+		l := layout{name: strings.TrimSuffix(filepath.Base(file), ".txtar"), in: relay.Installation{Files: map[string][]byte{}}, others: map[string][]byte{}}
 		for _, f := range a.Files {
 			switch base, ours := strings.CutPrefix(f.Name, "postfix/"); {
 			case f.Name == "policy.json":
@@ -147,7 +147,7 @@ func layouts(tb testing.TB) []layout {
 					tb.Fatal(file, ": ", err)
 				}
 			case ours:
-				l.in.Postfix[base] = stocked(f.Data)
+				l.in.Files["/etc/postfix/"+base] = stocked(f.Data)
 			default:
 				l.others[f.Name] = stocked(f.Data)
 			}
@@ -200,13 +200,14 @@ func (l layout) directory() string {
 func (l *layout) compile(t *testing.T, s maillab.System) *relay.Config {
 	t.Helper()
 	l.in.PostfixVersion, l.in.DovecotVersion = s.Postfix, s.Dovecot
-	l.in.Scripts = map[string]*sieve.Program{}
+	scripts := relay.ScriptMap{}
+	l.in.Scripts = scripts
 	for user, text := range l.scripts() {
 		script, err := sieve.Parse(user, []byte(text))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if l.in.Scripts[user], err = sieve.Compile(script, sieve.Options{Name: user, AutoCreate: true, Trace: true}); err != nil {
+		if scripts[user], err = sieve.Compile(script, sieve.Options{Name: user, AutoCreate: true, Trace: true}); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -251,7 +252,7 @@ func (l layout) world(s maillab.System) maillab.World {
 // site is the customer's configuration, with our files or without.
 func (l layout) site(c *relay.Config) maillab.Site {
 	site := maillab.Site{Files: map[string][]byte{}, Dovecot: l.test.Dovecot, Dovecot24: l.test.Dovecot24, Users: l.test.Users, NoDovecot: l.policy.Topology == relay.Outbound}
-	for name, data := range l.in.Postfix {
+	for name, data := range configured(l.in) {
 		site.Files[l.directory()+"/"+name] = data
 	}
 	for name, data := range l.others {
@@ -340,7 +341,7 @@ func (l layout) run(t *testing.T, system maillab.System) {
 		for _, to := range m.lab.Recipients {
 			q := m.query
 			q.To = to
-			d := c.Route(&q)
+			d := c.Route(t.Context(), &q)
 			want = append(want, l.expected(d, m)...)
 			got = append(got, observed(o, to, d, l.policy)...)
 			trace.WriteString(traces(d))
@@ -538,18 +539,18 @@ func TestLayoutsCompile(t *testing.T) {
 					t.Fatal(err)
 				}
 				back := result(twice, r.Files, r.Obsolete)
-				for name, data := range twice.Postfix {
-					if string(once.Postfix[name]) != string(data) {
+				for name, data := range configured(twice) {
+					if string(once.Files["/etc/postfix/"+name]) != string(data) {
 						t.Errorf("%s: compiled twice, other bytes", name)
 					}
 				}
-				for name, data := range l.in.Postfix {
-					if string(back.Postfix[name]) != string(data) {
+				for name, data := range configured(l.in) {
+					if string(back.Files["/etc/postfix/"+name]) != string(data) {
 						t.Errorf("%s: removed, not the bytes from before", name)
 					}
 				}
-				if len(back.Postfix) != len(l.in.Postfix) {
-					t.Errorf("removed: %d files, before %d", len(back.Postfix), len(l.in.Postfix))
+				if len(back.Files) != len(l.in.Files) {
+					t.Errorf("removed: %d files, before %d", len(back.Files), len(l.in.Files))
 				}
 				for _, w := range c.Warnings() {
 					t.Log(w)

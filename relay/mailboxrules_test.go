@@ -246,7 +246,8 @@ func testMailboxRulesServers(t *testing.T, p relay.Policy, w maillab.World) {
 	p.Gateway.Markers.Released = headers.When(headers.Exists{Name: "X-Conbool-Released"})
 	p.Tenants[0].Scope.Except = []string{"alice@example.com"}
 	in := labBase(t)
-	in.Scripts = map[string]*sieve.Program{}
+	scripts := relay.ScriptMap{}
+	in.Scripts = scripts
 	_, site := labSite(t, p, in)
 	m := mailboxRules(t, p)
 	boxes := []string{"bob@example.com", "alice@example.com"}
@@ -256,7 +257,7 @@ func testMailboxRulesServers(t *testing.T, p relay.Policy, w maillab.World) {
 			t.Fatal(err)
 		}
 		site.Files["sieve/users/"+box+".sieve"] = own
-		in.Scripts[box] = program(t, box, string(own))
+		scripts[box] = program(t, box, string(own))
 	}
 	c := compile(t, p, in)
 	tests := []struct{ id, raw, in, out string }{ // folder of a mailbox in scope, and of another one
@@ -274,7 +275,7 @@ func testMailboxRulesServers(t *testing.T, p relay.Policy, w maillab.World) {
 	for _, tt := range tests {
 		for i, box := range boxes {
 			want := []string{tt.in, tt.out}[i]
-			d := c.Route(&relay.Message{Origin: c.Origin(relay.RoleGateway), From: "z@remote2.test", To: box, Raw: []byte(tt.raw)})
+			d := c.Route(t.Context(), &relay.Message{Origin: c.Origin(relay.RoleGateway), From: "z@remote2.test", To: box, Raw: []byte(tt.raw)})
 			if d.String() != "mailbox "+want {
 				t.Errorf("%s to %s: Route says %s, want %s", tt.id, box, d, want)
 			}

@@ -147,7 +147,7 @@ func keptName(name string, data []byte) string {
 // there is a file of the installation by its name among ours.
 func (in Installation) there(name string) ([]byte, bool) {
 	if base, ok := strings.CutPrefix(name, "postfix/"); ok {
-		data, ok := in.Postfix[base]
+		data, ok := in.Files[in.configDir()+"/"+base]
 		return data, ok
 	}
 	data, ok := in.Written[name]
@@ -266,7 +266,7 @@ func losing(dir string, files []File) error {
 		if err != nil || !loses(there, f.Data) || slices.ContainsFunc(files, func(o File) bool { return bytes.Equal(o.Data, there) }) {
 			continue // what can't be read is an error later
 		}
-		errs = append(errs, fmt.Errorf("%s was edited by hand, or has no checksum that tells: move it away, or give it to Compile (Installation.Written, or Postfix), which keeps a copy", name))
+		errs = append(errs, fmt.Errorf("%s was edited by hand, or has no checksum that tells: move it away, or give it to Compile (Installation.Written, or Files), which keeps a copy", name))
 	}
 	return errors.Join(errs...)
 }
@@ -306,8 +306,8 @@ func (c *compiler) collectObsolete() {
 		l := leftFile(name, data)
 		c.warn(strings.TrimPrefix(name, "postfix/"), "%s; it isn't emitted any more and stays: %s", l.Why, l.Fix)
 	}
-	for _, base := range slices.Sorted(maps.Keys(c.in.Postfix)) {
-		name, data := "postfix/"+base, c.in.Postfix[base]
+	for _, base := range slices.Sorted(maps.Keys(c.in.configured())) {
+		name, data := "postfix/"+base, c.in.configured()[base]
 		if _, kept := c.emitted[name]; kept || !Managed(gateway, data) {
 			continue
 		}

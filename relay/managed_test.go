@@ -45,9 +45,9 @@ func over(in relay.Installation, c *relay.Config) relay.Installation {
 
 // put is in with one file changed; it shares the others.
 func put(in relay.Installation, name string, data []byte) relay.Installation {
-	in.Postfix, in.Written = maps.Clone(in.Postfix), maps.Clone(in.Written)
+	in.Files, in.Written = maps.Clone(in.Files), maps.Clone(in.Written)
 	if base, ok := strings.CutPrefix(name, "postfix/"); ok {
-		in.Postfix[base] = data
+		in.Files["/etc/postfix/"+base] = data
 	} else {
 		in.Written[name] = data
 	}
@@ -221,7 +221,7 @@ func TestManagedOfOld(t *testing.T) {
 		p.Gateway.Networks = append(p.Gateway.Networks, netip.MustParsePrefix("203.0.113.7/32"))
 		again = compile(t, p, in)
 		if !slices.ContainsFunc(again.Files(), func(f relay.File) bool {
-			return strings.HasPrefix(f.Name, "postfix/conbool_clients.cidr.edited-") && bytes.Equal(f.Data, in.Postfix["conbool_clients.cidr"])
+			return strings.HasPrefix(f.Name, "postfix/conbool_clients.cidr.edited-") && bytes.Equal(f.Data, in.Files["/etc/postfix/conbool_clients.cidr"])
 		}) {
 			t.Errorf("%s: the file of old is not kept", title)
 		}
@@ -236,7 +236,7 @@ func TestManagedNotNeeded(t *testing.T) {
 	for _, name := range []string{"haproxy/conbool.cfg", "nftables/conbool.nft", "sieve/before/10-conbool.sieve"} {
 		in = put(in, name, append(bytes.Clone(in.Written[name]), "# mine\n"...))
 	}
-	in = put(in, "postfix/conbool_bypass", append(bytes.Clone(in.Postfix["conbool_bypass"]), "# mine\n"...))
+	in = put(in, "postfix/conbool_bypass", append(bytes.Clone(in.Files["/etc/postfix/conbool_bypass"]), "# mine\n"...))
 	kept := in
 	for _, f := range compile(t, p, in).Files() {
 		if strings.Contains(f.Name, ".edited-") {

@@ -211,7 +211,7 @@ func TestReadmeTable(t *testing.T) {
 	}
 	var layoutText strings.Builder
 	for _, l := range layouts(t) {
-		for _, text := range l.in.Postfix {
+		for _, text := range configured(l.in) {
 			layoutText.Write(text)
 		}
 		fmt.Fprintf(&layoutText, "%+v %q\n", l.policy.Listeners, l.policy.Topology)

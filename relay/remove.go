@@ -57,8 +57,9 @@ func Remove(gateway string, in Installation) (Removal, error) {
 	}
 	n := newNames(gateway)
 	var r Removal
+	files := in.configured()
 	file := func(name string, edit func(src []byte) ([]byte, error)) {
-		src, ok := in.Postfix[name]
+		src, ok := files[name]
 		if !ok {
 			errs.required(name, "read the whole configuration directory")
 			return
@@ -134,7 +135,7 @@ func Remove(gateway string, in Installation) (Removal, error) {
 
 // tables finds our files in Postfix's directory.
 func (r *Removal) tables(gateway string, in Installation, before, inUse []use) {
-	for name, data := range in.Postfix {
+	for name, data := range in.configured() {
 		if name == "main.cf" || name == "master.cf" {
 			continue
 		}
@@ -152,7 +153,7 @@ func (r *Removal) tables(gateway string, in Installation, before, inUse []use) {
 		switch {
 		case slices.ContainsFunc(inUse, names):
 			for _, u := range inUse {
-				if l, ok := u.line(in.Postfix[u.file], r.Left); ok && names(u) {
+				if l, ok := u.line(in.Files[in.configDir()+"/"+u.file], r.Left); ok && names(u) {
 					l.Why = "names " + name + ", which is ours"
 					l.Fix = "change the line or delete it"
 					r.Left = append(r.Left, l)

@@ -223,30 +223,3 @@ func where(maps postfix.Maps, files []string, key string) string {
 	}
 	return ""
 }
-
-// directory makes a Directory a table and keeps its error.
-type directory struct {
-	d     Directory
-	alias bool
-	err   error
-}
-
-// Lookup asks the Directory. After an error it finds nothing more, as Postfix
-// ends a search then.
-func (d *directory) Lookup(key string) (postfix.Entry, int, bool) {
-	if d.err != nil {
-		return postfix.Entry{}, 0, false
-	}
-	key = fold(key)
-	if d.alias {
-		members, err := d.d.Alias(key)
-		if err != nil || len(members) == 0 {
-			d.err = err
-			return postfix.Entry{}, 0, false
-		}
-		return postfix.Entry{Key: key, Value: strings.Join(members, ", ")}, 0, true
-	}
-	ok, err := d.d.Mailbox(key)
-	d.err = err
-	return postfix.Entry{Key: key}, 0, ok && err == nil
-}

@@ -163,7 +163,7 @@ func (c *compiler) clientAccess(r *restriction, s settings, arg string, at place
 	}
 	table, ok := c.cidrs[file]
 	if !ok {
-		text, ok := c.in.Postfix[file]
+		text, ok := c.stock[file]
 		if !ok {
 			return
 		}
@@ -171,7 +171,7 @@ func (c *compiler) clientAccess(r *restriction, s settings, arg string, at place
 		table, warnings = postfix.ParseCIDR(file, text)
 		c.tableWarnings(warnings)
 	}
-	r.kind, r.cidr, r.file, r.actions = checkClientCIDR, table, "postfix/"+file, map[string]access{}
+	r.kind, r.cidr, r.file, r.actions = checkClientCIDR, table, label(file), map[string]access{}
 	for _, e := range table {
 		r.actions[e.Value] = c.access(s, e.Value, at, depth)
 	}

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"context"
 	"net/netip"
 	"slices"
 	"strings"
@@ -15,9 +16,11 @@ import (
 // removal of forged markers, aliases and routing, the header checks of the
 // second pass, and for local mail the Sieve scripts; redirects come back in at
 // the re-entry listener. It never fails: where a server would refuse or defer,
-// the decision says so. It makes no look-ups outside the configuration and the
-// Directory, and is safe for concurrent use.
-func (c *Config) Route(m *Message) Decision {
+// the decision says so. It makes no look-ups outside of the configuration, the
+// Directory, Scripts and Tables, and is safe for concurrent use. The context is
+// for Directory and Scripts: what they don't answer because it is done is an
+// error of theirs, which [Decision].Err has.
+func (c *Config) Route(ctx context.Context, m *Message) Decision {
 	d := Decision{To: m.To}
 	written := [2]string{m.From, m.To}
 	if r := &c.eval.rewriting; !r.plain(m.To) || !r.plain(m.From) {
@@ -27,10 +30,12 @@ func (c *Config) Route(m *Message) Decision {
 	}
 	w := walk{e: &c.eval, m: m, written: written, redirects: new([]redirect)}
 	w.out, w.unevaluated = &d.Outcomes, &d.Unevaluated
+	w.q = c.eval.inquiry(ctx)
 	buffer := sections.Get().(*section)
 	w.fields, w.body = headers.Scan(buffer.fields[:0], m.Raw, headers.HeaderChecks)
 	w.trace = make(Trace, 0, 8)
 	w.enter()
+	d.Err = w.q.err()
 	clear(buffer.fields[:]) // it must not keep the message alive
 	sections.Put(buffer)
 	return d
@@ -46,6 +51,7 @@ var sections = sync.Pool{New: func() any { return new(section) }}
 type walk struct {
 	e *evaluator
 	m *Message
+	q *inquiry
 	// written are the envelope sender and recipient as the client wrote them,
 	// before trivial-rewrite(8) made addresses of them.
 	written [2]string
@@ -395,7 +401,7 @@ func (w *walk) expand(l *listener, next func(w *walk, to string)) {
 		w.e.aliases.unknown(w, w.m.To)
 		a.Map = w.e.aliases.asked
 	} else {
-		lookup = &directory{d: w.e.directory, alias: true}
+		lookup = &directory{q: w.q, alias: true}
 		a.Map = lookup
 	}
 	list, err := a.Expand(w.m.To)

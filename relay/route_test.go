@@ -1,6 +1,7 @@
 package relay_test
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"net/netip"
@@ -17,6 +18,7 @@ import (
 
 // people is a Directory as an integrator writes one over SQL.
 type people struct {
+	domains   map[string]relay.Class
 	mailboxes map[string]bool
 	aliases   map[string][]string
 	scripts   map[string]*sieve.Program
@@ -25,21 +27,30 @@ type people struct {
 
 var errDown = errors.New("database is down")
 
-func (p *people) Mailbox(key string) (bool, error) {
+func (p *people) Domain(_ context.Context, domain string) (relay.Class, error) {
+	if p.down {
+		return relay.ClassNone, errDown
+	}
+	return p.domains[domain], nil
+}
+
+func (p *people) Mailbox(_ context.Context, key string) (bool, error) {
 	if p.down {
 		return false, errDown
 	}
 	return p.mailboxes[key], nil
 }
 
-func (p *people) Alias(key string) ([]string, error) {
+func (p *people) Alias(_ context.Context, key string) ([]string, error) {
 	if p.down {
 		return nil, errDown
 	}
 	return p.aliases[key], nil
 }
 
-func (p *people) Script(mailbox string) (*sieve.Program, error) { return p.scripts[mailbox], nil }
+func (p *people) Script(_ context.Context, mailbox string) (*sieve.Program, error) {
+	return p.scripts[mailbox], nil
+}
 
 func program(tb testing.TB, name, text string) *sieve.Program {
 	tb.Helper()
@@ -70,7 +81,7 @@ func TestDirectory(t *testing.T) {
 		},
 	}
 	in := labBase(t)
-	in.Directory = dir
+	in.Directory, in.Scripts = dir, dir
 	c := compile(t, labPolicy(t, "lab.json"), in)
 	tests := []struct{ name, to, raw, want string }{
 		{"mailbox", "bob@example.com", "", "mailbox INBOX"},
@@ -88,7 +99,7 @@ func TestDirectory(t *testing.T) {
 			if tt.raw == "" {
 				raw = hello
 			}
-			d := c.Route(&relay.Message{Origin: c.Origin(relay.RoleInternal), From: "alice@example.com", To: tt.to, Raw: raw})
+			d := c.Route(t.Context(), &relay.Message{Origin: c.Origin(relay.RoleInternal), From: "alice@example.com", To: tt.to, Raw: raw})
 			if d.String() != tt.want {
 				t.Errorf("%s, want %s\n%s", d, tt.want, d.Outcomes[0].Trace)
 			}
@@ -99,8 +110,8 @@ func TestDirectory(t *testing.T) {
 		down.Directory = &people{down: true}
 		c := compile(t, labPolicy(t, "lab.json"), down)
 		for role, want := range map[relay.Role]string{relay.RoleInternal: "reject 451", relay.FromPickup: "defer 451"} {
-			d := c.Route(&relay.Message{Origin: c.Origin(role), From: "alice@example.com", To: "bob@example.com", Raw: hello})
-			if d.String() != want {
+			d := c.Route(t.Context(), &relay.Message{Origin: c.Origin(role), From: "alice@example.com", To: "bob@example.com", Raw: hello})
+			if !strings.HasPrefix(d.String(), want+" (alias of bob@example.com: database is down") || !errors.Is(d.Err, errDown) {
 				t.Errorf("%s: %s, want %s", role, d, want)
 			}
 		}
@@ -111,7 +122,7 @@ func TestDirectory(t *testing.T) {
 // redirect back keeps the message; so does one whose target is refused.
 func TestRedirects(t *testing.T) {
 	in := labBase(t)
-	in.Scripts = map[string]*sieve.Program{
+	in.Scripts = relay.ScriptMap{
 		"bob@example.com":   program(t, "bob", "redirect \"carol@example.net\";"),
 		"carol@example.net": program(t, "carol", "redirect \"bob@example.com\";"),
 		"dave@example.org":  program(t, "dave", "redirect \"nobody@example.com\";"),
@@ -125,7 +136,7 @@ func TestRedirects(t *testing.T) {
 		"fwd@example.com":   "mailbox INBOX",
 		"alice@example.com": "mailbox INBOX, mx remote1.test <x@remote1.test>, mx remote2.test <y@remote2.test>",
 	} {
-		d := c.Route(&relay.Message{Origin: c.Origin(relay.RoleGateway), From: "alice@example.com", To: to, Raw: hello})
+		d := c.Route(t.Context(), &relay.Message{Origin: c.Origin(relay.RoleGateway), From: "alice@example.com", To: to, Raw: hello})
 		if d.String() != want {
 			t.Errorf("%s: %s, want %s\n%s", to, d, want, d.Outcomes[0].Trace)
 		}
@@ -165,7 +176,7 @@ func TestScopes(t *testing.T) {
 			for from, want := range tt.want {
 				// Undeclared, a sender of a domain beyond ASCII is refused.
 				declared := strings.ContainsFunc(from, func(c rune) bool { return c >= 0x80 })
-				d := c.Route(&relay.Message{Origin: c.Origin(relay.RoleInternal), From: from, To: "x@remote1.test", Raw: hello,
+				d := c.Route(t.Context(), &relay.Message{Origin: c.Origin(relay.RoleInternal), From: from, To: "x@remote1.test", Raw: hello,
 					SMTPUTF8: declared, NextHops: relay.SMTPUTF8Offered})
 				if d.String() != want {
 					t.Errorf("from <%s>: %s, want %s\n%s", from, d, want, d.Outcomes[0].Trace)
@@ -182,11 +193,11 @@ func TestPeers(t *testing.T) {
 		relay.PeerVerified: "relay [mail.conbool.com]:25", relay.PeerUnverified: "defer 450", relay.PeerPlaintext: "defer 450", relay.PeerDown: "defer 450",
 	} {
 		m := relay.Message{Origin: c.Origin(relay.RoleSubmission), From: "alice@example.com", To: "x@remote1.test", Raw: hello, SmartHost: peer}
-		if d := c.Route(&m); d.String() != want {
+		if d := c.Route(t.Context(), &m); d.String() != want {
 			t.Errorf("%q: %s, want %s", peer, d, want)
 		}
 		m.Raw = []byte("Content-Type: text/calendar\n\n") // does not go there
-		if d := c.Route(&m); d.String() != "mx remote1.test" {
+		if d := c.Route(t.Context(), &m); d.String() != "mx remote1.test" {
 			t.Errorf("%q, calendar: %s", peer, d)
 		}
 	}
@@ -225,7 +236,7 @@ func TestOtherGateway(t *testing.T) {
 		{relay.RoleSubmission, "X-Acme-Score: 95\n", "alice@example.com", "bob@example.com", "mailbox INBOX", ""},
 	}
 	for _, tt := range tests {
-		d := c.Route(&relay.Message{Origin: c.Origin(tt.role), From: tt.from, To: tt.to, Raw: []byte(tt.header + "Subject: x\n\n")})
+		d := c.Route(t.Context(), &relay.Message{Origin: c.Origin(tt.role), From: tt.from, To: tt.to, Raw: []byte(tt.header + "Subject: x\n\n")})
 		if d.String() != tt.want || d.Outcomes[0].Rule != tt.decidedBy {
 			t.Errorf("%s %q: %s for %s, want %s for %s\n%s", tt.role, tt.header, d, d.Outcomes[0].Rule, tt.want, tt.decidedBy, d.Outcomes[0].Trace)
 		}
@@ -242,7 +253,7 @@ func TestRouteTotal(t *testing.T) {
 		for _, role := range roles {
 			for _, a := range addresses {
 				for _, raw := range raws {
-					d := c.Route(&relay.Message{Origin: relay.Origin{Role: role}, From: a, To: a, Raw: raw})
+					d := c.Route(t.Context(), &relay.Message{Origin: relay.Origin{Role: role}, From: a, To: a, Raw: raw})
 					if len(d.Outcomes) == 0 || d.Outcomes[0].Action == "" {
 						t.Fatalf("%s <%.40q> %.20q: %+v", role, a, raw, d)
 					}
@@ -256,12 +267,12 @@ func TestRouteTotal(t *testing.T) {
 func TestRouteConcurrently(t *testing.T) {
 	c := compile(t, labPolicy(t, "lab.json"), labBase(t))
 	m := relay.Message{Origin: c.Origin(relay.RoleGateway), From: "alice@example.com", To: "all@example.net", Raw: []byte("X-Conbool-Flag: YES\nSubject: x\n\n")}
-	want := c.Route(&m)
+	want := c.Route(t.Context(), &m)
 	var group sync.WaitGroup
 	for range 8 {
 		group.Go(func() {
 			for range 200 {
-				if diff := cmp.Diff(want, c.Route(&m)); diff != "" {
+				if diff := cmp.Diff(want, c.Route(t.Context(), &m)); diff != "" {
 					t.Errorf("another answer (-first +later):\n%s", diff)
 					return
 				}
@@ -282,11 +293,11 @@ func FuzzRoute(f *testing.F) {
 	f.Fuzz(func(t *testing.T, from, to string, raw []byte) {
 		for _, role := range roles {
 			m := relay.Message{Origin: c.Origin(role), From: from, To: to, Raw: raw}
-			d := c.Route(&m)
+			d := c.Route(t.Context(), &m)
 			if len(d.Outcomes) == 0 {
 				t.Fatalf("%s: no outcome", role)
 			}
-			if diff := cmp.Diff(d, c.Route(&m)); diff != "" {
+			if diff := cmp.Diff(d, c.Route(t.Context(), &m)); diff != "" {
 				t.Fatalf("%s: two answers:\n%s", role, diff)
 			}
 			for _, o := range d.Outcomes {

@@ -25,13 +25,13 @@ var around = []scenario{
 		base: func(tb testing.TB) relay.Installation {
 			in := labBase(tb)
 			const own = "virtual_mailbox_domains = example.com, example.net, example.org"
-			in.Postfix["main.cf"] = []byte(strings.Replace(string(in.Postfix["main.cf"]), own, "virtual_mailbox_domains = hash:/etc/postfix/domains", 1))
+			in.Files["/etc/postfix/main.cf"] = []byte(strings.Replace(string(in.Files["/etc/postfix/main.cf"]), own, "virtual_mailbox_domains = hash:/etc/postfix/domains", 1))
 			var b strings.Builder
 			b.WriteString("example.com x\nexample.net x\nexample.org x\n")
 			for i := range 12_000 {
 				fmt.Fprintf(&b, "d%05d.example x\n", i)
 			}
-			in.Postfix["domains"] = []byte(b.String())
+			in.Files["/etc/postfix/domains"] = []byte(b.String())
 			return in
 		},
 	},

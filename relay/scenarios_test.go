@@ -28,9 +28,9 @@ func fromLab(tb testing.TB, w *maillab.World) relay.Policy {
 func withMain(lines string, files map[string]string) func(testing.TB) relay.Installation {
 	return func(tb testing.TB) relay.Installation {
 		in := labBase(tb)
-		in.Postfix["main.cf"] = append(in.Postfix["main.cf"], "\n"+lines...)
+		in.Files["/etc/postfix/main.cf"] = append(in.Files["/etc/postfix/main.cf"], "\n"+lines...)
 		for name, text := range files {
-			in.Postfix[name] = []byte(text)
+			in.Files["/etc/postfix/"+name] = []byte(text)
 		}
 		return in
 	}
@@ -131,7 +131,7 @@ message_size_limit = 100000
 		},
 		base: func(tb testing.TB) relay.Installation {
 			in := withMain("content_filter = filter:[127.0.0.1]:10025\n", nil)(tb)
-			in.Postfix["master.cf"] = append(in.Postfix["master.cf"], `filter unix - - n - - smtp
+			in.Files["/etc/postfix/master.cf"] = append(in.Files["/etc/postfix/master.cf"], `filter unix - - n - - smtp
   -o smtp_send_xforward_command=yes
   -o smtp_tls_security_level=none
 127.0.0.1:10025 inet n - n - - smtpd
@@ -178,8 +178,8 @@ message_size_limit = 100000
 				"virtual_mailbox_domains = example.com, example.net, example.org", "relay_domains = example.com",
 				"virtual_mailbox_maps = hash:/etc/postfix/mailboxes\n", "",
 				"virtual_transport = lmtp:unix:private/dovecot-lmtp\n", "",
-			).Replace(string(in.Postfix["main.cf"]))
-			in.Postfix["main.cf"] = []byte(main)
+			).Replace(string(in.Files["/etc/postfix/main.cf"]))
+			in.Files["/etc/postfix/main.cf"] = []byte(main)
 			return in
 		},
 	},

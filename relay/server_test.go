@@ -35,7 +35,7 @@ const testdata = "../examples/oxmailroute/testdata/"
 // labBase is the customer's configuration of the tests' world.
 func labBase(tb testing.TB) relay.Installation {
 	tb.Helper()
-	in, err := relay.ReadInstallation(os.DirFS(testdata + "base"))
+	in, err := relay.ReadInstallation(os.DirFS(testdata+"base"), "")
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -108,14 +108,15 @@ func (s scenario) runOn(t *testing.T, system maillab.System) {
 	}
 	p.Server.Postfix, p.Server.Dovecot = "", ""
 	in.PostfixVersion, in.DovecotVersion = system.Postfix, system.Dovecot
-	in.Scripts = map[string]*sieve.Program{}
+	scripts := relay.ScriptMap{}
+	in.Scripts = scripts
 	site := maillab.Site{Files: map[string][]byte{}, Dovecot: s.dovecot, Dovecot24: s.dovecot24, Users: users}
 	for user, text := range userScripts {
 		script, err := sieve.Parse(user, []byte(text))
 		if err != nil {
 			t.Fatal(err)
 		}
-		if in.Scripts[user], err = sieve.Compile(script, sieve.Options{Name: user, AutoCreate: true, Trace: true}); err != nil {
+		if scripts[user], err = sieve.Compile(script, sieve.Options{Name: user, AutoCreate: true, Trace: true}); err != nil {
 			t.Fatal(err)
 		}
 		site.Files["sieve/users/"+user+".sieve"] = []byte(text)
@@ -124,7 +125,7 @@ func (s scenario) runOn(t *testing.T, system maillab.System) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, data := range in.Postfix {
+	for name, data := range configured(in) {
 		site.Files["postfix/"+name] = data
 	}
 	for _, f := range c.Files() {
@@ -156,7 +157,7 @@ func (s scenario) runOn(t *testing.T, system maillab.System) {
 		for _, to := range m.lab.Recipients {
 			q := m.query
 			q.To = to
-			d := c.Route(&q)
+			d := c.Route(t.Context(), &q)
 			want := expected(d, p, m.lab.Raw)
 			got := observed(result.Messages[m.lab.ID], to, d, p)
 			for _, k := range want {
@@ -194,7 +195,7 @@ func (s scenario) runOn(t *testing.T, system maillab.System) {
 func deprecated(in relay.Installation, complaint string) bool {
 	_, after, _ := strings.Cut(complaint, `support for parameter "`)
 	name, _, ok := strings.Cut(after, `" will be removed`)
-	return ok && bytes.Contains(in.Postfix["main.cf"], []byte("\n"+name+" = "))
+	return ok && bytes.Contains(in.Files["/etc/postfix/main.cf"], []byte("\n"+name+" = "))
 }
 
 // transient reports a delivery that failed for the machine's reasons: a
@@ -398,3 +399,14 @@ type generator struct {
 }
 
 func pick[T any](g *generator, choices []T) T { return choices[g.rand.IntN(len(choices))] }
+
+// configured are the files of the configuration directory by their names there.
+func configured(in relay.Installation) map[string][]byte {
+	out := map[string][]byte{}
+	for name, data := range in.Files {
+		if base, ok := strings.CutPrefix(name, "/etc/postfix/"); ok {
+			out[base] = data
+		}
+	}
+	return out
+}

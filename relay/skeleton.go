@@ -14,13 +14,13 @@ import (
 func (c *compiler) skeleton() {
 	p := c.policy
 	if p.Server.Hostname == "" {
-		c.errs.required("Server.Hostname", "the server's name; or give the existing configuration as Installation.Postfix")
+		c.errs.required("Server.Hostname", "the server's name; or give the existing configuration as Installation.Files")
 	}
 	if p.Topology != Outbound && (p.Server.CertFile == "" || p.Server.KeyFile == "") {
-		c.errs.required("Server.CertFile", "CertFile and KeyFile for inbound TLS; or give the existing configuration as Installation.Postfix")
+		c.errs.required("Server.CertFile", "CertFile and KeyFile for inbound TLS; or give the existing configuration as Installation.Files")
 	}
 	if p.Topology == Mailboxes && len(p.Mailboxes) == 0 {
-		c.errs.required("Mailboxes", "the mailboxes; or give the existing configuration as Installation.Postfix")
+		c.errs.required("Mailboxes", "the mailboxes; or give the existing configuration as Installation.Files")
 	}
 	if len(p.Listeners) == 0 {
 		c.errs.required("Listeners", "at least one")
@@ -28,8 +28,8 @@ func (c *compiler) skeleton() {
 	if len(c.errs) > 0 {
 		return
 	}
-	c.in.Postfix["main.cf"] = []byte(c.skeletonMain())
-	c.in.Postfix["master.cf"] = []byte(c.skeletonMaster())
+	c.stock["main.cf"] = []byte(c.skeletonMain())
+	c.stock["master.cf"] = []byte(c.skeletonMaster())
 }
 
 func (c *compiler) skeletonMain() string {

@@ -282,7 +282,7 @@ func (tt smartHostCase) run(t *testing.T, system maillab.System) {
 		t.Fatalf("%d places: %v", len(places), places)
 	}
 	place := places[0]
-	d := c.Route(&relay.Message{Origin: c.Origin(relay.RoleInternal), From: "alice@example.com", To: "x@remote1.test", Raw: msgs[0].Raw, SmartHost: tt.peer})
+	d := c.Route(t.Context(), &relay.Message{Origin: c.Origin(relay.RoleInternal), From: "alice@example.com", To: "x@remote1.test", Raw: msgs[0].Raw, SmartHost: tt.peer})
 	log := func() {
 		for _, l := range result.Log {
 			if strings.Contains(l, "conbool") {

@@ -94,7 +94,7 @@ func TestSmartHostElsewhere(t *testing.T) {
 		{"as our own name", func(p *relay.Policy) { p.Inbound.Host = "mx.spare.test" }, labBase, "Inbound.Host"},
 		{"as relayhost", func(p *relay.Policy) {}, func(tb testing.TB) relay.Installation {
 			in := labBase(tb)
-			in.Postfix["main.cf"] = []byte(strings.ReplaceAll(string(in.Postfix["main.cf"]), "relayhost =", "relayhost = [mx.spare.test]"))
+			in.Files["/etc/postfix/main.cf"] = []byte(strings.ReplaceAll(string(in.Files["/etc/postfix/main.cf"]), "relayhost =", "relayhost = [mx.spare.test]"))
 			return in
 		}, "main.cf:32"},
 	}
@@ -139,17 +139,17 @@ func TestNoSecret(t *testing.T) {
 	p := labPolicy(t, "lab.json")
 	p.Gateway.SmartHost.Auth.PasswordFile = "/etc/postfix/sasl/gateway"
 	in := labBase(t)
-	in.Postfix["sasl/gateway"] = []byte("[mail.conbool.com]:25 ox:" + secret + "\n  " + secret + "\n")
+	in.Files["/etc/postfix/sasl/gateway"] = []byte("[mail.conbool.com]:25 ox:" + secret + "\n  " + secret + "\n")
 	// Whoever reads tables reads this one, too, and would warn of its lines.
-	in.Postfix["main.cf"] = append(in.Postfix["main.cf"], "\ntransport_maps = hash:/etc/postfix/sasl/gateway\nheader_checks = regexp:/etc/postfix/sasl/gateway\nsmtp_sasl_password_maps = hash:/etc/postfix/sasl/gateway\n"...)
+	in.Files["/etc/postfix/main.cf"] = append(in.Files["/etc/postfix/main.cf"], "\ntransport_maps = hash:/etc/postfix/sasl/gateway\nheader_checks = regexp:/etc/postfix/sasl/gateway\nsmtp_sasl_password_maps = hash:/etc/postfix/sasl/gateway\n"...)
 	c, err := tryCompile(t, p, in)
 	if err != nil {
 		t.Fatal(err)
 	}
-	if len(in.Postfix["sasl/gateway"]) == 0 {
+	if len(in.Files["/etc/postfix/sasl/gateway"]) == 0 {
 		t.Error("the caller's installation has lost the file")
 	}
-	d := c.Route(&relay.Message{Origin: c.Origin(relay.RoleInternal), From: "alice@example.com", To: "x@remote1.test", Raw: []byte("Subject: x\n\n"), SmartHost: relay.PeerNoLogin})
+	d := c.Route(t.Context(), &relay.Message{Origin: c.Origin(relay.RoleInternal), From: "alice@example.com", To: "x@remote1.test", Raw: []byte("Subject: x\n\n"), SmartHost: relay.PeerNoLogin})
 	if got := d.String(); got != "defer 450" {
 		t.Errorf("Route says %s", got)
 	}
@@ -196,20 +196,20 @@ func TestNoSecretInErrors(t *testing.T) {
 			p := labPolicy(t, "lab.json")
 			p.Gateway.SmartHost.Auth.PasswordFile = "/etc/postfix/sasl/gateway"
 			in := labBase(t)
-			in.Postfix["sasl/gateway"] = []byte(text)
+			in.Files["/etc/postfix/sasl/gateway"] = []byte(text)
 			value := kind + ":/etc/postfix/sasl/gateway"
 			if strings.HasSuffix(name, "restrictions") {
 				value = "check_client_access " + value
 			}
-			in.Postfix["main.cf"] = append(in.Postfix["main.cf"], "\n"+name+" = "+value+"\n"...)
+			in.Files["/etc/postfix/main.cf"] = append(in.Files["/etc/postfix/main.cf"], "\n"+name+" = "+value+"\n"...)
 			if c, err := tryCompile(t, p, in); strings.Contains(fmt.Sprint(err), secret) {
 				t.Errorf("%s: %v", name, err)
 			} else if c != nil && strings.Contains(fmt.Sprint(c.Warnings()), secret) {
 				t.Errorf("%s: %v", name, c.Warnings())
 			}
 			in = labBase(t) // another file with these rows is read
-			in.Postfix["plain"] = []byte(text)
-			in.Postfix["main.cf"] = append(in.Postfix["main.cf"], "\n"+name+" = "+strings.Replace(value, "sasl/gateway", "plain", 1)+"\n"...)
+			in.Files["/etc/postfix/plain"] = []byte(text)
+			in.Files["/etc/postfix/main.cf"] = append(in.Files["/etc/postfix/main.cf"], "\n"+name+" = "+strings.Replace(value, "sasl/gateway", "plain", 1)+"\n"...)
 			c, err := tryCompile(t, p, in)
 			if err == nil && kind != "texthash" && name != "virtual_alias_maps" && name != "smtpd_client_restrictions" && len(c.Warnings()) == 0 {
 				t.Errorf("%s: nothing is wrong with the rows, so this proves nothing", name)

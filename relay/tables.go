@@ -19,6 +19,9 @@ func (c *compiler) table(spec postfix.MapSpec) (source, bool) {
 }
 
 func (c *compiler) readTable(spec postfix.MapSpec) source {
+	if t := c.in.Tables[spec.String()]; t.Map != nil {
+		return source{spec.String(), unplaced{t.Map}}
+	}
 	switch spec.Type {
 	case "static":
 		if v, err := postfix.StaticValue(spec.Name); err == nil {
@@ -72,18 +75,18 @@ func (c *compiler) readTable(spec postfix.MapSpec) source {
 			}
 		}
 		c.tableWarnings(warnings)
-		return source{"postfix/" + name, t}
+		return source{label(name), t}
 	}
 	for _, t := range indexed {
 		if t == spec.Type {
 			if c.isAliasFile(spec) {
 				t, warnings := postfix.ParseAliasFile(name, text)
 				c.tableWarnings(warnings)
-				return source{"postfix/" + name, t.Index()}
+				return source{label(name), t.Index()}
 			}
 			t, warnings := postfix.ParseTable(name, text)
 			c.tableWarnings(warnings)
-			return source{"postfix/" + name, t.Index()}
+			return source{label(name), t.Index()}
 		}
 	}
 	return source{}
@@ -312,7 +315,7 @@ func (c *compiler) domainItems(d *domainList, value string, negated bool, depth 
 		case e == "":
 		case strings.HasPrefix(e, "/"):
 			file, inside := c.fileName(e)
-			text, ok := c.in.Postfix[file]
+			text, ok := c.stock[file]
 			if !inside || !ok || depth > 10 {
 				d.opaque = append(d.opaque, e)
 				continue

@@ -13,7 +13,6 @@ import (
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/internal/maillab"
 	"github.com/oxmailroute/oxmailroute/relay"
-	"github.com/oxmailroute/oxmailroute/sieve"
 )
 
 // emittedFiles are a configuration's files by name.
@@ -38,14 +37,14 @@ func TestTenantScripts(t *testing.T) {
 		{Name: "none", Domains: []string{"none.example"}, Scope: relay.Scope{Use: relay.NoSenders}},
 		{Name: "elsewhere", Domains: []string{"store.example"}, Scope: relay.Scope{Use: relay.AllDomains}, Store: "[store.example.com]:25"},
 	}
-	in := relay.Installation{Postfix: map[string][]byte{}}
-	maps.Copy(in.Postfix, labBase(t).Postfix)
-	for name := range in.Postfix {
+	in := relay.Installation{Files: map[string][]byte{}}
+	maps.Copy(in.Files, labBase(t).Files)
+	for name := range configured(in) {
 		if name != "main.cf" && name != "master.cf" {
-			delete(in.Postfix, name)
+			delete(in.Files, "/etc/postfix/"+name)
 		}
 	}
-	in.Postfix["main.cf"] = []byte("mynetworks = 192.0.2.1/32\nmyhostname = ox.example.com\nsmtpd_tls_cert_file = /c\nsmtpd_tls_key_file = /k\nvirtual_mailbox_domains = all.example xn--bcher-kva.example out.example in.example notin.example some.example nobody.example none.example\nvirtual_transport = lmtp:unix:private/dovecot-lmtp\nrelay_domains = store.example\n")
+	in.Files["/etc/postfix/main.cf"] = []byte("mynetworks = 192.0.2.1/32\nmyhostname = ox.example.com\nsmtpd_tls_cert_file = /c\nsmtpd_tls_key_file = /k\nvirtual_mailbox_domains = all.example xn--bcher-kva.example out.example in.example notin.example some.example nobody.example none.example\nvirtual_transport = lmtp:unix:private/dovecot-lmtp\nrelay_domains = store.example\n")
 	c := compile(t, p, in)
 	ours := c.GlobalScript().Format()
 	in.Written = map[string][]byte{
@@ -102,7 +101,7 @@ func TestTenantScripts(t *testing.T) {
 	p.Sieve.Form = relay.PerTenant
 	in.Written["sieve/tenants/in.example.sieve"] = []byte("# the customer's\n")
 	p.Tenants[0].Domains = append(p.Tenants[0].Domains, strings.Repeat("a.", 90)+"example")
-	in.Postfix["main.cf"] = append(in.Postfix["main.cf"], "relay_domains = store.example "+p.Tenants[0].Domains[3]+"\n"...)
+	in.Files["/etc/postfix/main.cf"] = append(in.Files["/etc/postfix/main.cf"], "relay_domains = store.example "+p.Tenants[0].Domains[3]+"\n"...)
 	if _, err = tryCompile(t, p, in); !errors.Is(err, relay.ErrConflict) || !errors.Is(err, headers.ErrNotExpressible) {
 		t.Errorf("somebody else's script, and a long domain: %v", err)
 	}
@@ -183,8 +182,8 @@ func testTenantServers(t *testing.T, p relay.Policy, w maillab.World) {
 	}
 	const own = "require \"fileinto\";\nif header :contains \"subject\" \"x\" { fileinto \"Own\"; }\n"
 	in := labBase(t)
-	in.Postfix["aliases"] = append(in.Postfix["aliases"], "desk@example.net\talice@example.com\nshop@example.com\tcarol@example.net\n"...)
-	in.Scripts = map[string]*sieve.Program{"bob@example.com": program(t, "bob", own)}
+	in.Files["/etc/postfix/aliases"] = append(in.Files["/etc/postfix/aliases"], "desk@example.net\talice@example.com\nshop@example.com\tcarol@example.net\n"...)
+	in.Scripts = relay.ScriptMap{"bob@example.com": program(t, "bob", own)}
 	c, site := labSite(t, p, in)
 	site.Files["sieve/users/bob@example.com.sieve"] = []byte(own)
 	tests := []struct {
@@ -209,7 +208,7 @@ func testTenantServers(t *testing.T, p relay.Policy, w maillab.World) {
 	}
 	r := maillab.Run(t, w, site, msgs)
 	for _, tt := range tests {
-		d := c.Route(&relay.Message{Origin: c.Origin(relay.RoleGateway), From: "z@remote2.test", To: tt.to, Raw: []byte(tt.raw)})
+		d := c.Route(t.Context(), &relay.Message{Origin: c.Origin(relay.RoleGateway), From: "z@remote2.test", To: tt.to, Raw: []byte(tt.raw)})
 		want := "mailbox " + tt.want
 		if tt.box != "" {
 			want += " <" + tt.box + ">"

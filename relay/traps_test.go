@@ -6,7 +6,6 @@ import (
 
 	"github.com/oxmailroute/oxmailroute/internal/maillab"
 	"github.com/oxmailroute/oxmailroute/relay"
-	"github.com/oxmailroute/oxmailroute/sieve"
 )
 
 // onSystems runs the test on each system, with a policy of labPolicy's for its
@@ -30,7 +29,7 @@ func labSite(tb testing.TB, p relay.Policy, in relay.Installation) (*relay.Confi
 	tb.Helper()
 	c := compile(tb, p, in)
 	site := maillab.Site{Files: map[string][]byte{}, Users: users}
-	for name, data := range in.Postfix {
+	for name, data := range configured(in) {
 		site.Files["postfix/"+name] = data
 	}
 	for _, f := range c.Files() {
@@ -104,7 +103,7 @@ func testLookupMX(t *testing.T, p relay.Policy, w maillab.World) {
 		t.Errorf("%q, want deferred", got)
 	}
 	m := relay.Message{Origin: c.Origin(relay.RoleInternal), From: "alice@example.com", To: "x@remote1.test", Raw: hello, SmartHost: relay.PeerUnverified}
-	if d := c.Route(&m); d.String() != "defer 450" {
+	if d := c.Route(t.Context(), &m); d.String() != "defer 450" {
 		t.Errorf("Route: %s", d)
 	}
 }
@@ -146,7 +145,7 @@ func testMailboxScriptServers(t *testing.T, p relay.Policy, w maillab.World) {
 	own := string(c.MailboxScript().Format()) + "# the user's\nif header :contains \"subject\" \"x\" { fileinto \"Own\"; }\n"
 	site.Files["sieve/users/bob@example.com.sieve"] = []byte(own)
 	in := labBase(t)
-	in.Scripts = map[string]*sieve.Program{"bob@example.com": program(t, "bob", own)}
+	in.Scripts = relay.ScriptMap{"bob@example.com": program(t, "bob", own)}
 	c = compile(t, p, in)
 	want := map[string]string{
 		"Subject: x\n\n": "Own", "X-Conbool-Flag: YES\nSubject: x\n\n": "Spam", "X-Conbool-Flag: YES\nX-Conbool-Released: yes\nSubject: x\n\n": "INBOX", "Subject: y\n\n": "INBOX",
@@ -160,7 +159,7 @@ func testMailboxScriptServers(t *testing.T, p relay.Policy, w maillab.World) {
 	}
 	r := maillab.Run(t, w, site, msgs)
 	for id, raw := range ids {
-		d := c.Route(&relay.Message{Origin: c.Origin(relay.RoleGateway), From: "z@remote2.test", To: "bob@example.com", Raw: []byte(raw)})
+		d := c.Route(t.Context(), &relay.Message{Origin: c.Origin(relay.RoleGateway), From: "z@remote2.test", To: "bob@example.com", Raw: []byte(raw)})
 		if d.String() != "mailbox "+want[raw] {
 			t.Errorf("%q: Route says %s, want %s", raw, d, want[raw])
 		}

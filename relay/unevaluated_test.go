@@ -61,7 +61,7 @@ func TestUnevaluated(t *testing.T) {
 			if tt.message != nil {
 				tt.message(&m)
 			}
-			d := c.Route(&m)
+			d := c.Route(t.Context(), &m)
 			var hangs []string
 			for _, u := range d.Unevaluated {
 				text := u.String()
@@ -85,7 +85,7 @@ func TestLocal(t *testing.T) {
 	in := withMain("alias_maps = hash:/etc/postfix/local\nlocal_recipient_maps = $alias_maps\nmydestination = localhost, host.test, $myhostname\nexpand_owner_alias = yes\n", map[string]string{
 		"local": "root: alice@example.com, |/bin/true\nloop: loop, file\nfile: /var/mail/x\nlist: x@remote1.test\nowner-list: bob@example.com\na: b, b\nb: a, b2, a\nb2: b\ninc: :include:/etc/list\n",
 	})(t)
-	in.Postfix["main.cf"] = []byte(strings.NewReplacer("mydestination = localhost\n", "", "local_recipient_maps =\nalias_maps =\n", "").Replace(string(in.Postfix["main.cf"])))
+	in.Files["/etc/postfix/main.cf"] = []byte(strings.NewReplacer("mydestination = localhost\n", "", "local_recipient_maps =\nalias_maps =\n", "").Replace(string(in.Files["/etc/postfix/main.cf"])))
 	c := compile(t, labPolicy(t, "lab.json"), in)
 	for to, want := range map[string]string{
 		"root@host.test":    "mailbox INBOX <alice@example.com>, relay |/bin/true",
@@ -96,7 +96,7 @@ func TestLocal(t *testing.T) {
 		"inc@host.test":     "discard",
 		"unknown@host.test": "reject 550",
 	} {
-		d := c.Route(&relay.Message{Origin: waysIn["internal"].origin, From: "z@remote2.test", To: to, Raw: hello})
+		d := c.Route(t.Context(), &relay.Message{Origin: waysIn["internal"].origin, From: "z@remote2.test", To: to, Raw: hello})
 		got := d.String()
 		if got != want {
 			t.Errorf("%s: %s, want %s\n%s", to, got, want, d.Outcomes[0].Trace)

@@ -73,7 +73,7 @@ func (s *session) exists(address string, sender bool) (code, text string) {
 			return "", ""
 		}
 	} else {
-		aliases := directory{d: w.e.directory, alias: true}
+		aliases := directory{q: w.q, alias: true}
 		if _, ok := w.e.addresses.Address(&aliases, to); ok {
 			return "", ""
 		}
@@ -124,7 +124,7 @@ func (s *session) exists(address string, sender bool) (code, text string) {
 		if l.anybody {
 			break
 		}
-		boxes := directory{d: w.e.directory}
+		boxes := directory{q: w.q}
 		if _, ok := w.e.addresses.Address(&boxes, to); ok {
 			return "", ""
 		}

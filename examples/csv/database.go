@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"database/sql"
 	"errors"
 	"fmt"
@@ -13,15 +14,31 @@ import (
 // database is a relay.Directory over the tables that Postfix itself asks: one
 // query for each question, so that no list of mailboxes is held in memory. The
 // queries are those of Postfix's pgsql: files. An error makes Route say what
-// Postfix would do: defer.
+// Postfix would do: defer. It has the mailboxes' scripts, too.
 type database struct{ db *sql.DB }
 
-var _ relay.Directory = database{}
+var (
+	_ relay.Directory = database{}
+	_ relay.Scripts   = database{}
+)
+
+// Domain says which domains are in virtual_mailbox_domains.
+func (d database) Domain(ctx context.Context, domain string) (relay.Class, error) {
+	var one int
+	err := d.db.QueryRowContext(ctx, `SELECT 1 FROM domains WHERE domain = $1`, domain).Scan(&one)
+	switch {
+	case errors.Is(err, sql.ErrNoRows):
+		return relay.ClassNone, nil
+	case err != nil:
+		return relay.ClassNone, err
+	}
+	return relay.ClassMailbox, nil
+}
 
 // Mailbox reports whether the key is a mailbox.
-func (d database) Mailbox(key string) (bool, error) {
+func (d database) Mailbox(ctx context.Context, key string) (bool, error) {
 	var one int
-	err := d.db.QueryRow(`SELECT 1 FROM mailboxes WHERE address = $1`, key).Scan(&one)
+	err := d.db.QueryRowContext(ctx, `SELECT 1 FROM mailboxes WHERE address = $1`, key).Scan(&one)
 	if errors.Is(err, sql.ErrNoRows) {
 		return false, nil
 	}
@@ -29,8 +46,8 @@ func (d database) Mailbox(key string) (bool, error) {
 }
 
 // Alias returns the members of an alias.
-func (d database) Alias(key string) ([]string, error) {
-	rows, err := d.db.Query(`SELECT member FROM aliases WHERE address = $1`, key)
+func (d database) Alias(ctx context.Context, key string) ([]string, error) {
+	rows, err := d.db.QueryContext(ctx, `SELECT member FROM aliases WHERE address = $1`, key)
 	if err != nil {
 		return nil, err
 	}
@@ -47,9 +64,9 @@ func (d database) Alias(key string) ([]string, error) {
 }
 
 // Script compiles a mailbox's own script. A real program keeps compiled ones.
-func (d database) Script(mailbox string) (*sieve.Program, error) {
+func (d database) Script(ctx context.Context, mailbox string) (*sieve.Program, error) {
 	var text string
-	err := d.db.QueryRow(`SELECT script FROM scripts WHERE address = $1`, mailbox).Scan(&text)
+	err := d.db.QueryRowContext(ctx, `SELECT script FROM scripts WHERE address = $1`, mailbox).Scan(&text)
 	if errors.Is(err, sql.ErrNoRows) || strings.TrimSpace(text) == "" && err == nil {
 		return nil, nil
 	}

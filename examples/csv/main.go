@@ -7,6 +7,7 @@
 package main
 
 import (
+	"context"
 	"embed"
 	"encoding/csv"
 	"fmt"
@@ -17,7 +18,6 @@ import (
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/relay"
-	"github.com/oxmailroute/oxmailroute/sieve"
 )
 
 //go:embed testdata
@@ -36,7 +36,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	installation, err := relay.ReadInstallation(dir)
+	installation, err := relay.ReadInstallation(dir, "")
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -65,7 +65,7 @@ func main() {
 		{Origin: config.Origin(relay.RoleGateway), From: "x@remote.example", To: "nobody@example.com"},
 	} {
 		m.Raw = []byte("Subject: hello\n\nhi\n")
-		fmt.Printf("%s -> %s: %s\n", m.From, m.To, config.Route(&m))
+		fmt.Printf("%s -> %s: %s\n", m.From, m.To, config.Route(context.Background(), &m))
 	}
 }
 
@@ -119,14 +119,21 @@ func readAddresses(name string) (addresses, error) {
 	return a, nil
 }
 
+// Domain says that every domain of an address is one of virtual_mailbox_domains.
+func (a addresses) Domain(_ context.Context, domain string) (relay.Class, error) {
+	for address := range a {
+		if strings.HasSuffix(address, "@"+domain) {
+			return relay.ClassMailbox, nil
+		}
+	}
+	return relay.ClassNone, nil
+}
+
 // Mailbox reports whether the key is a mailbox.
-func (a addresses) Mailbox(key string) (bool, error) {
+func (a addresses) Mailbox(_ context.Context, key string) (bool, error) {
 	members, ok := a[key]
 	return ok && len(members) == 0, nil
 }
 
 // Alias returns the members of an alias.
-func (a addresses) Alias(key string) ([]string, error) { return a[key], nil }
-
-// Script returns no script: nobody has one here.
-func (a addresses) Script(string) (*sieve.Program, error) { return nil, nil }
+func (a addresses) Alias(_ context.Context, key string) ([]string, error) { return a[key], nil }

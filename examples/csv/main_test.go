@@ -97,27 +97,27 @@ func TestDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	for _, key := range []string{"alice@example.com", "team@example.com", "nobody@example.com"} {
-		a, err1 := d.Mailbox(key)
-		b, err2 := csv.Mailbox(key)
+		a, err1 := d.Mailbox(t.Context(), key)
+		b, err2 := csv.Mailbox(t.Context(), key)
 		if a != b || err1 != nil || err2 != nil {
 			t.Errorf("Mailbox(%s): %v %v, %v %v", key, a, err1, b, err2)
 		}
-		m, err1 := d.Alias(key)
-		n, err2 := csv.Alias(key)
+		m, err1 := d.Alias(t.Context(), key)
+		n, err2 := csv.Alias(t.Context(), key)
 		if !slices.Equal(m, n) || err1 != nil || err2 != nil {
 			t.Errorf("Alias(%s): %v %v, %v %v", key, m, err1, n, err2)
 		}
 	}
-	if p, err := d.Script("alice@example.com"); p == nil || err != nil {
+	if p, err := d.Script(t.Context(), "alice@example.com"); p == nil || err != nil {
 		t.Errorf("script: %v %v", p, err)
 	}
-	if p, err := d.Script("nobody@example.com"); p != nil || err != nil {
+	if p, err := d.Script(t.Context(), "nobody@example.com"); p != nil || err != nil {
 		t.Errorf("no script: %v %v", p, err)
 	}
-	if _, err := d.Script("bad@example.com"); err == nil {
+	if _, err := d.Script(t.Context(), "bad@example.com"); err == nil {
 		t.Error("a script that is none")
 	}
-	if _, err := d.Alias("broken@example.com"); err == nil {
+	if _, err := d.Alias(t.Context(), "broken@example.com"); err == nil {
 		t.Error("a database that is down")
 	}
 }

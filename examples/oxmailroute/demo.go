@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"embed"
 	"fmt"
 	"io"
@@ -97,7 +98,7 @@ func demo(args []string, _ io.Reader, stdout, stderr io.Writer) error {
 		if from == "" {
 			from = "<>"
 		}
-		d := c.Route(&relay.Message{Origin: c.Origin(s.origin), From: s.from, To: s.to, Raw: raw})
+		d := c.Route(context.Background(), &relay.Message{Origin: c.Origin(s.origin), From: s.from, To: s.to, Raw: raw})
 		fmt.Fprintf(table, "%s\t%s -> %s\t\n", s.what, from, s.to)
 		for _, o := range d.Outcomes {
 			end := strings.ToUpper(string(o.Action)) + " " + o.Target

@@ -138,7 +138,7 @@ func readBase(dir string) (relay.Installation, error) {
 	if dir == "" {
 		return relay.Installation{}, nil
 	}
-	in, err := relay.ReadInstallation(os.DirFS(dir))
+	in, err := relay.ReadInstallation(os.DirFS(dir), "")
 	if err != nil {
 		return in, fmt.Errorf("%s: %w", dir, err)
 	}

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -24,6 +25,7 @@ func (l *stringList) Set(s string) error { *l = append(*l, s); return nil }
 type answer struct {
 	To       string    `json:"to"`
 	Outcomes []outcome `json:"outcomes"`
+	Error    string    `json:"error,omitempty"`
 }
 
 type outcome struct {
@@ -99,8 +101,11 @@ func route(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	}
 	var answers []answer
 	for _, m.To = range to {
-		d := c.Route(&m)
+		d := c.Route(context.Background(), &m)
 		a := answer{To: d.To}
+		if d.Err != nil {
+			a.Error = d.Err.Error()
+		}
 		for _, o := range d.Outcomes {
 			out := outcome{Action: o.Action, Target: o.Target, To: o.To, Text: o.Text, Rule: o.Rule, Trace: o.Trace}
 			for _, e := range o.Edits {
@@ -165,8 +170,8 @@ func origin(c *relay.Config, role, service, client, tls string, auth bool) (rela
 }
 
 // readScripts compiles the mailboxes' scripts.
-func readScripts(specs []string) (map[string]*sieve.Program, error) {
-	out := map[string]*sieve.Program{}
+func readScripts(specs []string) (relay.ScriptMap, error) {
+	out := relay.ScriptMap{}
 	for _, spec := range specs {
 		mailbox, file, ok := strings.Cut(spec, "=")
 		if !ok || mailbox == "" || file == "" {

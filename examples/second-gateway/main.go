@@ -5,6 +5,7 @@
 package main
 
 import (
+	"context"
 	"fmt"
 	"io"
 	"log"
@@ -64,7 +65,7 @@ func run(out io.Writer, dir string) error {
 		return err
 	}
 	say := func(what string, o relay.Origin, from, to string) {
-		d := c.Route(&relay.Message{Origin: o, From: from, To: to, Raw: []byte("Subject: x\n\nx\n")})
+		d := c.Route(context.Background(), &relay.Message{Origin: o, From: from, To: to, Raw: []byte("Subject: x\n\nx\n")})
 		fmt.Fprintf(out, "%-42s %s\n", what, d)
 	}
 	user := c.Origin(relay.RoleSubmission)

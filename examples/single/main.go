@@ -6,6 +6,7 @@
 package main
 
 import (
+	"context"
 	"embed"
 	"fmt"
 	"io/fs"
@@ -25,7 +26,7 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	installation, err := relay.ReadInstallation(dir)
+	installation, err := relay.ReadInstallation(dir, "")
 	if err != nil {
 		log.Fatal(err)
 	}
@@ -61,6 +62,6 @@ func main() {
 		{Origin: config.Origin(relay.RoleGateway), From: "x@remote.example", To: "bob@example.com", Raw: []byte("X-Conbool-Flag: YES\n\nbuy\n")},
 		{Origin: config.Origin(relay.FromInternet), From: "x@remote.example", To: "bob@example.com", Raw: []byte("Subject: past the gateway\n\nhi\n")},
 	} {
-		fmt.Printf("  from %s by %s: %s\n", m.From, m.Origin.Role, config.Route(&m))
+		fmt.Printf("  from %s by %s: %s\n", m.From, m.Origin.Role, config.Route(context.Background(), &m))
 	}
 }

@@ -24,17 +24,17 @@ func main() {
 	if err != nil {
 		log.Fatal(err)
 	}
-	before, err := relay.ReadInstallation(dir)
+	before, err := relay.ReadInstallation(dir, "")
 	if err != nil {
 		log.Fatal(err)
 	}
 	now := install(before)
 
 	// The administrator was there: a line of his own, and one in our block.
-	main := string(now.Postfix["main.cf"])
+	main := string(now.Files["/etc/postfix/main.cf"])
 	main = "message_size_limit = 50000000\n" + main
 	main = strings.Replace(main, "# END oxmailroute-conbool", "smtpd_banner = $myhostname ESMTP\n# END oxmailroute-conbool", 1)
-	now.Postfix["main.cf"] = []byte(main)
+	now.Files["/etc/postfix/main.cf"] = []byte(main)
 
 	// All that is needed is the gateway's name and the directory as it is.
 	removal, err := relay.Remove("conbool", now)
@@ -43,9 +43,9 @@ func main() {
 	}
 	for _, f := range removal.Files {
 		name := strings.TrimPrefix(f.Name, "postfix/")
-		fmt.Printf("%s: as before: %v\n", name, string(f.Data) == string(before.Postfix[name]))
+		fmt.Printf("%s: as before: %v\n", name, string(f.Data) == string(before.Files["/etc/postfix/"+name]))
 		had := map[string]bool{}
-		for _, line := range strings.Split(string(before.Postfix[name]), "\n") {
+		for _, line := range strings.Split(string(before.Files["/etc/postfix/"+name]), "\n") {
 			had[line] = true
 		}
 		for _, line := range strings.Split(string(f.Data), "\n") {
@@ -80,13 +80,13 @@ func install(in relay.Installation) relay.Installation {
 	if err != nil {
 		log.Fatal(err)
 	}
-	now := relay.Installation{Postfix: map[string][]byte{}}
-	for name, data := range in.Postfix {
-		now.Postfix[name] = data
+	now := relay.Installation{Files: map[string][]byte{}}
+	for name, data := range in.Files {
+		now.Files[name] = data
 	}
 	for _, f := range config.Files() {
-		if name, ok := strings.CutPrefix(f.Name, "postfix/"); ok {
-			now.Postfix[name] = f.Data
+		if strings.HasPrefix(f.Name, "postfix/") {
+			now.Files["/etc/"+f.Name] = f.Data
 		}
 	}
 	return now

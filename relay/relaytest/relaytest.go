@@ -31,6 +31,7 @@
 package relaytest
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -77,7 +78,7 @@ func Check(c *relay.Config, fixtures ...Fixture) error {
 }
 
 func check(c *relay.Config, f Fixture) error {
-	d := c.Route(&f.Message)
+	d := c.Route(context.Background(), &f.Message)
 	got := make([]Outcome, len(d.Outcomes))
 	for i, o := range d.Outcomes {
 		got[i] = Outcome{o.Action, o.Target, o.To}
@@ -145,13 +146,13 @@ func Load(fsys fs.FS, name string) (*relay.Config, Fixture, error) {
 	if p.base != "" {
 		sub, err := fs.Sub(fsys, path.Join(dir, p.base))
 		if err == nil {
-			in, err = relay.ReadInstallation(sub)
+			in, err = relay.ReadInstallation(sub, "")
 		}
 		if err != nil {
 			return nil, Fixture{}, fmt.Errorf("%s: base: %w", name, err)
 		}
 	}
-	in.Scripts = p.scripts
+	in.Scripts = relay.ScriptMap(p.scripts)
 	c, err := relay.Compile(policy, in)
 	if err != nil {
 		return nil, Fixture{}, fmt.Errorf("%s: %w", file, err)
