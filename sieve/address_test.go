@@ -1,4 +1,4 @@
-package sieve
+package sieve_test
 
 import (
 	"fmt"
@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/oxmailroute/oxmailroute/sieve"
 )
 
 var addressCases = []struct {
@@ -55,25 +57,13 @@ var addressCases = []struct {
 	{"text behind", "A <a@b> x", one("a@b"), one("a"), one("b")},
 }
 
-// addressValues returns what the address test compares of a field, and as how
-// many addresses the field counts.
-func addressValues(body []byte, part AddressPart) (list []string, count int) {
-	var parts [5][]value
-	r := &run{steps: 1 << 20, program: &Program{delimiter: "+"}}
-	count = r.parse(body, &parts)
-	for _, v := range parts[partIndex(part)] {
-		list = append(list, string(v.text))
-	}
-	return list, count
-}
-
 func one(s string) []string { return []string{s} }
 
 func TestAddressValues(t *testing.T) {
 	for _, tt := range addressCases {
 		t.Run(tt.name, func(t *testing.T) {
-			for part, want := range map[AddressPart][]string{All: tt.all, LocalPart: tt.localpart, Domain: tt.domain} {
-				got, _ := addressValues([]byte(" "+tt.value+"\n"), part)
+			for part, want := range map[sieve.AddressPart][]string{sieve.All: tt.all, sieve.LocalPart: tt.localpart, sieve.Domain: tt.domain} {
+				got, _ := sieve.AddressValues([]byte(" "+tt.value+"\n"), part)
 				if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 					t.Errorf("%s (-want +got):\n%s", part, diff)
 				}
@@ -118,8 +108,8 @@ func TestAddressValuesServer(t *testing.T) {
 		}
 		seen := traced(stdout)
 		for i, v := range chunk {
-			for line, part := range []AddressPart{All, LocalPart, Domain} {
-				got, _ := addressValues([]byte(" "+v+"\n"), part)
+			for line, part := range []sieve.AddressPart{sieve.All, sieve.LocalPart, sieve.Domain} {
+				got, _ := sieve.AddressValues([]byte(" "+v+"\n"), part)
 				want := seen[fmt.Sprintf("%d %d", line+1, i)]
 				if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 					t.Errorf("%s of %q (-Pigeonhole +ours):\n%s", part, v, diff)
@@ -181,7 +171,7 @@ func TestRedirectServer(t *testing.T) {
 		chunk := values[start:min(start+batch, len(values))]
 		var src []byte
 		for _, v := range chunk {
-			src = append(quote(append(src, "redirect "...), v), ";\n"...)
+			src = append(sieve.Quote(append(src, "redirect "...), v), ";\n"...)
 		}
 		verdict, text, lines := o.compile(t, src)
 		if verdict == crashed {
@@ -192,7 +182,7 @@ func TestRedirectServer(t *testing.T) {
 			refused[n] = true
 		}
 		for i, v := range chunk {
-			_, err := parseMailbox(v)
+			err := sieve.ParseMailbox(v)
 			if (err != nil) != refused[i+1] {
 				t.Errorf("redirect %q: refused by Pigeonhole: %v, by us: %v", v, refused[i+1], err)
 			} else if err == nil {
@@ -201,8 +191,8 @@ func TestRedirectServer(t *testing.T) {
 		}
 	}
 	for _, v := range good {
-		src := append(quote([]byte("redirect "), v), ';')
-		target, err := redirectTarget(v)
+		src := append(sieve.Quote([]byte("redirect "), v), ';')
+		target, err := sieve.RedirectTarget(v)
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -1,4 +1,4 @@
-package sieve
+package sieve_test
 
 import (
 	"bytes"
@@ -9,29 +9,31 @@ import (
 	"time"
 
 	gosieve "git.sr.ht/~emersion/go-sieve"
+
+	"github.com/oxmailroute/oxmailroute/sieve"
 )
 
 // benchScript has n rules that don't match.
-func benchScript(n int) *Script {
-	s := &Script{}
+func benchScript(n int) *sieve.Script {
+	s := &sieve.Script{}
 	for i := range n {
-		s.Commands = append(s.Commands, If{
-			Test: Header{Match: Is, Names: []string{[]string{"X-Conbool-Released", "X-Conbool-Flag", "Subject", "X-Spam"}[i%4]}, Keys: []string{fmt.Sprint("value ", i)}},
-			Then: []Command{FileInto{Mailbox: fmt.Sprint("Folder ", i)}, Stop{}},
+		s.Commands = append(s.Commands, sieve.If{
+			Test: sieve.Header{Match: sieve.Is, Names: []string{[]string{"X-Conbool-Released", "X-Conbool-Flag", "Subject", "X-Spam"}[i%4]}, Keys: []string{fmt.Sprint("value ", i)}},
+			Then: []sieve.Command{sieve.FileInto{Mailbox: fmt.Sprint("Folder ", i)}, sieve.Stop{}},
 		})
 	}
 	return s
 }
 
 // gatewayScript is what the gateway's provisioning emits.
-func gatewayScript() *Script {
-	rule := func(name, value, mailbox string) Command {
-		return If{
-			Test: Header{Match: Is, Names: []string{name}, Keys: []string{value}},
-			Then: []Command{FileInto{Mailbox: mailbox}, Stop{}},
+func gatewayScript() *sieve.Script {
+	rule := func(name, value, mailbox string) sieve.Command {
+		return sieve.If{
+			Test: sieve.Header{Match: sieve.Is, Names: []string{name}, Keys: []string{value}},
+			Then: []sieve.Command{sieve.FileInto{Mailbox: mailbox}, sieve.Stop{}},
 		}
 	}
-	return &Script{Commands: []Command{rule("X-Conbool-Released", "yes", "INBOX"), rule("X-Conbool-Flag", "YES", "Spam")}}
+	return &sieve.Script{Commands: []sieve.Command{rule("X-Conbool-Released", "yes", "INBOX"), rule("X-Conbool-Flag", "YES", "Spam")}}
 }
 
 // benchMessage has 2 KB and the header of a message that has come a long way.
@@ -75,7 +77,7 @@ func BenchmarkParse(b *testing.B) {
 		src := benchScript(n).Format()
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			fastest(b, len(src), func() {
-				if _, err := Parse("", src); err != nil {
+				if _, err := sieve.Parse("", src); err != nil {
 					b.Fatal(err)
 				}
 			})
@@ -116,7 +118,7 @@ func BenchmarkCompile(b *testing.B) {
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
-				if _, err := Compile(s, Options{}); err != nil {
+				if _, err := sieve.Compile(s, sieve.Options{}); err != nil {
 					b.Fatal(err)
 				}
 			}
@@ -126,8 +128,8 @@ func BenchmarkCompile(b *testing.B) {
 
 func BenchmarkRun(b *testing.B) {
 	in := input(benchMessage(), "alice@example.net", "user@example.org")
-	run := func(name string, s *Script, o Options) {
-		p, err := Compile(s, o)
+	run := func(name string, s *sieve.Script, o sieve.Options) {
+		p, err := sieve.Compile(s, o)
 		if err != nil {
 			b.Fatal(err)
 		}
@@ -138,9 +140,9 @@ func BenchmarkRun(b *testing.B) {
 			}
 		})
 	}
-	run("gateway", gatewayScript(), Options{})
-	run("gateway traced", gatewayScript(), Options{Trace: true})
+	run("gateway", gatewayScript(), sieve.Options{})
+	run("gateway traced", gatewayScript(), sieve.Options{Trace: true})
 	for _, n := range benchSizes {
-		run(fmt.Sprint(n), benchScript(n), Options{})
+		run(fmt.Sprint(n), benchScript(n), sieve.Options{})
 	}
 }

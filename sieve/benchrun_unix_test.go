@@ -1,6 +1,6 @@
 //go:build unix
 
-package sieve
+package sieve_test
 
 import (
 	"bytes"
@@ -12,6 +12,8 @@ import (
 	"time"
 
 	gosieve "git.sr.ht/~emersion/go-sieve"
+
+	"github.com/oxmailroute/oxmailroute/sieve"
 )
 
 // cpu runs a benchmark and reports the processor time of one round besides the
@@ -38,21 +40,21 @@ func processorTime(tb testing.TB) time.Duration {
 // mixedScript has n rules of the kinds that users have: four in ten ask for a
 // text in the subject, three for a sender, two for a list, one for several
 // things.
-func mixedScript(n int) *Script {
-	s := &Script{}
+func mixedScript(n int) *sieve.Script {
+	s := &sieve.Script{}
 	for i := range n {
-		var t Test
+		var t sieve.Test
 		switch i % 10 {
 		case 0, 1, 2, 3:
-			t = Header{Names: []string{"Subject"}, Match: Contains, Keys: []string{fmt.Sprint("[ticket ", i, "]")}}
+			t = sieve.Header{Names: []string{"Subject"}, Match: sieve.Contains, Keys: []string{fmt.Sprint("[ticket ", i, "]")}}
 		case 4, 5, 6:
-			t = Address{Names: []string{"From"}, Match: Is, Keys: []string{fmt.Sprintf("person%d@example.com", i)}}
+			t = sieve.Address{Names: []string{"From"}, Match: sieve.Is, Keys: []string{fmt.Sprintf("person%d@example.com", i)}}
 		case 7, 8:
-			t = Header{Names: []string{"List-Id"}, Match: Contains, Keys: []string{fmt.Sprintf("<list%d.example.org>", i)}}
+			t = sieve.Header{Names: []string{"List-Id"}, Match: sieve.Contains, Keys: []string{fmt.Sprintf("<list%d.example.org>", i)}}
 		default:
-			t = AllOf{Header{Names: []string{"X-Spam-Flag"}, Match: Is, Keys: []string{"YES"}}, Size{Over: true, Limit: uint64(i)}}
+			t = sieve.AllOf{sieve.Header{Names: []string{"X-Spam-Flag"}, Match: sieve.Is, Keys: []string{"YES"}}, sieve.Size{Over: true, Limit: uint64(i)}}
 		}
-		s.Commands = append(s.Commands, If{Test: t, Then: []Command{FileInto{Mailbox: fmt.Sprint("Folder ", i)}, Stop{}}})
+		s.Commands = append(s.Commands, sieve.If{Test: t, Then: []sieve.Command{sieve.FileInto{Mailbox: fmt.Sprint("Folder ", i)}, sieve.Stop{}}})
 	}
 	return s
 }
@@ -71,9 +73,9 @@ func wideHeader(fields int) []byte {
 	return append(b.Bytes(), benchMessage()...)
 }
 
-func compiled(tb testing.TB, s *Script) *Program {
+func compiled(tb testing.TB, s *sieve.Script) *sieve.Program {
 	tb.Helper()
-	p, err := Compile(s, Options{})
+	p, err := sieve.Compile(s, sieve.Options{})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -82,9 +84,9 @@ func compiled(tb testing.TB, s *Script) *Program {
 
 // BenchmarkDecide is from the octets of a message to the decision.
 func BenchmarkDecide(b *testing.B) {
-	decide := func(name string, s *Script, raw []byte) {
+	decide := func(name string, s *sieve.Script, raw []byte) {
 		p := compiled(b, s)
-		in := &Input{Raw: raw, From: "alice@example.net", To: "user@example.org"}
+		in := &sieve.Input{Raw: raw, From: "alice@example.net", To: "user@example.org"}
 		b.Run(name, func(b *testing.B) { cpu(b, func() { p.Run(in) }) })
 	}
 	for _, body := range []int{0, 28 << 10, 1 << 20} {
@@ -104,10 +106,10 @@ func BenchmarkRunInto(b *testing.B) {
 	in := input(benchMessage(), "alice@example.net", "user@example.org")
 	for _, tt := range []struct {
 		name string
-		s    *Script
+		s    *sieve.Script
 	}{{"gateway", gatewayScript()}, {"mixed/rules=25", mixedScript(25)}, {"mixed/rules=500", mixedScript(500)}} {
 		p := compiled(b, tt.s)
-		var r Result
+		var r sieve.Result
 		b.Run(tt.name, func(b *testing.B) { cpu(b, func() { p.RunInto(in, &r) }) })
 	}
 }
@@ -118,7 +120,7 @@ func BenchmarkCompileMixed(b *testing.B) {
 		s := mixedScript(n)
 		b.Run(fmt.Sprintf("rules=%d", n), func(b *testing.B) {
 			cpu(b, func() {
-				if _, err := Compile(s, Options{}); err != nil {
+				if _, err := sieve.Compile(s, sieve.Options{}); err != nil {
 					b.Fatal(err)
 				}
 			})
@@ -128,17 +130,17 @@ func BenchmarkCompileMixed(b *testing.B) {
 
 // hostile are scripts and messages that are slow where a program is careless.
 func hostile() map[string]struct {
-	s   *Script
+	s   *sieve.Script
 	raw []byte
 } {
 	type pair = struct {
-		s   *Script
+		s   *sieve.Script
 		raw []byte
 	}
 	long := strings.Repeat("a", 1<<20)
 	subject := []byte("Subject: " + long + "\n\n")
-	header := func(m MatchType, keys ...string) *Script {
-		return &Script{Commands: []Command{If{Test: Header{Names: []string{"Subject"}, Match: m, Keys: keys}, Then: []Command{Discard{}}}}}
+	header := func(m sieve.MatchType, keys ...string) *sieve.Script {
+		return &sieve.Script{Commands: []sieve.Command{sieve.If{Test: sieve.Header{Names: []string{"Subject"}, Match: m, Keys: keys}, Then: []sieve.Command{sieve.Discard{}}}}}
 	}
 	var keys, globs []string
 	for i := range 20000 {
@@ -151,25 +153,25 @@ func hostile() map[string]struct {
 		parts.WriteString("--b\nContent-Type: text/plain\n\ntext\n")
 	}
 	return map[string]pair{
-		"glob of 1000 stars":     {header(Matches, strings.Repeat("*a", 1000)+"b"), subject},
-		"a? 200 times":           {header(Regex, strings.Repeat("a?", 200)+strings.Repeat("a", 200)+"b"), subject},
-		"20000 keys is":          {header(Is, keys...), subject},
-		"20000 keys contains":    {header(Contains, keys...), subject},
-		"20000 keys matches":     {header(Matches, globs...), subject},
-		"20000 addresses":        {&Script{Commands: []Command{If{Test: Address{Names: []string{"To"}, Keys: []string{"x@y"}}, Then: []Command{Discard{}}}}}, []byte("To: " + strings.Repeat("person@example.org, ", 20000) + "z@z\n\n")},
-		"5000 encoded words":     {header(Contains, "zzz"), []byte("Subject:" + strings.Repeat(" =?utf-8?q?=C3=A4bc?=", 5000) + "\n\n")},
-		"10000 parts, the body":  {&Script{Commands: []Command{If{Test: Body{Match: Contains, Keys: []string{"zzz"}}, Then: []Command{Discard{}}}}}, parts.Bytes()},
-		"10000 parts, each part": {&Script{Commands: []Command{ForEveryPart{Block: []Command{If{Test: Header{Names: []string{"Content-Type"}, MIME: true, MIMEPart: MIMESubtype, Keys: []string{"html"}}, Then: []Command{Discard{}}}}}}}, parts.Bytes()},
-		"10000 parts, any child": {&Script{Commands: []Command{ForEveryPart{Block: []Command{If{Test: Header{Names: []string{"Content-Type"}, MIME: true, AnyChild: true, MIMEPart: MIMESubtype, Keys: []string{"html"}}, Then: []Command{Discard{}}}}}}}, parts.Bytes()},
-		"a million fields":       {header(Is, "x"), bytes.Repeat([]byte("Subject: y\n"), 1<<20)},
-		"nested comments":        {&Script{Commands: []Command{If{Test: Address{Names: []string{"To"}, Keys: []string{"x@y"}}, Then: []Command{Discard{}}}}}, []byte("To: " + strings.Repeat("(", 1<<20) + "\n\n")},
+		"glob of 1000 stars":     {header(sieve.Matches, strings.Repeat("*a", 1000)+"b"), subject},
+		"a? 200 times":           {header(sieve.Regex, strings.Repeat("a?", 200)+strings.Repeat("a", 200)+"b"), subject},
+		"20000 keys is":          {header(sieve.Is, keys...), subject},
+		"20000 keys contains":    {header(sieve.Contains, keys...), subject},
+		"20000 keys matches":     {header(sieve.Matches, globs...), subject},
+		"20000 addresses":        {&sieve.Script{Commands: []sieve.Command{sieve.If{Test: sieve.Address{Names: []string{"To"}, Keys: []string{"x@y"}}, Then: []sieve.Command{sieve.Discard{}}}}}, []byte("To: " + strings.Repeat("person@example.org, ", 20000) + "z@z\n\n")},
+		"5000 encoded words":     {header(sieve.Contains, "zzz"), []byte("Subject:" + strings.Repeat(" =?utf-8?q?=C3=A4bc?=", 5000) + "\n\n")},
+		"10000 parts, the body":  {&sieve.Script{Commands: []sieve.Command{sieve.If{Test: sieve.Body{Match: sieve.Contains, Keys: []string{"zzz"}}, Then: []sieve.Command{sieve.Discard{}}}}}, parts.Bytes()},
+		"10000 parts, each part": {&sieve.Script{Commands: []sieve.Command{sieve.ForEveryPart{Block: []sieve.Command{sieve.If{Test: sieve.Header{Names: []string{"Content-Type"}, MIME: true, MIMEPart: sieve.MIMESubtype, Keys: []string{"html"}}, Then: []sieve.Command{sieve.Discard{}}}}}}}, parts.Bytes()},
+		"10000 parts, any child": {&sieve.Script{Commands: []sieve.Command{sieve.ForEveryPart{Block: []sieve.Command{sieve.If{Test: sieve.Header{Names: []string{"Content-Type"}, MIME: true, AnyChild: true, MIMEPart: sieve.MIMESubtype, Keys: []string{"html"}}, Then: []sieve.Command{sieve.Discard{}}}}}}}, parts.Bytes()},
+		"a million fields":       {header(sieve.Is, "x"), bytes.Repeat([]byte("Subject: y\n"), 1<<20)},
+		"nested comments":        {&sieve.Script{Commands: []sieve.Command{sieve.If{Test: sieve.Address{Names: []string{"To"}, Keys: []string{"x@y"}}, Then: []sieve.Command{sieve.Discard{}}}}}, []byte("To: " + strings.Repeat("(", 1<<20) + "\n\n")},
 	}
 }
 
 func BenchmarkHostile(b *testing.B) {
 	for name, h := range hostile() {
 		p := compiled(b, h.s)
-		in := &Input{Raw: h.raw}
+		in := &sieve.Input{Raw: h.raw}
 		b.Run(name, func(b *testing.B) { cpu(b, func() { p.Run(in) }) })
 	}
 }
@@ -181,9 +183,9 @@ func TestHostile(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			p := compiled(t, h.s)
 			start := processorTime(t)
-			r := p.Run(&Input{Raw: h.raw})
+			r := p.Run(&sieve.Input{Raw: h.raw})
 			took := processorTime(t) - start
-			if r.Keep != KeepImplicit && r.Keep != KeepFailure {
+			if r.Keep != sieve.KeepImplicit && r.Keep != sieve.KeepFailure {
 				t.Errorf("%+v", r)
 			}
 			t.Logf("%v of processor time, error %v", took, r.Err)
@@ -197,21 +199,21 @@ func TestHostile(t *testing.T) {
 // TestSteps is about Options.MaxSteps: the decision is the same on every run,
 // and a run that fails keeps the message.
 func TestStepLimit(t *testing.T) {
-	s := &Script{Commands: []Command{
-		Discard{},
-		If{Test: Header{Names: []string{"Subject"}, Match: Matches, Keys: []string{"*a*b"}}, Then: []Command{Stop{}}},
+	s := &sieve.Script{Commands: []sieve.Command{
+		sieve.Discard{},
+		sieve.If{Test: sieve.Header{Names: []string{"Subject"}, Match: sieve.Matches, Keys: []string{"*a*b"}}, Then: []sieve.Command{sieve.Stop{}}},
 	}}
 	raw := []byte("Subject: " + strings.Repeat("a", 5000) + "\n\n")
 	for _, tt := range []struct {
 		steps int64
-		keep  ImplicitKeep
-	}{{100, KeepFailure}, {20000, KeepFailure}, {80000, KeepCancelled}, {0, KeepCancelled}} {
-		p, err := Compile(s, Options{MaxSteps: tt.steps, Name: "s"})
+		keep  sieve.ImplicitKeep
+	}{{100, sieve.KeepFailure}, {20000, sieve.KeepFailure}, {80000, sieve.KeepCancelled}, {0, sieve.KeepCancelled}} {
+		p, err := sieve.Compile(s, sieve.Options{MaxSteps: tt.steps, Name: "s"})
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := p.Run(&Input{Raw: raw})
-		if r.Keep != tt.keep || (r.Err != nil) != (tt.keep == KeepFailure) {
+		r := p.Run(&sieve.Input{Raw: raw})
+		if r.Keep != tt.keep || (r.Err != nil) != (tt.keep == sieve.KeepFailure) {
 			t.Errorf("%d steps: %+v", tt.steps, r)
 		}
 		if r.Err != nil && !strings.Contains(r.Err.Error(), "s:2:1: ") {
@@ -224,9 +226,9 @@ func TestStepLimit(t *testing.T) {
 // header without them, where the result is used again.
 func TestNoAllocations(t *testing.T) {
 	in := input(benchMessage(), "alice@example.net", "user@example.org")
-	for name, s := range map[string]*Script{"gateway": gatewayScript(), "mixed": mixedScript(500)} {
+	for name, s := range map[string]*sieve.Script{"gateway": gatewayScript(), "mixed": mixedScript(500)} {
 		p := compiled(t, s)
-		var r Result
+		var r sieve.Result
 		p.RunInto(in, &r) // the index of rules is made in the second run
 		if n := testing.AllocsPerRun(100, func() { p.RunInto(in, &r) }); n > poolAllocations {
 			t.Errorf("%s: %v allocations", name, n)
@@ -245,11 +247,11 @@ func TestMailboxMemory(t *testing.T) {
 		return m.HeapAlloc
 	}
 	before := memory()
-	scripts := make([]Sequence, n)
+	scripts := make([]sieve.Sequence, n)
 	for i := range scripts {
-		scripts[i] = Sequence{p, p}
+		scripts[i] = sieve.Sequence{p, p}
 	}
-	in := &Input{Raw: benchMessage()}
+	in := &sieve.Input{Raw: benchMessage()}
 	for i := range scripts {
 		if i%1024 == 0 {
 			scripts[i].Run(in)
@@ -285,12 +287,12 @@ func BenchmarkBeside(b *testing.B) {
 		server += time.Since(start)
 		start = time.Now()
 		for _, m := range messages {
-			p.Run(&Input{Raw: m})
+			p.Run(&sieve.Input{Raw: m})
 		}
 		here += time.Since(start)
 		start = time.Now()
 		for range 100 {
-			if _, err := Parse("", rules); err != nil {
+			if _, err := sieve.Parse("", rules); err != nil {
 				b.Fatal(err)
 			}
 		}

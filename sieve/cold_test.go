@@ -1,4 +1,4 @@
-package sieve
+package sieve_test
 
 import (
 	"encoding/json"
@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/oxmailroute/oxmailroute/internal/servertest"
+	"github.com/oxmailroute/oxmailroute/sieve"
 )
 
 // coldPools empties every sync.Pool of the process: what a pool holds outlives
@@ -22,21 +23,21 @@ func coldPools() {
 
 // readings is all that is read of a source.
 func readings(src []byte) (out [3]string) {
-	tree, err := ParseTree("x", src)
+	tree, err := sieve.ParseTree("x", src)
 	text, _ := json.Marshal(tree)
 	out[0] = fmt.Sprintf("%s %v", text, err)
-	s, err := Parse("x", src)
+	s, err := sieve.Parse("x", src)
 	if err != nil {
 		out[1] = err.Error()
 		return out
 	}
 	out[1] = string(s.Format())
-	p, err := Compile(s, Options{})
+	p, err := sieve.Compile(s, sieve.Options{})
 	if err != nil {
 		out[2] = err.Error()
 		return out
 	}
-	in := &Input{Raw: []byte("Subject: a\r\nTo: a@example.com\r\n\r\nbody\r\n"), Now: time.Unix(0, 0)}
+	in := &sieve.Input{Raw: []byte("Subject: a\r\nTo: a@example.com\r\n\r\nbody\r\n"), Now: time.Unix(0, 0)}
 	r := p.Run(in)
 	text, _ = json.Marshal(r.Actions)
 	out[2] = fmt.Sprintf("%s %v %v", text, r.Keep, r.Err)

@@ -1,6 +1,6 @@
 //go:build unix
 
-package sieve
+package sieve_test
 
 import (
 	"bytes"
@@ -19,6 +19,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/oxmailroute/oxmailroute/internal/servertest"
+	"github.com/oxmailroute/oxmailroute/sieve"
 )
 
 // deliver hands the message to dovecot-lda with the scripts: the last one as
@@ -102,7 +103,7 @@ func stored(tb testing.TB, dir string) []string {
 		}
 		box := strings.TrimPrefix(filepath.Base(filepath.Dir(sub)), ".")
 		if filepath.Dir(sub) == dir {
-			box = Inbox
+			box = sieve.Inbox
 		}
 		flags := ""
 		if _, letters, ok := strings.Cut(filepath.Base(f), ":2,"); ok {
@@ -140,11 +141,11 @@ func TestSequenceServer(t *testing.T) {
 		for i := range *sequenceCount {
 			var scripts [][]byte
 			for range 1 + g.IntN(3) {
-				s := &Script{}
+				s := &sieve.Script{}
 				for range 1 + g.IntN(4) {
 					c := g.command(0)
-					if _, ok := c.(FileInto); ok && g.chance(10) {
-						c = FileInto{Mailbox: "nosuch", Copy: g.chance(50)}
+					if _, ok := c.(sieve.FileInto); ok && g.chance(10) {
+						c = sieve.FileInto{Mailbox: "nosuch", Copy: g.chance(50)}
 					}
 					s.Commands = append(s.Commands, c)
 				}
@@ -184,15 +185,15 @@ func TestEnvelopeServer(t *testing.T) {
 		in := input(sequenceMessage, from, "r+x@Y.org")
 		for i, test := range tests {
 			fmt.Fprintf(&src, "if %s { fileinto :copy :create \"t%d\"; }\n", test, i)
-			s, err := Parse("", []byte(head+"if "+test+" { discard; }"))
+			s, err := sieve.Parse("", []byte(head+"if "+test+" { discard; }"))
 			if err != nil {
 				t.Fatal(err)
 			}
-			p, err := Compile(s, Options{})
+			p, err := sieve.Compile(s, sieve.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
-			if r := p.Run(in); r.Keep == KeepCancelled {
+			if r := p.Run(in); r.Keep == sieve.KeepCancelled {
 				want = append(want, test)
 			}
 		}

@@ -1,4 +1,4 @@
-package sieve
+package sieve_test
 
 import (
 	"flag"
@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/oxmailroute/oxmailroute/sieve"
 )
 
 var (
@@ -35,7 +37,7 @@ func TestDifferential(t *testing.T) {
 		}
 		s := g.script()
 		src := s.Format()
-		p, err := Compile(s, Options{})
+		p, err := sieve.Compile(s, sieve.Options{})
 		if err != nil {
 			t.Fatalf("%v\n%s", err, src)
 		}

@@ -1,4 +1,4 @@
-package sieve
+package sieve_test
 
 import (
 	"flag"
@@ -11,6 +11,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/oxmailroute/oxmailroute/sieve"
 )
 
 // allOn are the settings that turn every extension of Debian's Pigeonhole on.
@@ -22,8 +24,8 @@ var allOn = []string{
 
 // scored is the input of a message with the scores of its header, as the
 // settings above read them.
-func scored(raw []byte) *Input {
-	in := &Input{Raw: raw, Now: time.Now(), Environment: map[string]string{
+func scored(raw []byte) *sieve.Input {
+	in := &sieve.Input{Raw: raw, Now: time.Now(), Environment: map[string]string{
 		"location": "MS", "phase": "post", "default-mailbox": "INBOX"}}
 	if name, err := os.Hostname(); err == nil {
 		in.Environment["host"], in.Environment["domain"] = name, name
@@ -35,7 +37,7 @@ func scored(raw []byte) *Input {
 	return in
 }
 
-func score(raw []byte, name string, most float64) Score {
+func score(raw []byte, name string, most float64) sieve.Score {
 	for line := range strings.Lines(string(raw)) {
 		if strings.TrimRight(line, "\r\n") == "" {
 			break
@@ -53,7 +55,7 @@ func score(raw []byte, name string, most float64) Score {
 				continue
 			}
 			if c < '0' || c > '9' {
-				return Score{}
+				return sieve.Score{}
 			}
 			digits++
 			if dot > 0 {
@@ -64,11 +66,11 @@ func score(raw []byte, name string, most float64) Score {
 			}
 		}
 		if digits == 0 {
-			return Score{}
+			return sieve.Score{}
 		}
-		return Score{Scanned: true, Ratio: min(n/most, 1)}
+		return sieve.Score{Scanned: true, Ratio: min(n/most, 1)}
 	}
-	return Score{}
+	return sieve.Score{}
 }
 
 // TestDifferentialExtensions runs generated scripts over the whole language,
@@ -105,7 +107,7 @@ func TestDifferentialExtensions(t *testing.T) {
 		}
 		s := g.script()
 		src := s.Format()
-		p, err := Compile(s, Options{Extensions: AllExtensions &^ ExtEReject})
+		p, err := sieve.Compile(s, sieve.Options{Extensions: sieve.AllExtensions &^ sieve.ExtEReject})
 		if err != nil {
 			t.Fatalf("%v\n%s", err, src)
 		}
@@ -149,21 +151,21 @@ func TestDifferentialEnvelope(t *testing.T) {
 	g := &wide{generator: newGenerator(*seed + 2000), size: *scriptSize, envelope: true}
 	tests, failures := 0, 0
 	for i := range *envelopeCount {
-		var s *Script
+		var s *sieve.Script
 		if g.chance(30) {
 			s = g.script()
 		} else {
 			// Many tests in one script: a copy tells of each that holds.
-			s = &Script{Extensions: ExtVariables}
+			s = &sieve.Script{Extensions: sieve.ExtVariables}
 			g.edits = false
 			for j := range 28 {
-				s.Commands = append(s.Commands, If{Test: g.test(1), Then: []Command{FileInto{Mailbox: fmt.Sprintf("t%d${2}", j), Copy: true}}})
+				s.Commands = append(s.Commands, sieve.If{Test: g.test(1), Then: []sieve.Command{sieve.FileInto{Mailbox: fmt.Sprintf("t%d${2}", j), Copy: true}}})
 			}
 		}
 		tests += len(s.Commands)
 		raw, from, to := g.mail(), pick(g.generator, genMailboxes...), pick(g.generator, genMailboxes...)
 		src := s.Format()
-		p, err := Compile(s, Options{Extensions: AllExtensions &^ ExtEReject})
+		p, err := sieve.Compile(s, sieve.Options{Extensions: sieve.AllExtensions &^ sieve.ExtEReject})
 		if err != nil {
 			t.Fatalf("%v\n%s", err, src)
 		}

@@ -1,4 +1,4 @@
-package sieve
+package sieve_test
 
 import (
 	"os"
@@ -6,6 +6,8 @@ import (
 	"testing"
 
 	"golang.org/x/tools/txtar"
+
+	"github.com/oxmailroute/oxmailroute/sieve"
 )
 
 // exampleScripts are the scripts of testdata, and whether the server refuses
@@ -33,7 +35,7 @@ func TestExampleScripts(t *testing.T) {
 	for _, tt := range exampleScripts(t) {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, src := range []string{tt.src, strings.ReplaceAll(tt.src, "\n", "\r\n")} {
-				s, err := ParseFor("test", []byte(src), serverExtensions)
+				s, err := sieve.ParseFor("test", []byte(src), serverExtensions)
 				if (err != nil) != (tt.errs != nil) {
 					t.Fatal(err)
 				}

@@ -1,4 +1,4 @@
-package sieve
+package sieve_test
 
 import (
 	"strings"
@@ -7,6 +7,8 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 	"golang.org/x/tools/txtar"
+
+	"github.com/oxmailroute/oxmailroute/sieve"
 )
 
 // exampleMessages are what the scripts of users' programs and of the RFCs ask
@@ -32,11 +34,11 @@ func TestExamplesRun(t *testing.T) {
 			t.Fatal(err)
 		}
 		for _, f := range archive.Files {
-			s, err := Parse(f.Name, f.Data)
+			s, err := sieve.Parse(f.Name, f.Data)
 			if err != nil || !decidedByMessage(string(f.Data)) || f.Name == indexBeforeZone {
 				continue
 			}
-			p, err := Compile(s, Options{Extensions: AllExtensions &^ ExtEReject})
+			p, err := sieve.Compile(s, sieve.Options{Extensions: sieve.AllExtensions &^ sieve.ExtEReject})
 			if err != nil {
 				continue
 			}

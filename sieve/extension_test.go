@@ -1,4 +1,4 @@
-package sieve
+package sieve_test
 
 import (
 	"os"
@@ -8,27 +8,29 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/oxmailroute/oxmailroute/sieve"
 )
 
 func TestExtensionsSet(t *testing.T) {
 	for _, tt := range []struct {
 		setting string
-		want    Extensions
+		want    sieve.Extensions
 		err     string
 	}{
 		{"", 0, ""},
-		{"fileinto  reject", ExtFileInto | ExtReject, ""},
-		{"+editheader", Debian12 | ExtEditHeader, ""},
-		{"-regex\t-body", Debian12 &^ ExtRegex &^ ExtBody, ""},
-		{"+vacation-seconds -vacation", (Debian12 | ExtVacationSeconds) &^ ExtVacation, ""},
-		{"-copy +copy", Debian12, ""},
-		{"+copy -copy", Debian12, ""},
-		{"+nosuch", Debian12, `extension "nosuch" is unknown`},
-		{"++copy", Debian12, `extension "+copy" is unknown`},
-		{"+", Debian12, `extension "" is unknown`},
-		{"FILEINTO", Debian12, `extension "FILEINTO" is unknown`},
+		{"fileinto  reject", sieve.ExtFileInto | sieve.ExtReject, ""},
+		{"+editheader", sieve.Debian12 | sieve.ExtEditHeader, ""},
+		{"-regex\t-body", sieve.Debian12 &^ sieve.ExtRegex &^ sieve.ExtBody, ""},
+		{"+vacation-seconds -vacation", (sieve.Debian12 | sieve.ExtVacationSeconds) &^ sieve.ExtVacation, ""},
+		{"-copy +copy", sieve.Debian12, ""},
+		{"+copy -copy", sieve.Debian12, ""},
+		{"+nosuch", sieve.Debian12, `extension "nosuch" is unknown`},
+		{"++copy", sieve.Debian12, `extension "+copy" is unknown`},
+		{"+", sieve.Debian12, `extension "" is unknown`},
+		{"FILEINTO", sieve.Debian12, `extension "FILEINTO" is unknown`},
 	} {
-		got, err := Debian12.Set(tt.setting)
+		got, err := sieve.Debian12.Set(tt.setting)
 		if got != tt.want {
 			t.Errorf("%q: %s, want %s", tt.setting, got, tt.want)
 		}
@@ -39,22 +41,22 @@ func TestExtensionsSet(t *testing.T) {
 }
 
 func TestExtensionNames(t *testing.T) {
-	names := AllExtensions.Names()
-	if !slices.IsSorted(names) || len(names) != extCount-2 {
+	names := sieve.AllExtensions.Names()
+	if !slices.IsSorted(names) || len(names) != sieve.ExtCount-2 {
 		t.Errorf("names %q", names)
 	}
 	for i, name := range names {
-		if x := extensionNamed(name); !slices.Equal(x.Names(), names[i:i+1]) {
+		if x := sieve.ExtensionNamed(name); !slices.Equal(x.Names(), names[i:i+1]) {
 			t.Errorf("%q is %q", name, x)
 		}
 	}
-	if diff := cmp.Diff([]string(nil), Extensions(0).Names()); diff != "" {
+	if diff := cmp.Diff([]string(nil), sieve.Extensions(0).Names()); diff != "" {
 		t.Error(diff)
 	}
-	if s := (ExtReject | ExtBody).String(); s != "body reject" {
+	if s := (sieve.ExtReject | sieve.ExtBody).String(); s != "body reject" {
 		t.Errorf("%q", s)
 	}
-	if !Debian13.Has(Debian12&^ImportExport|ExtUnicodeCasemap) || Debian12.Has(ExtUnicodeCasemap) || Debian12.Has(ExtEditHeader) {
+	if !sieve.Debian13.Has(sieve.Debian12&^sieve.ImportExport|sieve.ExtUnicodeCasemap) || sieve.Debian12.Has(sieve.ExtUnicodeCasemap) || sieve.Debian12.Has(sieve.ExtEditHeader) {
 		t.Error("the presets are not what the servers have")
 	}
 }
@@ -71,9 +73,9 @@ func TestExtensionsServer(t *testing.T) {
 	if err := os.WriteFile(o.conf, conf, 0o644); err != nil {
 		t.Fatal(err)
 	}
-	for _, name := range AllExtensions.Names() {
+	for _, name := range sieve.AllExtensions.Names() {
 		v, text, _ := o.compile(t, []byte(`require "`+name+`";`))
-		if want := (Debian12 | ExtDovecotDebug).Has(extensionNamed(name)); (v == accepted) != want {
+		if want := (sieve.Debian12 | sieve.ExtDovecotDebug).Has(sieve.ExtensionNamed(name)); (v == accepted) != want {
 			t.Errorf("%s: %s, want it on: %v\n%s", name, v, want, text)
 		}
 	}
@@ -87,7 +89,7 @@ func TestGrammarFormat(t *testing.T) {
 	for range 3000 {
 		g.requires(true)
 		src := g.header() + "# a comment\n" + g.commandText(3) + "\n" + g.commandText(3)
-		s, err := ParseFor("", []byte(src), serverExtensions)
+		s, err := sieve.ParseFor("", []byte(src), serverExtensions)
 		if err != nil {
 			continue
 		}
@@ -104,28 +106,28 @@ func TestGrammarFormat(t *testing.T) {
 }
 
 // checkTree checks that a script comes back from go-sieve's tree.
-func checkTree(t *testing.T, s *Script) {
+func checkTree(t *testing.T, s *sieve.Script) {
 	t.Helper()
 	if hasUnread(s) || hugeNumber(s.Format()) {
 		return // the tree doesn't have them
 	}
-	back, err := FromAST(s.AST())
+	back, err := sieve.FromAST(s.AST())
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := &Script{Commands: withoutComments(s.Commands), Extensions: s.Extensions}
+	want := &sieve.Script{Commands: withoutComments(s.Commands), Extensions: s.Extensions}
 	if got := back.Format(); string(got) != string(want.Format()) {
 		t.Errorf("changed by the tree (-want +got):\n%s", cmp.Diff(string(want.Format()), string(got)))
 	}
 }
 
-func hasUnread(s *Script) bool {
+func hasUnread(s *sieve.Script) bool {
 	unread := false
-	walk(s.Commands, func(c Command) {
-		_, ok := c.(Unread)
+	sieve.Walk(s.Commands, func(c sieve.Command) {
+		_, ok := c.(sieve.Unread)
 		unread = unread || ok
-	}, func(t Test) {
-		_, ok := t.(UnreadTest)
+	}, func(t sieve.Test) {
+		_, ok := t.(sieve.UnreadTest)
 		unread = unread || ok
 	})
 	return unread

@@ -1,4 +1,4 @@
-package sieve
+package sieve_test
 
 import (
 	"fmt"
@@ -9,6 +9,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/oxmailroute/oxmailroute/sieve"
 )
 
 // store is a store of scripts, a memory and mailboxes.
@@ -17,12 +19,12 @@ type store struct {
 	seen    map[string]time.Time
 }
 
-func (s *store) Script(where Location, name string) (*Script, error) {
+func (s *store) Script(where sieve.Location, name string) (*sieve.Script, error) {
 	src, ok := s.scripts[string(where)+" "+name]
 	if !ok {
 		return nil, fmt.Errorf("%s: %w", name, fs.ErrNotExist)
 	}
-	return Parse(name, []byte(src))
+	return sieve.Parse(name, []byte(src))
 }
 
 func (s *store) Seen(id string, now time.Time) bool { return s.seen[id].After(now) }
@@ -64,28 +66,28 @@ func TestState(t *testing.T) {
 		{"vacation once", `require "vacation"; vacation "away";`, nil, []string{"vacation sent copy keep", "vacation copy keep"}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			s, err := Parse("main", []byte(tt.src))
+			s, err := sieve.Parse("main", []byte(tt.src))
 			if err != nil {
 				t.Fatal(err)
 			}
 			st := &store{tt.scripts, map[string]time.Time{}}
-			p, err := Compile(s, Options{Scripts: st})
+			p, err := sieve.Compile(s, sieve.Options{Scripts: st})
 			if err != nil {
 				t.Fatal(err)
 			}
 			now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 			var got []string
 			for range tt.want {
-				r := p.Run(&Input{Raw: []byte("Message-ID: <1@x>\nTo: user@example.org\nSubject: hi\n\n"), From: "a@b", To: "user@example.org", Memory: st, Mailboxes: st, Now: now})
+				r := p.Run(&sieve.Input{Raw: []byte("Message-ID: <1@x>\nTo: user@example.org\nSubject: hi\n\n"), From: "a@b", To: "user@example.org", Memory: st, Mailboxes: st, Now: now})
 				now = now.Add(time.Minute)
 				text := ""
 				for _, a := range r.Actions {
 					switch a := a.(type) {
-					case ActionFileInto:
+					case sieve.ActionFileInto:
 						text += "store " + a.Mailbox + " "
-					case ActionDiscard:
+					case sieve.ActionDiscard:
 						text += "discard "
-					case ActionVacation:
+					case sieve.ActionVacation:
 						if text += "vacation "; a.Reply != nil {
 							text += "sent "
 						}
@@ -93,9 +95,9 @@ func TestState(t *testing.T) {
 					}
 				}
 				switch r.Keep {
-				case KeepImplicit:
+				case sieve.KeepImplicit:
 					text += "keep"
-				case KeepFailure:
+				case sieve.KeepFailure:
 					text += "failed"
 				}
 				got = append(got, strings.TrimSpace(text))
@@ -109,7 +111,7 @@ func TestState(t *testing.T) {
 
 // TestVacationRules is about who gets an answer (RFC 5230 section 4).
 func TestVacationRules(t *testing.T) {
-	s, err := Parse("", []byte(`require "vacation"; vacation :subject "away" :addresses ["other@example.org"] "I am away.";`))
+	s, err := sieve.Parse("", []byte(`require "vacation"; vacation :subject "away" :addresses ["other@example.org"] "I am away.";`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -130,8 +132,8 @@ func TestVacationRules(t *testing.T) {
 		{"list owner", "To: user@example.org\n", "owner-x@b", "user@example.org", "system address"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			r := p.Run(&Input{Raw: []byte(tt.header + "Subject: =?utf-8?q?gr=C3=BC=C3=9Fe?=\nMessage-ID: <1@x>\n\n"), From: tt.from, To: tt.to, Now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)})
-			v := r.Actions[0].(ActionVacation)
+			r := p.Run(&sieve.Input{Raw: []byte(tt.header + "Subject: =?utf-8?q?gr=C3=BC=C3=9Fe?=\nMessage-ID: <1@x>\n\n"), From: tt.from, To: tt.to, Now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)})
+			v := r.Actions[0].(sieve.ActionVacation)
 			if (v.Reply != nil) != (tt.why == "") || !strings.Contains(v.Why, tt.why) {
 				t.Fatalf("%+v", v)
 			}
@@ -153,19 +155,19 @@ func TestVacationRules(t *testing.T) {
 // TestHeaderEdits: the edits stand among the actions in their order, and a
 // failed script leaves none.
 func TestHeaderEdits(t *testing.T) {
-	run := func(src string) Result {
-		s, err := Parse("", []byte(src))
+	run := func(src string) sieve.Result {
+		s, err := sieve.Parse("", []byte(src))
 		if err != nil {
 			t.Fatal(err)
 		}
-		return compiled(t, s).Run(&Input{Raw: []byte("X-A: 1\nX-B: 2\nx-a: 3\n\n")})
+		return compiled(t, s).Run(&sieve.Input{Raw: []byte("X-A: 1\nX-B: 2\nx-a: 3\n\n")})
 	}
 	got := run(`require ["editheader","fileinto"]; fileinto "A"; deleteheader "X-A"; addheader "x-new" "v"; if exists "x-a" { discard; } if header "X-New" "v" { fileinto "B"; }`).Actions
-	want := []Action{ActionFileInto{Mailbox: "A"}, ActionDeleteHeader{"X-A", 1, "1"}, ActionDeleteHeader{"X-A", 1, "3"}, ActionAddHeader{Name: "X-New", Value: "v"}, ActionFileInto{Mailbox: "B"}}
+	want := []sieve.Action{sieve.ActionFileInto{Mailbox: "A"}, sieve.ActionDeleteHeader{Name: "X-A", Index: 1, Value: "1"}, sieve.ActionDeleteHeader{Name: "X-A", Index: 1, Value: "3"}, sieve.ActionAddHeader{Name: "X-New", Value: "v"}, sieve.ActionFileInto{Mailbox: "B"}}
 	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if r := run(`require ["editheader","ihave"]; addheader "X-New" "v"; error "no";`); len(r.Actions) != 0 || r.Keep != KeepFailure {
+	if r := run(`require ["editheader","ihave"]; addheader "X-New" "v"; error "no";`); len(r.Actions) != 0 || r.Keep != sieve.KeepFailure {
 		t.Errorf("%+v", r)
 	}
 }

@@ -1,4 +1,4 @@
-package sieve
+package sieve_test
 
 import (
 	"bytes"
@@ -10,26 +10,28 @@ import (
 	gosieve "git.sr.ht/~emersion/go-sieve"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/oxmailroute/oxmailroute/sieve"
 )
 
 func ptr[T any](v T) *T { return &v }
 
 var formatCases = []struct {
 	name string
-	in   *Script
+	in   *sieve.Script
 	want string
 }{
-	{"empty", &Script{}, ""},
-	{"plain commands", &Script{Commands: []Command{Keep{}, Discard{}, Stop{}}}, "keep;\ndiscard;\nstop;\n"},
-	{"gateway", &Script{Commands: []Command{
-		Comment("Release bypass (policy: Gateway.Released)"),
-		If{
-			Test: Header{Match: Is, Names: []string{"X-Conbool-Released"}, Keys: []string{"yes"}},
-			Then: []Command{FileInto{Mailbox: "INBOX"}, Stop{}},
+	{"empty", &sieve.Script{}, ""},
+	{"plain commands", &sieve.Script{Commands: []sieve.Command{sieve.Keep{}, sieve.Discard{}, sieve.Stop{}}}, "keep;\ndiscard;\nstop;\n"},
+	{"gateway", &sieve.Script{Commands: []sieve.Command{
+		sieve.Comment("Release bypass (policy: Gateway.Released)"),
+		sieve.If{
+			Test: sieve.Header{Match: sieve.Is, Names: []string{"X-Conbool-Released"}, Keys: []string{"yes"}},
+			Then: []sieve.Command{sieve.FileInto{Mailbox: "INBOX"}, sieve.Stop{}},
 		},
-		If{
-			Test: Header{Match: Is, Names: []string{"X-Conbool-Flag"}, Keys: []string{"YES"}},
-			Then: []Command{FileInto{Mailbox: "Spam", Create: true}, Stop{}},
+		sieve.If{
+			Test: sieve.Header{Match: sieve.Is, Names: []string{"X-Conbool-Flag"}, Keys: []string{"YES"}},
+			Then: []sieve.Command{sieve.FileInto{Mailbox: "Spam", Create: true}, sieve.Stop{}},
 		},
 	}}, `require ["fileinto", "mailbox"];
 # Release bypass (policy: Gateway.Released)
@@ -42,11 +44,11 @@ if header :is "X-Conbool-Flag" "YES" {
     stop;
 }
 `},
-	{"if elsif else", &Script{Commands: []Command{If{
-		Test:  Not{Exists{Names: []string{"A", "B"}}},
-		Then:  []Command{Keep{}},
-		ElsIf: []ElsIf{{True{}, nil}, {AllOf{True{}}, []Command{Comment("# tag"), Comment("")}}},
-		Else:  []Command{If{Test: False{}, Then: []Command{Stop{}}}},
+	{"if elsif else", &sieve.Script{Commands: []sieve.Command{sieve.If{
+		Test:  sieve.Not{Test: sieve.Exists{Names: []string{"A", "B"}}},
+		Then:  []sieve.Command{sieve.Keep{}},
+		ElsIf: []sieve.ElsIf{{Test: sieve.True{}, Then: nil}, {Test: sieve.AllOf{sieve.True{}}, Then: []sieve.Command{sieve.Comment("# tag"), sieve.Comment("")}}},
+		Else:  []sieve.Command{sieve.If{Test: sieve.False{}, Then: []sieve.Command{sieve.Stop{}}}},
 	}}}, `if not exists ["A", "B"] {
     keep;
 } elsif true {
@@ -59,8 +61,8 @@ if header :is "X-Conbool-Flag" "YES" {
     }
 }
 `},
-	{"nested lists of tests", &Script{Commands: []Command{If{
-		Test: AnyOf{AllOf{True{}, Not{AnyOf{False{}, True{}}}}, Size{true, 100 << 10}, Size{false, 1 << 20}, Size{true, 3 << 30}, Size{true, 0}, Size{true, 1023}},
+	{"nested lists of tests", &sieve.Script{Commands: []sieve.Command{sieve.If{
+		Test: sieve.AnyOf{sieve.AllOf{sieve.True{}, sieve.Not{Test: sieve.AnyOf{sieve.False{}, sieve.True{}}}}, sieve.Size{Over: true, Limit: 100 << 10}, sieve.Size{Over: false, Limit: 1 << 20}, sieve.Size{Over: true, Limit: 3 << 30}, sieve.Size{Over: true, Limit: 0}, sieve.Size{Over: true, Limit: 1023}},
 	}}}, `if anyof (
     allof (
         true,
@@ -77,14 +79,14 @@ if header :is "X-Conbool-Flag" "YES" {
 ) {
 }
 `},
-	{"everything that compares", &Script{Commands: []Command{If{Test: AnyOf{
-		Header{Names: []string{"a"}, Keys: []string{"b", "c"}},
-		Header{Names: []string{"a"}, Match: Count, Relation: GreaterOrEqual, Comparator: ASCIINumeric, Keys: []string{"2"}},
-		Header{Names: []string{"Content-Type"}, Match: Is, Keys: []string{"text/calendar"}, MIME: true, AnyChild: true, MIMEPart: MIMEContentType},
-		Address{Names: []string{"from"}, Part: Domain, Match: Matches, Comparator: Octet, Keys: []string{"*.org"}},
-		Envelope{Fields: []string{"from"}, Part: All, Match: Regex, Keys: []string{"^$"}},
-		HasFlag{Match: Contains, Flags: []string{`\Seen`}},
-		MailboxExists{[]string{"A"}},
+	{"everything that compares", &sieve.Script{Commands: []sieve.Command{sieve.If{Test: sieve.AnyOf{
+		sieve.Header{Names: []string{"a"}, Keys: []string{"b", "c"}},
+		sieve.Header{Names: []string{"a"}, Match: sieve.Count, Relation: sieve.GreaterOrEqual, Comparator: sieve.ASCIINumeric, Keys: []string{"2"}},
+		sieve.Header{Names: []string{"Content-Type"}, Match: sieve.Is, Keys: []string{"text/calendar"}, MIME: true, AnyChild: true, MIMEPart: sieve.MIMEContentType},
+		sieve.Address{Names: []string{"from"}, Part: sieve.Domain, Match: sieve.Matches, Comparator: sieve.Octet, Keys: []string{"*.org"}},
+		sieve.Envelope{Fields: []string{"from"}, Part: sieve.All, Match: sieve.Regex, Keys: []string{"^$"}},
+		sieve.HasFlag{Match: sieve.Contains, Flags: []string{`\Seen`}},
+		sieve.MailboxExists{Mailboxes: []string{"A"}},
 	}}}}, `require ["comparator-i;ascii-numeric", "envelope", "imap4flags", "mailbox", "mime", "regex", "relational"];
 if anyof (
     header "a" ["b", "c"],
@@ -97,16 +99,16 @@ if anyof (
 ) {
 }
 `},
-	{"everything that acts", &Script{Commands: []Command{
-		FileInto{Mailbox: `a"\b`, Copy: true, Create: true, Flags: []string{`\Seen x`, ""}},
-		Redirect{Address: "a@b"}, Redirect{Address: "A <a@b>", Copy: true},
-		Keep{Flags: []string{""}}, Reject{Reason: "no\r\nnever"},
-		Vacation{Reason: "gone"},
-		Vacation{
+	{"everything that acts", &sieve.Script{Commands: []sieve.Command{
+		sieve.FileInto{Mailbox: `a"\b`, Copy: true, Create: true, Flags: []string{`\Seen x`, ""}},
+		sieve.Redirect{Address: "a@b"}, sieve.Redirect{Address: "A <a@b>", Copy: true},
+		sieve.Keep{Flags: []string{""}}, sieve.Reject{Reason: "no\r\nnever"},
+		sieve.Vacation{Reason: "gone"},
+		sieve.Vacation{
 			Days: ptr(uint64(1024)), Subject: ptr(""), From: "a@b", Addresses: []string{"c@d", "e@f"}, MIME: true, Handle: ptr("h"),
 			Reason: "Subject: x\r\n\r\nx\r\n",
 		},
-		AddFlag{Flags: []string{"a"}}, SetFlag{Flags: []string{"b", "c"}}, RemoveFlag{Flags: []string{"d"}},
+		sieve.AddFlag{Flags: []string{"a"}}, sieve.SetFlag{Flags: []string{"b", "c"}}, sieve.RemoveFlag{Flags: []string{"d"}},
 	}}, `require ["copy", "fileinto", "imap4flags", "mailbox", "reject", "vacation"];
 fileinto :copy :create :flags ["\\Seen x", ""] "a\"\\b";
 redirect "a@b";
@@ -123,13 +125,13 @@ addflag "a";
 setflag ["b", "c"];
 removeflag "d";
 `},
-	{"octets that no string can hold", &Script{Commands: []Command{
-		If{Test: Header{Names: []string{"a"}, Keys: []string{"\x00", "\r", "\n", "\r\n", "$", "${hex:41}", "\r\r\n\n"}}},
+	{"octets that no string can hold", &sieve.Script{Commands: []sieve.Command{
+		sieve.If{Test: sieve.Header{Names: []string{"a"}, Keys: []string{"\x00", "\r", "\n", "\r\n", "$", "${hex:41}", "\r\r\n\n"}}},
 	}}, "require [\"encoded-character\"];\nif header \"a\" [\"${hex:00}\", \"${hex:0d}\", \"${hex:0a}\", \"\n\", \"$\", \"${hex:24}{hex:41}\", \"${hex:0d}\n${hex:0a}\"] {\n}\n"},
-	{"what looks encoded and isn't", &Script{Commands: []Command{
-		If{Test: Header{Names: []string{"a"}, Keys: []string{"${hex:41}"}}},
+	{"what looks encoded and isn't", &sieve.Script{Commands: []sieve.Command{
+		sieve.If{Test: sieve.Header{Names: []string{"a"}, Keys: []string{"${hex:41}"}}},
 	}}, "if header \"a\" \"${hex:41}\" {\n}\n"},
-	{"long list", &Script{Commands: []Command{If{Test: Exists{Names: []string{strings.Repeat("a", 60), strings.Repeat("b", 60)}}, Then: []Command{Stop{}}}}},
+	{"long list", &sieve.Script{Commands: []sieve.Command{sieve.If{Test: sieve.Exists{Names: []string{strings.Repeat("a", 60), strings.Repeat("b", 60)}}, Then: []sieve.Command{sieve.Stop{}}}}},
 		"if exists [\n    \"" + strings.Repeat("a", 60) + "\",\n    \"" + strings.Repeat("b", 60) + "\"\n] {\n    stop;\n}\n"},
 }
 
@@ -139,11 +141,11 @@ func TestFormat(t *testing.T) {
 			if diff := cmp.Diff(tt.want, string(tt.in.Format())); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
-			back, err := Parse("", []byte(tt.want))
+			back, err := sieve.Parse("", []byte(tt.want))
 			if err != nil {
 				t.Fatal(err)
 			}
-			if diff := cmp.Diff(tt.in, back, cmpopts.EquateEmpty(), cmpopts.IgnoreFields(Script{}, "Lines")); diff != "" {
+			if diff := cmp.Diff(tt.in, back, cmpopts.EquateEmpty(), cmpopts.IgnoreFields(sieve.Script{}, "Lines")); diff != "" {
 				t.Errorf("parsed again (-want +got):\n%s", diff)
 			}
 		})
@@ -172,20 +174,16 @@ func TestFormatServer(t *testing.T) {
 // must not become a command.
 func TestFormatHostile(t *testing.T) {
 	const attack = "x\" {} discard;\r\n discard; /*"
-	s := &Script{Commands: []Command{
-		Comment(attack), nil, If{}, FileInto{Mailbox: attack}, Redirect{Address: attack}, Keep{Flags: []string{}},
-		If{Test: Header{Names: []string{attack}, Match: MatchType(attack), Relation: Relation(attack), Comparator: Comparator(attack), Keys: nil}},
-		If{Test: AllOf{}}, If{Test: Address{Part: AddressPart(attack)}},
-		If{Test: Header{MIMEPart: MIMEPart(attack), Match: Count, Relation: Relation(attack)}},
+	s := &sieve.Script{Commands: []sieve.Command{
+		sieve.Comment(attack), nil, sieve.If{}, sieve.FileInto{Mailbox: attack}, sieve.Redirect{Address: attack}, sieve.Keep{Flags: []string{}},
+		sieve.If{Test: sieve.Header{Names: []string{attack}, Match: sieve.MatchType(attack), Relation: sieve.Relation(attack), Comparator: sieve.Comparator(attack), Keys: nil}},
+		sieve.If{Test: sieve.AllOf{}}, sieve.If{Test: sieve.Address{Part: sieve.AddressPart(attack)}},
+		sieve.If{Test: sieve.Header{MIMEPart: sieve.MIMEPart(attack), Match: sieve.Count, Relation: sieve.Relation(attack)}},
 	}}
-	var p parser
-	p.parse(string(s.Format()), func(int, error) {})
-	for i := range p.nodes {
-		if p.nodes[i].id == nameDiscard {
-			t.Errorf("a value became a command:\n%s", s.Format())
-		}
+	if sieve.HasWord(string(s.Format()), "discard") {
+		t.Errorf("a value became a command:\n%s", s.Format())
 	}
-	if _, err := Parse("", s.Format()); err == nil {
+	if _, err := sieve.Parse("", s.Format()); err == nil {
 		t.Error("Parse takes it")
 	}
 	if err := s.Validate(); err == nil {
@@ -203,7 +201,7 @@ func TestRequires(t *testing.T) {
 func TestAST(t *testing.T) {
 	for _, tt := range formatCases {
 		t.Run(tt.name, func(t *testing.T) {
-			back, err := FromAST(tt.in.AST())
+			back, err := sieve.FromAST(tt.in.AST())
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -215,28 +213,28 @@ func TestAST(t *testing.T) {
 	g := newGenerator(5)
 	for range 200 {
 		s := g.script()
-		back, err := FromAST(s.AST())
+		back, err := sieve.FromAST(s.AST())
 		if err != nil {
 			t.Fatal(err)
 		}
-		want := (&Script{Commands: withoutComments(s.Commands)}).Format()
+		want := (&sieve.Script{Commands: withoutComments(s.Commands)}).Format()
 		if diff := cmp.Diff(string(want), string(back.Format())); diff != "" {
 			t.Fatalf("(-want +got):\n%s", diff)
 		}
 	}
 }
 
-func withoutComments(list []Command) []Command {
-	var out []Command
+func withoutComments(list []sieve.Command) []sieve.Command {
+	var out []sieve.Command
 	for _, c := range list {
 		switch c := c.(type) {
-		case Comment:
+		case sieve.Comment:
 			continue
-		case If:
+		case sieve.If:
 			c.Then, c.Else = withoutComments(c.Then), withoutComments(c.Else)
-			var branches []ElsIf
+			var branches []sieve.ElsIf
 			for _, e := range c.ElsIf {
-				branches = append(branches, ElsIf{e.Test, withoutComments(e.Then)})
+				branches = append(branches, sieve.ElsIf{Test: e.Test, Then: withoutComments(e.Then)})
 			}
 			c.ElsIf = branches
 			out = append(out, c)
@@ -255,11 +253,11 @@ func TestASTOfGoSieve(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	s, err := FromAST(cmds)
+	s, err := sieve.FromAST(cmds)
 	if err != nil {
 		t.Fatal(err)
 	}
-	want, err := Parse("", []byte(src))
+	want, err := sieve.Parse("", []byte(src))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -296,7 +294,7 @@ func TestFromASTErrors(t *testing.T) {
 		{"too many arguments", []gosieve.Command{{Name: "keep", Arguments: make([]gosieve.Argument, 33)}}, "more than 32 arguments"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			if _, err := FromAST(tt.in); err == nil || !strings.Contains(err.Error(), tt.want) {
+			if _, err := sieve.FromAST(tt.in); err == nil || !strings.Contains(err.Error(), tt.want) {
 				t.Errorf("%v, want %q", err, tt.want)
 			}
 		})
@@ -305,12 +303,12 @@ func TestFromASTErrors(t *testing.T) {
 
 func TestComments(t *testing.T) {
 	src := "# first\nrequire \"fileinto\"; # behind require\n#second\n## third\n#\n# cr\rhere\nkeep; # behind keep\n/* bracket */\nif true # in the if\n{\n    # in the block\n    stop;\n    # last of the block\n}\n# before else\nelse { discard; }\n# last"
-	want := []Command{
-		Comment("first"), Comment("second"), Comment("# third"), Comment(""), Keep{},
-		If{Test: True{}, Then: []Command{Comment("in the block"), Stop{}, Comment("last of the block")}, Else: []Command{Discard{}}},
-		Comment("last"),
+	want := []sieve.Command{
+		sieve.Comment("first"), sieve.Comment("second"), sieve.Comment("# third"), sieve.Comment(""), sieve.Keep{},
+		sieve.If{Test: sieve.True{}, Then: []sieve.Command{sieve.Comment("in the block"), sieve.Stop{}, sieve.Comment("last of the block")}, Else: []sieve.Command{sieve.Discard{}}},
+		sieve.Comment("last"),
 	}
-	s, err := Parse("", []byte(src))
+	s, err := sieve.Parse("", []byte(src))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -346,7 +344,7 @@ func TestQuoteServer(t *testing.T) {
 	// A field can't hold line breaks, NUL or white space at its ends, and what
 	// isn't ASCII may be decoded; the bytes that remain are all of the syntax.
 	clean := strings.NewReplacer("\r", "", "\n", "", "\x00", "", "=?", "")
-	var s Script
+	var s sieve.Script
 	var msg bytes.Buffer
 	count := 0
 	for count < 400 {
@@ -361,16 +359,16 @@ func TestQuoteServer(t *testing.T) {
 		count++
 		name := []string{"X-" + strings.Repeat("a", count%50+1) + strings.Repeat("b", count/50)}
 		msg.WriteString(name[0] + ": " + v + "\n")
-		s.Commands = append(s.Commands, If{
-			Test: Not{Header{Names: name, Match: Is, Comparator: Octet, Keys: []string{v}}},
-			Then: []Command{Discard{}, Stop{}},
+		s.Commands = append(s.Commands, sieve.If{
+			Test: sieve.Not{Test: sieve.Header{Names: name, Match: sieve.Is, Comparator: sieve.Octet, Keys: []string{v}}},
+			Then: []sieve.Command{sieve.Discard{}, sieve.Stop{}},
 		})
 	}
 	for _, extra := range []string{"", "\x00\r"} {
 		// The second time everything is printed with encoded-character.
 		script := s
 		if extra != "" {
-			script.Commands = append([]Command{If{Test: Header{Names: []string{"X-None"}, Keys: []string{extra}}, Then: []Command{Keep{}}}}, s.Commands...)
+			script.Commands = append([]sieve.Command{sieve.If{Test: sieve.Header{Names: []string{"X-None"}, Keys: []string{extra}}, Then: []sieve.Command{sieve.Keep{}}}}, s.Commands...)
 		}
 		got := o.decideOne(t, "", "", script.Format(), append(msg.Bytes(), '\n'))
 		if !got.Implicit {
@@ -389,8 +387,8 @@ func TestStringsSurvive(t *testing.T) {
 // checkString checks that a string is the same behind Format and Parse.
 func checkString(t *testing.T, s string) {
 	t.Helper()
-	want := &Script{Commands: []Command{If{Test: Header{Names: []string{"a"}, Keys: []string{s, "${hex:41}"}}}}}
-	got, err := Parse("", want.Format())
+	want := &sieve.Script{Commands: []sieve.Command{sieve.If{Test: sieve.Header{Names: []string{"a"}, Keys: []string{s, "${hex:41}"}}}}}
+	got, err := sieve.Parse("", want.Format())
 	if err != nil {
 		t.Fatalf("%q: %v\n%s", s, err, want.Format())
 	}

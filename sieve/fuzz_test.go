@@ -1,10 +1,12 @@
-package sieve
+package sieve_test
 
 import (
 	"errors"
 	"reflect"
 	"strings"
 	"testing"
+
+	"github.com/oxmailroute/oxmailroute/sieve"
 )
 
 // addSeeds adds the scripts of the tables.
@@ -36,12 +38,12 @@ func addSeeds(f *testing.F) {
 func FuzzParse(f *testing.F) {
 	addSeeds(f)
 	f.Fuzz(func(t *testing.T, src []byte) {
-		s, err := Parse("fuzz", src)
+		s, err := sieve.Parse("fuzz", src)
 		if (s == nil) == (err == nil) {
 			t.Fatalf("script %v and error %v", s, err)
 		}
 		lines := strings.Split(string(src), "\n")
-		var list ErrorList
+		var list sieve.ErrorList
 		if errors.As(err, &list); err != nil && len(list) == 0 {
 			t.Fatalf("an empty list: %#v", err)
 		}
@@ -58,10 +60,10 @@ func FuzzParse(f *testing.F) {
 				t.Errorf("line %d of %d", line, len(lines))
 			}
 		}
-		if s.includes() {
+		if sieve.Includes(s) {
 			return // which scripts there are is not known
 		}
-		if _, err := Compile(s, Options{}); err != nil && !errors.Is(err, ErrUnsupported) {
+		if _, err := sieve.Compile(s, sieve.Options{}); err != nil && !errors.Is(err, sieve.ErrUnsupported) {
 			t.Errorf("Compile: %v", err)
 		}
 	})
@@ -72,15 +74,15 @@ func FuzzParse(f *testing.F) {
 func FuzzFormatParse(f *testing.F) {
 	addSeeds(f)
 	f.Fuzz(func(t *testing.T, src []byte) {
-		s, err := Parse("fuzz", src)
+		s, err := sieve.Parse("fuzz", src)
 		if err != nil {
 			return
 		}
 		text := s.Format()
-		if len(text) > maxScriptSize {
+		if len(text) > sieve.MaxScriptSize {
 			return
 		}
-		back, err := Parse("format", text)
+		back, err := sieve.Parse("format", text)
 		if err != nil {
 			t.Fatalf("%v\n%s", err, text)
 		}
@@ -99,7 +101,7 @@ func FuzzFormatParse(f *testing.F) {
 func hugeNumber(text []byte) bool {
 	digits := 0
 	for _, c := range text {
-		if digits++; !isDigit(int(c)) {
+		if digits++; !sieve.IsDigit(int(c)) {
 			digits = 0
 		}
 		// A 32-bit int holds 9 digits.
@@ -129,18 +131,18 @@ func FuzzRun(f *testing.F) {
 		f.Add([]byte(runRequire+"if "+tt.test+" { discard; }"), []byte(tt.header+"\n\n"), "", "")
 	}
 	f.Fuzz(func(t *testing.T, src, message []byte, from, to string) {
-		s, err := Parse("fuzz", src)
+		s, err := sieve.Parse("fuzz", src)
 		if err != nil {
 			return
 		}
-		plain, err := Compile(s, Options{MaxSteps: 1 << 22})
-		if errors.Is(err, ErrUnsupported) {
+		plain, err := sieve.Compile(s, sieve.Options{MaxSteps: 1 << 22})
+		if errors.Is(err, sieve.ErrUnsupported) {
 			return
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		traced, err := Compile(s, Options{Trace: true, MaxSteps: 1 << 22})
+		traced, err := sieve.Compile(s, sieve.Options{Trace: true, MaxSteps: 1 << 22})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -155,6 +157,6 @@ func FuzzRun(f *testing.F) {
 		if !reflect.DeepEqual(first, again) {
 			t.Fatalf("%+v and %+v", first, again)
 		}
-		Sequence{plain, traced, plain}.Run(in)
+		sieve.Sequence{plain, traced, plain}.Run(in)
 	})
 }

@@ -1,9 +1,11 @@
-package sieve
+package sieve_test
 
 import (
 	"fmt"
 	"math/rand/v2"
 	"strings"
+
+	"github.com/oxmailroute/oxmailroute/sieve"
 )
 
 // generator makes scripts and messages that have much to do with each other.
@@ -130,14 +132,14 @@ func (g *generator) names() []string {
 }
 
 // matching makes a match type and keys that Pigeonhole doesn't crash on.
-func (g *generator) matching() (MatchType, Relation, Comparator, []string) {
-	c := pick(g, "", "", "", Octet, ASCIICasemap)
+func (g *generator) matching() (sieve.MatchType, sieve.Relation, sieve.Comparator, []string) {
+	c := pick(g, "", "", "", sieve.Octet, sieve.ASCIICasemap)
 	keys := g.keys()
 	switch g.IntN(10) {
 	case 0, 1, 2:
-		return pick(g, Is, ""), "", pick(g, c, c, c, ASCIINumeric), keys
+		return pick(g, sieve.Is, ""), "", pick(g, c, c, c, sieve.ASCIINumeric), keys
 	case 3, 4:
-		return Contains, "", c, keys
+		return sieve.Contains, "", c, keys
 	case 5, 6:
 		// See glob_test.go of package headers for the patterns that 0.5.19
 		// gets wrong; a star at each end of a plain word is safe.
@@ -148,39 +150,39 @@ func (g *generator) matching() (MatchType, Relation, Comparator, []string) {
 				keys[i] = k[:1] + "*" + k[1:]
 			}
 		}
-		return Matches, "", c, keys
+		return sieve.Matches, "", c, keys
 	case 7:
 		for i := range keys {
 			keys[i] = pick(g, "yes", "^yes$", "^a.*b$", "[[:digit:]]+", "^$", "a|b", "(ab)+", "^[^a]", "x\\*y", "y{1,2}", ".")
 		}
-		return Regex, "", c, keys
+		return sieve.Regex, "", c, keys
 	case 8:
 		for i := range keys {
 			keys[i] = pick(g, "0", "1", "2", "3", "x", "", "01")
 		}
-		return Count, g.relation(), pick(g, c, ASCIINumeric, ASCIINumeric), keys
+		return sieve.Count, g.relation(), pick(g, c, sieve.ASCIINumeric, sieve.ASCIINumeric), keys
 	default:
-		return Value, g.relation(), pick(g, c, ASCIINumeric), keys
+		return sieve.Value, g.relation(), pick(g, c, sieve.ASCIINumeric), keys
 	}
 }
 
-func (g *generator) relation() Relation {
-	return pick(g, Greater, GreaterOrEqual, Less, LessOrEqual, Equal, NotEqual)
+func (g *generator) relation() sieve.Relation {
+	return pick(g, sieve.Greater, sieve.GreaterOrEqual, sieve.Less, sieve.LessOrEqual, sieve.Equal, sieve.NotEqual)
 }
 
-func (g *generator) test(depth int) Test {
+func (g *generator) test(depth int) sieve.Test {
 	if depth > 0 && g.chance(35) {
 		switch g.IntN(3) {
 		case 0:
-			return Not{g.test(depth - 1)}
+			return sieve.Not{Test: g.test(depth - 1)}
 		case 1:
-			t := AllOf{g.test(depth - 1)}
+			t := sieve.AllOf{g.test(depth - 1)}
 			for g.chance(50) {
 				t = append(t, g.test(depth-1))
 			}
 			return t
 		default:
-			t := AnyOf{g.test(depth - 1)}
+			t := sieve.AnyOf{g.test(depth - 1)}
 			for g.chance(50) {
 				t = append(t, g.test(depth-1))
 			}
@@ -189,36 +191,36 @@ func (g *generator) test(depth int) Test {
 	}
 	switch g.IntN(12) {
 	case 0:
-		return Exists{Names: g.names()}
+		return sieve.Exists{Names: g.names()}
 	case 1:
-		return Size{g.chance(50), uint64(g.IntN(400))}
+		return sieve.Size{Over: g.chance(50), Limit: uint64(g.IntN(400))}
 	case 2:
-		return pick[Test](g, True{}, False{})
+		return pick[sieve.Test](g, sieve.True{}, sieve.False{})
 	case 3, 4, 5:
 		m, r, c, keys := g.matching()
-		if m != Regex && m != Count && g.chance(70) {
+		if m != sieve.Regex && m != sieve.Count && g.chance(70) {
 			for i := range keys {
 				keys[i] = pick(g, "a@b", "b", "a", "example.org", "joe", "j.doe@example.org", "", "a b", "\"a b\"@c", "@", "a..b", "A@B.org", "c", "x y")
 			}
 		}
-		return Address{
-			Names: pick(g, []string{"From"}, []string{"to"}, []string{"from", "To"}), Part: pick(g, "", All, LocalPart, Domain),
+		return sieve.Address{
+			Names: pick(g, []string{"From"}, []string{"to"}, []string{"from", "To"}), Part: pick(g, "", sieve.All, sieve.LocalPart, sieve.Domain),
 			Match: m, Relation: r, Comparator: c, Keys: keys,
 		}
 	case 6:
-		return Header{
-			Names: []string{"Content-Type"}, Match: Is, MIME: true, AnyChild: g.chance(60), MIMEPart: MIMEContentType,
+		return sieve.Header{
+			Names: []string{"Content-Type"}, Match: sieve.Is, MIME: true, AnyChild: g.chance(60), MIMEPart: sieve.MIMEContentType,
 			Keys: pick(g, []string{"text/calendar"}, []string{"application/ics", "text/calendar"}, []string{"text/plain"}),
 		}
 	case 7:
 		m, r, c, keys := g.matching()
-		if m != Regex && m != Matches {
+		if m != sieve.Regex && m != sieve.Matches {
 			keys = []string{pick(g, "\\Seen", "x", "\\flagged", "X y", "", "1", "2")}
 		}
-		return HasFlag{Match: m, Relation: r, Comparator: c, Flags: keys}
+		return sieve.HasFlag{Match: m, Relation: r, Comparator: c, Flags: keys}
 	}
 	m, r, c, keys := g.matching()
-	return Header{Names: g.names(), Match: m, Relation: r, Comparator: c, Keys: keys}
+	return sieve.Header{Names: g.names(), Match: m, Relation: r, Comparator: c, Keys: keys}
 }
 
 func (g *generator) flags() []string {
@@ -229,11 +231,11 @@ func (g *generator) flags() []string {
 	return list
 }
 
-func (g *generator) command(depth int) Command {
+func (g *generator) command(depth int) sieve.Command {
 	if depth > 0 && g.chance(45) {
-		c := If{Test: g.test(3), Then: g.block(depth - 1)}
+		c := sieve.If{Test: g.test(3), Then: g.block(depth - 1)}
 		for g.chance(30) {
-			c.ElsIf = append(c.ElsIf, ElsIf{g.test(2), g.block(depth - 1)})
+			c.ElsIf = append(c.ElsIf, sieve.ElsIf{Test: g.test(2), Then: g.block(depth - 1)})
 		}
 		if g.chance(40) {
 			c.Else = g.block(depth - 1)
@@ -246,41 +248,41 @@ func (g *generator) command(depth int) Command {
 	}
 	switch g.IntN(20) {
 	case 0, 1:
-		return Keep{flags}
+		return sieve.Keep{Flags: flags}
 	case 2:
-		return Discard{}
+		return sieve.Discard{}
 	case 3, 4:
-		return Stop{}
+		return sieve.Stop{}
 	case 5, 6, 7, 8:
-		return FileInto{Mailbox: pick(g, "A", "B", "a", "INBOX", "inbox", "Spam"), Copy: g.chance(25), Create: g.chance(10), Flags: flags}
+		return sieve.FileInto{Mailbox: pick(g, "A", "B", "a", "INBOX", "inbox", "Spam"), Copy: g.chance(25), Create: g.chance(10), Flags: flags}
 	case 9, 10, 11:
-		return Redirect{pick(g, "a@b", "A@b", "c@D.org", "X <c@d.org>", "e@f", "g@h", "i@j", "\"a b\"@c"), g.chance(30)}
+		return sieve.Redirect{Address: pick(g, "a@b", "A@b", "c@D.org", "X <c@d.org>", "e@f", "g@h", "i@j", "\"a b\"@c"), Copy: g.chance(30)}
 	case 12:
-		return Reject{"no"}
+		return sieve.Reject{Reason: "no"}
 	case 13:
-		return Vacation{Reason: "gone"}
+		return sieve.Vacation{Reason: "gone"}
 	case 14, 15:
-		return AddFlag{Flags: g.flags()}
+		return sieve.AddFlag{Flags: g.flags()}
 	case 16:
-		return SetFlag{Flags: g.flags()}
+		return sieve.SetFlag{Flags: g.flags()}
 	case 17:
-		return RemoveFlag{Flags: g.flags()}
+		return sieve.RemoveFlag{Flags: g.flags()}
 	case 18:
-		return Comment(pick(g, "x", "", "# y", "keep;"))
+		return sieve.Comment(pick(g, "x", "", "# y", "keep;"))
 	}
-	return FileInto{Mailbox: pick(g, "A", "B")}
+	return sieve.FileInto{Mailbox: pick(g, "A", "B")}
 }
 
-func (g *generator) block(depth int) []Command {
-	var list []Command
+func (g *generator) block(depth int) []sieve.Command {
+	var list []sieve.Command
 	for range 1 + g.IntN(3) {
 		list = append(list, g.command(depth))
 	}
 	return list
 }
 
-func (g *generator) script() *Script {
-	s := &Script{}
+func (g *generator) script() *sieve.Script {
+	s := &sieve.Script{}
 	for range 1 + g.IntN(5) {
 		s.Commands = append(s.Commands, g.command(2))
 	}

@@ -1,9 +1,11 @@
-package sieve
+package sieve_test
 
 import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/oxmailroute/oxmailroute/sieve"
 )
 
 // The generator of scripts over the whole language, and of messages for them.
@@ -37,12 +39,12 @@ func (g *wide) list(words ...string) []string {
 }
 
 // plainKeys are keys with variables in them, for match types without patterns.
-func (g *wide) match(keys func() []string) (MatchType, Relation, Comparator, []string) {
+func (g *wide) match(keys func() []string) (sieve.MatchType, sieve.Relation, sieve.Comparator, []string) {
 	m, r, c, list := g.matching()
-	if (m == Is || m == "" || m == Contains || m == Value) && keys != nil && g.chance(60) {
+	if (m == sieve.Is || m == "" || m == sieve.Contains || m == sieve.Value) && keys != nil && g.chance(60) {
 		list = keys()
 	}
-	if g.chance(15) && m != Regex && m != Matches {
+	if g.chance(15) && m != sieve.Regex && m != sieve.Matches {
 		list[0] += pick(g.generator, "${a}", "${1}", "${b}")
 	}
 	return m, r, c, list
@@ -61,19 +63,19 @@ func (g *wide) index() (uint64, bool) {
 
 var genMIMENames = []string{"Content-Type", "Content-Disposition", "Subject", "X-A", "Content-Transfer-Encoding", "X-Part"}
 
-func (g *wide) test(depth int) Test {
+func (g *wide) test(depth int) sieve.Test {
 	if depth > 0 && g.chance(30) {
 		switch g.IntN(3) {
 		case 0:
-			return Not{g.test(depth - 1)}
+			return sieve.Not{Test: g.test(depth - 1)}
 		case 1:
-			t := AllOf{g.test(depth - 1)}
+			t := sieve.AllOf{g.test(depth - 1)}
 			for g.chance(50) {
 				t = append(t, g.test(depth-1))
 			}
 			return t
 		default:
-			t := AnyOf{g.test(depth - 1)}
+			t := sieve.AnyOf{g.test(depth - 1)}
 			for g.chance(50) {
 				t = append(t, g.test(depth-1))
 			}
@@ -90,40 +92,40 @@ func (g *wide) test(depth int) Test {
 	switch g.IntN(24) {
 	case 0, 1, 2:
 		m, r, c, keys := g.match(nil)
-		return String{Sources: g.list("yes", "a", "abc", "", "10", "AbC", "a b"), Match: m, Relation: r, Comparator: c, Keys: keys}
+		return sieve.String{Sources: g.list("yes", "a", "abc", "", "10", "AbC", "a b"), Match: m, Relation: r, Comparator: c, Keys: keys}
 	case 3, 4:
 		m, r, c, keys := g.match(nil)
 		i, last := g.index()
-		return Header{Names: g.names(), Match: m, Relation: r, Comparator: c, Keys: keys, Index: i, Last: last}
+		return sieve.Header{Names: g.names(), Match: m, Relation: r, Comparator: c, Keys: keys, Index: i, Last: last}
 	case 5:
 		return g.addressTest()
 	case 6, 7, 8:
 		if g.edits {
-			return True{}
+			return sieve.True{}
 		}
 		m, r, c, keys := g.match(func() []string {
 			return []string{pick(p, "text", "html", "line", "Hello", "é", "bold", "x", "", "line\r\nline", "inner", "X-Part", "preamble", "epilogue", "caf")}
 		})
-		if m == Is || m == "" {
-			m = Contains
+		if m == sieve.Is || m == "" {
+			m = sieve.Contains
 			r = ""
-			if c == ASCIINumeric {
+			if c == sieve.ASCIINumeric {
 				c = ""
 			}
 		}
-		t := Body{Transform: pick(p, "", BodyRaw, BodyText, BodyContent), Match: m, Relation: r, Comparator: c, Keys: keys}
-		if t.Transform == BodyContent {
+		t := sieve.Body{Transform: pick(p, "", sieve.BodyRaw, sieve.BodyText, sieve.BodyContent), Match: m, Relation: r, Comparator: c, Keys: keys}
+		if t.Transform == sieve.BodyContent {
 			t.Content = pick(p, []string{"text"}, []string{"text/html"}, []string{""}, []string{"multipart"}, []string{"message/rfc822"}, []string{"application", "text/plain"}, []string{"image"})
 		}
 		return t
 	case 9, 10:
 		part, keys := g.datePart()
-		m, r, c := pick(p, Is, Contains, Value, ""), Relation(""), pick(p, "", Octet)
-		if m == Value {
-			r, c = g.relation(), pick(p, c, ASCIINumeric)
+		m, r, c := pick(p, sieve.Is, sieve.Contains, sieve.Value, ""), sieve.Relation(""), pick(p, "", sieve.Octet)
+		if m == sieve.Value {
+			r, c = g.relation(), pick(p, c, sieve.ASCIINumeric)
 		}
 		i, last := g.index()
-		t := Date{Name: pick(p, "Date", "X-Date", "Received", "date", "X-Missing"), Part: part, Match: m, Relation: r, Comparator: c, Keys: keys, Index: i, Last: last}
+		t := sieve.Date{Name: pick(p, "Date", "X-Date", "Received", "date", "X-Missing"), Part: part, Match: m, Relation: r, Comparator: c, Keys: keys, Index: i, Last: last}
 		switch g.IntN(3) {
 		case 0:
 			t.Zone = pick(p, "+0000", "+0100", "-0330", "bad", "+1300")
@@ -132,30 +134,30 @@ func (g *wide) test(depth int) Test {
 		}
 		return t
 	case 11:
-		t := CurrentDate{Part: pick(p, Year, Month, Day, FullDate, JulianDay, DayOfTheWeek, ZoneOffset), Match: Value, Relation: g.relation(),
-			Comparator: pick(p, "", Octet, ASCIINumeric), Keys: []string{pick(p, "2026", "11", "22", "61000", "0", "+0000", "2026-01-01", "3")}}
+		t := sieve.CurrentDate{Part: pick(p, sieve.Year, sieve.Month, sieve.Day, sieve.FullDate, sieve.JulianDay, sieve.DayOfTheWeek, sieve.ZoneOffset), Match: sieve.Value, Relation: g.relation(),
+			Comparator: pick(p, "", sieve.Octet, sieve.ASCIINumeric), Keys: []string{pick(p, "2026", "11", "22", "61000", "0", "+0000", "2026-01-01", "3")}}
 		if g.chance(40) {
 			t.Zone = pick(p, "+0000", "+1300", "-1200")
 		}
 		return t
 	case 12:
 		m, r, c, keys := g.match(func() []string { return []string{pick(p, "MS", "post", "Pigeonhole Sieve", "", "0.5")} })
-		return Environment{Item: pick(p, "location", "phase", "name", "version", "domain", "host", "vnd.dovecot.default-mailbox", "nothing", "LOCATION"),
+		return sieve.Environment{Item: pick(p, "location", "phase", "name", "version", "domain", "host", "vnd.dovecot.default-mailbox", "nothing", "LOCATION"),
 			Match: m, Relation: r, Comparator: c, Keys: keys}
 	case 13:
 		m, r, c, keys := g.match(nil)
-		return SpamTest{Percent: g.chance(50), Match: m, Relation: r, Comparator: c, Value: pick(p, keys[0], "1", "5", "0", "10", "50")}
+		return sieve.SpamTest{Percent: g.chance(50), Match: m, Relation: r, Comparator: c, Value: pick(p, keys[0], "1", "5", "0", "10", "50")}
 	case 14:
 		m, r, c, keys := g.match(nil)
-		return VirusTest{Match: m, Relation: r, Comparator: c, Value: pick(p, keys[0], "1", "5", "0", "3")}
+		return sieve.VirusTest{Match: m, Relation: r, Comparator: c, Value: pick(p, keys[0], "1", "5", "0", "3")}
 	case 15:
 		m, r, c, keys := g.matching()
-		if m != Regex && m != Matches {
+		if m != sieve.Regex && m != sieve.Matches {
 			keys = []string{pick(p, "\\Seen", "x", "\\flagged", "X y", "", "1", "2", "${a}", "${b}")}
 		}
-		return HasFlag{Match: m, Relation: r, Comparator: c, Flags: keys, Variables: pick(p, nil, nil, []string{"a"}, []string{"b", "c"})}
+		return sieve.HasFlag{Match: m, Relation: r, Comparator: c, Flags: keys, Variables: pick(p, nil, nil, []string{"a"}, []string{"b", "c"})}
 	case 16:
-		t := Duplicate{Header: pick(p, "", "Subject", "X-Missing"), Last: g.chance(30)}
+		t := sieve.Duplicate{Header: pick(p, "", "Subject", "X-Missing"), Last: g.chance(30)}
 		if g.chance(40) {
 			t.Handle = ptr(pick(p, "h", "h2"))
 		}
@@ -165,32 +167,32 @@ func (g *wide) test(depth int) Test {
 		return t
 	case 17, 18, 19:
 		if g.edits {
-			return False{}
+			return sieve.False{}
 		}
 		m, r, c, keys := g.match(func() []string {
 			return []string{pick(p, "text", "plain", "text/plain", "text/html", "attachment", "inline", "a.txt", "utf-8", "", "yes", "b", "mixed", "message/rfc822")}
 		})
-		t := Header{Names: []string{pick(p, genMIMENames...)}, Match: m, Relation: r, Comparator: c, Keys: keys, MIME: true, AnyChild: g.chance(50),
-			MIMEPart: pick(p, "", "", MIMEType, MIMESubtype, MIMEContentType, MIMEParam)}
-		if t.MIMEPart == MIMEParam {
+		t := sieve.Header{Names: []string{pick(p, genMIMENames...)}, Match: m, Relation: r, Comparator: c, Keys: keys, MIME: true, AnyChild: g.chance(50),
+			MIMEPart: pick(p, "", "", sieve.MIMEType, sieve.MIMESubtype, sieve.MIMEContentType, sieve.MIMEParam)}
+		if t.MIMEPart == sieve.MIMEParam {
 			t.MIMEParams = pick(p, []string{"charset"}, []string{"filename"}, []string{"boundary", "name"}, []string{"FILENAME", "charset"})
 		}
 		return t
 	case 20:
 		if g.edits {
-			return False{}
+			return sieve.False{}
 		}
-		return Exists{Names: []string{pick(p, genMIMENames...)}, MIME: true, AnyChild: g.chance(50)}
+		return sieve.Exists{Names: []string{pick(p, genMIMENames...)}, MIME: true, AnyChild: g.chance(50)}
 	case 21:
-		return pick[Test](p, ValidNotifyMethod{[]string{"mailto:a@b"}}, ValidNotifyMethod{[]string{"mailto:a@b", "xmpp:a@b"}}, ValidNotifyMethod{[]string{"mailto:${a}@b"}},
-			NotifyMethodCapability{URI: "mailto:a@b", Capability: "online", Match: Is, Keys: []string{pick(p, "maybe", "yes")}},
-			NotifyMethodCapability{URI: "mailto:a@b", Capability: "Online", Match: Contains, Keys: []string{"A"}})
+		return pick[sieve.Test](p, sieve.ValidNotifyMethod{URIs: []string{"mailto:a@b"}}, sieve.ValidNotifyMethod{URIs: []string{"mailto:a@b", "xmpp:a@b"}}, sieve.ValidNotifyMethod{URIs: []string{"mailto:${a}@b"}},
+			sieve.NotifyMethodCapability{URI: "mailto:a@b", Capability: "online", Match: sieve.Is, Keys: []string{pick(p, "maybe", "yes")}},
+			sieve.NotifyMethodCapability{URI: "mailto:a@b", Capability: "Online", Match: sieve.Contains, Keys: []string{"A"}})
 	case 22:
-		return IHave{[]string{pick(p, "envelope", "ereject", "unknown", "variables")}}
+		return sieve.IHave{Extensions: []string{pick(p, "envelope", "ereject", "unknown", "variables")}}
 	}
 	t := g.generator.test(0)
-	if h, ok := t.(Header); ok && h.MIME && g.edits {
-		return False{}
+	if h, ok := t.(sieve.Header); ok && h.MIME && g.edits {
+		return sieve.False{}
 	}
 	return t
 }
@@ -198,76 +200,76 @@ func (g *wide) test(depth int) Test {
 // genAddressNames are fields of addresses that messages have and scripts change.
 var genAddressNames = []string{"From", "To", "Cc", "Reply-To"}
 
-func (g *wide) addressTest() Test {
+func (g *wide) addressTest() sieve.Test {
 	p := g.generator
 	m, r, c, keys := g.match(func() []string { return []string{pick(p, "a@b", "b", "a", "example.org", "joe", "x y", "z@z")} })
 	i, last := g.index()
-	return Address{Names: pick(p, []string{"From"}, []string{"to"}, []string{"from", "To"}, []string{"cc"}, []string{"reply-to"}, []string{"Cc", "TO", "From"}),
-		Part: pick(p, "", All, LocalPart, Domain, User, Detail), Match: m, Relation: r, Comparator: c, Keys: keys, Index: i, Last: last}
+	return sieve.Address{Names: pick(p, []string{"From"}, []string{"to"}, []string{"from", "To"}, []string{"cc"}, []string{"reply-to"}, []string{"Cc", "TO", "From"}),
+		Part: pick(p, "", sieve.All, sieve.LocalPart, sieve.Domain, sieve.User, sieve.Detail), Match: m, Relation: r, Comparator: c, Keys: keys, Index: i, Last: last}
 }
 
 // genMailboxes are senders and recipients of envelopes.
 var genMailboxes = []string{"s@x.org", "S@X.Org", "a@b", "A@B.org", "a.b@c", "\"a b\"@c.example", "joe+detail@example.org", "user+d+e@Example.org", "u-d@example.org",
 	"a@[192.0.2.1]", "x@sub.example.org", "\"q\\\"r\"@c", "10@9", "abc@abc", "\"a+b\"@c", "+x@b", "a+@b", "yes@no"}
 
-func (g *wide) envelopeTest() Test {
+func (g *wide) envelopeTest() sieve.Test {
 	p := g.generator
 	m, r, c, keys := g.match(func() []string {
 		return []string{pick(p, append([]string{"s", "x.org", "a", "b", "org", "a b", "joe", "detail", "d+e", "", "@", "example.org", "10", "9", "X.ORG"}, genMailboxes...)...)}
 	})
-	t := Envelope{Fields: pick(p, []string{"from"}, []string{"to"}, []string{"FROM"}, []string{"from", "To"}, []string{"to", "from"}),
-		Part: pick(p, "", "", All, LocalPart, Domain, User, Detail), Match: m, Relation: r, Comparator: c, Keys: keys}
+	t := sieve.Envelope{Fields: pick(p, []string{"from"}, []string{"to"}, []string{"FROM"}, []string{"from", "To"}, []string{"to", "from"}),
+		Part: pick(p, "", "", sieve.All, sieve.LocalPart, sieve.Domain, sieve.User, sieve.Detail), Match: m, Relation: r, Comparator: c, Keys: keys}
 	if t.Part == "" && g.chance(30) {
 		t.Fields = append(t.Fields, "auth") // which has no parts
 	}
 	return t
 }
 
-func (g *wide) datePart() (DatePart, []string) {
+func (g *wide) datePart() (sieve.DatePart, []string) {
 	p := g.generator
 	switch g.IntN(13) {
 	case 0:
-		return Year, []string{pick(p, "2026", "2025", "1999", "2068", "1970")}
+		return sieve.Year, []string{pick(p, "2026", "2025", "1999", "2068", "1970")}
 	case 1:
-		return Month, []string{pick(p, "11", "01", "02")}
+		return sieve.Month, []string{pick(p, "11", "01", "02")}
 	case 2:
-		return Day, []string{pick(p, "22", "01", "31", "23")}
+		return sieve.Day, []string{pick(p, "22", "01", "31", "23")}
 	case 3:
-		return FullDate, []string{pick(p, "2026-11-22", "2026-11-23", "2025-02-28")}
+		return sieve.FullDate, []string{pick(p, "2026-11-22", "2026-11-23", "2025-02-28")}
 	case 4:
-		return JulianDay, []string{pick(p, "61366", "61367", "60734")}
+		return sieve.JulianDay, []string{pick(p, "61366", "61367", "60734")}
 	case 5:
-		return Hour, []string{pick(p, "17", "00", "23", "18")}
+		return sieve.Hour, []string{pick(p, "17", "00", "23", "18")}
 	case 6:
-		return Minute, []string{pick(p, "00", "30", "59")}
+		return sieve.Minute, []string{pick(p, "00", "30", "59")}
 	case 7:
-		return Second, []string{pick(p, "00", "05", "60")}
+		return sieve.Second, []string{pick(p, "00", "05", "60")}
 	case 8:
-		return TimeOfDay, []string{pick(p, "17:00:05", "00:00:00", "18:00:05")}
+		return sieve.TimeOfDay, []string{pick(p, "17:00:05", "00:00:00", "18:00:05")}
 	case 9:
-		return ISO8601, []string{pick(p, "2026-11-22T17:00:05Z", "2026-11-22T18:00:05+01:00", "T")}
+		return sieve.ISO8601, []string{pick(p, "2026-11-22T17:00:05Z", "2026-11-22T18:00:05+01:00", "T")}
 	case 10:
-		return RFC2822Date, []string{pick(p, "Sun, 22 Nov 2026 17:00:05 +0000", "Nov", "Sun")}
+		return sieve.RFC2822Date, []string{pick(p, "Sun, 22 Nov 2026 17:00:05 +0000", "Nov", "Sun")}
 	case 11:
-		return ZoneOffset, []string{pick(p, "+0000", "+0100", "-0330")}
+		return sieve.ZoneOffset, []string{pick(p, "+0000", "+0100", "-0330")}
 	}
-	return DatePart(pick(p, "weekday", "WEEKDAY", "nothing")), []string{pick(p, "0", "1", "6")}
+	return sieve.DatePart(pick(p, "weekday", "WEEKDAY", "nothing")), []string{pick(p, "0", "1", "6")}
 }
 
-func (g *wide) block(depth int) []Command {
-	var list []Command
+func (g *wide) block(depth int) []sieve.Command {
+	var list []sieve.Command
 	for range 1 + g.IntN(3) {
 		list = append(list, g.command(depth))
 	}
 	return list
 }
 
-func (g *wide) command(depth int) Command {
+func (g *wide) command(depth int) sieve.Command {
 	p := g.generator
 	if depth > 0 && g.chance(50) {
-		c := If{Test: g.test(2), Then: g.block(depth - 1)}
+		c := sieve.If{Test: g.test(2), Then: g.block(depth - 1)}
 		for g.chance(25) {
-			c.ElsIf = append(c.ElsIf, ElsIf{g.test(2), g.block(depth - 1)})
+			c.ElsIf = append(c.ElsIf, sieve.ElsIf{Test: g.test(2), Then: g.block(depth - 1)})
 		}
 		if g.chance(35) {
 			c.Else = g.block(depth - 1)
@@ -280,42 +282,42 @@ func (g *wide) command(depth int) Command {
 	}
 	switch g.IntN(26) {
 	case 0, 1, 2, 3, 4:
-		var mods []Modifier
-		for _, m := range [][]Modifier{{Lower, Upper}, {LowerFirst, UpperFirst}, {QuoteWildcard}, {EncodeURL}, {Length}} {
+		var mods []sieve.Modifier
+		for _, m := range [][]sieve.Modifier{{sieve.Lower, sieve.Upper}, {sieve.LowerFirst, sieve.UpperFirst}, {sieve.QuoteWildcard}, {sieve.EncodeURL}, {sieve.Length}} {
 			if g.chance(15) {
 				mods = append(mods, pick(p, m...))
 			}
 		}
-		return Set{Name: pick(p, "a", "b", "c", "A"), Modifiers: mods, Value: g.str("yes", "a*b", "é X", "", "${1}${2}", "${a}${b}", "a.b?", "\\Seen x")}
+		return sieve.Set{Name: pick(p, "a", "b", "c", "A"), Modifiers: mods, Value: g.str("yes", "a*b", "é X", "", "${1}${2}", "${a}${b}", "a.b?", "\\Seen x")}
 	case 5:
 		if g.loops == 0 && g.chance(70) {
-			return Set{Name: "b", Value: "${a}"}
+			return sieve.Set{Name: "b", Value: "${a}"}
 		}
 		fallthrough
 	case 6, 7:
 		if g.loops > 0 || depth == 0 || g.edits {
-			return FileInto{Mailbox: g.mailbox()}
+			return sieve.FileInto{Mailbox: g.mailbox()}
 		}
-		c := ForEveryPart{}
+		c := sieve.ForEveryPart{}
 		if g.chance(30) {
 			c.Name = ptr("loop")
 		}
 		g.loops++
 		c.Block = g.block(depth - 1)
 		if g.chance(30) {
-			c.Block = append(c.Block, If{Test: g.test(0), Then: []Command{Break{}}})
+			c.Block = append(c.Block, sieve.If{Test: g.test(0), Then: []sieve.Command{sieve.Break{}}})
 		}
-		c.Block = append(c.Block, ExtractText{Variable: pick(p, "a", "b", "c"), First: pick(p, nil, ptr(uint64(5)), ptr(uint64(20)))})
+		c.Block = append(c.Block, sieve.ExtractText{Variable: pick(p, "a", "b", "c"), First: pick(p, nil, ptr(uint64(5)), ptr(uint64(20)))})
 		if g.chance(50) {
-			c.Block = append(c.Block, If{Test: String{Sources: []string{"${a}"}, Match: Contains, Keys: []string{pick(p, "text", "Hello", "bold", "line")}}, Then: []Command{FileInto{Mailbox: pick(p, "P", "Q")}}})
+			c.Block = append(c.Block, sieve.If{Test: sieve.String{Sources: []string{"${a}"}, Match: sieve.Contains, Keys: []string{pick(p, "text", "Hello", "bold", "line")}}, Then: []sieve.Command{sieve.FileInto{Mailbox: pick(p, "P", "Q")}}})
 		}
 		g.loops--
 		return c
 	case 8, 9:
 		if !g.edits {
-			return Keep{}
+			return sieve.Keep{}
 		}
-		c := AddHeader{Name: pick(p, "X-A", "x-b", "X-New", "Subject", "From", "Date"), Value: g.str("yes", "a", "v w", "10", "é", "", " ", "a\r\nbcd", "a\r\n b\r\n", "=?utf-8?q?yes?=", "a=?utf-8?q?b?="), Last: g.chance(40)}
+		c := sieve.AddHeader{Name: pick(p, "X-A", "x-b", "X-New", "Subject", "From", "Date"), Value: g.str("yes", "a", "v w", "10", "é", "", " ", "a\r\nbcd", "a\r\n b\r\n", "=?utf-8?q?yes?=", "a=?utf-8?q?b?="), Last: g.chance(40)}
 		if g.chance(50) {
 			c.Name = pick(p, genAddressNames...)
 			c.Value = strings.ReplaceAll(strings.TrimSpace(g.addressValue()), "\n", "\r\n")
@@ -326,59 +328,59 @@ func (g *wide) command(depth int) Command {
 		return c
 	case 10, 11:
 		if !g.edits {
-			return FileInto{Mailbox: g.mailbox()}
+			return sieve.FileInto{Mailbox: g.mailbox()}
 		}
-		c := DeleteHeader{Name: pick(p, append([]string{"X-A", "x-b", "X-New", "Subject", "Date"}, genAddressNames...)...)}
+		c := sieve.DeleteHeader{Name: pick(p, append([]string{"X-A", "x-b", "X-New", "Subject", "Date"}, genAddressNames...)...)}
 		c.Index, c.Last = g.index()
 		if g.chance(50) {
 			var keys []string
 			c.Match, c.Relation, c.Comparator, keys = g.match(nil)
-			if c.Match == Count {
-				c.Match, c.Relation, c.Comparator = Contains, "", ""
+			if c.Match == sieve.Count {
+				c.Match, c.Relation, c.Comparator = sieve.Contains, "", ""
 			}
-			if c.Match == Regex {
-				c.Match, keys = Contains, []string{"y"} // the server aborts
+			if c.Match == sieve.Regex {
+				c.Match, keys = sieve.Contains, []string{"y"} // the server aborts
 			}
 			c.Values = keys
-			if g.chance(30) && (c.Match == Contains || c.Match == Is || c.Match == "") {
+			if g.chance(30) && (c.Match == sieve.Contains || c.Match == sieve.Is || c.Match == "") {
 				c.Values = []string{pick(p, "a@b", "joe", "@", "", "example", ",", "<")}
 			}
 		}
 		return c
 	case 12:
-		return AddFlag{Flags: append(g.flags(), pick(p, "${a}", "y")), Variable: pick(p, "", "", "a", "b")}
+		return sieve.AddFlag{Flags: append(g.flags(), pick(p, "${a}", "y")), Variable: pick(p, "", "", "a", "b")}
 	case 13:
-		return SetFlag{Flags: g.flags(), Variable: pick(p, "", "a", "b")}
+		return sieve.SetFlag{Flags: g.flags(), Variable: pick(p, "", "a", "b")}
 	case 14:
 		// With "${a}" of the variable a itself the server loses its place in it.
-		return RemoveFlag{Flags: append(g.flags(), pick(p, "${c}", "y")), Variable: pick(p, "", "", "a", "b")}
+		return sieve.RemoveFlag{Flags: append(g.flags(), pick(p, "${c}", "y")), Variable: pick(p, "", "", "a", "b")}
 	case 15:
-		n := Notify{Method: pick(p, "mailto:a@b", "mailto:a@b?cc=c@d", "mailto:?to=e@f&subject=hey", "mailto:x@y?body=text%20here", "mailto:a@b%2Cc@d")}
+		n := sieve.Notify{Method: pick(p, "mailto:a@b", "mailto:a@b?cc=c@d", "mailto:?to=e@f&subject=hey", "mailto:x@y?body=text%20here", "mailto:a@b%2Cc@d")}
 		if g.chance(40) {
 			n.Message = ptr(g.str("hello", "note"))
 		}
 		return n
 	case 16:
-		return pick[Command](p, Keep{Flags: flags}, Discard{}, Stop{}, Return{})
+		return pick[sieve.Command](p, sieve.Keep{Flags: flags}, sieve.Discard{}, sieve.Stop{}, sieve.Return{})
 	case 17:
-		return Redirect{Address: pick(p, "a@b", "c@D.org", "x${1}@b.org", "${a}@c", "${2}"), Copy: g.chance(40)}
+		return sieve.Redirect{Address: pick(p, "a@b", "c@D.org", "x${1}@b.org", "${a}@c", "${2}"), Copy: g.chance(40)}
 	case 18:
 		if g.chance(30) {
-			return Fail{Text: "no ${a}"}
+			return sieve.Fail{Text: "no ${a}"}
 		}
-		return Reject{Reason: "no ${1}"}
+		return sieve.Reject{Reason: "no ${1}"}
 	case 19:
-		v := Vacation{Reason: "gone ${a}"}
+		v := sieve.Vacation{Reason: "gone ${a}"}
 		if g.chance(50) {
 			v.Subject = ptr("s ${1}")
 		}
 		return v
 	}
-	return FileInto{Mailbox: g.mailbox(), Copy: g.chance(25), Flags: flags}
+	return sieve.FileInto{Mailbox: g.mailbox(), Copy: g.chance(25), Flags: flags}
 }
 
-func (g *wide) script() *Script {
-	s := &Script{Extensions: ExtVariables}
+func (g *wide) script() *sieve.Script {
+	s := &sieve.Script{Extensions: sieve.ExtVariables}
 	g.edits = g.chance(40)
 	for range 1 + g.IntN(max(g.size, 1)) {
 		s.Commands = append(s.Commands, g.command(min(g.size, 2)))

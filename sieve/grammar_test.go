@@ -1,15 +1,17 @@
-package sieve
+package sieve_test
 
 import (
 	"fmt"
 	"strings"
+
+	"github.com/oxmailroute/oxmailroute/sieve"
 )
 
 // grammar makes scripts of the whole language from the table that the reader
 // reads, most of them right, and some wrong in one place.
 type grammar struct {
 	*generator
-	on      Extensions
+	on      sieve.Extensions
 	wrong   int // per cent of the choices that break a rule
 	once    map[string]bool
 	unknown int
@@ -20,16 +22,16 @@ func (g *grammar) requires(all bool) {
 	g.on = serverExtensions
 	if !all {
 		for range 1 + g.IntN(30) {
-			g.on &^= 1 << g.IntN(extCount)
+			g.on &^= 1 << g.IntN(sieve.ExtCount)
 		}
 		if g.chance(50) {
 			// What a tag or command needs may well be missing.
 			for range g.IntN(20) {
-				g.on &^= 1 << g.IntN(extCount)
+				g.on &^= 1 << g.IntN(sieve.ExtCount)
 			}
 		}
 	}
-	for _, c := range conflicts {
+	for _, c := range sieve.Conflicts {
 		if all || g.chance(95) {
 			if g.chance(70) {
 				g.on &^= c[0]
@@ -38,8 +40,8 @@ func (g *grammar) requires(all bool) {
 			}
 		}
 	}
-	if !g.on.Has(ExtVariables|ExtForEveryPart) && g.chance(90) {
-		g.on &^= ExtExtractText
+	if !g.on.Has(sieve.ExtVariables|sieve.ExtForEveryPart) && g.chance(90) {
+		g.on &^= sieve.ExtExtractText
 	}
 }
 
@@ -51,7 +53,7 @@ func (g *grammar) header() string {
 	return `require ["` + strings.Join(g.on.Names(), `", "`) + "\"];\n"
 }
 
-func (g *grammar) has(sp *spec) bool { return sp.ext == 0 || implied(g.on)&sp.ext != 0 }
+func (g *grammar) has(sp *sieve.Spec) bool { return sp.Ext == 0 || sieve.Implied(g.on)&sp.Ext != 0 }
 
 // quoteText makes a quoted string on one line.
 func quoteText(s string) string {
@@ -119,9 +121,9 @@ var good = map[string][]string{
 }
 
 // argument makes an argument of a kind for a place.
-func (g *grammar) argument(kind argKind, place string) string {
+func (g *grammar) argument(kind sieve.ArgKind, place string) string {
 	if g.chance(g.wrong) {
-		kind = pick(g.generator, argString, argList, argNumber)
+		kind = pick(g.generator, sieve.ArgString, sieve.ArgList, sieve.ArgNumber)
 	}
 	str := func() string {
 		if list := good[place]; list != nil && !g.chance(g.wrong) && !g.chance(8) {
@@ -133,9 +135,9 @@ func (g *grammar) argument(kind argKind, place string) string {
 		return quoteText(pick(g.generator, "a", "x", "a@b", "text", "1", "Subject", "${x}"))
 	}
 	switch kind {
-	case argNumber:
+	case sieve.ArgNumber:
 		return pick(g.generator, "0", "1", "7", "30", "1K", "2147483648", "5M", "18446744073709551615")
-	case argList:
+	case sieve.ArgList:
 		if g.chance(40) {
 			return str()
 		}
@@ -149,68 +151,68 @@ func (g *grammar) argument(kind argKind, place string) string {
 }
 
 // tag makes a tag with its argument.
-func (g *grammar) tag(t *tagSpec) string {
-	name := spellings[t.id]
+func (g *grammar) tag(t *sieve.TagSpec) string {
+	name := sieve.Spellings[t.ID]
 	if g.chance(5) {
 		name = strings.ToUpper(name)
 	}
 	s := ":" + name
-	if t.param != argNone && !g.chance(g.wrong) {
-		s += " " + g.argument(t.param, ":"+spellings[t.id])
+	if t.Param != sieve.ArgNone && !g.chance(g.wrong) {
+		s += " " + g.argument(t.Param, ":"+sieve.Spellings[t.ID])
 	}
 	return s
 }
 
 // arguments makes what follows the name of a command or test.
-func (g *grammar) arguments(id nameID, sp *spec) string {
+func (g *grammar) arguments(id sieve.NameID, sp *sieve.Spec) string {
 	var out []string
 	seen := map[uint8]bool{}
 	for range g.IntN(4) {
-		if len(sp.tags) == 0 {
+		if len(sp.Tags) == 0 {
 			break
 		}
-		t := &sp.tags[g.IntN(len(sp.tags))]
+		t := &sp.Tags[g.IntN(len(sp.Tags))]
 		switch {
-		case t.ext != 0 && g.on&t.ext == 0 && !g.use(spellings[id]+":"+spellings[t.id]):
+		case t.Ext != 0 && g.on&t.Ext == 0 && !g.use(sieve.Spellings[id]+":"+sieve.Spellings[t.ID]):
 			continue
-		case (t.group != 0 && seen[t.group]) && !g.chance(g.wrong):
+		case (t.Group != 0 && seen[t.Group]) && !g.chance(g.wrong):
 			continue
-		case (t.id == nameAnyChild || t.group == 4 && t.ext == ExtMIME) && g.on.Has(ExtMIME) && g.chance(60):
+		case (t.ID == sieve.NameAnyChild || t.Group == 4 && t.Ext == sieve.ExtMIME) && g.on.Has(sieve.ExtMIME) && g.chance(60):
 			out = append(out, ":mime")
-		case t.id == nameLast && t.ext == ExtIndex && g.on.Has(ExtIndex) && g.chance(60):
+		case t.ID == sieve.NameLast && t.Ext == sieve.ExtIndex && g.on.Has(sieve.ExtIndex) && g.chance(60):
 			out = append(out, ":index 1")
 		}
-		seen[t.group] = true
+		seen[t.Group] = true
 		out = append(out, g.tag(t))
-		if id == nameDenotify && t.group == groupMatch && !g.chance(g.wrong) {
-			out = append(out, g.argument(argString, ":id"))
+		if id == sieve.NameDenotify && t.Group == sieve.GroupMatch && !g.chance(g.wrong) {
+			out = append(out, g.argument(sieve.ArgString, ":id"))
 		}
 	}
 	if g.chance(g.wrong) {
 		// A tag that this command may not have.
-		t := nameIs + nameID(g.IntN(int(numNames-nameIs)))
-		if g.use(spellings[id] + ":" + spellings[t]) {
-			out = append(out, ":"+spellings[t])
+		t := sieve.NameIs + sieve.NameID(g.IntN(int(sieve.NumNames-sieve.NameIs)))
+		if g.use(sieve.Spellings[id] + ":" + sieve.Spellings[t]) {
+			out = append(out, ":"+sieve.Spellings[t])
 		}
 	}
-	args := sp.args
-	if sp.optional > 0 && g.chance(60) {
-		args = args[sp.optional:]
+	args := sp.Args
+	if sp.Optional > 0 && g.chance(60) {
+		args = args[sp.Optional:]
 	}
 	if g.chance(g.wrong) && len(args) > 0 {
 		args = args[1:]
 	}
 	for _, kind := range args {
-		out = append(out, g.argument(kind, spellings[id]))
+		out = append(out, g.argument(kind, sieve.Spellings[id]))
 	}
 	if g.chance(g.wrong) {
-		out = append(out, g.argument(argString, ""))
+		out = append(out, g.argument(sieve.ArgString, ""))
 	}
 	if g.chance(g.wrong) && len(out) > 1 {
 		i := g.IntN(len(out) - 1)
 		out[i], out[i+1] = out[i+1], out[i]
 	}
-	if id == nameSize && len(out) > 0 && !strings.HasPrefix(out[0], ":") && !g.chance(g.wrong) {
+	if id == sieve.NameSize && len(out) > 0 && !strings.HasPrefix(out[0], ":") && !g.chance(g.wrong) {
 		out = append([]string{pick(g.generator, ":over", ":under")}, out...)
 	}
 	if len(out) == 0 {
@@ -230,35 +232,35 @@ func (g *grammar) use(word string) bool {
 }
 
 // word chooses a command or a test.
-func (g *grammar) word(isTest bool) (nameID, *spec) {
+func (g *grammar) word(isTest bool) (sieve.NameID, *sieve.Spec) {
 	for range 200 {
-		id := nameID(g.IntN(int(nameIs)))
-		sp := specs[id]
+		id := sieve.NameID(g.IntN(int(sieve.NameIs)))
+		sp := sieve.Specs[id]
 		switch {
-		case sp == nil || id == nameRequire || id == nameElsIf || id == nameElse:
+		case sp == nil || id == sieve.NameRequire || id == sieve.NameElsIf || id == sieve.NameElse:
 			continue
-		case sp.isTest != isTest:
+		case sp.IsTest != isTest:
 			continue
-		case !g.has(sp) && (!g.chance(max(g.wrong, 10)) || !g.use(spellings[id])):
+		case !g.has(sp) && (!g.chance(max(g.wrong, 10)) || !g.use(sieve.Spellings[id])):
 			continue
-		case id == nameHasFlag && !g.on.Has(ExtIMAP4Flags):
+		case id == sieve.NameHasFlag && !g.on.Has(sieve.ExtIMAP4Flags):
 			continue
-		case id == nameNotify && g.on.Has(ExtNotify):
-			return id, draftNotify
+		case id == sieve.NameNotify && g.on.Has(sieve.ExtNotify):
+			return id, sieve.DraftNotifySpec
 		}
 		return id, sp
 	}
 	if isTest {
-		return nameTrue, specs[nameTrue]
+		return sieve.NameTrue, sieve.Specs[sieve.NameTrue]
 	}
-	return nameKeep, specs[nameKeep]
+	return sieve.NameKeep, sieve.Specs[sieve.NameKeep]
 }
 
-func (g *grammar) name(id nameID) string {
+func (g *grammar) name(id sieve.NameID) string {
 	if g.chance(3) {
-		return strings.ToUpper(spellings[id])
+		return strings.ToUpper(sieve.Spellings[id])
 	}
-	return spellings[id]
+	return sieve.Spellings[id]
 }
 
 // unknownWord makes a word that nobody knows, and no one twice.
@@ -275,18 +277,18 @@ func (g *grammar) testText(depth int) string {
 		return pick(g.generator, "keep", "stop", "if")
 	}
 	id, sp := g.word(true)
-	for depth <= 0 && sp.subtests != noTest {
+	for depth <= 0 && sp.Subtests != sieve.NoTest {
 		id, sp = g.word(true)
 	}
 	s := g.name(id) + g.arguments(id, sp)
-	subtests := sp.subtests
+	subtests := sp.Subtests
 	if g.chance(g.wrong) && g.chance(30) {
-		subtests = pick(g.generator, noTest, oneTest, testList)
+		subtests = pick(g.generator, sieve.NoTest, sieve.OneTest, sieve.TestList)
 	}
 	switch subtests {
-	case oneTest:
+	case sieve.OneTest:
 		return s + " " + g.testText(depth-1)
-	case testList:
+	case sieve.TestList:
 		list := []string{g.testText(depth - 1)}
 		for g.chance(50) {
 			list = append(list, g.testText(depth-1))
@@ -313,12 +315,12 @@ func (g *grammar) commandText(depth int) string {
 		return pick(g.generator, "true;", "else {}", "elsif true {}", `require "copy";`, "header \"a\" \"b\";", "keep {}", "stop true;", "if true;", "if {}", "if (true) {}")
 	}
 	id, sp := g.word(false)
-	for depth <= 0 && sp.block {
+	for depth <= 0 && sp.Block {
 		id, sp = g.word(false)
 	}
 	s := g.name(id) + g.arguments(id, sp)
 	switch {
-	case id == nameIf:
+	case id == sieve.NameIf:
 		s += " " + g.testText(3) + " " + g.blockText(depth-1)
 		for g.chance(25) {
 			s += " elsif " + g.testText(2) + " " + g.blockText(depth-1)
@@ -327,7 +329,7 @@ func (g *grammar) commandText(depth int) string {
 			s += " else " + g.blockText(depth-1)
 		}
 		return s
-	case id == nameForEveryPart:
+	case id == sieve.NameForEveryPart:
 		return s + " " + g.blockText(depth-1)
 	}
 	return s + ";"

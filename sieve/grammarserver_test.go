@@ -1,4 +1,4 @@
-package sieve
+package sieve_test
 
 import (
 	"errors"
@@ -9,6 +9,8 @@ import (
 	"strconv"
 	"strings"
 	"testing"
+
+	"github.com/oxmailroute/oxmailroute/sieve"
 )
 
 var (
@@ -36,9 +38,9 @@ func TestGrammarLines(t *testing.T) {
 			lines = append(lines, g.commandText(2))
 		}
 		src := strings.Join(lines, "\n") + "\n"
-		_, err := ParseFor("", []byte(src), serverExtensions)
+		_, err := sieve.ParseFor("", []byte(src), serverExtensions)
 		own, excused := map[int]string{}, map[int]bool{}
-		var list ErrorList
+		var list sieve.ErrorList
 		if errors.As(err, &list) {
 			for _, e := range list {
 				own[e.Line] += " " + e.Error()
@@ -66,7 +68,7 @@ func TestGrammarLines(t *testing.T) {
 				continue
 			}
 			if (own[n] == "") != (server[n] == "") && n > 0 {
-				t.Errorf("%s\nParse:  %s\nsievec: %s\n%s", lines[n-1], own[n], server[n], AllExtensions&^g.on)
+				t.Errorf("%s\nParse:  %s\nsievec: %s\n%s", lines[n-1], own[n], server[n], sieve.AllExtensions&^g.on)
 				if bad++; bad >= 12 {
 					t.Fatal("stopped after 12 disagreements")
 				}
@@ -91,7 +93,7 @@ func TestGrammarServer(t *testing.T) {
 		if g.chance(30) {
 			src = string(g.mutate([]byte(src)))
 		}
-		_, err := ParseFor("", []byte(src), serverExtensions)
+		_, err := sieve.ParseFor("", []byte(src), serverExtensions)
 		v, text, _ := o.compile(t, []byte(src))
 		if v == accepted {
 			accepts++
@@ -99,8 +101,8 @@ func TestGrammarServer(t *testing.T) {
 		if v == crashed || missingInclude(text) || (err == nil) == (v == accepted) {
 			continue
 		}
-		var list ErrorList
-		if errors.As(err, &list) && !slices.ContainsFunc(list, func(e *Error) bool { return !knownDivergence(src, e) }) {
+		var list sieve.ErrorList
+		if errors.As(err, &list) && !slices.ContainsFunc(list, func(e *sieve.Error) bool { return !knownDivergence(src, e) }) {
 			continue
 		}
 		t.Errorf("Parse: %v\nsievec: %s %s\n%s\n%q", err, v, text, src, src)
@@ -126,7 +128,7 @@ func missingInclude(text string) bool {
 }
 
 // knownDivergence reports an error that the server doesn't have, for a reason.
-func knownDivergence(src string, e *Error) bool {
+func knownDivergence(src string, e *sieve.Error) bool {
 	text, lower := e.Error(), strings.ToLower(src)
 	switch {
 	case strings.Contains(lower, "deleteheader") && strings.Contains(text, "must be one name"):
@@ -141,7 +143,7 @@ func knownDivergence(src string, e *Error) bool {
 
 // silentError reports an error that makes sievec refuse the script without a
 // line of its own.
-func silentError(line string, e *Error) bool {
+func silentError(line string, e *sieve.Error) bool {
 	text := e.Error()
 	if strings.Contains(text, "besides tags, found 3") || strings.Contains(strings.ToLower(line), ":index 18446744073709551615") ||
 		strings.Contains(strings.ToLower(line), ":index 2147483648") {

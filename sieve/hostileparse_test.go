@@ -1,9 +1,11 @@
-package sieve
+package sieve_test
 
 import (
 	"strings"
 	"testing"
 	"time"
+
+	"github.com/oxmailroute/oxmailroute/sieve"
 )
 
 // hostileSources are scripts that a parser could lose much time with, of about
@@ -44,13 +46,13 @@ func hostileSources(n int) map[string]string {
 // TestParseLinear checks that a script of 8 times the size takes no more than
 // about 8 times as long, whatever it is made of.
 func TestParseLinear(t *testing.T) {
-	const small = maxScriptSize / 16
+	const small = sieve.MaxScriptSize / 16
 	measure := func(src string) time.Duration {
 		start := time.Now()
-		Check("", []byte(src), AllExtensions)
+		sieve.Check("", []byte(src), sieve.AllExtensions)
 		return time.Since(start)
 	}
-	large := hostileSources(maxScriptSize / 2)
+	large := hostileSources(sieve.MaxScriptSize / 2)
 	for name, src := range hostileSources(small) {
 		// A busy machine can make any one measurement long.
 		var a, b time.Duration

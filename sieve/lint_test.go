@@ -1,10 +1,12 @@
-package sieve
+package sieve_test
 
 import (
 	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/oxmailroute/oxmailroute/sieve"
 )
 
 // lintCases are scripts and what Check says of them, without the name.
@@ -86,7 +88,7 @@ func TestCheck(t *testing.T) {
 	for _, tt := range lintCases {
 		t.Run(tt.name, func(t *testing.T) {
 			var got []string
-			for _, d := range Check("", []byte(tt.src), Debian12) {
+			for _, d := range sieve.Check("", []byte(tt.src), sieve.Debian12) {
 				got = append(got, d.String())
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {
@@ -94,10 +96,10 @@ func TestCheck(t *testing.T) {
 			}
 		})
 	}
-	if d := Check("x", make([]byte, maxScriptSize+1), Debian12); len(d) != 1 || d[0].Warning || d[0].Line != 1 {
+	if d := sieve.Check("x", make([]byte, sieve.MaxScriptSize+1), sieve.Debian12); len(d) != 1 || d[0].Warning || d[0].Line != 1 {
 		t.Errorf("a script that is too large: %v", d)
 	}
-	old := Check("x", []byte("require \"imapflags\"; mark;"), Debian12|ExtIMAPFlags)
+	old := sieve.Check("x", []byte("require \"imapflags\"; mark;"), sieve.Debian12|sieve.ExtIMAPFlags)
 	if len(old) != 1 || old[0].String() != `x:1:9: warning: extension "imapflags" is out of date: use "imap4flags"` {
 		t.Errorf("imapflags: %v", old)
 	}
@@ -135,7 +137,7 @@ func TestCheckConflictServer(t *testing.T) {
 		`if header "subject" "x" { fileinto "INBOX"; } else { redirect "a@b"; } reject "no";`,
 	} {
 		warned := false
-		for _, d := range Check("", []byte(head+src), Debian12) {
+		for _, d := range sieve.Check("", []byte(head+src), sieve.Debian12) {
 			warned = warned || strings.Contains(d.String(), "exclude each other")
 		}
 		got := o.decideOne(t, "sender@example.org", "user@example.org", []byte(head+src), []byte("From: a@b\nTo: user@example.org\nSubject: y\n\nbody\n"))

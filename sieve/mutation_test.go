@@ -1,4 +1,4 @@
-package sieve
+package sieve_test
 
 import (
 	"bytes"
@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"github.com/oxmailroute/oxmailroute/headers"
+	"github.com/oxmailroute/oxmailroute/sieve"
 )
 
 var mutationCount = flag.Int("mutations", 300, "scripts with small errors")
@@ -52,7 +53,7 @@ func TestMutationServer(t *testing.T) {
 		if src = g.mutate(src); len(src) > 4096 {
 			continue
 		}
-		_, err := Parse("", src)
+		_, err := sieve.Parse("", src)
 		v, text, _ := o.compile(t, src)
 		switch {
 		case err == nil && v == accepted, err != nil && v == rejected:
@@ -61,7 +62,7 @@ func TestMutationServer(t *testing.T) {
 			continue
 		case err != nil && v == accepted:
 			// The differences that the package comment names.
-			if errors.Is(err, ErrUnsupported) || errors.Is(err, headers.ErrInvalid) ||
+			if errors.Is(err, sieve.ErrUnsupported) || errors.Is(err, headers.ErrInvalid) ||
 				bytes.Contains(bytes.ToLower(src), []byte("true")) || bytes.Contains(bytes.ToLower(src), []byte("false")) {
 				continue
 			}

@@ -1,6 +1,6 @@
 //go:build !race
 
-package sieve
+package sieve_test
 
 // poolAllocations is what a run may allocate.
 const poolAllocations = 0

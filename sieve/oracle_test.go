@@ -1,4 +1,4 @@
-package sieve
+package sieve_test
 
 import (
 	"bytes"
@@ -18,6 +18,7 @@ import (
 
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/internal/servertest"
+	"github.com/oxmailroute/oxmailroute/sieve"
 )
 
 // oracle asks Pigeonhole. It has a configuration and a mail store of its own.
@@ -70,7 +71,7 @@ func newOracle(tb testing.TB) *oracle {
 
 // serverExtensions is all that Debian 12 has and can turn on. Its ereject is not
 // built, and i;unicode-casemap is of a later version.
-const serverExtensions = AllExtensions &^ ExtEReject &^ ExtUnicodeCasemap &^ QuoteRegexModifier
+const serverExtensions = sieve.AllExtensions &^ sieve.ExtEReject &^ sieve.ExtUnicodeCasemap &^ sieve.QuoteRegexModifier
 
 // includable are the scripts that others can include.
 var includable = []string{"a", "A b", "übung", "Subject", "x"}
@@ -276,7 +277,7 @@ func parseDecision(text string) decision {
 			last := &d.Actions[len(d.Actions)-1]
 			if flags, ok := strings.CutPrefix(effect, "add IMAP flags: "); ok {
 				// The report shows keywords of :flags that storing leaves out.
-				list := slices.DeleteFunc(strings.Split(flags, " "), func(f string) bool { return !flagValid(f) || strings.Contains(f, "?") })
+				list := slices.DeleteFunc(strings.Split(flags, " "), func(f string) bool { return !sieve.FlagValid(f) || strings.Contains(f, "?") })
 				if len(list) > 0 {
 					*last += " flags " + sortFlags(list)
 				}
@@ -295,8 +296,8 @@ func parseDecision(text string) decision {
 
 // inbox makes the two spellings of the inbox one.
 func inbox(name string) string {
-	if sameMailbox(name, Inbox) {
-		return Inbox
+	if sieve.SameMailbox(name, sieve.Inbox) {
+		return sieve.Inbox
 	}
 	return name
 }
@@ -311,33 +312,33 @@ func sortFlags(flags []string) string {
 }
 
 // decisionOf puts a Result in the same words.
-func decisionOf(r Result) decision {
-	if r.Keep == KeepFailure || r.Keep == KeepLost {
+func decisionOf(r sieve.Result) decision {
+	if r.Keep == sieve.KeepFailure || r.Keep == sieve.KeepLost {
 		return decision{Failed: true}
 	}
-	d := decision{Implicit: r.Keep == KeepImplicit}
+	d := decision{Implicit: r.Keep == sieve.KeepImplicit}
 	for _, a := range r.Actions {
 		var s string
 		var flags []string
 		copied := false
 		switch a := a.(type) {
-		case ActionKeep:
+		case sieve.ActionKeep:
 			s, flags = "store INBOX", a.Flags
-		case ActionFileInto:
+		case sieve.ActionFileInto:
 			s, copied, flags = "store "+shown(inbox(a.Mailbox)), a.Copy, a.Flags
-		case ActionRedirect:
+		case sieve.ActionRedirect:
 			s, copied = "redirect "+a.Address, a.Copy
-		case ActionDiscard:
+		case sieve.ActionDiscard:
 			s = "discard"
-		case ActionReject:
+		case sieve.ActionReject:
 			s = "reject"
-		case ActionVacation:
+		case sieve.ActionVacation:
 			s = "vacation"
-		case ActionNotify:
+		case sieve.ActionNotify:
 			s = "notify" + notified(a)
-		case ActionReport:
+		case sieve.ActionReport:
 			s = fmt.Sprintf("report incoming message as `%s' to: <%s>", a.Type, a.Address)
-		case ActionAddHeader, ActionDeleteHeader:
+		case sieve.ActionAddHeader, sieve.ActionDeleteHeader:
 			// The server changes the header without a word.
 			continue
 		}
@@ -363,21 +364,21 @@ func shown(name string) string {
 		b.WriteRune(c)
 	}
 	if b.Len() > 128 {
-		return cutUTF8(b.String(), 125) + "..."
+		return sieve.CutUTF8(b.String(), 125) + "..."
 	}
 	return b.String()
 }
 
 // notified is whom a notification goes to.
-func notified(a ActionNotify) string {
-	m, err := parseMailto(a.Method)
+func notified(a sieve.ActionNotify) string {
+	addressees, err := sieve.Addressees(a.Method)
 	if err != nil {
 		return err.Error()
 	}
 	s := ""
 	for _, to := range a.Recipients {
 		kind := " Cc: "
-		if slices.Contains(m.addressees(false), to) {
+		if slices.Contains(addressees, to) {
 			kind = " To: "
 		}
 		s += kind + to
@@ -386,8 +387,8 @@ func notified(a ActionNotify) string {
 }
 
 // input is a message as the server would hand it to the script.
-func input(raw []byte, from, to string) *Input {
-	in := &Input{Size: int64(len(raw)), From: from, To: to}
+func input(raw []byte, from, to string) *sieve.Input {
+	in := &sieve.Input{Size: int64(len(raw)), From: from, To: to}
 	in.Header, in.Body = headers.Scan(nil, raw, headers.Sieve)
 	return in
 }

@@ -1,4 +1,4 @@
-package sieve
+package sieve_test
 
 import (
 	"fmt"

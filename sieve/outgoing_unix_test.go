@@ -1,6 +1,6 @@
 //go:build unix
 
-package sieve
+package sieve_test
 
 import (
 	"bufio"
@@ -21,13 +21,14 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/oxmailroute/oxmailroute/internal/servertest"
+	"github.com/oxmailroute/oxmailroute/sieve"
 )
 
 // submission is an SMTP server that takes what Dovecot sends.
 type submission struct {
 	addr string
 	mu   sync.Mutex
-	got  []Outgoing
+	got  []sieve.Outgoing
 }
 
 func newSubmission(tb testing.TB) *submission {
@@ -57,7 +58,7 @@ func (s *submission) serve(c net.Conn) {
 	r := bufio.NewReader(c)
 	say := func(text string) { fmt.Fprintf(c, "%s\r\n", text) }
 	say("220 ready")
-	var m Outgoing
+	var m sieve.Outgoing
 	for {
 		line, err := r.ReadString('\n')
 		if err != nil {
@@ -70,7 +71,7 @@ func (s *submission) serve(c net.Conn) {
 			say("250-localhost")
 			say("250 8BITMIME")
 		case "MAIL":
-			m = Outgoing{From: arg}
+			m = sieve.Outgoing{From: arg}
 			say("250 ok")
 		case "RCPT":
 			m.To = append(m.To, arg)
@@ -101,7 +102,7 @@ func (s *submission) serve(c net.Conn) {
 }
 
 // take returns what came since the last call.
-func (s *submission) take() []Outgoing {
+func (s *submission) take() []sieve.Outgoing {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	got := s.got
@@ -115,7 +116,7 @@ const outgoingHost = "mail.example.org"
 
 // sends hands a message to dovecot-lda with a script, and returns what the
 // server sends because of it.
-func (o *oracle) sends(tb testing.TB, s *submission, script, message, from, to string) ([]Outgoing, string) {
+func (o *oracle) sends(tb testing.TB, s *submission, script, message, from, to string) ([]sieve.Outgoing, string) {
 	tb.Helper()
 	lda := servertest.Need(tb, "dovecot-lda")
 	uid, gid, name := owner(tb)
@@ -152,9 +153,9 @@ var (
 	ownBoundary = regexp.MustCompile(`boundary="([^"]*)"`)
 )
 
-// comparable takes out of a message what no two have in common: the Message-ID,
+// stripped takes out of a message what no two have in common: the Message-ID,
 // the Date and the boundary.
-func (m Outgoing) comparable() Outgoing {
+func stripped(m sieve.Outgoing) sieve.Outgoing {
 	head, body, _ := strings.Cut(string(m.Raw), "\r\n\r\n")
 	head = ownID.ReplaceAllString(head, "Message-ID: ID")
 	head = ownDate.ReplaceAllString(head, "Date: DATE")
@@ -167,32 +168,32 @@ func (m Outgoing) comparable() Outgoing {
 }
 
 // shownOutgoing is the message in a form whose differences can be read.
-func shownOutgoing(list []Outgoing) []string {
+func shownOutgoing(list []sieve.Outgoing) []string {
 	var out []string
 	for _, m := range list {
-		m = m.comparable()
+		m = stripped(m)
 		out = append(out, fmt.Sprintf("MAIL FROM %q RCPT TO %q\n%s", m.From, m.To, strings.ReplaceAll(strings.ReplaceAll(string(m.Raw), "\r", "\\r"), "\t", "\\t")))
 	}
 	return out
 }
 
 // outgoingInput is the delivery of dovecot-lda as the package is told of it.
-func outgoingInput(message, from, to string) *Input {
-	return &Input{Raw: []byte(message), From: from, To: to, Environment: map[string]string{
+func outgoingInput(message, from, to string) *sieve.Input {
+	return &sieve.Input{Raw: []byte(message), From: from, To: to, Environment: map[string]string{
 		"host": outgoingHost, "postmaster": "postmaster@example.org"}}
 }
 
 // sentOf lists what the actions of a result send.
-func sentOf(r Result) []Outgoing {
-	var out []Outgoing
+func sentOf(r sieve.Result) []sieve.Outgoing {
+	var out []sieve.Outgoing
 	for _, a := range r.Actions {
-		var m *Outgoing
+		var m *sieve.Outgoing
 		switch a := a.(type) {
-		case ActionVacation:
+		case sieve.ActionVacation:
 			m = a.Reply
-		case ActionReject:
+		case sieve.ActionReject:
 			m = a.Message
-		case ActionNotify:
+		case sieve.ActionNotify:
 			m = a.Mail
 		}
 		if m != nil {
@@ -258,9 +259,9 @@ func TestOutgoingGenerated(t *testing.T) {
 		}, s)
 	}
 	for round := range *outgoingRounds {
-		script := &Script{}
+		script := &sieve.Script{}
 		for i := range 30 {
-			n := Notify{Method: fmt.Sprintf("mailto:a%d@b?x-h=%s&body=%s", i, percent(ascii(text())), percent(text()))}
+			n := sieve.Notify{Method: fmt.Sprintf("mailto:a%d@b?x-h=%s&body=%s", i, percent(ascii(text())), percent(text()))}
 			if g.chance(80) {
 				s := text()
 				n.Message = &s
@@ -269,7 +270,7 @@ func TestOutgoingGenerated(t *testing.T) {
 		}
 		subject := strings.ReplaceAll(strings.ReplaceAll(text(), "\r\n ", " "), "\r\n", " ")
 		name := strings.NewReplacer("<", "", "\r\n ", "", "\r\n", "").Replace(text())
-		script.Commands = append(script.Commands, Vacation{Reason: text()})
+		script.Commands = append(script.Commands, sieve.Vacation{Reason: text()})
 		message := "From: " + name + " <joe@example.net>\nTo: user@example.org\nSubject: " + subject + "\nReferences: " + ascii(text()) + "\n\nbody\n"
 		src := string(script.Format())
 		want, logged := o.sends(t, s, src, message, "joe@example.net", "user@example.org")
@@ -281,7 +282,7 @@ func TestOutgoingGenerated(t *testing.T) {
 			if i >= len(got) {
 				t.Fatalf("round %d: %d messages, not %d", round, len(got), len(want))
 			}
-			if diff := cmp.Diff(shownOutgoing([]Outgoing{m}), shownOutgoing(got[i:i+1])); diff != "" {
+			if diff := cmp.Diff(shownOutgoing([]sieve.Outgoing{m}), shownOutgoing(got[i:i+1])); diff != "" {
 				t.Fatalf("round %d, message %d (-Pigeonhole +ours):\n%s\n%s\n%q", round, i, diff, message, script.Commands[i])
 			}
 		}

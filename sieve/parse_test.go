@@ -1,4 +1,4 @@
-package sieve
+package sieve_test
 
 import (
 	"errors"
@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/oxmailroute/oxmailroute/sieve"
 )
 
 // parseCase is a script and whether it is one. Every case goes through sievec
@@ -314,7 +316,7 @@ b";`},
 
 // places returns the positions of the errors.
 func places(err error) []string {
-	var list ErrorList
+	var list sieve.ErrorList
 	errors.As(err, &list)
 	var out []string
 	for _, e := range list {
@@ -326,7 +328,7 @@ func places(err error) []string {
 func TestParse(t *testing.T) {
 	for _, tt := range parseCases {
 		t.Run(tt.name, func(t *testing.T) {
-			s, err := ParseFor("test", []byte(tt.src), serverExtensions)
+			s, err := sieve.ParseFor("test", []byte(tt.src), serverExtensions)
 			if diff := cmp.Diff(tt.errs, places(err)); diff != "" {
 				t.Errorf("places of errors (-want +got):\n%s\n%v", diff, err)
 			}
@@ -376,13 +378,13 @@ func compareLines(t *testing.T, tt parseCase, lines []int, text string) {
 
 // checkRoundTrip checks that the printed script is the same script, and prints
 // to itself.
-func checkRoundTrip(t *testing.T, s *Script) {
+func checkRoundTrip(t *testing.T, s *sieve.Script) {
 	t.Helper()
 	text := s.Format()
-	if len(text) > maxScriptSize {
+	if len(text) > sieve.MaxScriptSize {
 		return
 	}
-	back, err := Parse("format", text)
+	back, err := sieve.Parse("format", text)
 	if err != nil {
 		t.Fatalf("printed script: %v\n%s", err, text)
 	}
@@ -393,20 +395,12 @@ func checkRoundTrip(t *testing.T, s *Script) {
 	if back.Extensions != s.Extensions {
 		t.Errorf("after printing extensions %q, want %q\n%s", back.Extensions, s.Extensions, text)
 	}
-	if diff := cmp.Diff(printedLines(s), back.Lines); diff != "" {
+	if diff := cmp.Diff(sieve.PrintedLines(s), back.Lines); diff != "" {
 		t.Errorf("lines (-printed +parsed):\n%s\n%s", diff, text)
 	}
 	if again := back.Format(); string(again) != string(text) {
 		t.Errorf("printing again (-first +second):\n%s", cmp.Diff(string(text), string(again)))
 	}
-}
-
-// printedLines are the lines of the printed script.
-func printedLines(s *Script) []int {
-	nodes, requires := s.nodes()
-	var p printer
-	p.script(nodes, requires)
-	return p.lines
 }
 
 // TestParseDebian13 has what the later server knows.
@@ -420,11 +414,11 @@ func TestParseDebian13(t *testing.T) {
 		{`require ["include", "variables"]; import "a"; export "b";`, nil, bad("1:35", "1:47")},
 		{`require ["regex", "variables"]; set :quoteregex "a" "b";`, bad("1:37"), bad("1:37")},
 	} {
-		_, err := ParseFor("", []byte(tt.src), Debian12)
+		_, err := sieve.ParseFor("", []byte(tt.src), sieve.Debian12)
 		if diff := cmp.Diff(tt.old, places(err)); diff != "" {
 			t.Errorf("Debian 12: %s\n%s\n%v", tt.src, diff, err)
 		}
-		_, err = ParseFor("", []byte(tt.src), Debian13)
+		_, err = sieve.ParseFor("", []byte(tt.src), sieve.Debian13)
 		if diff := cmp.Diff(tt.later, places(err)); diff != "" {
 			t.Errorf("Debian 13: %s\n%s\n%v", tt.src, diff, err)
 		}
@@ -432,18 +426,18 @@ func TestParseDebian13(t *testing.T) {
 }
 
 func TestParseTooManyErrors(t *testing.T) {
-	_, err := Parse("x", []byte(strings.Repeat("nonsense;\n", 1000)))
-	if n := len(places(err)); n != maxErrors+1 {
-		t.Errorf("%d errors, want %d", n, maxErrors+1)
+	_, err := sieve.Parse("x", []byte(strings.Repeat("nonsense;\n", 1000)))
+	if n := len(places(err)); n != sieve.MaxErrors+1 {
+		t.Errorf("%d errors, want %d", n, sieve.MaxErrors+1)
 	}
 }
 
 func TestErrorText(t *testing.T) {
-	_, err := Parse("user.sieve", []byte("keep;\n  require \"variables\";\nnonsense \"a\";"))
-	if !errors.Is(err, ErrUnsupported) {
+	_, err := sieve.Parse("user.sieve", []byte("keep;\n  require \"variables\";\nnonsense \"a\";"))
+	if !errors.Is(err, sieve.ErrUnsupported) {
 		t.Errorf("%v is not ErrUnsupported", err)
 	}
-	var one *Error
+	var one *sieve.Error
 	if !errors.As(err, &one) || one.Line != 2 || one.Column != 3 || one.Name != "user.sieve" {
 		t.Errorf("first error %+v", one)
 	}
@@ -452,7 +446,7 @@ func TestErrorText(t *testing.T) {
 	if diff := cmp.Diff(want, err.Error()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if err := (ErrorList)(nil).Err(); err != nil {
+	if err := (sieve.ErrorList)(nil).Err(); err != nil {
 		t.Errorf("empty list: %v", err)
 	}
 }

@@ -1,4 +1,4 @@
-package sieve
+package sieve_test
 
 import (
 	"errors"
@@ -8,39 +8,40 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/oxmailroute/oxmailroute/headers"
+	"github.com/oxmailroute/oxmailroute/sieve"
 )
 
 func TestFromPredicate(t *testing.T) {
 	for _, tt := range []struct {
 		name string
 		in   headers.Predicate
-		want Test
+		want sieve.Test
 	}{
-		{"exists", headers.Exists{Name: "X-A"}, Exists{Names: []string{"X-A"}}},
-		{"is", headers.Match{Name: "X-A", Op: headers.Is, Values: []string{"a", "b"}}, Header{Names: []string{"X-A"}, Match: Is, Keys: []string{"a", "b"}}},
-		{"contains", headers.Match{Name: "X-A", Op: headers.Contains, Values: []string{"a"}, Comparator: headers.ASCIICasemap}, Header{Names: []string{"X-A"}, Match: Contains, Keys: []string{"a"}}},
-		{"matches", headers.Match{Name: "X-A", Op: headers.Matches, Values: []string{"a*"}, Comparator: headers.Octet}, Header{Names: []string{"X-A"}, Match: Matches, Comparator: Octet, Keys: []string{"a*"}}},
-		{"regex", headers.Match{Name: "X-A", Op: headers.Regex, Values: []string{"^a"}}, Header{Names: []string{"X-A"}, Match: Regex, Keys: []string{"^a"}}},
-		{"no values", headers.Match{Name: "X-A", Op: headers.Is}, False{}},
-		{"content type", headers.ContentType{Types: []string{"text/calendar"}}, Header{Names: []string{"Content-Type"}, Match: Is, Keys: []string{"text/calendar"}, MIME: true, AnyChild: true, MIMEPart: MIMEContentType}},
-		{"content type at the top", headers.ContentType{Types: []string{"text/calendar"}, Top: true}, Header{Names: []string{"Content-Type"}, Match: Is, Keys: []string{"text/calendar"}, MIME: true, MIMEPart: MIMEContentType}},
-		{"no types", headers.ContentType{}, False{}},
-		{"not", headers.Not{Predicate: headers.Exists{Name: "A"}}, Not{Exists{Names: []string{"A"}}}},
-		{"all", headers.All{headers.Exists{Name: "A"}, headers.Exists{Name: "B"}}, AllOf{Exists{Names: []string{"A"}}, Exists{Names: []string{"B"}}}},
-		{"any", headers.Any{headers.Exists{Name: "A"}}, AnyOf{Exists{Names: []string{"A"}}}},
-		{"all of none", headers.All{}, True{}},
-		{"any of none", headers.Any{}, False{}},
-		{"condition", headers.When(headers.Exists{Name: "A"}), Exists{Names: []string{"A"}}},
+		{"exists", headers.Exists{Name: "X-A"}, sieve.Exists{Names: []string{"X-A"}}},
+		{"is", headers.Match{Name: "X-A", Op: headers.Is, Values: []string{"a", "b"}}, sieve.Header{Names: []string{"X-A"}, Match: sieve.Is, Keys: []string{"a", "b"}}},
+		{"contains", headers.Match{Name: "X-A", Op: headers.Contains, Values: []string{"a"}, Comparator: headers.ASCIICasemap}, sieve.Header{Names: []string{"X-A"}, Match: sieve.Contains, Keys: []string{"a"}}},
+		{"matches", headers.Match{Name: "X-A", Op: headers.Matches, Values: []string{"a*"}, Comparator: headers.Octet}, sieve.Header{Names: []string{"X-A"}, Match: sieve.Matches, Comparator: sieve.Octet, Keys: []string{"a*"}}},
+		{"regex", headers.Match{Name: "X-A", Op: headers.Regex, Values: []string{"^a"}}, sieve.Header{Names: []string{"X-A"}, Match: sieve.Regex, Keys: []string{"^a"}}},
+		{"no values", headers.Match{Name: "X-A", Op: headers.Is}, sieve.False{}},
+		{"content type", headers.ContentType{Types: []string{"text/calendar"}}, sieve.Header{Names: []string{"Content-Type"}, Match: sieve.Is, Keys: []string{"text/calendar"}, MIME: true, AnyChild: true, MIMEPart: sieve.MIMEContentType}},
+		{"content type at the top", headers.ContentType{Types: []string{"text/calendar"}, Top: true}, sieve.Header{Names: []string{"Content-Type"}, Match: sieve.Is, Keys: []string{"text/calendar"}, MIME: true, MIMEPart: sieve.MIMEContentType}},
+		{"no types", headers.ContentType{}, sieve.False{}},
+		{"not", headers.Not{Predicate: headers.Exists{Name: "A"}}, sieve.Not{Test: sieve.Exists{Names: []string{"A"}}}},
+		{"all", headers.All{headers.Exists{Name: "A"}, headers.Exists{Name: "B"}}, sieve.AllOf{sieve.Exists{Names: []string{"A"}}, sieve.Exists{Names: []string{"B"}}}},
+		{"any", headers.Any{headers.Exists{Name: "A"}}, sieve.AnyOf{sieve.Exists{Names: []string{"A"}}}},
+		{"all of none", headers.All{}, sieve.True{}},
+		{"any of none", headers.Any{}, sieve.False{}},
+		{"condition", headers.When(headers.Exists{Name: "A"}), sieve.Exists{Names: []string{"A"}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := FromPredicate(tt.in)
+			got, err := sieve.FromPredicate(tt.in)
 			if err != nil {
 				t.Fatal(err)
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
-			if err := (&Script{Commands: []Command{If{Test: got}}}).Validate(); err != nil {
+			if err := (&sieve.Script{Commands: []sieve.Command{sieve.If{Test: got}}}).Validate(); err != nil {
 				t.Error(err)
 			}
 		})
@@ -66,7 +67,7 @@ func TestFromPredicateNotExpressible(t *testing.T) {
 		{"no media type", headers.ContentType{Types: []string{"text"}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			got, err := FromPredicate(tt.in)
+			got, err := sieve.FromPredicate(tt.in)
 			var e *headers.NotExpressibleError
 			if !errors.Is(err, headers.ErrNotExpressible) || !errors.As(err, &e) || e.Target != "sieve" || e.Reason == "" || e.Fix == "" {
 				t.Errorf("%v, %v", got, err)
@@ -102,11 +103,11 @@ func (g *generator) predicate(depth int) headers.Predicate {
 	}
 	for {
 		m, _, c, keys := g.matching()
-		if m == Count || m == Value || c == ASCIINumeric {
+		if m == sieve.Count || m == sieve.Value || c == sieve.ASCIINumeric {
 			continue
 		}
 		if m == "" {
-			m = Is
+			m = sieve.Is
 		}
 		return headers.Match{Name: g.name(), Op: headers.Op(m), Values: keys, Comparator: headers.Comparator(c)}
 	}
@@ -122,7 +123,7 @@ func TestPredicateAgrees(t *testing.T) {
 	}
 	check := func(t *testing.T, o *oracle, mailbox string) {
 		p := g.predicate(3)
-		test, err := FromPredicate(p)
+		test, err := sieve.FromPredicate(p)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -130,8 +131,8 @@ func TestPredicateAgrees(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		s := &Script{Commands: []Command{If{Test: test, Then: []Command{Discard{}}}}}
-		program, err := Compile(s, Options{})
+		s := &sieve.Script{Commands: []sieve.Command{sieve.If{Test: test, Then: []sieve.Command{sieve.Discard{}}}}}
+		program, err := sieve.Compile(s, sieve.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -146,7 +147,7 @@ func TestPredicateAgrees(t *testing.T) {
 			in := input(raw, "", "")
 			want := m.Match(in.Header, in.Body)
 			r := program.Run(in)
-			if got := r.Keep == KeepCancelled; got != want {
+			if got := r.Keep == sieve.KeepCancelled; got != want {
 				t.Fatalf("predicate %v, test %v:\n%s\n%s", want, got, s.Format(), raw)
 			}
 			if server != nil {

@@ -1,6 +1,6 @@
 //go:build race
 
-package sieve
+package sieve_test
 
 // poolAllocations is what a run may allocate: under the race detector, a
 // sync.Pool forgets a part of what it is given.

@@ -1,4 +1,4 @@
-package sieve
+package sieve_test
 
 import (
 	"bytes"
@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/oxmailroute/oxmailroute/headers"
+	"github.com/oxmailroute/oxmailroute/sieve"
 )
 
 // runCases are scripts over one message; every case goes through sieve-test.
@@ -82,16 +83,16 @@ const runRequire = `require ["regex", "relational", "comparator-i;ascii-numeric"
 func TestRun(t *testing.T) {
 	for _, tt := range runCases {
 		t.Run(tt.name, func(t *testing.T) {
-			s, err := Parse("", []byte(runRequire+"if "+tt.test+" { discard; }"))
+			s, err := sieve.Parse("", []byte(runRequire+"if "+tt.test+" { discard; }"))
 			if err != nil {
 				t.Fatal(err)
 			}
-			p, err := Compile(s, Options{})
+			p, err := sieve.Compile(s, sieve.Options{})
 			if err != nil {
 				t.Fatal(err)
 			}
 			r := p.Run(input([]byte(tt.header+"\n\nbody\n"), "", ""))
-			if got := r.Keep == KeepCancelled; got != tt.want {
+			if got := r.Keep == sieve.KeepCancelled; got != tt.want {
 				t.Errorf("%s of %q is %v", tt.test, tt.header, got)
 			}
 		})
@@ -147,11 +148,11 @@ func TestActions(t *testing.T) {
 		{"invalid flags", `addflag ["\\Nope", "a(b c", "\\Recent", "ü"]; keep;`, decision{Actions: []string{"store INBOX flags c"}}},
 	}
 	run := func(t *testing.T, src string) decision {
-		s, err := Parse("", []byte(src))
+		s, err := sieve.Parse("", []byte(src))
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := Compile(s, Options{})
+		p, err := sieve.Compile(s, sieve.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -176,79 +177,79 @@ func TestActions(t *testing.T) {
 }
 
 func TestOptions(t *testing.T) {
-	script := func(n int) *Script {
-		s := &Script{}
+	script := func(n int) *sieve.Script {
+		s := &sieve.Script{}
 		for i := range n {
-			s.Commands = append(s.Commands, Redirect{Address: fmt.Sprintf("a%d@b", i)})
+			s.Commands = append(s.Commands, sieve.Redirect{Address: fmt.Sprintf("a%d@b", i)})
 		}
 		return s
 	}
-	run := func(s *Script, o Options, in *Input) Result {
+	run := func(s *sieve.Script, o sieve.Options, in *sieve.Input) sieve.Result {
 		t.Helper()
-		p, err := Compile(s, o)
+		p, err := sieve.Compile(s, o)
 		if err != nil {
 			t.Fatal(err)
 		}
 		return p.Run(in)
 	}
-	if r := run(script(6), Options{MaxRedirects: 6}, nil); r.Err != nil || len(r.Actions) != 6 {
+	if r := run(script(6), sieve.Options{MaxRedirects: 6}, nil); r.Err != nil || len(r.Actions) != 6 {
 		t.Errorf("six redirects of six: %+v", r)
 	}
-	if r := run(script(7), Options{MaxRedirects: 6}, nil); r.Err == nil || r.Keep != KeepFailure || len(r.Actions) != 0 {
+	if r := run(script(7), sieve.Options{MaxRedirects: 6}, nil); r.Err == nil || r.Keep != sieve.KeepFailure || len(r.Actions) != 0 {
 		t.Errorf("seven redirects of six: %+v", r)
 	}
-	if r := run(script(40), Options{MaxRedirects: 40, MaxActions: -1}, nil); r.Err != nil {
+	if r := run(script(40), sieve.Options{MaxRedirects: 40, MaxActions: -1}, nil); r.Err != nil {
 		t.Errorf("forty actions of any number: %v", r.Err)
 	}
-	if _, err := Compile(script(1), Options{MaxRedirects: -1}); err == nil {
+	if _, err := sieve.Compile(script(1), sieve.Options{MaxRedirects: -1}); err == nil {
 		t.Error("redirect compiles where none is allowed")
 	}
-	missing := &Input{MailboxExists: func(string) bool { return false }}
-	file := &Script{Commands: []Command{FileInto{Mailbox: "A"}}}
-	if r := run(file, Options{Name: "user"}, missing); r.Keep != KeepFailure || r.Err == nil || !strings.HasPrefix(r.Err.Error(), "user:2:") {
+	missing := &sieve.Input{MailboxExists: func(string) bool { return false }}
+	file := &sieve.Script{Commands: []sieve.Command{sieve.FileInto{Mailbox: "A"}}}
+	if r := run(file, sieve.Options{Name: "user"}, missing); r.Keep != sieve.KeepFailure || r.Err == nil || !strings.HasPrefix(r.Err.Error(), "user:2:") {
 		t.Errorf("missing mailbox: %+v", r)
 	}
-	if r := run(file, Options{AutoCreate: true}, missing); r.Keep != KeepCancelled {
+	if r := run(file, sieve.Options{AutoCreate: true}, missing); r.Keep != sieve.KeepCancelled {
 		t.Errorf("missing mailbox that is made: %+v", r)
 	}
-	inbox := &Script{Commands: []Command{FileInto{Mailbox: "inbox"}}}
-	if r := run(inbox, Options{}, missing); r.Keep != KeepCancelled {
+	inbox := &sieve.Script{Commands: []sieve.Command{sieve.FileInto{Mailbox: "inbox"}}}
+	if r := run(inbox, sieve.Options{}, missing); r.Keep != sieve.KeepCancelled {
 		t.Errorf("the inbox is missing: %+v", r)
 	}
 }
 
 func TestSteps(t *testing.T) {
 	src := "require \"fileinto\";\n\nif anyof(header :is \"X-A\"\n   \"yes\", exists \"X-B\")\n{ fileinto \"A\"; }\nelsif not true { stop; } else\n\n{ keep; }\ndiscard;\n"
-	s, err := Parse("user", []byte(src))
+	s, err := sieve.Parse("user", []byte(src))
 	if err != nil {
 		t.Fatal(err)
 	}
-	built := &Script{Commands: s.Commands}
-	run := func(s *Script, name, header string) []Step {
-		p, err := Compile(s, Options{Name: name, Trace: true})
+	built := &sieve.Script{Commands: s.Commands}
+	run := func(s *sieve.Script, name, header string) []sieve.Step {
+		p, err := sieve.Compile(s, sieve.Options{Name: name, Trace: true})
 		if err != nil {
 			t.Fatal(err)
 		}
 		return p.Run(input([]byte(header+"\n\n"), "", "")).Steps
 	}
-	want := []Step{
-		{"user", 3, "anyof", true, ""},
-		{"user", 3, `header :is "X-A" "yes"`, false, "no"},
-		{"user", 4, `exists "X-B"`, true, ""},
-		{"user", 5, `fileinto "A"`, true, ""},
-		{"user", 9, "discard", true, ""},
+	want := []sieve.Step{
+		{Script: "user", Line: 3, Text: "anyof", Matched: true, Input: ""},
+		{Script: "user", Line: 3, Text: `header :is "X-A" "yes"`, Matched: false, Input: "no"},
+		{Script: "user", Line: 4, Text: `exists "X-B"`, Matched: true, Input: ""},
+		{Script: "user", Line: 5, Text: `fileinto "A"`, Matched: true, Input: ""},
+		{Script: "user", Line: 9, Text: "discard", Matched: true, Input: ""},
 	}
 	if diff := cmp.Diff(want, run(s, "user", "X-A: no\nX-B:")); diff != "" {
 		t.Errorf("parsed (-want +got):\n%s", diff)
 	}
-	want = []Step{
-		{"own", 2, "anyof", false, ""},
-		{"own", 3, `header :is "X-A" "yes"`, false, ""},
-		{"own", 4, `exists "X-B"`, false, ""},
-		{"own", 7, "not true", false, ""},
-		{"own", 7, "true", true, ""},
-		{"own", 10, "keep", true, ""},
-		{"own", 12, "discard", true, ""},
+	want = []sieve.Step{
+		{Script: "own", Line: 2, Text: "anyof", Matched: false, Input: ""},
+		{Script: "own", Line: 3, Text: `header :is "X-A" "yes"`, Matched: false, Input: ""},
+		{Script: "own", Line: 4, Text: `exists "X-B"`, Matched: false, Input: ""},
+		{Script: "own", Line: 7, Text: "not true", Matched: false, Input: ""},
+		{Script: "own", Line: 7, Text: "true", Matched: true, Input: ""},
+		{Script: "own", Line: 10, Text: "keep", Matched: true, Input: ""},
+		{Script: "own", Line: 12, Text: "discard", Matched: true, Input: ""},
 	}
 	if diff := cmp.Diff(want, run(built, "own", "X-C: x")); diff != "" {
 		t.Errorf("built (-want +got):\n%s\n%s", diff, built.Format())
@@ -274,7 +275,7 @@ func TestStepsServer(t *testing.T) {
 		if bytes.Contains(src, []byte("true")) || bytes.Contains(src, []byte("false")) {
 			continue
 		}
-		p, err := Compile(s, Options{Trace: true})
+		p, err := sieve.Compile(s, sieve.Options{Trace: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -310,14 +311,14 @@ func TestStepsServer(t *testing.T) {
 }
 
 func TestRunTotal(t *testing.T) {
-	var zero Program
-	if r := zero.Run(nil); r.Keep != KeepImplicit {
+	var zero sieve.Program
+	if r := zero.Run(nil); r.Keep != sieve.KeepImplicit {
 		t.Errorf("zero program: %+v", r)
 	}
-	if r := (Sequence{nil, &zero, nil}).Run(&Input{Size: -1}); r.Keep != KeepImplicit {
+	if r := (sieve.Sequence{nil, &zero, nil}).Run(&sieve.Input{Size: -1}); r.Keep != sieve.KeepImplicit {
 		t.Errorf("sequence with nil: %+v", r)
 	}
-	if r := (Sequence)(nil).Run(nil); r.Keep != KeepImplicit {
+	if r := (sieve.Sequence)(nil).Run(nil); r.Keep != sieve.KeepImplicit {
 		t.Errorf("empty sequence: %+v", r)
 	}
 }
@@ -327,12 +328,12 @@ func TestRunTotal(t *testing.T) {
 func TestRunConcurrent(t *testing.T) {
 	g := newGenerator(31)
 	s := g.script()
-	p, err := Compile(s, Options{Trace: true})
+	p, err := sieve.Compile(s, sieve.Options{Trace: true})
 	if err != nil {
 		t.Fatal(err)
 	}
-	var inputs []*Input
-	var want []Result
+	var inputs []*sieve.Input
+	var want []sieve.Result
 	for range 50 {
 		in := input(g.message(), "a@b", "c@d")
 		inputs, want = append(inputs, in), append(want, p.Run(in))
@@ -353,24 +354,24 @@ func TestRunConcurrent(t *testing.T) {
 
 // TestResultsAreApart changes results and the script behind a program's back.
 func TestResultsAreApart(t *testing.T) {
-	s := &Script{Commands: []Command{
-		Vacation{Days: ptr(uint64(1)), Subject: ptr("a"), Addresses: []string{"a@b"}, Handle: ptr("h"), Reason: "r"},
-		FileInto{Mailbox: "A", Flags: []string{"x"}},
-		If{Test: Header{Names: []string{"X-A"}, Keys: []string{"k"}}, Then: []Command{Stop{}}},
+	s := &sieve.Script{Commands: []sieve.Command{
+		sieve.Vacation{Days: ptr(uint64(1)), Subject: ptr("a"), Addresses: []string{"a@b"}, Handle: ptr("h"), Reason: "r"},
+		sieve.FileInto{Mailbox: "A", Flags: []string{"x"}},
+		sieve.If{Test: sieve.Header{Names: []string{"X-A"}, Keys: []string{"k"}}, Then: []sieve.Command{sieve.Stop{}}},
 	}}
-	p, err := Compile(s, Options{})
+	p, err := sieve.Compile(s, sieve.Options{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	want := p.Run(&Input{})
-	spoil := p.Run(&Input{})
-	v := spoil.Actions[0].(ActionVacation)
+	want := p.Run(&sieve.Input{})
+	spoil := p.Run(&sieve.Input{})
+	v := spoil.Actions[0].(sieve.ActionVacation)
 	*v.Days, *v.Subject, *v.Handle, v.Addresses[0] = 9, "z", "z", "z"
-	spoil.Actions[1].(ActionFileInto).Flags[0] = "z"
-	w := s.Commands[0].(Vacation)
+	spoil.Actions[1].(sieve.ActionFileInto).Flags[0] = "z"
+	w := s.Commands[0].(sieve.Vacation)
 	*w.Days, w.Addresses[0] = 9, "z"
-	s.Commands[1].(FileInto).Flags[0] = "z"
-	if diff := cmp.Diff(want, p.Run(&Input{})); diff != "" {
+	s.Commands[1].(sieve.FileInto).Flags[0] = "z"
+	if diff := cmp.Diff(want, p.Run(&sieve.Input{})); diff != "" {
 		t.Errorf("(-before +after):\n%s", diff)
 	}
 }
@@ -387,7 +388,7 @@ func TestPlainValue(t *testing.T) {
 		if g.chance(20) {
 			body = []byte(strings.ReplaceAll(string(body), "\n", "\r\n"))
 		}
-		v, ok := plainValue(body)
+		v, ok := sieve.PlainValue(body)
 		want := headers.Value(nil, headers.Field{Name: []byte("X"), Body: body})
 		if ok && string(v) != string(want) {
 			t.Fatalf("%q is %q, want %q", body, v, want)

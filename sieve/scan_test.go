@@ -1,10 +1,10 @@
-package sieve
+package sieve_test
 
 import (
-	"fmt"
 	"testing"
 
 	"github.com/oxmailroute/oxmailroute/headers"
+	"github.com/oxmailroute/oxmailroute/sieve"
 )
 
 // TestScan checks that a run finds the same fields in a whole message and in a
@@ -19,27 +19,12 @@ func TestScan(t *testing.T) {
 	}
 	for _, raw := range raws {
 		for i := range names {
-			var table fieldTable
-			for _, name := range names[:i+1] {
-				table.slot(name)
-			}
-			whole := &run{in: Input{Raw: []byte(raw)}}
-			whole.index(&table)
-			parsed := &run{}
-			parsed.in.Header, _ = headers.Scan(headers.Section{}, []byte(raw), headers.Sieve)
-			parsed.index(&table)
-			if a, b := fieldsFound(whole), fieldsFound(parsed); a != b {
+			whole := sieve.Input{Raw: []byte(raw)}
+			var parsed sieve.Input
+			parsed.Header, _ = headers.Scan(headers.Section{}, []byte(raw), headers.Sieve)
+			if a, b := sieve.FieldsFound(names[:i+1], whole), sieve.FieldsFound(names[:i+1], parsed); a != b {
 				t.Errorf("%q, names %q:\n%s\n%s", raw, names[:i+1], a, b)
 			}
 		}
 	}
-}
-
-// fieldsFound shows the fields that a run has found.
-func fieldsFound(r *run) string {
-	s := fmt.Sprint(r.first, r.last)
-	for _, e := range r.entries {
-		s += fmt.Sprintf(" %q: %q %d", e.field.Name, e.field.Body, e.next)
-	}
-	return s
 }

@@ -1,4 +1,4 @@
-package sieve
+package sieve_test
 
 import (
 	"fmt"
@@ -8,6 +8,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/oxmailroute/oxmailroute/sieve"
 )
 
 // executed is what a delivery leaves behind.
@@ -24,7 +26,7 @@ var folders = []string{"A", "B", "C", "a", "Spam"}
 func folderExists(name string) bool { return slices.Contains(folders, name) }
 
 // executedOf is what the result leaves behind.
-func executedOf(r Result) executed {
+func executedOf(r sieve.Result) executed {
 	out := executed{Failed: r.Err != nil}
 	flags := make(map[string]string)
 	store := func(box string, list []string) {
@@ -50,21 +52,21 @@ func executedOf(r Result) executed {
 	}
 	for _, a := range r.Actions {
 		switch a := a.(type) {
-		case ActionFileInto:
+		case sieve.ActionFileInto:
 			store(a.Mailbox, a.Flags)
-		case ActionRedirect:
+		case sieve.ActionRedirect:
 			out.Redirects = append(out.Redirects, a.Address)
-		case ActionReject:
+		case sieve.ActionReject:
 			out.Rejected = !a.Silent
 		}
 	}
 	for _, a := range r.Actions {
-		if k, ok := a.(ActionKeep); ok {
-			store(Inbox, k.Flags)
+		if k, ok := a.(sieve.ActionKeep); ok {
+			store(sieve.Inbox, k.Flags)
 		}
 	}
-	if r.Keep == KeepImplicit || r.Keep == KeepFailure {
-		store(Inbox, r.KeepFlags)
+	if r.Keep == sieve.KeepImplicit || r.Keep == sieve.KeepFailure {
+		store(sieve.Inbox, r.KeepFlags)
 	}
 	for _, box := range r.Mailboxes() {
 		out.Stored = append(out.Stored, strings.TrimSpace(inbox(box)+" "+flags[inbox(box)]))
@@ -157,15 +159,15 @@ func withRequire(s string) []byte {
 	return []byte(req + s)
 }
 
-func compileSequence(t *testing.T, scripts [][]byte) Sequence {
+func compileSequence(t *testing.T, scripts [][]byte) sieve.Sequence {
 	t.Helper()
-	var seq Sequence
+	var seq sieve.Sequence
 	for i, src := range scripts {
-		s, err := Parse(fmt.Sprint("script", i), src)
+		s, err := sieve.Parse(fmt.Sprint("script", i), src)
 		if err != nil {
 			t.Fatal(err)
 		}
-		p, err := Compile(s, Options{Name: fmt.Sprint("script", i), Trace: true})
+		p, err := sieve.Compile(s, sieve.Options{Name: fmt.Sprint("script", i), Trace: true})
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -176,7 +178,7 @@ func compileSequence(t *testing.T, scripts [][]byte) Sequence {
 
 var sequenceMessage = []byte("From: sender@example.net\nTo: user@example.org\nSubject: x\n\nbody\n")
 
-func sequenceInput() *Input {
+func sequenceInput() *sieve.Input {
 	in := input(sequenceMessage, "sender@example.net", "user@example.org")
 	in.MailboxExists = folderExists
 	return in

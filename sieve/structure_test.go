@@ -1,4 +1,4 @@
-package sieve
+package sieve_test
 
 import (
 	"bytes"
@@ -10,6 +10,8 @@ import (
 	"github.com/emersion/go-message"
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/oxmailroute/oxmailroute/sieve"
 )
 
 // structureCases are messages whose parts have the types text/x-a, text/x-b and
@@ -72,7 +74,7 @@ func goMessageTypes(raw []byte) []string {
 }
 
 func TestStructure(t *testing.T) {
-	s, err := Parse("", structureScript())
+	s, err := sieve.Parse("", structureScript())
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -80,9 +82,9 @@ func TestStructure(t *testing.T) {
 	differ := 0
 	for _, tt := range structureCases {
 		var got []string
-		r := p.Run(&Input{Raw: []byte(tt.message)})
+		r := p.Run(&sieve.Input{Raw: []byte(tt.message)})
 		for _, box := range r.Mailboxes() {
-			if box != Inbox {
+			if box != sieve.Inbox {
 				got = append(got, box)
 			}
 		}

@@ -1,4 +1,4 @@
-package sieve
+package sieve_test
 
 import (
 	"fmt"
@@ -6,11 +6,13 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/oxmailroute/oxmailroute/sieve"
 )
 
 // checkNodes checks that the nodes of a list are what they say, and that they lie
 // inside of a span, in order.
-func checkNodes(t *testing.T, src string, list []*Node, in Span) {
+func checkNodes(t *testing.T, src string, list []*sieve.Node, in sieve.Span) {
 	t.Helper()
 	at := in.Start
 	for _, n := range list {
@@ -18,7 +20,7 @@ func checkNodes(t *testing.T, src string, list []*Node, in Span) {
 			t.Fatalf("%s at %d-%d is not in order inside of %d-%d", n.Name, n.Start, n.End, at, in.End)
 		}
 		at = n.End
-		if line, column := position(src, n.Start); line != n.Line || column != n.Column {
+		if line, column := sieve.Position(src, n.Start); line != n.Line || column != n.Column {
 			t.Errorf("%s is at %d:%d, not %d:%d", n.Name, line, column, n.Line, n.Column)
 		}
 		if !strings.HasPrefix(src[n.Start:], n.Name) {
@@ -34,24 +36,24 @@ func checkNodes(t *testing.T, src string, list []*Node, in Span) {
 				t.Errorf("%q is not :%s", src[a.Start:a.End], a.Tag)
 			}
 		}
-		checkNodes(t, src, n.Tests, Span{Start: from, End: n.End})
+		checkNodes(t, src, n.Tests, sieve.Span{Start: from, End: n.End})
 		if n.BlockStart != 0 {
 			if src[n.BlockStart] != '{' || src[n.End-1] != '}' {
 				t.Errorf("no braces around the block of %q", src[n.Start:n.End])
 			}
-			checkNodes(t, src, n.Block, Span{Start: n.BlockStart + 1, End: n.End - 1})
+			checkNodes(t, src, n.Block, sieve.Span{Start: n.BlockStart + 1, End: n.End - 1})
 		}
 	}
 }
 
 func TestTree(t *testing.T) {
 	src := "# one\r\nrequire [ \"a\" , \"b\" ];\r\n\r\n## Flag: |UniqueId:0|Rulename: x\r\nif anyof (size :over 1K, not header :is \"a\" text:\r\n..x\r\n.\r\n) /* two */ {\r\n  keep; # three\r\n}\r\n"
-	tree, err := ParseTree("x", []byte(src))
+	tree, err := sieve.ParseTree("x", []byte(src))
 	if err != nil {
 		t.Fatal(err)
 	}
 	var got []string
-	show := func(s Span) string { return fmt.Sprintf("%d:%d %s", s.Line, s.Column, src[s.Start:s.End]) }
+	show := func(s sieve.Span) string { return fmt.Sprintf("%d:%d %s", s.Line, s.Column, src[s.Start:s.End]) }
 	for _, c := range tree.Comments {
 		got = append(got, show(c))
 	}
@@ -69,11 +71,11 @@ func TestTree(t *testing.T) {
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	checkNodes(t, src, tree.Commands, Span{End: len(src)})
-	if _, err := ParseTree("x", []byte("keep\nif {")); err == nil || !strings.HasPrefix(err.Error(), "x:2:5: ") {
+	checkNodes(t, src, tree.Commands, sieve.Span{End: len(src)})
+	if _, err := sieve.ParseTree("x", []byte("keep\nif {")); err == nil || !strings.HasPrefix(err.Error(), "x:2:5: ") {
 		t.Errorf("error %v", err)
 	}
-	if _, err := ParseTree("x", make([]byte, maxScriptSize+1)); err == nil {
+	if _, err := sieve.ParseTree("x", make([]byte, sieve.MaxScriptSize+1)); err == nil {
 		t.Error("no limit on the size")
 	}
 }
@@ -85,11 +87,11 @@ func TestTreeGenerated(t *testing.T) {
 	for range 500 {
 		g.requires(true)
 		src := g.header() + "# a comment\r\n" + g.commandText(3) + "/* another */" + g.commandText(3)
-		tree, err := ParseTree("", []byte(src))
+		tree, err := sieve.ParseTree("", []byte(src))
 		if err != nil {
 			t.Fatalf("%v\n%s", err, src)
 		}
-		checkNodes(t, src, tree.Commands, Span{End: len(src)})
+		checkNodes(t, src, tree.Commands, sieve.Span{End: len(src)})
 		rest := []byte(src)
 		for _, s := range tree.Comments {
 			clear(rest[s.Start:s.End])
