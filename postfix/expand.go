@@ -211,7 +211,15 @@ func (x *expander) comparison(s string) (holds bool, rest string, err error) {
 	for n < len(rest) && strings.IndexByte("<>!=?+-*/~&|%", rest[n]) >= 0 {
 		n++
 	}
-	op := rest[:n]
+	op, rest := rest[:n], rest[n:]
+	n = 0
+	for n < len(rest) && isAlnum(rest[n]) {
+		n++
+	}
+	levels := n > 0
+	if levels && rest[:n] != "level" {
+		return false, "", syntaxError("want \"level\" or nothing after %q, not %q", op, rest[:n])
+	}
 	rest = strings.TrimLeft(rest[n:], macroSpaces)
 	switch op {
 	case "==", "!=", "<", "<=", ">=", ">":
@@ -233,11 +241,13 @@ func (x *expander) comparison(s string) (holds bool, rest string, err error) {
 	if err != nil {
 		return false, "", err
 	}
-	c := strings.Compare(a, b)
-	if allDigits(a) && allDigits(b) {
-		a, b = strings.TrimLeft(a, "0"), strings.TrimLeft(b, "0")
-		if c = len(a) - len(b); c == 0 {
-			c = strings.Compare(a, b)
+	c := compareText(a, b)
+	if levels {
+		if x.scan { // what stands for a level isn't known
+			a, b = knownLevel(left), knownLevel(right)
+		}
+		if c, err = compareLevels(a, b); err != nil {
+			return false, "", err
 		}
 	}
 	switch op {
@@ -255,6 +265,17 @@ func (x *expander) comparison(s string) (holds bool, rest string, err error) {
 		holds = c > 0
 	}
 	return holds, rest, nil
+}
+
+// compareText compares whole numbers by value, other text by its bytes.
+func compareText(a, b string) int {
+	if allDigits(a) && allDigits(b) {
+		a, b = strings.TrimLeft(a, "0"), strings.TrimLeft(b, "0")
+		if c := len(a) - len(b); c != 0 {
+			return c
+		}
+	}
+	return strings.Compare(a, b)
 }
 
 // inner evaluates text apart from the output.
