@@ -45,7 +45,9 @@ type checkParser struct {
 	// lookup collects the rules of a look-up table instead, whose results
 	// are no actions.
 	lookup func(r CheckRule, result string)
-	body   bool // body_checks
+	// results collects the results alone, whatever the patterns are.
+	results func(line int, result string)
+	body    bool // body_checks
 }
 
 type checkBlock struct {
@@ -126,6 +128,10 @@ func (p *checkParser) rule(text string) {
 	}
 	if why := badResult(result, g.Negate, groups); why != "" {
 		p.warn(false, "%s: the rule is skipped", why)
+		return
+	}
+	if p.results != nil {
+		p.results(p.s.first(), result)
 		return
 	}
 	if err == nil && except != nil {

@@ -296,7 +296,6 @@ func (c *compiler) ownChecks() {
 	c.ownHeader = c.base.get("header_checks")
 	c.ownMIME = c.base.get("mime_header_checks")
 	c.ownNested = c.base.get("nested_header_checks")
-	seen := map[string]bool{}
 	all := []string{c.ownHeader, c.ownMIME, c.ownNested}
 	for _, sv := range c.master.Services() {
 		if s := c.base.service(sv); sv.Command == "cleanup" {
@@ -305,90 +304,9 @@ func (c *compiler) ownChecks() {
 	}
 	for _, v := range all {
 		c.installationChecks(v)
-		c.checkActions(v, seen)
 	}
-	if c.policy.Inbound.Shared {
-		c.checkSharedAccess()
-	}
-}
-
-// checkActions refuses actions of the installation's header checks that take
-// messages past ours: PASS ends all checks, and on a shared listener FILTER and
-// REDIRECT take the place of the FILTER that leads others' mail to the removal
-// of markers.
-func (c *compiler) checkActions(value string, seen map[string]bool) {
-	specs, err := postfix.ParseMaps(value)
-	if err != nil {
-		return
-	}
-	for _, spec := range specs {
-		if seen[spec.Type+":"+spec.Name] {
-			continue
-		}
-		seen[spec.Type+":"+spec.Name] = true
-		file, inside := c.fileName(spec.Name)
-		text, ok := c.stock[file]
-		if !inside || !ok || spec.Type != "regexp" && spec.Type != "pcre" {
-			if c.policy.Inbound.Shared {
-				c.errs.add("Inbound.Shared", ErrConflict, "give the table as a file, or the gateway a listener of its own", "%s:%s can't be read here and may lead others' mail past the removal of markers", spec.Type, spec.Name)
-			} else {
-				c.warn("main.cf", "%s:%s can't be read here; a PASS in it would switch the removal of forged markers off", spec.Type, spec.Name)
-			}
-			continue
-		}
-		rules, _ := postfix.ParseCheckTable(file, spec.Type, text)
-		for _, r := range rules {
-			at := fmt.Sprintf("%s:%d", file, r.Line)
-			switch r.Action.(type) {
-			case postfix.Pass:
-				c.errs.add(at, ErrConflict, "use DUNNO", "PASS switches the removal of forged markers off for the rest of the message")
-			case postfix.Filter, postfix.Redirect:
-				if c.policy.Inbound.Shared {
-					c.errs.add(at, ErrConflict, "give the gateway a listener of its own", "on a shared listener it would lead others' mail past the removal of markers")
-				}
-			}
-		}
-	}
-}
-
-// checkSharedAccess refuses access tables of a shared listener that may FILTER
-// or REDIRECT: the last FILTER counts, and ours would be lost.
-func (c *compiler) checkSharedAccess() {
-	for _, l := range c.policy.Listeners {
-		if l.Role != RoleGateway {
-			continue
-		}
-		name, kind := l.split()
-		sv, _ := c.master.Lookup(name, kind)
-		own := c.base.service(sv)
-		for _, list := range append([]string{"smtpd_client_restrictions"}, sharedParameters()...) {
-			rules, err := postfix.ParseRestrictions(own.get(list))
-			if err != nil {
-				continue
-			}
-			for _, r := range rules {
-				if !strings.HasPrefix(r.Name, "check_") || !strings.HasSuffix(r.Name, "_access") {
-					continue
-				}
-				_, path, _ := strings.Cut(r.Arg, ":")
-				file, inside := c.fileName(path)
-				text, ok := c.stock[file]
-				if !inside || !ok {
-					c.errs.add(c.at(list), ErrConflict, "give the table as a file, or the gateway a listener of its own", "%s %s can't be read here; a FILTER in it would lead others' mail past the removal of markers", r.Name, r.Arg)
-				} else if upper := strings.ToUpper(string(text)); strings.Contains(upper, "FILTER") || strings.Contains(upper, "REDIRECT") {
-					c.errs.add(c.at(list), ErrConflict, "give the gateway a listener of its own", "%s has a FILTER or REDIRECT, which would lead others' mail past the removal of markers", file)
-				}
-			}
-		}
-	}
-}
-
-func sharedParameters() []string {
-	out := make([]string, len(sharedLists))
-	for i, l := range sharedLists {
-		out[i] = l.parameter
-	}
-	return out
+	c.checkActions()
+	c.checkAccess()
 }
 
 // unfollowed are settings of the installation that stay in force, and that Route

@@ -1,0 +1,379 @@
+package relay
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/oxmailroute/oxmailroute/headers"
+	"github.com/oxmailroute/oxmailroute/postfix"
+)
+
+// ruleResult is what a table of the installation's may answer.
+type ruleResult struct {
+	at, text string
+	// pattern says that $number in the text is a part of the key, joined that
+	// other text may stand behind it (unionmap).
+	pattern, joined bool
+}
+
+// results are all that a table may answer, whatever it is asked; at is where a
+// setting names it. opaque are the tables that can't be read here, and for which
+// nobody vouches.
+func (c *compiler) results(spec postfix.MapSpec, at string) (list []ruleResult, opaque []string) {
+	if c.vouched(spec.String()) {
+		return nil, nil
+	}
+	unknown := []string{spec.String()}
+	switch spec.Type {
+	case "static":
+		v, err := postfix.StaticValue(spec.Name)
+		if err != nil {
+			return nil, unknown
+		}
+		return []ruleResult{{at: at, text: v}}, nil
+	case "inline":
+		t, err := postfix.InlineTable(spec.Name)
+		if err != nil {
+			return nil, unknown
+		}
+		for _, e := range t {
+			list = append(list, ruleResult{at: at, text: e.Value})
+		}
+		return list, nil
+	case "randmap":
+		texts, err := spec.Results()
+		if err != nil {
+			return nil, unknown
+		}
+		for _, text := range texts {
+			list = append(list, ruleResult{at: at, text: text})
+		}
+		return list, nil
+	}
+	members, err := spec.Members()
+	if err != nil {
+		return nil, unknown
+	}
+	if spec.Type == "pipemap" {
+		members = members[len(members)-1:] // the others' results are keys
+	}
+	for _, m := range members {
+		more, closed := c.results(m, at)
+		for i := range more {
+			more[i].joined = more[i].joined || spec.Type == "unionmap"
+		}
+		list, opaque = append(list, more...), append(opaque, closed...)
+	}
+	if len(members) > 0 {
+		return list, opaque
+	}
+	text, place, ok := c.rules(spec, at)
+	if !ok {
+		return nil, unknown
+	}
+	switch spec.Type {
+	case "regexp", "pcre":
+		for _, e := range postfix.RuleResults(spec.Type, text) {
+			list = append(list, ruleResult{at: place(e.Line), text: e.Value, pattern: true})
+		}
+	case "cidr":
+		t, _ := postfix.ParseCIDR("", text)
+		for _, e := range t {
+			list = append(list, ruleResult{at: place(e.Line), text: e.Value})
+		}
+	default:
+		if spec.Type != "" && !slices.Contains(indexed, spec.Type) {
+			return nil, unknown
+		}
+		t, _ := postfix.ParseTable("", text)
+		for _, e := range t {
+			list = append(list, ruleResult{at: place(e.Line), text: e.Value})
+		}
+	}
+	return list, nil
+}
+
+// rules are the text of a table: of its file, or what stands in the setting
+// itself; and where its lines are.
+func (c *compiler) rules(spec postfix.MapSpec, at string) (text []byte, place func(line int) string, ok bool) {
+	if text, inline, err := spec.InlineRules(); inline {
+		return text, func(int) string { return at }, err == nil
+	}
+	name, ok := c.fileName(spec.Name)
+	if !ok {
+		return nil, nil, false
+	}
+	text, ok = c.file(name)
+	return text, func(line int) string { return fmt.Sprintf("%s:%d", name, line) }, ok
+}
+
+// checkClass is when checks of cleanup(8), or of a delivery agent, are made.
+type checkClass uint8
+
+const (
+	// Beside the removal of markers, line by line.
+	besideRemoval checkClass = iota
+	// When all lines of the header have been seen: body_checks and
+	// milter_header_checks.
+	afterHeader
+	// When mail with markers is handed on: lmtp_header_checks and
+	// smtp_header_checks.
+	atDelivery
+)
+
+// checkSetting is a setting of the installation's that names checks.
+type checkSetting struct {
+	name, at, value string
+	class           checkClass
+}
+
+// checkSettings are all of these settings, of main.cf and of single services.
+func (c *compiler) checkSettings() (out []checkSetting) {
+	add := func(s settings, name, at string, class checkClass) {
+		if v := s.get(name); v != "" {
+			out = append(out, checkSetting{name, at, v, class})
+		}
+	}
+	cleanup := []struct {
+		name  string
+		class checkClass
+	}{
+		{"header_checks", besideRemoval}, {"mime_header_checks", besideRemoval}, {"nested_header_checks", besideRemoval},
+		{"body_checks", afterHeader}, {"milter_header_checks", afterHeader},
+	}
+	for _, l := range cleanup {
+		add(c.base, l.name, c.at(l.name), l.class)
+	}
+	filters := c.filterTransports()
+	for _, sv := range c.master.Services() {
+		s, at := c.base.service(sv), place{masterFile, sv.Line}.String()
+		switch {
+		case sv.Command == "cleanup":
+			for _, l := range cleanup {
+				if _, set := sv.Option(l.name); set || l.class == besideRemoval {
+					add(s, l.name, at, l.class)
+				}
+			}
+		case sv.Command == "lmtp":
+			add(s, "lmtp_header_checks", at, atDelivery)
+		case sv.Command == "smtp" && slices.Contains(filters, sv.Name):
+			add(s, "smtp_header_checks", at, atDelivery)
+		}
+	}
+	if slices.ContainsFunc(c.policy.Tenants, func(t Tenant) bool { return t.Store != "" }) {
+		add(c.base, "smtp_header_checks", c.at("smtp_header_checks"), atDelivery)
+	}
+	return out
+}
+
+// checkActions refuses what the installation's checks would do to the guarantees:
+// take messages past the removal of forged markers, make markers, remove those of
+// the gateway, or send mail to the smart host without its certificate's check.
+func (c *compiler) checkActions() {
+	seen := map[string]bool{}
+	for _, s := range c.checkSettings() {
+		specs, err := postfix.ParseMaps(s.value)
+		if err != nil {
+			continue
+		}
+		for _, spec := range specs {
+			key := fmt.Sprint(s.class, spec)
+			if seen[key] {
+				continue
+			}
+			seen[key] = true
+			list, opaque := c.results(spec, s.at)
+			for _, r := range list {
+				c.checkAction(s, r)
+			}
+			for _, o := range opaque {
+				c.opaqueChecks(s, o)
+			}
+		}
+		if s.class != afterHeader && !seen[s.value] {
+			seen[s.value] = true
+			c.checkMarkers(s, specs)
+		}
+	}
+}
+
+const ownListener = "give the gateway a listener of its own"
+
+// readable is the remedy for a table that can't be read.
+const readable = "give its file, or say in Installation.Tables what it has"
+
+// opaqueChecks refuses checks that can't be read where a guarantee hangs on them.
+func (c *compiler) opaqueChecks(s checkSetting, table string) {
+	switch {
+	case c.policy.Inbound.Shared && s.class != atDelivery:
+		c.errs.add("Inbound.Shared", ErrConflict, readable+"; or "+ownListener,
+			"%s: %s can't be read here and may lead others' mail past the removal of markers", s.name, table)
+	case s.class == besideRemoval:
+		c.errs.add(s.at, ErrConflict, readable,
+			"%s: %s can't be read here; a PASS or a REDIRECT in it would switch the removal of forged markers off", s.name, table)
+	case s.class == atDelivery:
+		c.errs.add(s.at, ErrConflict, readable, "%s: %s can't be read here; it may make markers, or remove them", s.name, table)
+	}
+}
+
+// checkAction judges one result.
+func (c *compiler) checkAction(s checkSetting, r ruleResult) {
+	verb, text := r.text, ""
+	if i := strings.IndexAny(verb, " \t"); i >= 0 {
+		verb, text = verb[:i], strings.TrimLeft(verb[i:], " \t")
+	}
+	macro := func(text string) bool {
+		return r.pattern && strings.Contains(strings.ReplaceAll(text, "$$", ""), "$")
+	}
+	refuse := func(fix, format string, args ...any) {
+		c.errs.add(r.at, ErrConflict, fix, s.name+": "+format, args...)
+	}
+	// has says that the text will do for the action, as far as it is known.
+	has := func(sign string) bool { return r.joined || macro(text) || strings.Contains(text, sign) }
+	shared := c.policy.Inbound.Shared && s.class != atDelivery
+	switch upper := strings.ToUpper(verb); {
+	case macro(verb):
+		refuse("write the action as text", "the message itself says what is done with it, by %q", r.text)
+	case s.class == atDelivery && upper != "PREPEND" && upper != "REPLACE": // nothing else is done there
+	case upper == "PASS" && s.class == besideRemoval:
+		refuse("use DUNNO, which ends the checks of this line alone", "PASS switches the removal of forged markers off for the rest of the message")
+	case upper == "REDIRECT" && has("@") && s.class == besideRemoval:
+		refuse("use BCC, HOLD, DISCARD or REJECT; or REDIRECT in a table of check_sender_access or check_recipient_access, behind which all checks are made",
+			"REDIRECT switches the removal of forged markers off for the rest of the message")
+	case (upper == "FILTER" && has(":") || upper == "REDIRECT" && has("@")) && shared:
+		refuse(ownListener, "%s on a shared listener would lead others' mail past the removal of markers", upper)
+	case upper == "FILTER" && has(":"):
+		c.checkFilter(r.text, macro(text), refuse)
+	case upper == "PREPEND" || upper == "REPLACE":
+		if s.name != "body_checks" {
+			c.checkAdded(upper, text, macro, refuse)
+		}
+	}
+}
+
+// checkFilter judges a FILTER of the installation's checks and access tables.
+func (c *compiler) checkFilter(text string, macro bool, refuse func(fix, format string, args ...any)) {
+	switch {
+	case macro:
+		refuse("write transport and next hop as text", "%q lets the message itself choose where it goes, to the gateway without a check of its certificate, too", text)
+	case c.namesGateway(text):
+		refuse("remove it: the sender map takes its place", "%q sends mail to the gateway without verifying it, the null sender's and foreign senders' too", text)
+	}
+}
+
+// checkAdded judges a line that PREPEND or REPLACE makes: no check sees it any
+// more.
+func (c *compiler) checkAdded(verb, line string, macro func(string) bool, refuse func(fix, format string, args ...any)) {
+	name, _, ok := strings.Cut(line, ":")
+	name = strings.TrimSpace(name)
+	switch {
+	case macro(name):
+		refuse("write the name of the header field as text", "%s %q lets the message itself make a field of any name, a marker too, which is not removed any more", verb, line)
+	case ok && c.isReserved(name):
+		refuse("take another name", "%s %q makes a marker, which only the gateway may set", verb, line)
+	}
+}
+
+// isReserved reports whether only a gateway, or the generated configuration, may
+// set a header field of that name.
+func (c *compiler) isReserved(name string) bool {
+	if c.origin() && strings.EqualFold(name, c.policy.originHeader()) {
+		return true
+	}
+	return slices.ContainsFunc(c.policy.reservedPrefixes(), func(r reserved) bool {
+		return len(name) >= len(r.prefix) && strings.EqualFold(name[:len(r.prefix)], r.prefix) && (!r.exact || len(name) == len(r.prefix))
+	})
+}
+
+// checkMarkers refuses checks that take the gateway's markers off: its mail would
+// go back to it, or into the wrong folder.
+func (c *compiler) checkMarkers(s checkSetting, specs []postfix.MapSpec) {
+	for _, line := range c.sampleMarkers() {
+		f := fieldOf(line)
+	tables:
+		for _, spec := range specs {
+			if spec.Type != "regexp" && spec.Type != "pcre" {
+				continue
+			}
+			text, place, ok := c.rules(spec, s.at)
+			if !ok {
+				continue
+			}
+			t, _ := postfix.ParseCheckTable("", spec.Type, text)
+			checks, err := t.Compile()
+			if err != nil {
+				continue
+			}
+			hit, ok := checks.Lookup(f)
+			if !ok {
+				continue
+			}
+			switch hit.Action.(type) {
+			case postfix.Ignore, postfix.Strip, postfix.Replace:
+				c.errs.add(place(hit.Line), ErrConflict, "put the rule /^"+string(f.Name)+":/ DUNNO before it",
+					"%s: the rule removes %q, by which the gateway's mail is known", s.name, line)
+			}
+			break tables
+		}
+	}
+}
+
+// sampleMarkers are lines of each kind that the gateways set, or the generated
+// configuration for them.
+func (c *compiler) sampleMarkers() (lines []string) {
+	if c.origin() {
+		lines = append(lines, c.policy.originHeader()+": "+originValue)
+	}
+	for _, g := range c.policy.gateways() {
+		m := g.Markers
+		predicates := []headers.Predicate{m.Released.Predicate, m.Spam.Predicate}
+		for _, l := range m.Loop {
+			predicates = append(predicates, l.Predicate)
+		}
+		for _, p := range predicates {
+			lines = append(lines, sampleLines(p)...)
+		}
+		if m.Domain.Prefix == "" {
+			continue
+		}
+		for _, t := range c.policy.Tenants {
+			if name, err := headers.MarkerName(m.Domain.Prefix, t.Domains[0]); err == nil {
+				lines = append(lines, name+": "+m.Domain.Value)
+				break // rules about single domains are nobody's
+			}
+		}
+	}
+	return lines
+}
+
+// sampleLines are header lines that a predicate looks for.
+func sampleLines(p headers.Predicate) (lines []string) {
+	first := func(values []string) string {
+		if len(values) > 0 && values[0] != "" {
+			return values[0]
+		}
+		return "x"
+	}
+	switch p := p.(type) {
+	case headers.Exists:
+		return []string{p.Name + ": x"}
+	case headers.Match:
+		return []string{p.Name + ": " + first(p.Values)}
+	case headers.MatchPrefix:
+		return []string{p.Prefix + "x: " + first(p.Values)}
+	case headers.All:
+		for _, q := range p {
+			lines = append(lines, sampleLines(q)...)
+		}
+	case headers.Any:
+		for _, q := range p {
+			lines = append(lines, sampleLines(q)...)
+		}
+	}
+	return lines
+}
+
+// vouched reports whether the caller says of a table that it has no FILTER,
+// REDIRECT or PASS.
+func (c *compiler) vouched(table string) bool { return false }
