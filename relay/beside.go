@@ -49,15 +49,10 @@ func (c *compiler) rare(options []postfix.Param) []postfix.Param {
 func (c *compiler) emitPace() {
 	var transports []string
 	c.eachGateway(func() {
-		transports = append(transports, c.names.smartHost)
-		if c.policy.Topology != Outbound {
-			transports = append(transports, c.names.gate)
-		}
+		transports = append(transports, c.names.smartHost, c.names.gate)
 	})
-	if c.policy.Topology != Outbound {
-		if c.policy.Inbound.Shared {
-			transports = append(transports, c.names.stripGate)
-		}
+	if c.policy.Inbound.Shared {
+		transports = append(transports, c.names.stripGate)
 	}
 	for _, delay := range []string{"_destination_rate_delay", "_transport_rate_delay"} {
 		v := c.base.get("default" + delay)

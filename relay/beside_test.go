@@ -222,10 +222,6 @@ func TestBesideRefused(t *testing.T) {
 		{name: "proxy filter of a listener", base: withMaster(nil, "-o smtpd_sasl_auth_enable=yes", "-o smtpd_proxy_filter=127.0.0.1:10024"), path: "master.cf:4", fix: "content_filter"},
 		{name: "proxy filter of the gateway's listener", base: withMaster(nil, "smtpd\n# users'", "smtpd\n  -o smtpd_proxy_filter=127.0.0.1:10024\n# users'"), path: "master.cf:2", fix: "content_filter"},
 		{name: "cleanup that is none", base: withMaster(nil, "-o smtpd_sasl_auth_enable=yes", "-o cleanup_service_name=qmgr"), path: "master.cf:4", fix: "name one"},
-		{name: "single pass beside a cleanup with checks", alter: func(p *relay.Policy) {
-			p.Topology, p.Spam, p.Listeners[0].Role = relay.Outbound, relay.Spam{}, relay.RoleReEntry
-		}, base: withMaster(map[string]string{"own": "/^X/ WARN\n"}, "mydestination = localhost", "mydestination =", "virtual_mailbox_domains = example.com, example.net, example.org", "", "virtual_mailbox_maps = hash:/etc/postfix/mailboxes", "", "virtual_alias_maps = hash:/etc/postfix/aliases", "",
-			"0       cleanup\n", "0       cleanup\n  -o header_checks=regexp:/etc/postfix/own\n"), path: "master.cf:15", fix: "main.cf"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

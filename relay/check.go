@@ -100,12 +100,19 @@ func (c *compiler) namesHost(value, host string) bool {
 	return false
 }
 
-// checkOutbound refuses the single pass wherever a hosted recipient could be
-// reached: FILTER overrides every other route.
+// checkOutbound refuses tenants whose mail is delivered here: what the gateway
+// brings back would have no listener.
 func (c *compiler) checkOutbound() {
-	for _, name := range []string{"mydestination", "virtual_alias_maps", "virtual_mailbox_domains", "virtual_mailbox_maps", "relay_domains", "transport_maps", "content_filter"} {
-		if v := c.base.get(name); v != "" {
-			c.conflict(name, `empty it, or use topology "mailboxes" or "store"`, "%q contradicts topology \"outbound\", where header checks override every route", v)
+	for _, name := range []string{"mydestination", "virtual_alias_domains", "virtual_mailbox_domains"} {
+		l := c.domains(c.base, name)
+		for i, t := range c.policy.Tenants {
+			for j, d := range t.Domains {
+				ascii, _ := headers.ASCIIDomain(d)
+				if slices.ContainsFunc(domainKeys(ascii), l.has) {
+					c.errs.add(index(index("Tenants", i)+".Domains", j), ErrConflict, `use topology "mailboxes" or "store", or take it out of `+name,
+						"%s is local to the installation (%s, %s), but topology \"outbound\" has no hosted recipients", ascii, name, c.at(name))
+				}
+			}
 		}
 	}
 }
@@ -246,11 +253,6 @@ func (c *compiler) checkServices() {
 		}
 		if sv.Type == "inet" && ours[sv.Name] {
 			c.errs.add(at, ErrConflict, "choose other ports in Server", "%s is one of the policy's own listeners", sv.Name)
-		}
-		for _, o := range sv.Options {
-			if c.policy.Topology == Outbound && sv.Command == "cleanup" && (o.Name == "header_checks" || o.Name == "mime_header_checks" || o.Name == "nested_header_checks") {
-				c.errs.add(at, ErrConflict, "move it to main.cf", "%s of a cleanup service hides the checks that mail needs in a single pass", o.Name)
-			}
 		}
 	}
 }

@@ -267,7 +267,7 @@ func TestInstallationConflicts(t *testing.T) {
 		{"direct domain with a route", func(p *relay.Policy) { p.Direct = []string{"partner.test"} }, withMain(partner, partnerFiles), "Direct[0]", relay.ErrConflict},
 		{"outbound with mailboxes", func(p *relay.Policy) {
 			p.Topology, p.Spam, p.Listeners[0].Role = relay.Outbound, relay.Spam{}, relay.RoleReEntry
-		}, labBase, "main.cf:6", relay.ErrConflict},
+		}, labBase, "Tenants[0].Domains[0]", relay.ErrConflict},
 		{"no slot", func(p *relay.Policy) { p.Sieve.Slot = 0 }, labBase, "Sieve.Slot", relay.ErrRequired},
 		{"redirects go elsewhere", nil, func(tb testing.TB) relay.Installation {
 			in := labBase(tb)

@@ -35,8 +35,10 @@
 // where markers stay. Sieve rules file released mail into INBOX and flagged mail
 // into a folder before users' own rules run.
 //
-// With topology [Outbound] one pass is enough, and refused wherever a hosted
-// recipient could be reached.
+// With topology [Outbound] there are the same two passes and nothing comes in from
+// the gateway. Two, because FILTER overrides every route and takes the recipient's
+// domain for the next hop unchecked: smtp(8) dies of one that is no host name, and
+// with it all mail. What comes to the second pass was resolved before.
 //
 // [Policy].Further has more gateways for other tenants of the same server. The
 // sender map, the removal of markers and the delivery rules are one each; every

@@ -104,14 +104,10 @@ func (c *compiler) emitCleanupsIn() {
 // besides.
 func (c *compiler) variantOptions(i int, header string) []postfix.Param {
 	v := c.variants[i]
-	o := []postfix.Param{opt("header_checks", "$"+c.numbered(header, "_", i))}
-	switch {
-	case c.policy.Topology != Outbound:
-		o = append(o,
-			opt("mime_header_checks", c.ref(c.numbered(c.names.ownMIME, "_", i), v.mime)),
-			opt("nested_header_checks", c.ref(c.numbered(c.names.ownNested, "_", i), v.nested)))
-	case v.by.off: // the single pass needs the calendar's rule
-		o = append(o, opt("mime_header_checks", c.regexpMap(c.names.bypassMIME)), opt("nested_header_checks"))
+	o := []postfix.Param{
+		opt("header_checks", "$"+c.numbered(header, "_", i)),
+		opt("mime_header_checks", c.ref(c.numbered(c.names.ownMIME, "_", i), v.mime)),
+		opt("nested_header_checks", c.ref(c.numbered(c.names.ownNested, "_", i), v.nested)),
 	}
 	if v.by.off {
 		o = append(o, opt("body_checks"))
@@ -130,7 +126,7 @@ func (c *compiler) emitVariants() {
 	n := c.names
 	comment := "the installation's own checks, copied so that they run beside ours"
 	for i, v := range c.variants {
-		if !v.strip && len(v.in) == 0 && (i > 0 || c.policy.Topology != Outbound) {
+		if !v.strip && len(v.in) == 0 {
 			continue // no service and no parameter names them, of which postconf warns
 		}
 		for _, p := range []struct{ name, value string }{{n.ownHeader, v.header}, {n.ownMIME, v.mime}, {n.ownNested, v.nested}} {

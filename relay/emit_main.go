@@ -51,17 +51,13 @@ func (c *compiler) emitMain() {
 		c.param(n.leaveOrigin, "nor does our own header to hosts that we relay to", c.regexpMap(n.leaveOriginFile), c.leaveOriginOwn)
 	}
 	c.emitVariants()
-	if c.policy.Topology == Outbound {
-		c.param("header_checks", "marked mail and calendaring go direct", c.bypassMaps(), c.ref(n.ownHeader, c.ownHeader))
-		c.param("mime_header_checks", "", c.regexpMap(n.bypassMIME), c.ref(n.ownMIME, c.ownMIME))
-		c.param("nested_header_checks", "", c.ref(n.ownNested, c.ownNested))
-		return
-	}
 	c.eachGateway(func() {
 		if c.markerMap[c.current] != "" {
 			c.param(c.names.outHeader, "marked mail goes direct; the domains' markers are looked up in lower case", c.bypassMaps())
 		}
-		c.emitClientRestrictions()
+		if c.policy.Topology != Outbound {
+			c.emitClientRestrictions()
+		}
 	})
 	c.emitPostscreen()
 }

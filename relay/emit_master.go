@@ -55,15 +55,13 @@ func (c *compiler) emitMaster() {
 		}
 	}
 	c.emitCleanups()
-	if c.policy.Topology != Outbound {
-		if c.policy.Inbound.Shared {
-			c.sharedListener()
-		}
-		if c.policy.Topology == Mailboxes {
-			c.reEntry()
-		}
-		c.eachGateway(c.secondPass)
+	if c.policy.Inbound.Shared {
+		c.sharedListener()
 	}
+	if c.policy.Topology == Mailboxes {
+		c.reEntry()
+	}
+	c.eachGateway(c.secondPass)
 	c.eachGateway(c.smartHost)
 	c.leaving()
 	if slices.ContainsFunc(c.policy.Tenants, func(t Tenant) bool { return t.Store != "" }) {

@@ -52,11 +52,8 @@ func (c *compiler) emitGatewayTables() {
 }
 
 // gateHop is what the sender map answers for a sender in scope: our second
-// pass, or in a single pass the smart host itself.
+// pass.
 func (c *compiler) gateHop() string {
-	if c.policy.Topology == Outbound {
-		return c.names.smartHost + ":" + c.policy.Gateway.SmartHost.nextHop()
-	}
 	a := c.policy.secondPass()
 	return c.names.gate + ":[" + a.Addr().String() + "]:" + port(a)
 }

@@ -194,11 +194,9 @@ func (c *compiler) buildEvaluator() {
 			break
 		}
 	}
-	if c.policy.Topology != Outbound {
-		if c.policy.Inbound.Shared {
-			sv, _ := c.master.Lookup(c.policy.strip().String(), "inet")
-			e.share = c.buildCleanup(main.service(sv).get("cleanup_service_name"), main)
-		}
+	if c.policy.Inbound.Shared {
+		sv, _ := c.master.Lookup(c.policy.strip().String(), "inet")
+		e.share = c.buildCleanup(main.service(sv).get("cleanup_service_name"), main)
 	}
 	c.eachGateway(func() { e.passages = append(e.passages, c.buildPassage(main)) })
 	e.leaves = map[string]*leaf{}

@@ -100,7 +100,7 @@ func (v *validator) further(p Policy) {
 	}
 	switch {
 	case p.Topology == Outbound:
-		v.errs.add("Further", headers.ErrNotExpressible, `use topology "mailboxes" or "store"`, "the single pass has one table of markers, where those of one gateway would count for the others' mail")
+		v.errs.add("Further", headers.ErrNotExpressible, `use topology "mailboxes" or "store"`, "what one gateway delivered elsewhere carries no header that keeps it off the others")
 	case p.Loop.NoOrigin:
 		v.errs.add("Loop.NoOrigin", headers.ErrNotExpressible, "remove it", "without the origin header, what one gateway delivered would go to another")
 	}

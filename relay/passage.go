@@ -42,14 +42,13 @@ func (c *compiler) buildPassage(main settings) passage {
 	for i := range g.SmartHost.Fallback {
 		p.fallbackRules = append(p.fallbackRules, c.rule(index("Gateway.SmartHost.Fallback", i)))
 	}
-	if c.policy.Topology == Outbound {
-		return p
-	}
 	p.gate, p.gateNexthop, _ = strings.Cut(c.gateHop(), ":")
 	sv, _ := c.master.Lookup(c.policy.secondPass().String(), "inet")
 	p.second = c.buildCleanup(main.service(sv).get("cleanup_service_name"), main)
 	p.secondHop = c.hop(main.service(sv).get("content_filter"), place{masterFile, sv.Line})
-	c.buildCertificate(&p)
+	if c.policy.Topology != Outbound {
+		c.buildCertificate(&p)
+	}
 	return p
 }
 

@@ -106,9 +106,8 @@ const (
 	Mailboxes Topology = "mailboxes"
 	// Store: all hosted mail is handed to other hosts (Tenant.Store); two passes.
 	Store Topology = "store"
-	// Outbound: only outbound mail comes here and no hosted recipient can be
-	// reached from here; one pass. Refused where the installation has local,
-	// virtual or relay domains or transport_maps.
+	// Outbound: only outbound mail comes here, nothing from the gateway; two
+	// passes. Refused where a tenant's domain is delivered here.
 	Outbound Topology = "outbound"
 )
 

@@ -58,12 +58,6 @@ var readmeRows = map[string]evidence{
 		settings: []string{"-o cleanup_service_name=", "-o header_checks="}, tests: []string{"TestBeside"},
 		refused: map[string]refusal{
 			"a name that is no cleanup service": {base: withMaster(nil, "-o smtpd_sasl_auth_enable=yes", "-o cleanup_service_name=qmgr"), says: "qmgr"},
-			"in topology `outbound`, checks outside of main.cf": {
-				alter: func(p *relay.Policy) {
-					p.Topology, p.Spam, p.Listeners[0].Role = relay.Outbound, relay.Spam{}, relay.RoleReEntry
-				},
-				base: withMaster(map[string]string{"own": "/^X/ WARN\n"}, "0       cleanup\n", "0       cleanup\n  -o header_checks=regexp:/etc/postfix/own\n"), says: "header_checks of a cleanup service hides the checks",
-			},
 		},
 	},
 	"`no_header_body_checks` on a listener or in main.cf": {settings: []string{"no_header_body_checks"}, tests: []string{"TestBeside"}},

@@ -195,8 +195,4 @@ func (v *validator) direct(p Policy, hosted map[string]string) {
 			v.errs.add(at, ErrConflict, "remove it", "%s is hosted (%s), so no mail for it leaves", ascii, h)
 		}
 	}
-	if len(p.Direct) > 0 && p.Topology == Outbound {
-		v.errs.add("Direct", headers.ErrNotExpressible, `use topology "mailboxes" or "store"`,
-			"topology \"outbound\" can't have transport_maps, since FILTER overrides them")
-	}
 }

@@ -138,7 +138,7 @@ func TestValidate(t *testing.T) {
 		{"ports collide", func(p *Policy) { p.Server.ReEntry = netip.MustParseAddrPort("127.0.0.1:10030") }, []want{{"Server.ReEntry", ErrDuplicate}}},
 		{"mailbox of nobody", func(p *Policy) { p.Mailboxes = append(p.Mailboxes, "x@remote1.test") }, []want{{"Mailboxes[2]", ErrConflict}}},
 		{"store without topology", func(p *Policy) { p.Topology = Store }, []want{{"Tenants[0].Store", ErrRequired}, {"Tenants[1].Store", ErrRequired}, {"Spam.Folder", ErrConflict}}},
-		{"outbound with a gateway listener", func(p *Policy) { p.Topology = Outbound; p.Spam = Spam{}; p.Direct = []string{"a.test"} }, []want{{"Direct", headers.ErrNotExpressible}, {"Listeners[0].Role", ErrConflict}}},
+		{"outbound with a gateway listener", func(p *Policy) { p.Topology = Outbound; p.Spam = Spam{}; p.Direct = []string{"a.test"} }, []want{{"Listeners[0].Role", ErrConflict}}},
 		{"several at once", func(p *Policy) { p.Gateway.SmartHost.Port = 0; p.Tenants[1].Domains[1] = "x y"; p.Spam.Folder = "" }, []want{
 			{"Gateway.SmartHost.Port", ErrRequired}, {"Tenants[1].Domains[1]", ErrInvalid}, {"Spam", ErrRequired},
 		}},
