@@ -28,11 +28,11 @@ func testBadNextHops(t *testing.T, p relay.Policy, w maillab.World, topology rel
 		q.Server.Postfix, q.Server.Dovecot = p.Server.Postfix, ""
 		p = q
 		first := compile(t, p, in)
-		in = relay.Installation{Postfix: map[string][]byte{}}
+		in = relay.Installation{Files: map[string][]byte{}}
 		for _, f := range first.Files() {
-			in.Postfix[strings.TrimPrefix(f.Name, "postfix/")] = f.Data
+			in.Files["/etc/"+f.Name] = f.Data
 		}
-		in.Postfix["main.cf"] = append([]byte(lines), in.Postfix["main.cf"]...)
+		in.Files["/etc/postfix/main.cf"] = append([]byte(lines), in.Files["/etc/postfix/main.cf"]...)
 	} else {
 		in = withMain(lines, nil)(t)
 	}
@@ -56,7 +56,7 @@ func testBadNextHops(t *testing.T, p relay.Policy, w maillab.World, topology rel
 		}
 		msgs = append(msgs, maillab.Message{ID: id, To: "sendmail", From: "alice@example.com", Recipients: []string{m[0]}, Raw: []byte(raw)})
 		want[id] = m[1]
-		d := c.Route(&relay.Message{Origin: pickup, From: "alice@example.com", To: m[0], Raw: []byte(raw)})
+		d := c.Route(t.Context(), &relay.Message{Origin: pickup, From: "alice@example.com", To: m[0], Raw: []byte(raw)})
 		action := map[relay.Action]string{relay.Bounce: "bounced", relay.Reject: "bounced", relay.MX: "mx", relay.Relay: "smarthost"}[d.Outcomes[0].Action]
 		if action != m[1] {
 			t.Errorf("%s: Route says %s, want %s", m[0], d.Outcomes[0], m[1])

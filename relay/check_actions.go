@@ -201,7 +201,7 @@ func (c *compiler) checkActions() {
 const ownListener = "give the gateway a listener of its own"
 
 // readable is the remedy for a table that can't be read.
-const readable = "give its file, or say in Installation.Tables what it has"
+const readable = "give its file, or vouch for it in Installation.Tables (Harmless)"
 
 // opaqueChecks refuses checks that can't be read where a guarantee hangs on them.
 func (c *compiler) opaqueChecks(s checkSetting, table string) {
@@ -289,6 +289,7 @@ func (c *compiler) isReserved(name string) bool {
 // checkMarkers refuses checks that take the gateway's markers off: its mail would
 // go back to it, or into the wrong folder.
 func (c *compiler) checkMarkers(s checkSetting, specs []postfix.MapSpec) {
+	told := map[string]bool{}
 	for _, line := range c.sampleMarkers() {
 		f := fieldOf(line)
 	tables:
@@ -311,12 +312,31 @@ func (c *compiler) checkMarkers(s checkSetting, specs []postfix.MapSpec) {
 			}
 			switch hit.Action.(type) {
 			case postfix.Ignore, postfix.Strip, postfix.Replace:
-				c.errs.add(place(hit.Line), ErrConflict, "put the rule /^"+string(f.Name)+":/ DUNNO before it",
-					"%s: the rule removes %q, by which the gateway's mail is known", s.name, line)
+				if at := place(hit.Line); !told[at] {
+					told[at] = true
+					c.errs.add(at, ErrConflict, "put before it: "+c.keepMarkers(),
+						"%s: the rule removes %q, by which the gateway's mail is known", s.name, line)
+				}
 			}
 			break tables
 		}
 	}
+}
+
+// keepMarkers are rules that leave all markers alone.
+func (c *compiler) keepMarkers() string {
+	var rules []string
+	for _, r := range c.policy.reservedPrefixes() {
+		end := ""
+		if r.exact {
+			end = ":"
+		}
+		rules = append(rules, "/^"+r.prefix+end+"/ DUNNO")
+	}
+	if c.origin() {
+		rules = append(rules, "/^"+c.policy.originHeader()+":/ DUNNO")
+	}
+	return strings.Join(rules, " and ")
 }
 
 // sampleMarkers are lines of each kind that the gateways set, or the generated
@@ -374,6 +394,6 @@ func sampleLines(p headers.Predicate) (lines []string) {
 	return lines
 }
 
-// vouched reports whether the caller says of a table that it has no FILTER,
-// REDIRECT or PASS.
-func (c *compiler) vouched(table string) bool { return false }
+// vouched reports whether the caller says that a table takes no mail past what
+// the policy says.
+func (c *compiler) vouched(table string) bool { return c.in.Tables[table].Harmless }

@@ -64,6 +64,14 @@ type Table struct {
 	// Map answers for the contents: a [postfix.Table] (its Index) or whatever
 	// looks them up. Nil: not known.
 	Map postfix.Map
+	// Harmless says that the caller vouches for a table that can't be read here:
+	// nothing in it takes mail past what the policy says. In header checks it has
+	// no PASS, REDIRECT or FILTER, and makes and removes no marker; as an access
+	// table it has no FILTER or REDIRECT; in transport_maps no route for everybody
+	// and none of a next hop alone (":[host]"); as a map of senders no route for one
+	// in scope; as canonical_maps it leaves the null sender alone. A policy service
+	// goes by its restriction, "check_policy_service inet:127.0.0.1:10023".
+	Harmless bool
 }
 
 // tables are an installation's indexed files and a policy's own lists, where

@@ -131,7 +131,8 @@ func (c *compiler) emitVariants() {
 		}
 		for _, p := range []struct{ name, value string }{{n.ownHeader, v.header}, {n.ownMIME, v.mime}, {n.ownNested, v.nested}} {
 			if p.value != "" {
-				c.param(c.numbered(p.name, "_", i), comment, p.value)
+				// The value was expanded, and is again where the parameter is named.
+				c.param(c.numbered(p.name, "_", i), comment, strings.ReplaceAll(p.value, "$", "$$"))
 				comment = ""
 			}
 		}
