@@ -51,7 +51,12 @@ func table(parameter, kind, text string) func(testing.TB) relay.Installation {
 var readmeRows = map[string]evidence{
 	"header, MIME, nested checks": {
 		settings: []string{"header_checks = ", "mime_header_checks = ", "nested_header_checks = "}, tests: []string{"TestBeside"},
-		refused: map[string]refusal{"`PASS` in them (it ends our checks too): use `DUNNO`": {base: table("header_checks", "regexp", "/^X-Ok:/ PASS\n"), says: "DUNNO"}},
+		refused: map[string]refusal{
+			"`PASS` in them (it ends our checks too): use `DUNNO`":              {base: table("header_checks", "regexp", "/^X-Ok:/ PASS\n"), says: "DUNNO"},
+			"`REDIRECT`, which does the same: use an access table, or `BCC`":    {base: table("header_checks", "regexp", "/^X-Ok:/ REDIRECT r@remote1.test\n"), says: "check_sender_access"},
+			"a rule that makes markers or removes them":                         {base: table("header_checks", "regexp", "/^X-Ok: (.*)/ PREPEND $1\n"), says: "a marker too"},
+			"a table that can't be read: vouch for it in `Installation.Tables`": {base: withMain("header_checks = mysql:/etc/postfix/x\n", nil), says: "Installation.Tables"},
+		},
 	},
 	"body checks": {settings: []string{"\nbody_checks = "}, tests: []string{"TestFollow"}},
 	"a cleanup service of your own on a listener, `-o header_checks`, `cleanup_service_name`": {
