@@ -16,6 +16,8 @@
 //     mailboxes' scripts through it
 //   - [github.com/oxmailroute/oxmailroute/postfix]: main.cf and master.cf edited
 //     without losing a byte, tables, header checks
+//   - [github.com/oxmailroute/oxmailroute/relay/deploy]: files written, all or
+//     none, and commands run
 //   - [github.com/oxmailroute/oxmailroute/relay/relaytest]: fixtures for tests
 //
 // Packages sieve and postfix build on headers and know nothing of each other;
@@ -25,8 +27,8 @@
 //
 //	policy := relay.Policy{Gateway: relay.Conbool(networks...), ...}
 //	config, err := relay.Compile(policy, installation)   // everything that is wrong, at once
-//	err = relay.WriteDir(dir, config.Files())            // all files or none
-//	for _, c := range config.Commands() { ... }          // postmap, sievec, check, reload
+//	_, err = deploy.Write(ctx, server, config.Files(), o) // all files or none
+//	err = deploy.Run(ctx, server, config.Commands())      // postmap, sievec, check, reload
 //	decision := config.Route(ctx, &message)              // where does this message go, and why
 //
 // # What is promised

@@ -2,6 +2,7 @@ package relay_test
 
 import (
 	"bytes"
+	"context"
 	"errors"
 	"net/netip"
 	"os"
@@ -19,6 +20,7 @@ import (
 	"github.com/oxmailroute/oxmailroute/internal/servertest"
 	"github.com/oxmailroute/oxmailroute/postfix"
 	"github.com/oxmailroute/oxmailroute/relay"
+	"github.com/oxmailroute/oxmailroute/relay/deploy"
 	"github.com/oxmailroute/oxmailroute/sieve"
 )
 
@@ -210,7 +212,7 @@ func (r readers) shape(tb testing.TB, c *relay.Config, before shape) shape {
 		tb.Fatal(err)
 	}
 	defer os.RemoveAll(dir)
-	if err := relay.WriteDir(dir, c.Files()); err != nil {
+	if _, err := deploy.Write(context.Background(), deploy.Local{Dir: dir}, c.Files(), deploy.Options{}); err != nil {
 		tb.Fatal(err)
 	}
 	// Postfix waits for files that were changed in this second.

@@ -3,8 +3,8 @@
 // and answers where a message goes.
 //
 // A [Policy] is plain data. [Compile] checks it against an [Installation] and
-// returns a [Config], whose Files are written with [WriteDir] and activated by
-// its Commands, and whose Route walks the very tables and settings that were
+// returns a [Config], whose Files are written and whose Commands are run by
+// package deploy, and whose Route walks the very tables and settings that were
 // written. [Remove] takes everything out again, but for what somebody edited by hand,
 // which it names: no line of his is deleted or written over.
 //

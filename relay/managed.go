@@ -9,9 +9,7 @@ import (
 	"fmt"
 	"io/fs"
 	"maps"
-	"os"
 	"path"
-	"path/filepath"
 	"slices"
 	"strings"
 )
@@ -110,6 +108,10 @@ func intact(data []byte) bool {
 	return ok && m.line == m.text()
 }
 
+// Loses reports whether writing new contents over those that are there would
+// lose what somebody wrote into a file that was emitted, for whatever gateway.
+func Loses(there, now []byte) bool { return loses(there, now) }
+
 // loses reports whether there is anything of somebody's in a file of ours that
 // new contents don't have. A file of old with nothing but what is written now
 // has not.
@@ -184,48 +186,9 @@ func ReadWritten(dir fs.FS) (map[string][]byte, error) {
 	return out, nil
 }
 
-// DeleteObsolete deletes what [Config.Obsolete] or Removal.Obsolete names below
-// dir, where it is there and ours ([Intact]), and what was compiled from it. Of
-// ours, what was edited by hand stays and is returned. What isn't ours stays.
-func DeleteObsolete(dir, gateway string, obsolete []string) (left []Left, err error) {
-	at := func(name string) string { return filepath.Join(dir, filepath.FromSlash(name)) }
-	var compiledOnes []string
-	for _, name := range obsolete {
-		if !fs.ValidPath(name) || name == "." {
-			return left, fmt.Errorf("%q is not a path below the directory", name)
-		}
-		if ext := path.Ext(name); ext == ".db" || ext == ".svbin" {
-			compiledOnes = append(compiledOnes, name)
-			continue
-		}
-		data, err := os.ReadFile(at(name))
-		switch {
-		case errors.Is(err, fs.ErrNotExist) || err == nil && !Managed(gateway, data):
-			continue
-		case err != nil:
-			return left, err
-		case !intact(data):
-			left = append(left, leftFile(name, data))
-			continue
-		}
-		if err := os.Remove(at(name)); err != nil {
-			return left, err
-		}
-	}
-	for _, name := range compiledOnes {
-		source := strings.TrimSuffix(name, ".db")
-		if s, ok := strings.CutSuffix(name, ".svbin"); ok {
-			source = s + ".sieve"
-		}
-		if _, err := os.Lstat(at(source)); err == nil {
-			continue // its source stays
-		}
-		if err := os.Remove(at(name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
-			return left, err
-		}
-	}
-	return left, nil
-}
+// LeftFile is a file of the gateway's, or beside it, that stays: why, and what to
+// do about it. name is as in File.Name.
+func LeftFile(name string, data []byte) Left { return leftFile(name, data) }
 
 // leftFile is a file of ours that stays.
 func leftFile(name string, data []byte) Left {
@@ -255,20 +218,6 @@ func readerOf(name string) string {
 		return "it runs as long as Dovecot's sieve_before names the directory"
 	}
 	return ""
-}
-
-// losing is the error for files that must not be written over.
-func losing(dir string, files []File) error {
-	var errs []error
-	for _, f := range files {
-		name := filepath.Join(dir, filepath.FromSlash(f.Name))
-		there, err := os.ReadFile(name)
-		if err != nil || !loses(there, f.Data) || slices.ContainsFunc(files, func(o File) bool { return bytes.Equal(o.Data, there) }) {
-			continue // what can't be read is an error later
-		}
-		errs = append(errs, fmt.Errorf("%s was edited by hand, or has no checksum that tells: move it away, or give it to Compile (Installation.Written, or Files), which keeps a copy", name))
-	}
-	return errors.Join(errs...)
 }
 
 // emit adds a file. own: the whole file is ours, so that one of that name which

@@ -6,8 +6,6 @@ import (
 	"maps"
 	"math/rand/v2"
 	"net/netip"
-	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -272,79 +270,6 @@ func TestManagedNotNeeded(t *testing.T) {
 		if strings.Contains(f.Name, ".edited-") {
 			t.Errorf("kept again: %s", f.Name)
 		}
-	}
-}
-
-// TestWriteDirEdited: what somebody wrote into a file of ours is not written
-// over, unless it is among the files.
-func TestWriteDirEdited(t *testing.T) {
-	c := compile(t, labPolicy(t, "lab.json"), labBase(t))
-	const name = "dovecot/99-conbool.conf"
-	dir := t.TempDir()
-	if err := relay.WriteDir(dir, c.Files()); err != nil {
-		t.Fatal(err)
-	}
-	if err := relay.WriteDir(dir, c.Files()); err != nil {
-		t.Fatal(err)
-	}
-	edited := append(over(labBase(t), c).Written[name], "# mine\n"...)
-	if err := os.WriteFile(filepath.Join(dir, name), edited, 0o644); err != nil {
-		t.Fatal(err)
-	}
-	before := tree(t, dir)
-	if err := relay.WriteDir(dir, c.Files()); err == nil || !strings.Contains(err.Error(), name) || !strings.Contains(err.Error(), "by hand") {
-		t.Errorf("error %v", err)
-	}
-	if diff := cmp.Diff(before, tree(t, dir)); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-	left, err := relay.DeleteObsolete(dir, "conbool", []string{name, "sieve/before/10-conbool.sieve", "sieve/before/10-conbool.svbin", "none"})
-	if err != nil || len(left) != 1 || left[0].File != name {
-		t.Errorf("left %v, %v", left, err)
-	}
-	delete(before, "sieve/before/10-conbool.sieve")
-	if diff := cmp.Diff(before, tree(t, dir)); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-	in := labBase(t)
-	if in.Written, err = relay.ReadWritten(os.DirFS(dir)); err != nil {
-		t.Fatal(err)
-	}
-	if err := relay.WriteDir(dir, compile(t, labPolicy(t, "lab.json"), in).Files()); err != nil {
-		t.Fatal(err)
-	}
-	if !slices.Contains(slices.Collect(maps.Values(tree(t, dir))), string(edited)) {
-		t.Error("what was edited is lost")
-	}
-}
-
-// TestDeleteObsoleteCompiled: what was compiled goes with its source.
-func TestDeleteObsoleteCompiled(t *testing.T) {
-	c := compile(t, labPolicy(t, "lab.json"), labBase(t))
-	dir := t.TempDir()
-	files := append(c.Files(), relay.File{Name: "postfix/conbool_scope.db", Data: []byte("x")}, relay.File{Name: "sieve/before/10-conbool.svbin", Data: []byte("x")},
-		relay.File{Name: "postfix/foreign", Data: []byte("x")})
-	for i, f := range files {
-		if f.Name == "sieve/before/10-conbool.sieve" {
-			files[i].Data = append(f.Data, "# mine\n"...)
-		}
-	}
-	if err := relay.WriteDir(dir, files); err != nil {
-		t.Fatal(err)
-	}
-	want := tree(t, dir)
-	names := []string{"postfix/conbool_scope", "postfix/conbool_scope.db", "sieve/before/10-conbool.sieve", "sieve/before/10-conbool.svbin", "postfix/foreign"}
-	left, err := relay.DeleteObsolete(dir, "conbool", names)
-	if err != nil || len(left) != 1 || left[0].File != names[2] || left[0].Fix == "" {
-		t.Errorf("left %v, %v", left, err)
-	}
-	delete(want, names[0])
-	delete(want, names[1])
-	if diff := cmp.Diff(want, tree(t, dir)); diff != "" {
-		t.Errorf("(-want +got):\n%s", diff)
-	}
-	if _, err := relay.DeleteObsolete(dir, "conbool", []string{"../x"}); err == nil {
-		t.Error("a path out of the directory is no error")
 	}
 }
 

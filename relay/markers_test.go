@@ -2,6 +2,7 @@ package relay_test
 
 import (
 	"bytes"
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -14,6 +15,7 @@ import (
 
 	"github.com/oxmailroute/oxmailroute/internal/servertest"
 	"github.com/oxmailroute/oxmailroute/relay"
+	"github.com/oxmailroute/oxmailroute/relay/deploy"
 )
 
 // outHeaderChecks are the tables of the second pass, as its cleanup service
@@ -21,7 +23,7 @@ import (
 func outHeaderChecks(tb testing.TB, c *relay.Config) (maps []string, dir string) {
 	tb.Helper()
 	dir = tb.TempDir()
-	if err := relay.WriteDir(dir, c.Files()); err != nil {
+	if _, err := deploy.Write(context.Background(), deploy.Local{Dir: dir}, c.Files(), deploy.Options{}); err != nil {
 		tb.Fatal(err)
 	}
 	main, err := os.ReadFile(filepath.Join(dir, "postfix/main.cf"))

@@ -17,7 +17,7 @@ type Removal struct {
 	Files []File
 	// Obsolete are the names of our own files and of what was compiled from them,
 	// to be deleted where they exist and are as they were written, as in File.Name
-	// ([DeleteObsolete]).
+	// (deploy.Options).
 	Obsolete []string
 	// Left is what of ours, or beside ours, can't be told apart any more, because
 	// somebody edited it by hand, and what became of it. Files that what is left
@@ -74,7 +74,7 @@ func Remove(gateway string, in Installation) (Removal, error) {
 		case err != nil:
 			errs.wrap(name, err, "")
 		default:
-			r.Files = append(r.Files, File{Name: "postfix/" + name, Mode: 0o644, Data: out})
+			r.Files = append(r.Files, File{Name: "postfix/" + name, Data: out})
 		}
 	}
 	var inUse []use // what stays

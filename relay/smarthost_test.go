@@ -15,6 +15,7 @@ import (
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/internal/servertest"
 	"github.com/oxmailroute/oxmailroute/relay"
+	"github.com/oxmailroute/oxmailroute/relay/deploy"
 )
 
 func TestSmartHostRefused(t *testing.T) {
@@ -302,7 +303,7 @@ func TestSecretCommand(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			os.RemoveAll(file)
 			tt.make()
-			err := check.Run(context.Background())
+			err := deploy.Run(context.Background(), deploy.Local{Dir: "/"}, []relay.Command{*check})
 			if (err == nil) != tt.good {
 				t.Errorf("%s: %v", check, err)
 			}
@@ -317,7 +318,7 @@ func TestSecretCommand(t *testing.T) {
 func TestWriteSecret(t *testing.T) {
 	dir := t.TempDir()
 	for range 2 { // the second time over a file that everybody may read
-		if err := relay.WriteDir(dir, []relay.File{{Name: "postfix/sasl_gateway", Mode: 0o600, Data: []byte("h u:p\n")}}); err != nil {
+		if _, err := deploy.Write(context.Background(), deploy.Local{Dir: dir}, []relay.File{{Name: "postfix/sasl_gateway", Mode: 0o600, Data: []byte("h u:p\n")}}, deploy.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		info, err := os.Stat(filepath.Join(dir, "postfix/sasl_gateway"))

@@ -11,6 +11,7 @@ import (
 	"text/tabwriter"
 
 	"github.com/oxmailroute/oxmailroute/relay"
+	"github.com/oxmailroute/oxmailroute/relay/deploy"
 )
 
 //go:embed messages/*.eml
@@ -80,7 +81,7 @@ func demo(args []string, _ io.Reader, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	if err := relay.WriteDir(dir, c.Files()); err != nil {
+	if _, err := deploy.Write(context.Background(), deploy.Local{Dir: dir}, c.Files(), deploy.Options{}); err != nil {
 		return err
 	}
 	fmt.Fprintf(stdout, "Two tenants behind mail.conbool.com: of acme.example everybody, of beta.example sales alone.\n\nWritten to %s:\n", dir)

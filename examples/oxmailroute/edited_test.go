@@ -106,7 +106,7 @@ func TestWriteKeepsEdited(t *testing.T) {
 	edited := read(t, dir)
 
 	// From the base of old, the tables of the output are not seen: nothing is written.
-	if status, errs := write("testdata/base"); status != 2 || !strings.Contains(errs, "postfix/conbool_scope was edited by hand") {
+	if status, errs := write("testdata/base"); status != 2 || !strings.Contains(errs, "postfix/conbool_scope: was edited by hand") {
 		t.Errorf("write from another base: %d: %s", status, errs)
 	}
 	if diff := cmp.Diff(edited, read(t, dir)); diff != "" {

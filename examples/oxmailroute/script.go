@@ -1,14 +1,14 @@
 package main
 
 import (
-	"errors"
+	"cmp"
+	"context"
 	"fmt"
 	"io"
-	"io/fs"
-	"os"
 	"path/filepath"
 
 	"github.com/oxmailroute/oxmailroute/relay"
+	"github.com/oxmailroute/oxmailroute/relay/deploy"
 	"github.com/oxmailroute/oxmailroute/sieve/mailfilter"
 )
 
@@ -102,35 +102,12 @@ func order(file string, script []byte, in []mailfilter.Managed) ([]string, error
 
 // replace puts a file in the place of another whole, with its mode and owner.
 // A link stays one.
-func replace(file string, data []byte) (err error) {
-	if file, err = filepath.EvalSymlinks(file); err != nil {
-		return err
-	}
-	info, err := os.Stat(file)
+func replace(file string, data []byte) error {
+	file, err := filepath.EvalSymlinks(file)
 	if err != nil {
 		return err
 	}
-	t, err := os.CreateTemp(filepath.Dir(file), "."+filepath.Base(file)+".*")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			t.Close()
-			os.Remove(t.Name())
-		}
-	}()
-	if _, err = t.Write(data); err != nil {
-		return err
-	}
-	if err = sameOwner(t, info); err != nil {
-		return fmt.Errorf("%s is left as it is: %w", file, err)
-	}
-	if err = t.Chmod(info.Mode() & (fs.ModePerm | fs.ModeSetuid | fs.ModeSetgid | fs.ModeSticky)); err != nil {
-		return err
-	}
-	if err = errors.Join(t.Sync(), t.Close()); err != nil {
-		return err
-	}
-	return os.Rename(t.Name(), file)
+	dir, name := filepath.Split(file)
+	_, err = deploy.Write(context.Background(), deploy.Local{Dir: cmp.Or(dir, ".")}, []relay.File{{Name: name, Data: data}}, deploy.Options{})
+	return err
 }

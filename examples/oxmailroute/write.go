@@ -1,15 +1,19 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
 	"os"
+	"os/signal"
 	"path/filepath"
 	"slices"
 	"strings"
+	"syscall"
 
 	"github.com/oxmailroute/oxmailroute/relay"
+	"github.com/oxmailroute/oxmailroute/relay/deploy"
 )
 
 // write writes the policy's files, and beside them every file of the base that
@@ -28,6 +32,12 @@ func write(args []string, _ io.Reader, stdout, stderr io.Writer) error {
 	}
 	policy, err := readPolicy(*policyFile)
 	if err != nil {
+		return err
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	tree := deploy.Local{Dir: *out}
+	if err := resume(ctx, tree, stderr); err != nil {
 		return err
 	}
 	in, err := readBase(*base)
@@ -50,14 +60,11 @@ func write(args []string, _ io.Reader, stdout, stderr io.Writer) error {
 	if err := keep(&files, *base, policy.Gateway.Name, c.Obsolete()); err != nil {
 		return err
 	}
-	if err := relay.WriteDir(*out, files); err != nil {
-		return err
-	}
-	left, err := relay.DeleteObsolete(*out, policy.Gateway.Name, c.Obsolete())
+	done, err := deploy.Write(ctx, tree, files, deploy.Options{Gateway: policy.Gateway.Name, Obsolete: c.Obsolete()})
 	if err != nil {
 		return err
 	}
-	printLeft(stderr, left)
+	printLeft(stderr, done.Left)
 	for _, w := range c.Warnings() {
 		fmt.Fprintln(stderr, "warning:", w)
 	}
@@ -84,6 +91,12 @@ func remove(args []string, _ io.Reader, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	tree := deploy.Local{Dir: *out}
+	if err := resume(ctx, tree, stderr); err != nil {
+		return err
+	}
 	in, err := readBase(*base)
 	if err != nil {
 		return err
@@ -99,14 +112,11 @@ func remove(args []string, _ io.Reader, stdout, stderr io.Writer) error {
 	if err := keep(&files, *base, policy.Gateway.Name, r.Obsolete); err != nil {
 		return err
 	}
-	if err := relay.WriteDir(*out, files); err != nil {
-		return err
-	}
-	left, err := relay.DeleteObsolete(*out, policy.Gateway.Name, r.Obsolete)
+	done, err := deploy.Write(ctx, tree, files, deploy.Options{Gateway: policy.Gateway.Name, Obsolete: r.Obsolete})
 	if err != nil {
 		return err
 	}
-	printLeft(stderr, append(r.Left, left...))
+	printLeft(stderr, append(r.Left, done.Left...))
 	fmt.Fprintf(stdout, "%d files written to %s, without the gateway\n", len(files), *out)
 	fmt.Fprintf(stdout, "where a firewall was loaded, then run:\n  %s\n", r.Firewall)
 	return nil
@@ -125,8 +135,26 @@ func printLeft(w io.Writer, left []relay.Left) {
 	}
 }
 
+// resume finishes or undoes what an earlier run was killed in, before anything
+// is read.
+func resume(ctx context.Context, tree deploy.Local, stderr io.Writer) error {
+	if _, err := os.Stat(tree.Root()); errors.Is(err, os.ErrNotExist) {
+		return nil
+	}
+	found, finished, err := deploy.Recover(ctx, tree)
+	switch {
+	case err != nil:
+		return err
+	case finished:
+		fmt.Fprintln(stderr, "note: an earlier run was interrupted; what it wrote is complete now")
+	case found:
+		fmt.Fprintln(stderr, "note: an earlier run was interrupted; all is as before it")
+	}
+	return nil
+}
+
 // keep adds the files of the base that nothing replaces, whatever they are, and
-// gives each file the mode that it has there.
+// gives each file the mode and the owner that it has there.
 func keep(files *[]relay.File, base, gateway string, obsolete []string) error {
 	if base == "" {
 		return nil
@@ -152,7 +180,7 @@ func keep(files *[]relay.File, base, gateway string, obsolete []string) error {
 		}
 		name := "postfix/" + filepath.ToSlash(rel)
 		if i, ok := ours[name]; ok {
-			(*files)[i].Mode = info.Mode().Perm()
+			(*files)[i].Mode, (*files)[i].Owner = info.Mode().Perm(), deploy.Owner(info)
 			return nil
 		}
 		data, err := os.ReadFile(path)
@@ -162,7 +190,7 @@ func keep(files *[]relay.File, base, gateway string, obsolete []string) error {
 		if slices.Contains(obsolete, name) && (strings.HasSuffix(name, ".db") || relay.Intact(gateway, data)) {
 			return nil
 		}
-		*files = append(*files, relay.File{Name: name, Mode: info.Mode().Perm(), Data: data})
+		*files = append(*files, relay.File{Name: name, Mode: info.Mode().Perm(), Owner: deploy.Owner(info), Data: data})
 		return nil
 	})
 }

@@ -13,6 +13,7 @@ import (
 	"os"
 
 	"github.com/oxmailroute/oxmailroute/relay"
+	"github.com/oxmailroute/oxmailroute/relay/deploy"
 )
 
 func main() {
@@ -61,7 +62,7 @@ func run(out io.Writer, dir string) error {
 	if err != nil {
 		return err
 	}
-	if err := relay.WriteDir(dir, c.Files()); err != nil {
+	if _, err := deploy.Write(context.Background(), deploy.Local{Dir: dir}, c.Files(), deploy.Options{}); err != nil {
 		return err
 	}
 	say := func(what string, o relay.Origin, from, to string) {

@@ -47,7 +47,7 @@ func main() {
 		log.Fatal(err) // everything that is wrong, a line each
 	}
 
-	// A real program: relay.WriteDir(dir, config.Files()), and Command.Run.
+	// A real program: deploy.Write and deploy.Run.
 	fmt.Println("files:")
 	for _, f := range config.Files() {
 		fmt.Println(" ", f.Name)

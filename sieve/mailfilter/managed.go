@@ -241,7 +241,7 @@ func (d *Document) upsert(wants []want, i int) (Change, error) {
 	change := Unchanged
 	for len(found) > 1 {
 		// A copy, which only an edit by hand can have made.
-		if err := d.cut(found[len(found)-1]); err != nil {
+		if _, err := d.cut(found[len(found)-1]); err != nil {
 			return 0, err
 		}
 		found = d.find(w.Flag)
@@ -302,7 +302,7 @@ func (d *Document) forget(i int, needs []string) error {
 	if err := d.retag(g); err != nil {
 		return err
 	}
-	return d.unrequire(drop)
+	return d.unrequire(drop, d.eol)
 }
 
 // remember adds flags to the tag of a managed rule.

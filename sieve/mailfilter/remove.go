@@ -30,10 +30,11 @@ func (d *Document) Remove(flags ...string) (int, error) {
 			break
 		}
 		carried := slices.Clone(edited.rules[i].Flags)
-		if err := edited.cut(i); err != nil {
+		eol, err := edited.cut(i)
+		if err != nil {
 			return 0, err
 		}
-		if err := edited.unrequire(carried); err != nil {
+		if err := edited.unrequire(carried, eol); err != nil {
 			return 0, err
 		}
 		count++
@@ -48,38 +49,43 @@ func (d *Document) Remove(flags ...string) (int, error) {
 }
 
 // cut takes out a managed rule and its tag, with the line ends that were
-// inserted with them.
-func (d *Document) cut(i int) error {
+// inserted with them. It returns the line end that they were inserted with, which
+// is the one between tag and rule: a CR before a bare LF is the user's.
+func (d *Document) cut(i int) (eol string, err error) {
 	r := d.rules[i]
 	g := d.tags[r.tag]
 	src := d.tree.src
+	eol = "\n"
+	if between := src[g.end:r.off]; !strings.HasPrefix(between, "\n") {
+		eol = "\r\n"
+	}
 	if strings.Trim(src[g.end:r.off], " \t\r\n") != "" {
 		// Somebody's comments stand between.
-		return d.apply(d.line(g.off, g.end), d.line(r.off, r.end))
+		return eol, d.apply(d.line(g.off, g.end, eol), d.line(r.off, r.end, eol))
 	}
-	s := d.line(g.off, r.end)
+	s := d.line(g.off, r.end, eol)
 	if slices.Contains(g.flags, inlineFlag) {
 		if next := i + 1; next < len(d.rules) && d.rules[next].tag >= 0 && slices.Contains(d.rules[next].Flags, ManagedFlag) && d.tags[d.rules[next].tag].off == s.end {
 			// The next rule of ours takes over the line end before this one.
 			if err := d.remember(next, []string{inlineFlag}); err != nil {
-				return err
+				return eol, err
 			}
-			return d.apply(s)
+			return eol, d.apply(s)
 		}
 		// OX, when it writes a script, puts a tag behind every rule; then these
 		// line ends are its own.
-		if before := strings.TrimSuffix(strings.TrimSuffix(src[:s.off], "\n"), "\r"); s.off > 0 && src[s.off-1] == '\n' &&
+		if before := strings.TrimSuffix(strings.TrimSuffix(src[:s.off], "\n"), strings.TrimSuffix(eol, "\n")); s.off > 0 && src[s.off-1] == '\n' &&
 			before != "" && before[len(before)-1] != '\n' && s.end < len(src) && !strings.ContainsRune("#\r\n", rune(src[s.end])) {
 			s.off = len(before)
 		}
 	}
-	return d.apply(s)
+	return eol, d.apply(s)
 }
 
 // line widens a place to the whole line or lines it stands on, with their line
 // end, where nothing else stands there. At the end of a script without a line
-// end, it is the line end before that goes.
-func (d *Document) line(off, end int) splice {
+// end, it is the line end before that goes, as long as eol at most.
+func (d *Document) line(off, end int, eol string) splice {
 	src := d.tree.src
 	first := off
 	for first > 0 && (src[first-1] == ' ' || src[first-1] == '\t') {
@@ -98,8 +104,8 @@ func (d *Document) line(off, end int) splice {
 	case last < len(src):
 		return splice{off: off, end: end}
 	}
-	if strings.HasSuffix(src[:first], "\r\n") {
-		first -= 2
+	if strings.HasSuffix(src[:first], eol) {
+		first -= len(eol)
 	} else if first > 0 {
 		first--
 	}
@@ -108,7 +114,7 @@ func (d *Document) line(off, end int) splice {
 
 // unrequire takes out the entries of the require commands that the flags
 // remember and no rule needs.
-func (d *Document) unrequire(flags []string) error {
+func (d *Document) unrequire(flags []string, eol string) error {
 	flags = slices.DeleteFunc(slices.Clone(flags), func(f string) bool { return f != bracketedFlag && !strings.HasPrefix(f, addedFlag) })
 	if len(flags) == 0 {
 		return nil
@@ -127,7 +133,7 @@ func (d *Document) unrequire(flags []string) error {
 				bequest = append(bequest, f)
 				continue
 			}
-			if s, ok := d.entry(x); ok {
+			if s, ok := d.entry(x, eol); ok {
 				if err := d.apply(s); err != nil {
 					return err
 				}
@@ -160,7 +166,7 @@ func (d *Document) unrequire(flags []string) error {
 // entry is the splice that takes an entry out of its require command, or the
 // whole command where it is the only one. An entry with a comment beside it
 // stays.
-func (d *Document) entry(extension string) (splice, bool) {
+func (d *Document) entry(extension, eol string) (splice, bool) {
 	for _, i := range d.requires {
 		n := d.tree.Commands[i]
 		all := n.Arguments[0].Strings
@@ -174,7 +180,7 @@ func (d *Document) entry(extension string) (splice, bool) {
 			if slices.ContainsFunc(d.tree.Comments, func(c sieve.Span) bool { return c.Start >= n.Start && c.End <= n.End }) {
 				return splice{}, false
 			}
-			return d.line(n.Start, n.End), true
+			return d.line(n.Start, n.End, eol), true
 		case j > 0 && comma(all[j-1].End, all[j].Start):
 			return splice{off: all[j-1].End, end: all[j].End}, true
 		case j == 0 && comma(all[0].End, all[1].Start):
