@@ -46,7 +46,7 @@ type checkParser struct {
 	// are no actions.
 	lookup func(r CheckRule, result string)
 	// results collects the results alone, whatever the patterns are.
-	results func(line int, result string)
+	results func(line int, pattern, result string)
 	body    bool // body_checks
 }
 
@@ -131,7 +131,7 @@ func (p *checkParser) rule(text string) {
 		return
 	}
 	if p.results != nil {
-		p.results(p.s.first(), result)
+		p.results(p.s.first(), g.Regexp, result)
 		return
 	}
 	if err == nil && except != nil {
