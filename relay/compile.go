@@ -100,6 +100,10 @@ func Compile(p Policy, in Installation) (*Config, error) {
 	if len(c.errs) > 0 {
 		return nil, c.errs.Err()
 	}
+	c.checkExpansion(c.settingsOf(c.main), "write the value out: what it refers to is set for the gateway, and leads back")
+	if len(c.errs) > 0 {
+		return nil, c.errs.Err()
+	}
 	c.emit("postfix/main.cf", c.main.Format(), false)
 	c.emit("postfix/master.cf", c.master.Format(), false)
 	c.collectFiles()
@@ -239,8 +243,12 @@ func (c *compiler) load() bool {
 	if len(c.errs) > 0 {
 		return false
 	}
-	c.base = settings{main: c.main}
-	return true
+	c.base = c.settingsOf(c.main)
+	c.checkExpansion(c.base, "mend the value: Postfix does not start on it")
+	if v, err := c.base.Get("myorigin"); v == "" && err != nil && len(c.errs) == 0 {
+		c.warn(c.at("myorigin"), "%v; give it in Installation.Files, Route doesn't complete addresses without a domain", err)
+	}
+	return len(c.errs) == 0
 }
 
 // edits warns of what somebody wrote into our blocks.

@@ -138,7 +138,7 @@ type router struct {
 }
 
 func (c *compiler) buildEvaluator() {
-	main := settings{main: c.main}
+	main := c.settingsOf(c.main)
 	e := &c.cfg.eval
 	e.hostname = main.get("myhostname")
 	e.untrusted = main.yes("allow_untrusted_routing")

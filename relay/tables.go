@@ -192,8 +192,10 @@ func (c *compiler) withoutSubstitution(name, file string, m postfix.Map) postfix
 
 // placeOf is where the parameter is set.
 func (c *compiler) placeOf(s settings, name string) place {
-	if _, ok := s.options[name]; ok {
-		return place{masterFile, s.line}
+	for _, o := range s.Options {
+		if o.Name == name {
+			return place{masterFile, s.line}
+		}
 	}
 	if line := c.main.Line(name); line > 0 {
 		return place{mainFile, line}
