@@ -8,6 +8,7 @@ import (
 
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/sieve"
+	"github.com/oxmailroute/oxmailroute/sieve/interp"
 )
 
 // deliver is Dovecot's LMTP server with Pigeonhole: the global script, then the
@@ -44,8 +45,8 @@ func (w *walk) deliver(h hop, to string) {
 		mailbox = hit.Key
 	}
 	w.step("lmtp", "", h.at, mailbox, "to the mailbox")
-	var scripts [2]*sieve.Program
-	sequence := sieve.Sequence(scripts[:0])
+	var scripts [2]*interp.Program
+	sequence := interp.Sequence(scripts[:0])
 	file := w.e.globalFile
 	if w.e.tenants != nil {
 		file = w.e.tenants[tenantKey(mailbox)]
@@ -67,7 +68,7 @@ func (w *walk) deliver(h hop, to string) {
 		w.end(Mailbox, "INBOX", to, "")
 		return
 	}
-	in := sieve.Input{
+	in := interp.Input{
 		Header: append(w.fields,
 			headers.Field{Name: returnPath, Body: []byte(" <" + w.m.From + ">")},
 			headers.Field{Name: deliveredTo, Body: []byte(" " + mailbox)},
@@ -105,7 +106,7 @@ func domainOf(address string) string {
 }
 
 // actions turns what the scripts did into outcomes; file is the global script's.
-func (w *walk) actions(r sieve.Result, file, to string) {
+func (w *walk) actions(r interp.Result, file, to string) {
 	for i := range r.Steps {
 		s := &r.Steps[i]
 		rule, script := "", s.Script
@@ -128,7 +129,7 @@ func (w *walk) actions(r sieve.Result, file, to string) {
 	// Redirects first: one that is refused at re-entry keeps the message.
 	kept := false
 	for _, a := range r.Actions {
-		if a, ok := a.(sieve.ActionRedirect); ok && !w.reEnter(a.Address, to) {
+		if a, ok := a.(interp.ActionRedirect); ok && !w.reEnter(a.Address, to) {
 			kept = true
 		}
 	}
@@ -145,7 +146,7 @@ func (w *walk) actions(r sieve.Result, file, to string) {
 	}
 	for _, a := range r.Actions {
 		// The null sender gets no notice.
-		if a, ok := a.(sieve.ActionReject); ok && !a.Silent && w.sieveFrom() != "" {
+		if a, ok := a.(interp.ActionReject); ok && !a.Silent && w.sieveFrom() != "" {
 			w.end(Bounce, "550", to, "5.7.1 "+a.Text)
 		}
 	}

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/postfix"
-	"github.com/oxmailroute/oxmailroute/sieve"
+	"github.com/oxmailroute/oxmailroute/sieve/interp"
 )
 
 // Directory answers which domains and addresses there are, for an installation
@@ -48,14 +48,14 @@ const (
 type Scripts interface {
 	// Script returns the compiled active script of a mailbox (its address
 	// without extension, lower case), or nil where it has none.
-	Script(ctx context.Context, mailbox string) (*sieve.Program, error)
+	Script(ctx context.Context, mailbox string) (*interp.Program, error)
 }
 
 // ScriptMap is Scripts in memory, by address. [Compile] copies it.
-type ScriptMap map[string]*sieve.Program
+type ScriptMap map[string]*interp.Program
 
 // Script returns the script of the mailbox.
-func (s ScriptMap) Script(_ context.Context, mailbox string) (*sieve.Program, error) {
+func (s ScriptMap) Script(_ context.Context, mailbox string) (*interp.Program, error) {
 	return s[mailbox], nil
 }
 
@@ -110,7 +110,7 @@ type inquiry struct {
 	domains   map[string]Class
 	mailboxes map[string]bool
 	aliases   map[string][]string
-	programs  map[string]*sieve.Program
+	programs  map[string]*interp.Program
 	failed    map[string]error // by question
 	errs      []error          // in the order of the first question
 }
@@ -177,14 +177,14 @@ func (q *inquiry) alias(key string) ([]string, error) {
 	return ask(q, &q.aliases, "alias", key, func() ([]string, error) { return q.e.directory.Alias(q.ctx, key) })
 }
 
-func (q *inquiry) script(mailbox string) (*sieve.Program, error) {
+func (q *inquiry) script(mailbox string) (*interp.Program, error) {
 	switch s := q.e.scripts.(type) {
 	case nil:
 		return nil, nil
 	case ScriptMap:
 		return s[mailbox], nil
 	default:
-		return ask(q, &q.programs, "script", mailbox, func() (*sieve.Program, error) { return s.Script(q.ctx, mailbox) })
+		return ask(q, &q.programs, "script", mailbox, func() (*interp.Program, error) { return s.Script(q.ctx, mailbox) })
 	}
 }
 

@@ -7,7 +7,7 @@ import (
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/postfix"
-	"github.com/oxmailroute/oxmailroute/sieve"
+	"github.com/oxmailroute/oxmailroute/sieve/interp"
 )
 
 // evaluator is the emitted configuration in the form that Route walks: the same
@@ -32,7 +32,7 @@ type evaluator struct {
 	lists       *tables
 	scripts     Scripts          // nil: none
 	leaves      map[string]*leaf // by transport, where it changes something
-	global      *sieve.Program
+	global      *interp.Program
 	redirects   int       // hop limit
 	reinjects   *listener // where mail comes back from a content filter
 	connections connections
@@ -214,7 +214,7 @@ func (c *compiler) buildEvaluator() {
 		}
 	}
 	if c.cfg.global != nil {
-		p, err := sieve.Compile(c.cfg.global, sieve.Options{Name: c.globalName(), Trace: true, AutoCreate: true})
+		p, err := interp.Compile(c.cfg.global, interp.Options{Name: c.globalName(), Trace: true, AutoCreate: true})
 		if err != nil {
 			c.errs.wrap("Sieve", err, "use other markers or another folder")
 		}

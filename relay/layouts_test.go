@@ -17,6 +17,7 @@ import (
 	"github.com/oxmailroute/oxmailroute/internal/maillab"
 	"github.com/oxmailroute/oxmailroute/relay"
 	"github.com/oxmailroute/oxmailroute/sieve"
+	"github.com/oxmailroute/oxmailroute/sieve/interp"
 )
 
 // layout is a customer's mail server: an archive in testdata/layouts with its
@@ -207,7 +208,7 @@ func (l *layout) compile(t *testing.T, s maillab.System) *relay.Config {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if scripts[user], err = sieve.Compile(script, sieve.Options{Name: user, AutoCreate: true, Trace: true}); err != nil {
+		if scripts[user], err = interp.Compile(script, interp.Options{Name: user, AutoCreate: true, Trace: true}); err != nil {
 			t.Fatal(err)
 		}
 	}

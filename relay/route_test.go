@@ -14,6 +14,7 @@ import (
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/relay"
 	"github.com/oxmailroute/oxmailroute/sieve"
+	"github.com/oxmailroute/oxmailroute/sieve/interp"
 )
 
 // people is a Directory as an integrator writes one over SQL.
@@ -21,7 +22,7 @@ type people struct {
 	domains   map[string]relay.Class
 	mailboxes map[string]bool
 	aliases   map[string][]string
-	scripts   map[string]*sieve.Program
+	scripts   map[string]*interp.Program
 	down      bool
 }
 
@@ -48,17 +49,17 @@ func (p *people) Alias(_ context.Context, key string) ([]string, error) {
 	return p.aliases[key], nil
 }
 
-func (p *people) Script(_ context.Context, mailbox string) (*sieve.Program, error) {
+func (p *people) Script(_ context.Context, mailbox string) (*interp.Program, error) {
 	return p.scripts[mailbox], nil
 }
 
-func program(tb testing.TB, name, text string) *sieve.Program {
+func program(tb testing.TB, name, text string) *interp.Program {
 	tb.Helper()
 	s, err := sieve.Parse(name, []byte(text))
 	if err != nil {
 		tb.Fatal(err)
 	}
-	p, err := sieve.Compile(s, sieve.Options{Name: name, Trace: true, AutoCreate: true})
+	p, err := interp.Compile(s, interp.Options{Name: name, Trace: true, AutoCreate: true})
 	if err != nil {
 		tb.Fatal(err)
 	}
@@ -76,7 +77,7 @@ func TestDirectory(t *testing.T) {
 			"team@example.com": {"bob@example.com", "x@remote1.test"}, "loop@example.com": {"loop@example.com"},
 			"a@example.com": {"b@example.com"}, "b@example.com": {"a@example.com", "bob@example.com"}, "@example.org": {"bob@example.com"},
 		},
-		scripts: map[string]*sieve.Program{
+		scripts: map[string]*interp.Program{
 			"bob@example.com": program(t, "bob.sieve", "require \"fileinto\"; if header :is \"subject\" \"file\" { fileinto \"Filed\"; }"),
 		},
 	}

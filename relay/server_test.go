@@ -15,6 +15,7 @@ import (
 	"github.com/oxmailroute/oxmailroute/internal/maillab"
 	"github.com/oxmailroute/oxmailroute/relay"
 	"github.com/oxmailroute/oxmailroute/sieve"
+	"github.com/oxmailroute/oxmailroute/sieve/interp"
 )
 
 func TestMain(m *testing.M) {
@@ -116,7 +117,7 @@ func (s scenario) runOn(t *testing.T, system maillab.System) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		if scripts[user], err = sieve.Compile(script, sieve.Options{Name: user, AutoCreate: true, Trace: true}); err != nil {
+		if scripts[user], err = interp.Compile(script, interp.Options{Name: user, AutoCreate: true, Trace: true}); err != nil {
 			t.Fatal(err)
 		}
 		site.Files["sieve/users/"+user+".sieve"] = []byte(text)

@@ -3,80 +3,19 @@ package sieve_test
 import (
 	"bytes"
 	"fmt"
-	"slices"
-	"strings"
 	"testing"
-	"time"
 
 	gosieve "git.sr.ht/~emersion/go-sieve"
 
 	"github.com/oxmailroute/oxmailroute/sieve"
+	"github.com/oxmailroute/oxmailroute/sieve/internal/sievetest"
 )
 
-// benchScript has n rules that don't match.
-func benchScript(n int) *sieve.Script {
-	s := &sieve.Script{}
-	for i := range n {
-		s.Commands = append(s.Commands, sieve.If{
-			Test: sieve.Header{Match: sieve.Is, Names: []string{[]string{"X-Conbool-Released", "X-Conbool-Flag", "Subject", "X-Spam"}[i%4]}, Keys: []string{fmt.Sprint("value ", i)}},
-			Then: []sieve.Command{sieve.FileInto{Mailbox: fmt.Sprint("Folder ", i)}, sieve.Stop{}},
-		})
-	}
-	return s
-}
-
-// gatewayScript is what the gateway's provisioning emits.
-func gatewayScript() *sieve.Script {
-	rule := func(name, value, mailbox string) sieve.Command {
-		return sieve.If{
-			Test: sieve.Header{Match: sieve.Is, Names: []string{name}, Keys: []string{value}},
-			Then: []sieve.Command{sieve.FileInto{Mailbox: mailbox}, sieve.Stop{}},
-		}
-	}
-	return &sieve.Script{Commands: []sieve.Command{rule("X-Conbool-Released", "yes", "INBOX"), rule("X-Conbool-Flag", "YES", "Spam")}}
-}
-
-// benchMessage has 2 KB and the header of a message that has come a long way.
-func benchMessage() []byte {
-	var b strings.Builder
-	for i := range 4 {
-		fmt.Fprintf(&b, "Received: from mx%d.example.net (mx%d.example.net [192.0.2.%d])\n\tby mail.example.org with ESMTPS id 4abc%d\n\tfor <user@example.org>; Sun, 22 Nov 2026 17:00:0%d +0000 (UTC)\n", i, i, i, i, i)
-	}
-	b.WriteString("DKIM-Signature: v=1; a=rsa-sha256; d=example.net; s=s1;\n\th=from:to:subject; bh=abcdefghijklmnopqrstuvwxyz0123456789abcdefg=;\n\tb=abcdefghijklmnopqrstuvwxyz\n")
-	for _, f := range []string{"From: Alice <alice@example.net>", "To: user@example.org", "Subject: Minutes of the meeting", "Date: Sun, 22 Nov 2026 17:00:00 +0000",
-		"Message-ID: <1@example.net>", "MIME-Version: 1.0", "Content-Type: text/plain; charset=utf-8", "Content-Transfer-Encoding: 8bit",
-		"X-Mailer: Example", "X-Conbool-example-org: true", "X-Conbool-Flag: YES", "Return-Path: <alice@example.net>"} {
-		b.WriteString(f + "\n")
-	}
-	b.WriteString("\n")
-	for b.Len() < 2048 {
-		b.WriteString("A line of text as people write it to each other.\n")
-	}
-	return []byte(b.String())
-}
-
-var benchSizes = []int{1, 25, 500}
-
-// fastest measures f and reports the quickest tenth too: what it takes where
-// nobody else has the processor meanwhile.
-func fastest(b *testing.B, size int, f func()) {
-	b.SetBytes(int64(size))
-	b.ReportAllocs()
-	var took []time.Duration
-	for b.Loop() {
-		start := time.Now()
-		f()
-		took = append(took, time.Since(start))
-	}
-	slices.Sort(took)
-	b.ReportMetric(float64(size)/float64(took[len(took)/10].Nanoseconds())*1e3, "p10-MB/s")
-}
-
 func BenchmarkParse(b *testing.B) {
-	for _, n := range benchSizes {
-		src := benchScript(n).Format()
+	for _, n := range sievetest.BenchSizes {
+		src := sievetest.BenchScript(n).Format()
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			fastest(b, len(src), func() {
+			sievetest.Fastest(b, len(src), func() {
 				if _, err := sieve.Parse("", src); err != nil {
 					b.Fatal(err)
 				}
@@ -88,10 +27,10 @@ func BenchmarkParse(b *testing.B) {
 // BenchmarkParseGoSieve is what go-sieve needs for the same scripts; its tree
 // has no positions, comments or meaning.
 func BenchmarkParseGoSieve(b *testing.B) {
-	for _, n := range benchSizes {
-		src := benchScript(n).Format()
+	for _, n := range sievetest.BenchSizes {
+		src := sievetest.BenchScript(n).Format()
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			fastest(b, len(src), func() {
+			sievetest.Fastest(b, len(src), func() {
 				if _, err := gosieve.Parse(bytes.NewReader(src)); err != nil {
 					b.Fatal(err)
 				}
@@ -101,48 +40,13 @@ func BenchmarkParseGoSieve(b *testing.B) {
 }
 
 func BenchmarkFormat(b *testing.B) {
-	for _, n := range benchSizes {
-		s := benchScript(n)
+	for _, n := range sievetest.BenchSizes {
+		s := sievetest.BenchScript(n)
 		b.Run(fmt.Sprint(n), func(b *testing.B) {
 			b.ReportAllocs()
 			for b.Loop() {
 				s.Format()
 			}
 		})
-	}
-}
-
-func BenchmarkCompile(b *testing.B) {
-	for _, n := range benchSizes {
-		s := benchScript(n)
-		b.Run(fmt.Sprint(n), func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				if _, err := sieve.Compile(s, sieve.Options{}); err != nil {
-					b.Fatal(err)
-				}
-			}
-		})
-	}
-}
-
-func BenchmarkRun(b *testing.B) {
-	in := input(benchMessage(), "alice@example.net", "user@example.org")
-	run := func(name string, s *sieve.Script, o sieve.Options) {
-		p, err := sieve.Compile(s, o)
-		if err != nil {
-			b.Fatal(err)
-		}
-		b.Run(name, func(b *testing.B) {
-			b.ReportAllocs()
-			for b.Loop() {
-				p.Run(in)
-			}
-		})
-	}
-	run("gateway", gatewayScript(), sieve.Options{})
-	run("gateway traced", gatewayScript(), sieve.Options{Trace: true})
-	for _, n := range benchSizes {
-		run(fmt.Sprint(n), benchScript(n), sieve.Options{})
 	}
 }

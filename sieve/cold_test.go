@@ -11,6 +11,8 @@ import (
 
 	"github.com/oxmailroute/oxmailroute/internal/servertest"
 	"github.com/oxmailroute/oxmailroute/sieve"
+	"github.com/oxmailroute/oxmailroute/sieve/internal/sievetest"
+	"github.com/oxmailroute/oxmailroute/sieve/interp"
 )
 
 // coldPools empties every sync.Pool of the process: what a pool holds outlives
@@ -32,12 +34,12 @@ func readings(src []byte) (out [3]string) {
 		return out
 	}
 	out[1] = string(s.Format())
-	p, err := sieve.Compile(s, sieve.Options{})
+	p, err := interp.Compile(s, interp.Options{})
 	if err != nil {
 		out[2] = err.Error()
 		return out
 	}
-	in := &sieve.Input{Raw: []byte("Subject: a\r\nTo: a@example.com\r\n\r\nbody\r\n"), Now: time.Unix(0, 0)}
+	in := &interp.Input{Raw: []byte("Subject: a\r\nTo: a@example.com\r\n\r\nbody\r\n"), Now: time.Unix(0, 0)}
 	r := p.Run(in)
 	text, _ = json.Marshal(r.Actions)
 	out[2] = fmt.Sprintf("%s %v %v", text, r.Keep, r.Err)
@@ -59,15 +61,15 @@ func TestColdPool(t *testing.T) {
 			cases = append(cases, []byte(tt.src))
 		}
 	}
-	g := &grammar{generator: newGenerator(91), wrong: 2}
+	g := &grammar{Generator: sievetest.NewGenerator(91), wrong: 2}
 	for range servertest.Scaled(t, 60) {
 		g.requires(true)
 		cases = append(cases, []byte(g.header()+g.commandText(2)))
 	}
-	w := &wide{generator: newGenerator(92)}
+	w := &sievetest.Wide{Generator: sievetest.NewGenerator(92)}
 	var long []byte
 	for i := range servertest.Scaled(t, 40) {
-		cases = append(cases, w.script().Format())
+		cases = append(cases, w.Script().Format())
 		long = fmt.Appendf(long, "if header :contains [\"a\", \"b\", \"c\", \"\\d%d\"] [\"e\", \"f\"] { stop; }\r\n", i)
 	}
 	for _, src := range cases {

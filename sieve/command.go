@@ -1,6 +1,7 @@
 package sieve
 
-import "slices"
+// Inbox is the name of the mailbox that the keep stores in.
+const Inbox = "INBOX"
 
 // Command is one command of a script. It is a closed sum of plain values that
 // compare with go-cmp as they are:
@@ -43,7 +44,7 @@ type ElsIf struct {
 	Then []Command
 }
 
-// Stop ends the script. In a [Sequence] the next script still runs where the
+// Stop ends the script. In a sequence the next script still runs where the
 // message is kept.
 type Stop struct{}
 
@@ -111,28 +112,6 @@ type Vacation struct {
 	Reason string
 }
 
-// clone returns a copy that shares nothing with v.
-func (v Vacation) clone() Vacation {
-	if v.Days != nil {
-		days := *v.Days
-		v.Days = &days
-	}
-	if v.Seconds != nil {
-		seconds := *v.Seconds
-		v.Seconds = &seconds
-	}
-	if v.Subject != nil {
-		subject := *v.Subject
-		v.Subject = &subject
-	}
-	if v.Handle != nil {
-		handle := *v.Handle
-		v.Handle = &handle
-	}
-	v.Addresses = slices.Clone(v.Addresses)
-	return v
-}
-
 // AddFlag adds IMAP flags to the script's flags (RFC 5232 section 3.2): flags
 // separated by spaces in each string.
 type AddFlag struct {
@@ -160,15 +139,26 @@ type RemoveFlag struct {
 // begins with "#" is printed without the space: Comment("# x") is "## x".
 type Comment string
 
-func (If) command()         {}
-func (Stop) command()       {}
-func (FileInto) command()   {}
-func (Redirect) command()   {}
-func (Keep) command()       {}
-func (Discard) command()    {}
-func (Reject) command()     {}
-func (Vacation) command()   {}
-func (AddFlag) command()    {}
-func (SetFlag) command()    {}
+func (If) command() {}
+
+func (Stop) command() {}
+
+func (FileInto) command() {}
+
+func (Redirect) command() {}
+
+func (Keep) command() {}
+
+func (Discard) command() {}
+
+func (Reject) command() {}
+
+func (Vacation) command() {}
+
+func (AddFlag) command() {}
+
+func (SetFlag) command() {}
+
 func (RemoveFlag) command() {}
-func (Comment) command()    {}
+
+func (Comment) command() {}

@@ -197,23 +197,60 @@ type Report struct {
 	Address string
 }
 
-func (EReject) command()      {}
-func (Set) command()          {}
-func (AddHeader) command()    {}
+func (EReject) command() {}
+
+func (Set) command() {}
+
+func (AddHeader) command() {}
+
 func (DeleteHeader) command() {}
-func (Include) command()      {}
-func (Return) command()       {}
-func (Global) command()       {}
-func (Import) command()       {}
-func (Export) command()       {}
-func (Notify) command()       {}
-func (DraftNotify) command()  {}
-func (Denotify) command()     {}
-func (Mark) command()         {}
-func (Unmark) command()       {}
+
+func (Include) command() {}
+
+func (Return) command() {}
+
+func (Global) command() {}
+
+func (Import) command() {}
+
+func (Export) command() {}
+
+func (Notify) command() {}
+
+func (DraftNotify) command() {}
+
+func (Denotify) command() {}
+
+func (Mark) command() {}
+
+func (Unmark) command() {}
+
 func (ForEveryPart) command() {}
-func (Break) command()        {}
-func (ExtractText) command()  {}
-func (Fail) command()         {}
-func (DebugLog) command()     {}
-func (Report) command()       {}
+
+func (Break) command() {}
+
+func (ExtractText) command() {}
+
+func (Fail) command() {}
+
+func (DebugLog) command() {}
+
+func (Report) command() {}
+
+// Precedence is the order in which modifiers are applied, highest first; it is 0
+// for what is no modifier.
+func (m Modifier) Precedence() int {
+	switch m {
+	case Lower, Upper:
+		return 40
+	case LowerFirst, UpperFirst:
+		return 30
+	case QuoteWildcard, QuoteRegex:
+		return 20
+	case EncodeURL:
+		return 15
+	case Length:
+		return 10
+	}
+	return 0
+}

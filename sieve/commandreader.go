@@ -1,8 +1,9 @@
 package sieve
 
 import (
-	"strings"
 	"unicode/utf8"
+
+	"github.com/oxmailroute/oxmailroute/sieve/internal/mboxname"
 )
 
 // blockOf reads the commands of a block.
@@ -285,19 +286,10 @@ func (r *reader) fileInto(args []synArg) Command {
 // specialUse returns a special-use attribute (RFC 6154 section 6).
 func (r *reader) specialUse(s *synString, report func(int32, string, ...any)) string {
 	text, literal := r.text(s)
-	if literal && !validSpecialUse(text) {
+	if literal && !mboxname.ValidSpecialUse(text) {
 		report(s.off, `%q is not a special-use attribute, such as "\\Junk"`, text)
 	}
 	return text
-}
-
-func validSpecialUse(s string) bool {
-	rest, ok := strings.CutPrefix(s, `\`)
-	for i := 0; ok && i < len(rest); i++ {
-		c := rest[i]
-		ok = c > ' ' && c < 0x7f && strings.IndexByte(`(){%*"\]`, c) < 0
-	}
-	return ok
 }
 
 func (r *reader) vacation(args []synArg) Command {

@@ -4,6 +4,11 @@ import (
 	"math"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/oxmailroute/oxmailroute/sieve/internal/ascii"
+	"github.com/oxmailroute/oxmailroute/sieve/internal/field"
+	"github.com/oxmailroute/oxmailroute/sieve/internal/mailaddr"
+	"github.com/oxmailroute/oxmailroute/sieve/internal/mailto"
 )
 
 // This file reads the commands of extensions.
@@ -29,7 +34,7 @@ func (r *reader) addHeader(args []synArg) Command {
 // headerName returns the name of a field that is edited.
 func (r *reader) headerName(s *synString) string {
 	name, literal := r.text(s)
-	if literal && name != "" && !isFieldName(name) {
+	if literal && name != "" && !field.IsName(name) {
 		r.errorf(s.off, "%q can't be the name of a header field", name)
 	}
 	return name
@@ -150,7 +155,7 @@ func (r *reader) notify(args []synArg) Command {
 		}
 		return c
 	}
-	if _, err := parseMailto(uri); err != nil {
+	if _, err := mailto.Parse(uri); err != nil {
 		r.errorf(method.off, "%w", err)
 		return c
 	}
@@ -177,7 +182,7 @@ func validOption(s string) bool {
 	}
 	for i := 0; i < len(name); i++ {
 		c := int(name[i])
-		if c == '_' && i == 0 || !isAlpha(c) && !isDigit(c) && (i == 0 || c != '.' && c != '-') {
+		if c == '_' && i == 0 || !ascii.IsAlpha(c) && !ascii.IsDigit(c) && (i == 0 || c != '.' && c != '-') {
 			return false
 		}
 	}
@@ -205,7 +210,7 @@ func (r *reader) draftNotify(n *synNode) Command {
 	if f := r.tagged(nameOptions); f != nil {
 		for _, s := range r.strings(f.param) {
 			if text, literal := r.text(&s); literal {
-				if _, err := parseMailbox(text); err != nil {
+				if _, err := mailaddr.Parse(text); err != nil {
 					r.errorf(s.off, "address %q: %w", text, err)
 				}
 			}

@@ -1,6 +1,8 @@
 package sieve
 
-import "strings"
+import (
+	"strings"
+)
 
 // Unread is a command that stands where no run can come, in a branch that is
 // never taken, and that Pigeonhole therefore doesn't look at: its source text.
@@ -10,7 +12,8 @@ type Unread string
 // UnreadTest is what [Unread] is for a test that is never tried.
 type UnreadTest string
 
-func (Unread) command()  {}
+func (Unread) command() {}
+
 func (UnreadTest) test() {}
 
 // state is what reading something dead must not change.

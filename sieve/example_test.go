@@ -5,6 +5,7 @@ import (
 
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/sieve"
+	"github.com/oxmailroute/oxmailroute/sieve/interp"
 )
 
 // gateway is the script of a mail gateway: what was released goes to the inbox
@@ -42,13 +43,13 @@ func ExampleScript_Format() {
 }
 
 func ExampleProgram_Run() {
-	program, err := sieve.Compile(gateway, sieve.Options{Name: "gateway", Trace: true})
+	program, err := interp.Compile(gateway, interp.Options{Name: "gateway", Trace: true})
 	if err != nil {
 		fmt.Println(err)
 		return
 	}
 	message := []byte("From: a@example.org\nX-Conbool-Flag: YES\n\nBuy!\n")
-	in := &sieve.Input{Size: int64(len(message)), From: "a@example.org", To: "b@example.com"}
+	in := &interp.Input{Size: int64(len(message)), From: "a@example.org", To: "b@example.com"}
 	in.Header, in.Body = headers.Scan(nil, message, headers.Sieve)
 
 	result := program.Run(in)
@@ -70,9 +71,9 @@ func ExampleSequence() {
 		fmt.Println(err)
 		return
 	}
-	var sequence sieve.Sequence
+	var sequence interp.Sequence
 	for _, s := range []*sieve.Script{gateway, user} {
-		program, err := sieve.Compile(s, sieve.Options{})
+		program, err := interp.Compile(s, interp.Options{})
 		if err != nil {
 			fmt.Println(err)
 			return
@@ -80,7 +81,7 @@ func ExampleSequence() {
 		sequence = append(sequence, program)
 	}
 	for _, message := range []string{"X-Conbool-Released: yes\n\n", "X-Conbool-Flag: YES\n\n", "Subject: hello\n\n"} {
-		in := &sieve.Input{Size: int64(len(message))}
+		in := &interp.Input{Size: int64(len(message))}
 		in.Header, in.Body = headers.Scan(nil, []byte(message), headers.Sieve)
 		result := sequence.Run(in)
 		fmt.Println(result.Mailboxes())

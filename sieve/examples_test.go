@@ -8,6 +8,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"github.com/oxmailroute/oxmailroute/sieve"
+	"github.com/oxmailroute/oxmailroute/sieve/internal/sievetest"
 )
 
 // exampleScripts are the scripts of testdata, and whether the server refuses
@@ -35,7 +36,7 @@ func TestExampleScripts(t *testing.T) {
 	for _, tt := range exampleScripts(t) {
 		t.Run(tt.name, func(t *testing.T) {
 			for _, src := range []string{tt.src, strings.ReplaceAll(tt.src, "\n", "\r\n")} {
-				s, err := sieve.ParseFor("test", []byte(src), serverExtensions)
+				s, err := sieve.ParseFor("test", []byte(src), sievetest.ServerExtensions)
 				if (err != nil) != (tt.errs != nil) {
 					t.Fatal(err)
 				}
@@ -49,10 +50,10 @@ func TestExampleScripts(t *testing.T) {
 
 // TestExampleScriptsServer asks sievec about each.
 func TestExampleScriptsServer(t *testing.T) {
-	o := newOracle(t)
+	o := sievetest.NewOracle(t)
 	for _, tt := range exampleScripts(t) {
-		v, text, _ := o.compile(t, []byte(tt.src))
-		if (v == accepted) != (tt.errs == nil) {
+		v, text, _ := o.Compile(t, []byte(tt.src))
+		if (v == sievetest.Accepted) != (tt.errs == nil) {
 			t.Errorf("%s: %s\n%s", tt.name, v, text)
 		}
 	}

@@ -9,6 +9,8 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"github.com/oxmailroute/oxmailroute/sieve"
+	"github.com/oxmailroute/oxmailroute/sieve/internal/sievetest"
+	"github.com/oxmailroute/oxmailroute/sieve/interp"
 )
 
 // exampleMessages are what the scripts of users' programs and of the RFCs ask
@@ -25,8 +27,8 @@ var exampleMessages = []string{
 // users' programs write them, over some messages here and in sieve-test. What
 // depends on more than the message (included scripts, mailboxes) is left out.
 func TestExamplesRun(t *testing.T) {
-	o := newOracle(t)
-	o.settings = allOn
+	o := sievetest.NewOracle(t)
+	o.Settings = sievetest.AllOn
 	ran := 0
 	for _, file := range []string{"testdata/clients.txtar", "testdata/rfc.txtar", "testdata/rfcexamples.txtar"} {
 		archive, err := txtar.ParseFile(file)
@@ -38,21 +40,21 @@ func TestExamplesRun(t *testing.T) {
 			if err != nil || !decidedByMessage(string(f.Data)) || f.Name == indexBeforeZone {
 				continue
 			}
-			p, err := sieve.Compile(s, sieve.Options{Extensions: sieve.AllExtensions &^ sieve.ExtEReject})
+			p, err := interp.Compile(s, interp.Options{Extensions: sieve.AllExtensions &^ sieve.ExtEReject})
 			if err != nil {
 				continue
 			}
-			if v, _, _ := o.compile(t, f.Data); v != accepted {
+			if v, _, _ := o.Compile(t, f.Data); v != sievetest.Accepted {
 				continue
 			}
 			ran++
 			t.Run(f.Name, func(t *testing.T) {
 				for i, raw := range exampleMessages {
-					want := o.decideOne(t, "alice@example.net", "user@example.org", f.Data, []byte(raw))
-					in := scored([]byte(raw))
+					want := o.DecideOne(t, "alice@example.net", "user@example.org", f.Data, []byte(raw))
+					in := sievetest.Scored([]byte(raw))
 					in.From, in.To = "alice@example.net", "user@example.org"
 					r := p.Run(in)
-					if diff := cmp.Diff(want, decisionOf(r), cmpopts.EquateEmpty()); diff != "" {
+					if diff := cmp.Diff(want, sievetest.DecisionOf(r), cmpopts.EquateEmpty()); diff != "" {
 						t.Errorf("message %d (-Pigeonhole +ours, %v):\n%s\n%s", i+1, r.Err, diff, f.Data)
 					}
 				}

@@ -1,7 +1,5 @@
 package sieve
 
-import "fmt"
-
 // This file shows the tests insides of the package.
 
 const (
@@ -11,73 +9,15 @@ const (
 )
 
 var (
-	Conflicts      = conflicts
-	CutUTF8        = cutUTF8
-	ExtensionNamed = extensionNamed
-	FlagValid      = flagValid
-	Implied        = implied
-	IsDigit        = isDigit
-	PlainValue     = plainValue
-	Position       = position
-	Quote          = quote
-	RedirectTarget = redirectTarget
-	SameMailbox    = sameMailbox
-	Walk           = walk
+	Conflicts   = conflicts
+	CheckValues = checkValues
+	Implied     = implied
+	Position    = position
+	Walk        = walk
 )
-
-// ParseMailbox says what is wrong with an address that a script gives.
-func ParseMailbox(s string) error {
-	_, err := parseMailbox(s)
-	return err
-}
-
-// Addressees are the recipients of a mailto URI that get no copy.
-func Addressees(uri string) ([]string, error) {
-	m, err := parseMailto(uri)
-	if err != nil {
-		return nil, err
-	}
-	return m.addressees(false), nil
-}
 
 // Includes reports whether a script includes another one.
 func Includes(s *Script) bool { return s.includes() }
-
-// AddressValues returns what the address test compares of a field, and as how
-// many addresses the field counts.
-func AddressValues(body []byte, part AddressPart) (list []string, count int) {
-	var parts [5][]value
-	r := &run{steps: 1 << 20, program: &Program{delimiter: "+"}}
-	count = r.parse(body, &parts)
-	for _, v := range parts[partIndex(part)] {
-		list = append(list, string(v.text))
-	}
-	return list, count
-}
-
-// FieldsFound shows the fields that a run finds for a program that asks for the
-// names.
-func FieldsFound(names []string, in Input) string {
-	var table fieldTable
-	for _, name := range names {
-		table.slot(name)
-	}
-	r := &run{in: in}
-	r.index(&table)
-	s := fmt.Sprint(r.first, r.last)
-	for _, e := range r.entries {
-		s += fmt.Sprintf(" %q: %q %d", e.field.Name, e.field.Body, e.next)
-	}
-	return s
-}
-
-// PrintedLines are the lines of the printed script.
-func PrintedLines(s *Script) []int {
-	nodes, requires := s.nodes()
-	var p printer
-	p.script(nodes, requires)
-	return p.lines
-}
 
 // HasWord reports whether a command or test of the generic grammar has the name.
 func HasWord(src, name string) bool {

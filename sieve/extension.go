@@ -105,9 +105,9 @@ var extensionsByName = func() (out [extCount]uint8) {
 	return out
 }()
 
-// extensionNamed returns the extension of a name, which has one case only; 0
-// where there is none.
-func extensionNamed(name string) Extensions {
+// ExtensionNamed returns the extension of a name as require takes it, which has
+// one case only; 0 where there is none.
+func ExtensionNamed(name string) Extensions {
 	if name == "" {
 		return 0
 	}
@@ -163,7 +163,7 @@ func (e Extensions) Set(setting string) (Extensions, error) {
 		case '-':
 			name, changes, to = f[1:], true, &remove
 		}
-		x := extensionNamed(name)
+		x := ExtensionNamed(name)
 		if x == 0 {
 			return e, fmt.Errorf("extension %q is unknown: take one of %s", name, AllExtensions)
 		}

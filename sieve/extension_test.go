@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/oxmailroute/oxmailroute/sieve"
+	"github.com/oxmailroute/oxmailroute/sieve/internal/sievetest"
 )
 
 func TestExtensionsSet(t *testing.T) {
@@ -64,18 +65,18 @@ func TestExtensionNames(t *testing.T) {
 // TestExtensionsServer asks the server which extensions it has on, without any
 // setting but what its programs add.
 func TestExtensionsServer(t *testing.T) {
-	o := newOracle(t)
-	conf, err := os.ReadFile(o.conf)
+	o := sievetest.NewOracle(t)
+	conf, err := os.ReadFile(o.Conf)
 	if err != nil {
 		t.Fatal(err)
 	}
 	conf = regexp.MustCompile("(?m)^ *sieve_extensions =.*$").ReplaceAll(conf, nil)
-	if err := os.WriteFile(o.conf, conf, 0o644); err != nil {
+	if err := os.WriteFile(o.Conf, conf, 0o644); err != nil {
 		t.Fatal(err)
 	}
 	for _, name := range sieve.AllExtensions.Names() {
-		v, text, _ := o.compile(t, []byte(`require "`+name+`";`))
-		if want := (sieve.Debian12 | sieve.ExtDovecotDebug).Has(sieve.ExtensionNamed(name)); (v == accepted) != want {
+		v, text, _ := o.Compile(t, []byte(`require "`+name+`";`))
+		if want := (sieve.Debian12 | sieve.ExtDovecotDebug).Has(sieve.ExtensionNamed(name)); (v == sievetest.Accepted) != want {
 			t.Errorf("%s: %s, want it on: %v\n%s", name, v, want, text)
 		}
 	}
@@ -84,12 +85,12 @@ func TestExtensionsServer(t *testing.T) {
 // TestGrammarFormat checks that scripts of the whole grammar are the same when
 // they are printed and read again, and when they go through go-sieve's tree.
 func TestGrammarFormat(t *testing.T) {
-	g := &grammar{generator: newGenerator(*seed + 700), wrong: 1}
+	g := &grammar{Generator: sievetest.NewGenerator(*sievetest.Seed + 700), wrong: 1}
 	read := 0
 	for range 3000 {
 		g.requires(true)
 		src := g.header() + "# a comment\n" + g.commandText(3) + "\n" + g.commandText(3)
-		s, err := sieve.ParseFor("", []byte(src), serverExtensions)
+		s, err := sieve.ParseFor("", []byte(src), sievetest.ServerExtensions)
 		if err != nil {
 			continue
 		}

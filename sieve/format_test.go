@@ -12,9 +12,8 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/oxmailroute/oxmailroute/sieve"
+	"github.com/oxmailroute/oxmailroute/sieve/internal/sievetest"
 )
-
-func ptr[T any](v T) *T { return &v }
 
 var formatCases = []struct {
 	name string
@@ -105,7 +104,7 @@ if anyof (
 		sieve.Keep{Flags: []string{""}}, sieve.Reject{Reason: "no\r\nnever"},
 		sieve.Vacation{Reason: "gone"},
 		sieve.Vacation{
-			Days: ptr(uint64(1024)), Subject: ptr(""), From: "a@b", Addresses: []string{"c@d", "e@f"}, MIME: true, Handle: ptr("h"),
+			Days: sievetest.Ptr(uint64(1024)), Subject: sievetest.Ptr(""), From: "a@b", Addresses: []string{"c@d", "e@f"}, MIME: true, Handle: sievetest.Ptr("h"),
 			Reason: "Subject: x\r\n\r\nx\r\n",
 		},
 		sieve.AddFlag{Flags: []string{"a"}}, sieve.SetFlag{Flags: []string{"b", "c"}}, sieve.RemoveFlag{Flags: []string{"d"}},
@@ -155,16 +154,16 @@ func TestFormat(t *testing.T) {
 // TestFormatServer holds the printed scripts of the table and generated ones
 // against sievec.
 func TestFormatServer(t *testing.T) {
-	o := newOracle(t)
+	o := sievetest.NewOracle(t)
 	for _, tt := range formatCases {
-		if v, text, _ := o.compile(t, tt.in.Format()); v != accepted {
+		if v, text, _ := o.Compile(t, tt.in.Format()); v != sievetest.Accepted {
 			t.Errorf("%s: %s\n%s\n%s", tt.name, v, text, tt.in.Format())
 		}
 	}
-	g := newGenerator(3)
+	g := sievetest.NewGenerator(3)
 	for range 100 {
-		src := g.script().Format()
-		if v, text, _ := o.compile(t, src); v != accepted {
+		src := g.Script().Format()
+		if v, text, _ := o.Compile(t, src); v != sievetest.Accepted {
 			t.Errorf("%s\n%s\n%s", v, text, src)
 		}
 	}
@@ -210,9 +209,9 @@ func TestAST(t *testing.T) {
 			}
 		})
 	}
-	g := newGenerator(5)
+	g := sievetest.NewGenerator(5)
 	for range 200 {
-		s := g.script()
+		s := g.Script()
 		back, err := sieve.FromAST(s.AST())
 		if err != nil {
 			t.Fatal(err)
@@ -339,7 +338,7 @@ func anyString(r *rand.Rand) string {
 // header test compares the string in the script with a header field, and a
 // second one shows that a different string doesn't match.
 func TestQuoteServer(t *testing.T) {
-	o := newOracle(t)
+	o := sievetest.NewOracle(t)
 	r := rand.New(rand.NewPCG(11, 1))
 	// A field can't hold line breaks, NUL or white space at its ends, and what
 	// isn't ASCII may be decoded; the bytes that remain are all of the syntax.
@@ -370,7 +369,7 @@ func TestQuoteServer(t *testing.T) {
 		if extra != "" {
 			script.Commands = append([]sieve.Command{sieve.If{Test: sieve.Header{Names: []string{"X-None"}, Keys: []string{extra}}, Then: []sieve.Command{sieve.Keep{}}}}, s.Commands...)
 		}
-		got := o.decideOne(t, "", "", script.Format(), append(msg.Bytes(), '\n'))
+		got := o.DecideOne(t, "", "", script.Format(), append(msg.Bytes(), '\n'))
 		if !got.Implicit {
 			t.Errorf("a string did not survive: %+v\n%s", got, script.Format())
 		}

@@ -7,6 +7,9 @@ import (
 	"testing"
 
 	"github.com/oxmailroute/oxmailroute/sieve"
+	"github.com/oxmailroute/oxmailroute/sieve/internal/ascii"
+	"github.com/oxmailroute/oxmailroute/sieve/internal/sievetest"
+	"github.com/oxmailroute/oxmailroute/sieve/interp"
 )
 
 // addSeeds adds the scripts of the tables.
@@ -19,14 +22,14 @@ func addSeeds(f *testing.F) {
 	for _, tt := range formatCases {
 		f.Add(tt.in.Format())
 	}
-	g := newGenerator(61)
+	g := sievetest.NewGenerator(61)
 	for range 20 {
-		f.Add(g.script().Format())
+		f.Add(g.Script().Format())
 	}
 	for _, tt := range exampleScripts(f) {
 		f.Add([]byte(tt.src))
 	}
-	words := &grammar{generator: newGenerator(62), wrong: 2}
+	words := &grammar{Generator: sievetest.NewGenerator(62), wrong: 2}
 	for range 60 {
 		words.requires(true)
 		f.Add([]byte(words.header() + words.commandText(2)))
@@ -63,7 +66,7 @@ func FuzzParse(f *testing.F) {
 		if sieve.Includes(s) {
 			return // which scripts there are is not known
 		}
-		if _, err := sieve.Compile(s, sieve.Options{}); err != nil && !errors.Is(err, sieve.ErrUnsupported) {
+		if _, err := interp.Compile(s, interp.Options{}); err != nil && !errors.Is(err, sieve.ErrUnsupported) {
 			t.Errorf("Compile: %v", err)
 		}
 	})
@@ -101,7 +104,7 @@ func FuzzFormatParse(f *testing.F) {
 func hugeNumber(text []byte) bool {
 	digits := 0
 	for _, c := range text {
-		if digits++; !sieve.IsDigit(int(c)) {
+		if digits++; !ascii.IsDigit(int(c)) {
 			digits = 0
 		}
 		// A 32-bit int holds 9 digits.
@@ -123,30 +126,30 @@ func FuzzQuote(f *testing.F) {
 // FuzzRun checks that a run ends, and that it comes to the same a second time
 // and beside a trace.
 func FuzzRun(f *testing.F) {
-	g := newGenerator(71)
+	g := sievetest.NewGenerator(71)
 	for range 40 {
-		f.Add(g.script().Format(), g.message(), "a@b", "c@d")
+		f.Add(g.Script().Format(), g.Message(), "a@b", "c@d")
 	}
-	for _, tt := range runCases {
-		f.Add([]byte(runRequire+"if "+tt.test+" { discard; }"), []byte(tt.header+"\n\n"), "", "")
+	for _, tt := range sievetest.RunCases {
+		f.Add([]byte(sievetest.RunRequire+"if "+tt.Test+" { discard; }"), []byte(tt.Header+"\n\n"), "", "")
 	}
 	f.Fuzz(func(t *testing.T, src, message []byte, from, to string) {
 		s, err := sieve.Parse("fuzz", src)
 		if err != nil {
 			return
 		}
-		plain, err := sieve.Compile(s, sieve.Options{MaxSteps: 1 << 22})
+		plain, err := interp.Compile(s, interp.Options{MaxSteps: 1 << 22})
 		if errors.Is(err, sieve.ErrUnsupported) {
 			return
 		}
 		if err != nil {
 			t.Fatal(err)
 		}
-		traced, err := sieve.Compile(s, sieve.Options{Trace: true, MaxSteps: 1 << 22})
+		traced, err := interp.Compile(s, interp.Options{Trace: true, MaxSteps: 1 << 22})
 		if err != nil {
 			t.Fatal(err)
 		}
-		in := input(message, from, to)
+		in := sievetest.Input(message, from, to)
 		first := plain.Run(in)
 		again := traced.Run(in)
 		again.Steps = nil
@@ -157,6 +160,6 @@ func FuzzRun(f *testing.F) {
 		if !reflect.DeepEqual(first, again) {
 			t.Fatalf("%+v and %+v", first, again)
 		}
-		sieve.Sequence{plain, traced, plain}.Run(in)
+		interp.Sequence{plain, traced, plain}.Run(in)
 	})
 }

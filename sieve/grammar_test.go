@@ -5,12 +5,13 @@ import (
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/sieve"
+	"github.com/oxmailroute/oxmailroute/sieve/internal/sievetest"
 )
 
 // grammar makes scripts of the whole language from the table that the reader
 // reads, most of them right, and some wrong in one place.
 type grammar struct {
-	*generator
+	*sievetest.Generator
 	on      sieve.Extensions
 	wrong   int // per cent of the choices that break a rule
 	once    map[string]bool
@@ -19,12 +20,12 @@ type grammar struct {
 
 // requires chooses the extensions of a script.
 func (g *grammar) requires(all bool) {
-	g.on = serverExtensions
+	g.on = sievetest.ServerExtensions
 	if !all {
 		for range 1 + g.IntN(30) {
 			g.on &^= 1 << g.IntN(sieve.ExtCount)
 		}
-		if g.chance(50) {
+		if g.Chance(50) {
 			// What a tag or command needs may well be missing.
 			for range g.IntN(20) {
 				g.on &^= 1 << g.IntN(sieve.ExtCount)
@@ -32,15 +33,15 @@ func (g *grammar) requires(all bool) {
 		}
 	}
 	for _, c := range sieve.Conflicts {
-		if all || g.chance(95) {
-			if g.chance(70) {
+		if all || g.Chance(95) {
+			if g.Chance(70) {
 				g.on &^= c[0]
 			} else {
 				g.on &^= c[1]
 			}
 		}
 	}
-	if !g.on.Has(sieve.ExtVariables|sieve.ExtForEveryPart) && g.chance(90) {
+	if !g.on.Has(sieve.ExtVariables|sieve.ExtForEveryPart) && g.Chance(90) {
 		g.on &^= sieve.ExtExtractText
 	}
 }
@@ -55,11 +56,6 @@ func (g *grammar) header() string {
 
 func (g *grammar) has(sp *sieve.Spec) bool { return sp.Ext == 0 || sieve.Implied(g.on)&sp.Ext != 0 }
 
-// quoteText makes a quoted string on one line.
-func quoteText(s string) string {
-	return `"` + strings.NewReplacer(`\`, `\\`, `"`, `\"`).Replace(s) + `"`
-}
-
 // anyText are strings for which some argument has a use of its own.
 var anyText = []string{
 	"", "a", "a@b", "A B <c@d.example>", "a@", "from", "To", "auth", "subject", "X-Y", "a b", "a:b", "gt", "ge", "ne", "GE", "foo",
@@ -73,7 +69,7 @@ var anyText = []string{
 	"part", "outer", "a/b", "include", strings.Repeat("n", 257), strings.Repeat("v", 63), strings.Repeat("v", 64), strings.Repeat("v", 65), "x\u0080",
 }
 
-func (g *grammar) text() string { return quoteText(pick(g.generator, anyText...)) }
+func (g *grammar) text() string { return sievetest.QuoteText(sievetest.Pick(g.Generator, anyText...)) }
 
 // good are strings that a place takes.
 var good = map[string][]string{
@@ -122,27 +118,27 @@ var good = map[string][]string{
 
 // argument makes an argument of a kind for a place.
 func (g *grammar) argument(kind sieve.ArgKind, place string) string {
-	if g.chance(g.wrong) {
-		kind = pick(g.generator, sieve.ArgString, sieve.ArgList, sieve.ArgNumber)
+	if g.Chance(g.wrong) {
+		kind = sievetest.Pick(g.Generator, sieve.ArgString, sieve.ArgList, sieve.ArgNumber)
 	}
 	str := func() string {
-		if list := good[place]; list != nil && !g.chance(g.wrong) && !g.chance(8) {
-			return quoteText(pick(g.generator, list...))
+		if list := good[place]; list != nil && !g.Chance(g.wrong) && !g.Chance(8) {
+			return sievetest.QuoteText(sievetest.Pick(g.Generator, list...))
 		}
-		if g.chance(12) || g.chance(g.wrong) {
+		if g.Chance(12) || g.Chance(g.wrong) {
 			return g.text()
 		}
-		return quoteText(pick(g.generator, "a", "x", "a@b", "text", "1", "Subject", "${x}"))
+		return sievetest.QuoteText(sievetest.Pick(g.Generator, "a", "x", "a@b", "text", "1", "Subject", "${x}"))
 	}
 	switch kind {
 	case sieve.ArgNumber:
-		return pick(g.generator, "0", "1", "7", "30", "1K", "2147483648", "5M", "18446744073709551615")
+		return sievetest.Pick(g.Generator, "0", "1", "7", "30", "1K", "2147483648", "5M", "18446744073709551615")
 	case sieve.ArgList:
-		if g.chance(40) {
+		if g.Chance(40) {
 			return str()
 		}
 		list := []string{str()}
-		for g.chance(40) {
+		for g.Chance(40) {
 			list = append(list, str())
 		}
 		return "[" + strings.Join(list, ", ") + "]"
@@ -153,11 +149,11 @@ func (g *grammar) argument(kind sieve.ArgKind, place string) string {
 // tag makes a tag with its argument.
 func (g *grammar) tag(t *sieve.TagSpec) string {
 	name := sieve.Spellings[t.ID]
-	if g.chance(5) {
+	if g.Chance(5) {
 		name = strings.ToUpper(name)
 	}
 	s := ":" + name
-	if t.Param != sieve.ArgNone && !g.chance(g.wrong) {
+	if t.Param != sieve.ArgNone && !g.Chance(g.wrong) {
 		s += " " + g.argument(t.Param, ":"+sieve.Spellings[t.ID])
 	}
 	return s
@@ -175,20 +171,20 @@ func (g *grammar) arguments(id sieve.NameID, sp *sieve.Spec) string {
 		switch {
 		case t.Ext != 0 && g.on&t.Ext == 0 && !g.use(sieve.Spellings[id]+":"+sieve.Spellings[t.ID]):
 			continue
-		case (t.Group != 0 && seen[t.Group]) && !g.chance(g.wrong):
+		case (t.Group != 0 && seen[t.Group]) && !g.Chance(g.wrong):
 			continue
-		case (t.ID == sieve.NameAnyChild || t.Group == 4 && t.Ext == sieve.ExtMIME) && g.on.Has(sieve.ExtMIME) && g.chance(60):
+		case (t.ID == sieve.NameAnyChild || t.Group == 4 && t.Ext == sieve.ExtMIME) && g.on.Has(sieve.ExtMIME) && g.Chance(60):
 			out = append(out, ":mime")
-		case t.ID == sieve.NameLast && t.Ext == sieve.ExtIndex && g.on.Has(sieve.ExtIndex) && g.chance(60):
+		case t.ID == sieve.NameLast && t.Ext == sieve.ExtIndex && g.on.Has(sieve.ExtIndex) && g.Chance(60):
 			out = append(out, ":index 1")
 		}
 		seen[t.Group] = true
 		out = append(out, g.tag(t))
-		if id == sieve.NameDenotify && t.Group == sieve.GroupMatch && !g.chance(g.wrong) {
+		if id == sieve.NameDenotify && t.Group == sieve.GroupMatch && !g.Chance(g.wrong) {
 			out = append(out, g.argument(sieve.ArgString, ":id"))
 		}
 	}
-	if g.chance(g.wrong) {
+	if g.Chance(g.wrong) {
 		// A tag that this command may not have.
 		t := sieve.NameIs + sieve.NameID(g.IntN(int(sieve.NumNames-sieve.NameIs)))
 		if g.use(sieve.Spellings[id] + ":" + sieve.Spellings[t]) {
@@ -196,24 +192,24 @@ func (g *grammar) arguments(id sieve.NameID, sp *sieve.Spec) string {
 		}
 	}
 	args := sp.Args
-	if sp.Optional > 0 && g.chance(60) {
+	if sp.Optional > 0 && g.Chance(60) {
 		args = args[sp.Optional:]
 	}
-	if g.chance(g.wrong) && len(args) > 0 {
+	if g.Chance(g.wrong) && len(args) > 0 {
 		args = args[1:]
 	}
 	for _, kind := range args {
 		out = append(out, g.argument(kind, sieve.Spellings[id]))
 	}
-	if g.chance(g.wrong) {
+	if g.Chance(g.wrong) {
 		out = append(out, g.argument(sieve.ArgString, ""))
 	}
-	if g.chance(g.wrong) && len(out) > 1 {
+	if g.Chance(g.wrong) && len(out) > 1 {
 		i := g.IntN(len(out) - 1)
 		out[i], out[i+1] = out[i+1], out[i]
 	}
-	if id == sieve.NameSize && len(out) > 0 && !strings.HasPrefix(out[0], ":") && !g.chance(g.wrong) {
-		out = append([]string{pick(g.generator, ":over", ":under")}, out...)
+	if id == sieve.NameSize && len(out) > 0 && !strings.HasPrefix(out[0], ":") && !g.Chance(g.wrong) {
+		out = append([]string{sievetest.Pick(g.Generator, ":over", ":under")}, out...)
 	}
 	if len(out) == 0 {
 		return ""
@@ -241,7 +237,7 @@ func (g *grammar) word(isTest bool) (sieve.NameID, *sieve.Spec) {
 			continue
 		case sp.IsTest != isTest:
 			continue
-		case !g.has(sp) && (!g.chance(max(g.wrong, 10)) || !g.use(sieve.Spellings[id])):
+		case !g.has(sp) && (!g.Chance(max(g.wrong, 10)) || !g.use(sieve.Spellings[id])):
 			continue
 		case id == sieve.NameHasFlag && !g.on.Has(sieve.ExtIMAP4Flags):
 			continue
@@ -257,7 +253,7 @@ func (g *grammar) word(isTest bool) (sieve.NameID, *sieve.Spec) {
 }
 
 func (g *grammar) name(id sieve.NameID) string {
-	if g.chance(3) {
+	if g.Chance(3) {
 		return strings.ToUpper(sieve.Spellings[id])
 	}
 	return sieve.Spellings[id]
@@ -270,11 +266,11 @@ func (g *grammar) unknownWord() string {
 }
 
 func (g *grammar) testText(depth int) string {
-	if g.chance(g.wrong) {
+	if g.Chance(g.wrong) {
 		return g.unknownWord()
 	}
-	if g.chance(g.wrong) && g.chance(30) {
-		return pick(g.generator, "keep", "stop", "if")
+	if g.Chance(g.wrong) && g.Chance(30) {
+		return sievetest.Pick(g.Generator, "keep", "stop", "if")
 	}
 	id, sp := g.word(true)
 	for depth <= 0 && sp.Subtests != sieve.NoTest {
@@ -282,15 +278,15 @@ func (g *grammar) testText(depth int) string {
 	}
 	s := g.name(id) + g.arguments(id, sp)
 	subtests := sp.Subtests
-	if g.chance(g.wrong) && g.chance(30) {
-		subtests = pick(g.generator, sieve.NoTest, sieve.OneTest, sieve.TestList)
+	if g.Chance(g.wrong) && g.Chance(30) {
+		subtests = sievetest.Pick(g.Generator, sieve.NoTest, sieve.OneTest, sieve.TestList)
 	}
 	switch subtests {
 	case sieve.OneTest:
 		return s + " " + g.testText(depth-1)
 	case sieve.TestList:
 		list := []string{g.testText(depth - 1)}
-		for g.chance(50) {
+		for g.Chance(50) {
 			list = append(list, g.testText(depth-1))
 		}
 		return s + " (" + strings.Join(list, ", ") + ")"
@@ -308,11 +304,11 @@ func (g *grammar) blockText(depth int) string {
 
 // commandText makes a command on one line.
 func (g *grammar) commandText(depth int) string {
-	if g.chance(g.wrong) {
+	if g.Chance(g.wrong) {
 		return g.unknownWord() + ";"
 	}
-	if g.chance(g.wrong) && g.chance(30) {
-		return pick(g.generator, "true;", "else {}", "elsif true {}", `require "copy";`, "header \"a\" \"b\";", "keep {}", "stop true;", "if true;", "if {}", "if (true) {}")
+	if g.Chance(g.wrong) && g.Chance(30) {
+		return sievetest.Pick(g.Generator, "true;", "else {}", "elsif true {}", `require "copy";`, "header \"a\" \"b\";", "keep {}", "stop true;", "if true;", "if {}", "if (true) {}")
 	}
 	id, sp := g.word(false)
 	for depth <= 0 && sp.Block {
@@ -322,10 +318,10 @@ func (g *grammar) commandText(depth int) string {
 	switch {
 	case id == sieve.NameIf:
 		s += " " + g.testText(3) + " " + g.blockText(depth-1)
-		for g.chance(25) {
+		for g.Chance(25) {
 			s += " elsif " + g.testText(2) + " " + g.blockText(depth-1)
 		}
-		if g.chance(25) {
+		if g.Chance(25) {
 			s += " else " + g.blockText(depth-1)
 		}
 		return s

@@ -11,6 +11,7 @@ import (
 	"testing"
 
 	"github.com/oxmailroute/oxmailroute/sieve"
+	"github.com/oxmailroute/oxmailroute/sieve/internal/sievetest"
 )
 
 var (
@@ -26,8 +27,8 @@ var serverLine = regexp.MustCompile(`(?m)^[^\n]*: line (\d+): error: (.*)$`)
 // each on a line of its own in a script that requires everything. BENCHMARKS.md
 // has the size of the longest run.
 func TestGrammarLines(t *testing.T) {
-	o := newOracle(t)
-	g := &grammar{generator: newGenerator(*seed + 500), wrong: 4}
+	o := sievetest.NewOracle(t)
+	g := &grammar{Generator: sievetest.NewGenerator(*sievetest.Seed + 500), wrong: 4}
 	bad := 0
 	const perScript = 30
 	for range (*grammarLines + perScript - 1) / perScript {
@@ -38,7 +39,7 @@ func TestGrammarLines(t *testing.T) {
 			lines = append(lines, g.commandText(2))
 		}
 		src := strings.Join(lines, "\n") + "\n"
-		_, err := sieve.ParseFor("", []byte(src), serverExtensions)
+		_, err := sieve.ParseFor("", []byte(src), sievetest.ServerExtensions)
 		own, excused := map[int]string{}, map[int]bool{}
 		var list sieve.ErrorList
 		if errors.As(err, &list) {
@@ -47,8 +48,8 @@ func TestGrammarLines(t *testing.T) {
 				excused[e.Line] = excused[e.Line] || knownDivergence(lines[e.Line-1], e) || silentError(lines[e.Line-1], e)
 			}
 		}
-		v, text, _ := o.compile(t, []byte(src))
-		if v == crashed {
+		v, text, _ := o.Compile(t, []byte(src))
+		if v == sievetest.Crashed {
 			continue
 		}
 		server := map[int]string{}
@@ -80,25 +81,25 @@ func TestGrammarLines(t *testing.T) {
 // TestGrammarServer compares what Parse and sievec think of small scripts, of
 // which some require too little, and some have small errors in their text.
 func TestGrammarServer(t *testing.T) {
-	o := newOracle(t)
-	g := &grammar{generator: newGenerator(*seed + 600), wrong: 2}
+	o := sievetest.NewOracle(t)
+	g := &grammar{Generator: sievetest.NewGenerator(*sievetest.Seed + 600), wrong: 2}
 	bad := 0
 	accepts := 0
 	for range *grammarScripts {
-		g.requires(g.chance(60))
+		g.requires(g.Chance(60))
 		src := g.header()
 		for range 1 + g.IntN(2) {
 			src += g.commandText(2) + "\n"
 		}
-		if g.chance(30) {
-			src = string(g.mutate([]byte(src)))
+		if g.Chance(30) {
+			src = string(mutate(g.Generator, []byte(src)))
 		}
-		_, err := sieve.ParseFor("", []byte(src), serverExtensions)
-		v, text, _ := o.compile(t, []byte(src))
-		if v == accepted {
+		_, err := sieve.ParseFor("", []byte(src), sievetest.ServerExtensions)
+		v, text, _ := o.Compile(t, []byte(src))
+		if v == sievetest.Accepted {
 			accepts++
 		}
-		if v == crashed || missingInclude(text) || (err == nil) == (v == accepted) {
+		if v == sievetest.Crashed || missingInclude(text) || (err == nil) == (v == sievetest.Accepted) {
 			continue
 		}
 		var list sieve.ErrorList

@@ -3,6 +3,8 @@ package sieve
 import (
 	"fmt"
 	"strings"
+
+	"github.com/oxmailroute/oxmailroute/sieve/internal/ascii"
 )
 
 // The limits of Pigeonhole 0.5 (sieve-limits.h, sieve_max_script_size).
@@ -80,9 +82,6 @@ var classes, marks = func() (c [256]class, m [256]tokenKind) {
 	}
 	return c, m
 }()
-
-func isAlpha(c int) bool { return 'a' <= c && c <= 'z' || 'A' <= c && c <= 'Z' || c == '_' }
-func isDigit(c int) bool { return '0' <= c && c <= '9' }
 
 // token is one token of the grammar of RFC 5228 section 8.1.
 type token struct {
@@ -271,7 +270,7 @@ func (l *lexer) word(t *token, kind tokenKind) {
 func (l *lexer) number(t *token) {
 	var n uint64
 	overflow := false
-	for c := l.peek(); isDigit(c); c = l.peek() {
+	for c := l.peek(); ascii.IsDigit(c); c = l.peek() {
 		d := uint64(c - '0')
 		if n > (1<<64-1-d)/10 {
 			overflow = true

@@ -1,6 +1,8 @@
 package sieve
 
-import "strings"
+import (
+	"strings"
+)
 
 // plain tells the octets that a quoted string has as they are.
 var plain = func() (p [256]bool) {

@@ -5,6 +5,10 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/oxmailroute/oxmailroute/sieve/internal/field"
+	"github.com/oxmailroute/oxmailroute/sieve/internal/imapflag"
+	"github.com/oxmailroute/oxmailroute/sieve/internal/mboxname"
 )
 
 // Diagnostic is one thing that [Check] has to say about a script.
@@ -104,7 +108,7 @@ func (l *linter) extensions() {
 		for j := range n.nargs {
 			for _, s := range l.strings(&l.args[n.args+int32(j)]) {
 				name := l.value(s)
-				switch x := extensionNamed(name); {
+				switch x := ExtensionNamed(name); {
 				case x&(ExtIMAPFlags|ExtNotify|ExtDovecotDuplicate) != 0:
 					l.warn(s.off, "extension %q is out of date: use %q", name,
 						map[Extensions]Extensions{ExtIMAPFlags: ExtIMAP4Flags, ExtNotify: ExtENotify, ExtDovecotDuplicate: ExtDuplicate}[x])
@@ -116,7 +120,7 @@ func (l *linter) extensions() {
 				case !used.Has(x):
 					l.warn(s.off, "extension %q is required and not used", name)
 				}
-				seen |= extensionNamed(name)
+				seen |= ExtensionNamed(name)
 			}
 		}
 	}
@@ -159,7 +163,7 @@ func (l *linter) command(c Command, f flow) flow {
 		conflict(f.rejected)
 		f.delivered = true
 		l.flags(off, c.Flags)
-		if !c.Create && c.SpecialUse == "" && !sameMailbox(c.Mailbox, Inbox) && !variableText(c.Mailbox) {
+		if !c.Create && c.SpecialUse == "" && !mboxname.Same(c.Mailbox, Inbox) && !variableText(c.Mailbox) {
 			l.warn(off, "fileinto without :create fails where mailbox %q is missing", c.Mailbox)
 		}
 	case Redirect:
@@ -266,7 +270,7 @@ func isAlways(t Test) bool {
 func (l *linter) fieldNames(off int32, names []string) (none bool) {
 	none = true
 	for _, name := range names {
-		if variableText(name) || isFieldName(name) {
+		if variableText(name) || field.IsName(name) {
 			none = false
 			continue
 		}
@@ -276,8 +280,8 @@ func (l *linter) fieldNames(off int32, names []string) (none bool) {
 }
 
 func (l *linter) flags(off int32, flags []string) {
-	for _, f := range splitFlags(flags) {
-		if !flagValid(f) && !variableText(f) {
+	for _, f := range imapflag.Split(flags) {
+		if !imapflag.Valid(f) && !variableText(f) {
 			l.warn(off, "%q is not an IMAP flag, and left out", f)
 		}
 	}

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/oxmailroute/oxmailroute/sieve"
+	"github.com/oxmailroute/oxmailroute/sieve/internal/sievetest"
 )
 
 // lintCases are scripts and what Check says of them, without the name.
@@ -108,17 +109,17 @@ func TestCheck(t *testing.T) {
 // TestCheckServer checks that a script with warnings only is one that sievec
 // compiles, and a script with errors one that it refuses.
 func TestCheckServer(t *testing.T) {
-	o := newOracle(t)
+	o := sievetest.NewOracle(t)
 	for _, tt := range lintCases {
-		want := accepted
+		want := sievetest.Accepted
 		if len(tt.want) > 0 && !strings.Contains(tt.want[0], "warning") {
-			want = rejected
+			want = sievetest.Rejected
 		}
 		src := tt.src
 		if strings.Contains(src, "editheader") {
 			continue // the server of the tests has it on
 		}
-		if v, text, _ := o.compile(t, []byte(src)); v != want {
+		if v, text, _ := o.Compile(t, []byte(src)); v != want {
 			t.Errorf("%s: %s, want %s\n%s", tt.name, v, want, text)
 		}
 	}
@@ -127,7 +128,7 @@ func TestCheckServer(t *testing.T) {
 // TestCheckConflictServer holds the warning of actions that exclude each other
 // against what the server does.
 func TestCheckConflictServer(t *testing.T) {
-	o := newOracle(t)
+	o := sievetest.NewOracle(t)
 	const head = `require ["fileinto", "reject", "vacation", "copy"]; `
 	for _, src := range []string{
 		`reject "no";`, `fileinto "INBOX"; reject "no";`, `reject "no"; fileinto "INBOX";`, `redirect "a@b"; reject "no";`, `reject "no"; redirect "a@b";`,
@@ -140,7 +141,7 @@ func TestCheckConflictServer(t *testing.T) {
 		for _, d := range sieve.Check("", []byte(head+src), sieve.Debian12) {
 			warned = warned || strings.Contains(d.String(), "exclude each other")
 		}
-		got := o.decideOne(t, "sender@example.org", "user@example.org", []byte(head+src), []byte("From: a@b\nTo: user@example.org\nSubject: y\n\nbody\n"))
+		got := o.DecideOne(t, "sender@example.org", "user@example.org", []byte(head+src), []byte("From: a@b\nTo: user@example.org\nSubject: y\n\nbody\n"))
 		if got.Failed != warned {
 			t.Errorf("warned %v, failed %v: %s", warned, got.Failed, src)
 		}

@@ -3,6 +3,9 @@ package sieve
 import (
 	"strconv"
 	"strings"
+
+	"github.com/oxmailroute/oxmailroute/sieve/internal/ascii"
+	"github.com/oxmailroute/oxmailroute/sieve/internal/imapflag"
 )
 
 // test looks at a test and returns why it can't be true; "" where it can.
@@ -32,7 +35,7 @@ func (l *linter) test(t Test) string {
 		return ""
 	case IHave:
 		for _, name := range t.Extensions {
-			if x := extensionNamed(name); x == 0 || !l.available.Has(x) {
+			if x := ExtensionNamed(name); x == 0 || !l.available.Has(x) {
 				return "the server doesn't have the extension " + strconv.Quote(name)
 			} else if x&(ExtVariables|ExtEncodedCharacter) != 0 {
 				return strconv.Quote(name) + " can be had by require only"
@@ -66,8 +69,8 @@ func (l *linter) test(t Test) string {
 		return l.relation(t.Match, t.Relation, t.Keys)
 	case HasFlag:
 		bad := func(s string) bool {
-			for _, f := range splitFlags([]string{s}) {
-				if flagValid(f) {
+			for _, f := range imapflag.Split([]string{s}) {
+				if imapflag.Valid(f) {
 					return false
 				}
 			}
@@ -132,8 +135,8 @@ func (l *linter) date(off int32, part DatePart, zone string, m MatchType, c Comp
 	if variableText(string(part)) {
 		return ""
 	}
-	part = DatePart(lowerASCII(string(part)))
-	if !part.known() {
+	part = DatePart(ascii.Lower(string(part)))
+	if !part.Valid() {
 		return strconv.Quote(string(part)) + " is no part of a date"
 	}
 	if m != "" && m != Is || c == ASCIINumeric || !everyKey(keys, func(k string) bool { return !part.possible(k) }) {

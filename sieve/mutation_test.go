@@ -8,12 +8,13 @@ import (
 
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/sieve"
+	"github.com/oxmailroute/oxmailroute/sieve/internal/sievetest"
 )
 
 var mutationCount = flag.Int("mutations", 300, "scripts with small errors")
 
 // mutate makes small changes to a script.
-func (g *generator) mutate(src []byte) []byte {
+func mutate(g *sievetest.Generator, src []byte) []byte {
 	out := bytes.Clone(src)
 	for range 1 + g.IntN(3) {
 		i := g.IntN(len(out) + 1)
@@ -22,7 +23,7 @@ func (g *generator) mutate(src []byte) []byte {
 			end := min(len(out), i+1+g.IntN(4))
 			out = append(out[:i:i], out[end:]...)
 		case 1: // add something
-			add := pick(g, ";", ",", "(", ")", "[", "]", "{", "}", `"`, ":", "#", "/*", "*/", `\`, " ", "\n", "\r", "1", "9k", "x", ":copy", `"s"`, "text:\nx\n.\n", "not ", "true", "keep;", "\x00", "$", ".", "é", "_")
+			add := sievetest.Pick(g, ";", ",", "(", ")", "[", "]", "{", "}", `"`, ":", "#", "/*", "*/", `\`, " ", "\n", "\r", "1", "9k", "x", ":copy", `"s"`, "text:\nx\n.\n", "not ", "true", "keep;", "\x00", "$", ".", "é", "_")
 			out = append(out[:i:i], append([]byte(add), out[i:]...)...)
 		case 2: // say something twice
 			end := min(len(out), i+1+g.IntN(12))
@@ -31,7 +32,7 @@ func (g *generator) mutate(src []byte) []byte {
 			end := min(len(out), i+1+g.IntN(8))
 			out = append(out[:i:i], append(bytes.ToUpper(out[i:end]), out[end:]...)...)
 		default: // other line ends
-			if g.chance(20) {
+			if g.Chance(20) {
 				out = bytes.ReplaceAll(out, []byte("\n"), []byte("\r\n"))
 			}
 		}
@@ -42,25 +43,25 @@ func (g *generator) mutate(src []byte) []byte {
 // TestMutationServer compares what Parse and sievec think of scripts with small
 // errors.
 func TestMutationServer(t *testing.T) {
-	o := newOracle(t)
-	g := newGenerator(*seed + 81)
+	o := sievetest.NewOracle(t)
+	g := sievetest.NewGenerator(*sievetest.Seed + 81)
 	bad := 0
 	for range *mutationCount {
-		src := g.script().Format()
-		if g.chance(30) {
-			src = []byte(pick(g, parseCases...).src)
+		src := g.Script().Format()
+		if g.Chance(30) {
+			src = []byte(sievetest.Pick(g, parseCases...).src)
 		}
-		if src = g.mutate(src); len(src) > 4096 {
+		if src = mutate(g, src); len(src) > 4096 {
 			continue
 		}
 		_, err := sieve.Parse("", src)
-		v, text, _ := o.compile(t, src)
+		v, text, _ := o.Compile(t, src)
 		switch {
-		case err == nil && v == accepted, err != nil && v == rejected:
+		case err == nil && v == sievetest.Accepted, err != nil && v == sievetest.Rejected:
 			continue
-		case err != nil && v == crashed:
+		case err != nil && v == sievetest.Crashed:
 			continue
-		case err != nil && v == accepted:
+		case err != nil && v == sievetest.Accepted:
 			// The differences that the package comment names.
 			if errors.Is(err, sieve.ErrUnsupported) || errors.Is(err, headers.ErrInvalid) ||
 				bytes.Contains(bytes.ToLower(src), []byte("true")) || bytes.Contains(bytes.ToLower(src), []byte("false")) {

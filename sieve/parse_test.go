@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/oxmailroute/oxmailroute/sieve"
+	"github.com/oxmailroute/oxmailroute/sieve/internal/sievetest"
 )
 
 // parseCase is a script and whether it is one. Every case goes through sievec
@@ -328,7 +329,7 @@ func places(err error) []string {
 func TestParse(t *testing.T) {
 	for _, tt := range parseCases {
 		t.Run(tt.name, func(t *testing.T) {
-			s, err := sieve.ParseFor("test", []byte(tt.src), serverExtensions)
+			s, err := sieve.ParseFor("test", []byte(tt.src), sievetest.ServerExtensions)
 			if diff := cmp.Diff(tt.errs, places(err)); diff != "" {
 				t.Errorf("places of errors (-want +got):\n%s\n%v", diff, err)
 			}
@@ -341,21 +342,21 @@ func TestParse(t *testing.T) {
 
 // TestParseServer holds every case of the table against sievec.
 func TestParseServer(t *testing.T) {
-	o := newOracle(t)
+	o := sievetest.NewOracle(t)
 	for _, tt := range parseCases {
 		t.Run(tt.name, func(t *testing.T) {
-			got, text, lines := o.compile(t, []byte(tt.src))
-			want := rejected
+			got, text, lines := o.Compile(t, []byte(tt.src))
+			want := sievetest.Rejected
 			switch {
 			case tt.server == crashes:
-				want = crashed
+				want = sievetest.Crashed
 			case tt.server != "" || tt.errs == nil:
-				want = accepted
+				want = sievetest.Accepted
 			}
 			if got != want {
 				t.Fatalf("sievec: %s, want %s\n%s", got, want, text)
 			}
-			if got == rejected {
+			if got == sievetest.Rejected {
 				compareLines(t, tt, lines, text)
 			}
 		})
@@ -395,7 +396,7 @@ func checkRoundTrip(t *testing.T, s *sieve.Script) {
 	if back.Extensions != s.Extensions {
 		t.Errorf("after printing extensions %q, want %q\n%s", back.Extensions, s.Extensions, text)
 	}
-	if diff := cmp.Diff(sieve.PrintedLines(s), back.Lines); diff != "" {
+	if diff := cmp.Diff(s.PrintedLines(), back.Lines); diff != "" {
 		t.Errorf("lines (-printed +parsed):\n%s\n%s", diff, text)
 	}
 	if again := back.Format(); string(again) != string(text) {

@@ -1,6 +1,8 @@
 package sieve
 
-import "fmt"
+import (
+	"fmt"
+)
 
 // parser builds a syntax from tokens (RFC 5228 section 8.2). It goes down no
 // deeper than maxBlockNesting and maxTestNesting.

@@ -1,6 +1,9 @@
 package sieve
 
-import "github.com/oxmailroute/oxmailroute/headers"
+import (
+	"github.com/oxmailroute/oxmailroute/headers"
+	"github.com/oxmailroute/oxmailroute/sieve/internal/field"
+)
 
 // target is the Target of a headers.NotExpressibleError from this package.
 const target = "sieve"
@@ -54,7 +57,7 @@ func notExpressible(p headers.Predicate, fix, reason string) error {
 // expressibleName reports a name that no header field can have; the server
 // would only warn, and never find it.
 func expressibleName(p headers.Predicate, name string) error {
-	if !isFieldName(name) {
+	if !field.IsName(name) {
 		return notExpressible(p, "write a header's name", "the field name is empty or holds white space, a colon or a control character")
 	}
 	return nil

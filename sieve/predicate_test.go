@@ -9,6 +9,8 @@ import (
 
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/sieve"
+	"github.com/oxmailroute/oxmailroute/sieve/internal/sievetest"
+	"github.com/oxmailroute/oxmailroute/sieve/interp"
 )
 
 func TestFromPredicate(t *testing.T) {
@@ -77,18 +79,18 @@ func TestFromPredicateNotExpressible(t *testing.T) {
 }
 
 // predicate makes a predicate that a test can say.
-func (g *generator) predicate(depth int) headers.Predicate {
-	if depth > 0 && g.chance(40) {
+func predicate(g *sievetest.Generator, depth int) headers.Predicate {
+	if depth > 0 && g.Chance(40) {
 		list := func() []headers.Predicate {
 			var out []headers.Predicate
-			for g.chance(65) {
-				out = append(out, g.predicate(depth-1))
+			for g.Chance(65) {
+				out = append(out, predicate(g, depth-1))
 			}
 			return out
 		}
 		switch g.IntN(3) {
 		case 0:
-			return headers.Not{Predicate: g.predicate(depth - 1)}
+			return headers.Not{Predicate: predicate(g, depth-1)}
 		case 1:
 			return headers.All(list())
 		default:
@@ -97,32 +99,32 @@ func (g *generator) predicate(depth int) headers.Predicate {
 	}
 	switch g.IntN(6) {
 	case 0:
-		return headers.Exists{Name: g.name()}
+		return headers.Exists{Name: g.Name()}
 	case 1:
-		return headers.ContentType{Types: pick(g, []string{"text/calendar"}, []string{"application/ics", "TEXT/PLAIN"}), Top: g.chance(40)}
+		return headers.ContentType{Types: sievetest.Pick(g, []string{"text/calendar"}, []string{"application/ics", "TEXT/PLAIN"}), Top: g.Chance(40)}
 	}
 	for {
-		m, _, c, keys := g.matching()
+		m, _, c, keys := g.Matching()
 		if m == sieve.Count || m == sieve.Value || c == sieve.ASCIINumeric {
 			continue
 		}
 		if m == "" {
 			m = sieve.Is
 		}
-		return headers.Match{Name: g.name(), Op: headers.Op(m), Values: keys, Comparator: headers.Comparator(c)}
+		return headers.Match{Name: g.Name(), Op: headers.Op(m), Values: keys, Comparator: headers.Comparator(c)}
 	}
 }
 
 // TestPredicateAgrees checks that a predicate, the test made of it and
 // Pigeonhole say the same of generated messages.
 func TestPredicateAgrees(t *testing.T) {
-	g := newGenerator(51)
+	g := sievetest.NewGenerator(51)
 	var messages [][]byte
 	for range 60 {
-		messages = append(messages, g.message())
+		messages = append(messages, g.Message())
 	}
-	check := func(t *testing.T, o *oracle, mailbox string) {
-		p := g.predicate(3)
+	check := func(t *testing.T, o *sievetest.Oracle, mailbox string) {
+		p := predicate(g, 3)
 		test, err := sieve.FromPredicate(p)
 		if err != nil {
 			t.Fatal(err)
@@ -132,26 +134,26 @@ func TestPredicateAgrees(t *testing.T) {
 			t.Fatal(err)
 		}
 		s := &sieve.Script{Commands: []sieve.Command{sieve.If{Test: test, Then: []sieve.Command{sieve.Discard{}}}}}
-		program, err := sieve.Compile(s, sieve.Options{})
+		program, err := interp.Compile(s, interp.Options{})
 		if err != nil {
 			t.Fatal(err)
 		}
-		var server []decision
+		var server []sievetest.Decision
 		if o != nil {
 			var ok bool
-			if server, ok = o.decide(t, s.Format(), mailbox); !ok || len(server) != len(messages) {
+			if server, ok = o.Decide(t, s.Format(), mailbox); !ok || len(server) != len(messages) {
 				t.Fatalf("no answer for\n%s", s.Format())
 			}
 		}
 		for i, raw := range messages {
-			in := input(raw, "", "")
+			in := sievetest.Input(raw, "", "")
 			want := m.Match(in.Header, in.Body)
 			r := program.Run(in)
-			if got := r.Keep == sieve.KeepCancelled; got != want {
+			if got := r.Keep == interp.KeepCancelled; got != want {
 				t.Fatalf("predicate %v, test %v:\n%s\n%s", want, got, s.Format(), raw)
 			}
 			if server != nil {
-				if diff := cmp.Diff(server[i], decisionOf(r), cmpopts.EquateEmpty()); diff != "" {
+				if diff := cmp.Diff(server[i], sievetest.DecisionOf(r), cmpopts.EquateEmpty()); diff != "" {
 					t.Fatalf("(-Pigeonhole +ours):\n%s\n%s\n%s", diff, s.Format(), raw)
 				}
 			}
@@ -161,8 +163,8 @@ func TestPredicateAgrees(t *testing.T) {
 		check(t, nil, "")
 	}
 	t.Run("server", func(t *testing.T) {
-		o := newOracle(t)
-		mailbox := o.mailbox(t, "mail", messages)
+		o := sievetest.NewOracle(t)
+		mailbox := o.Mailbox(t, "mail", messages)
 		for range 40 {
 			check(t, o, mailbox)
 		}

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/oxmailroute/oxmailroute/sieve/internal/ascii"
 )
 
 // quotable reports whether a quoted string can carry the octets: not NUL, and
@@ -85,7 +87,7 @@ func decodeCharacters(s string) (string, error) {
 		}
 		i++
 		mark := i
-		for i < len(s) && isAlpha(int(s[i])) && s[i] != '_' {
+		for i < len(s) && ascii.IsAlpha(int(s[i])) && s[i] != '_' {
 			i++
 		}
 		if i == len(s) || s[i] != ':' {
@@ -136,18 +138,6 @@ func skipBlank(s string, i int) (int, bool) {
 	return i, true
 }
 
-func hexDigit(c byte) (uint32, bool) {
-	switch {
-	case '0' <= c && c <= '9':
-		return uint32(c - '0'), true
-	case 'a' <= c && c <= 'f':
-		return uint32(c-'a') + 10, true
-	case 'A' <= c && c <= 'F':
-		return uint32(c-'A') + 10, true
-	}
-	return 0, false
-}
-
 // decodeHex reads pairs of hexadecimal digits; one digit is taken as well.
 func decodeHex(s string, i int) (out []byte, end int, ok bool) {
 	for i < len(s) {
@@ -157,7 +147,7 @@ func decodeHex(s string, i int) (out []byte, end int, ok bool) {
 		var v uint32
 		n := 0
 		for ; i < len(s) && n < 2; i, n = i+1, n+1 {
-			d, ok := hexDigit(s[i])
+			d, ok := ascii.HexDigit(s[i])
 			if !ok {
 				break
 			}
@@ -165,7 +155,7 @@ func decodeHex(s string, i int) (out []byte, end int, ok bool) {
 		}
 		if n == 2 && i < len(s) {
 			// A third digit ends it.
-			if _, more := hexDigit(s[i]); more {
+			if _, more := ascii.HexDigit(s[i]); more {
 				break
 			}
 		}
@@ -188,7 +178,7 @@ func decodeUnicode(s string, i int) (out []byte, end int, ok bool, err error) {
 		var v uint32
 		n := 0
 		for ; i < len(s); i, n = i+1, n+1 {
-			d, ok := hexDigit(s[i])
+			d, ok := ascii.HexDigit(s[i])
 			if !ok {
 				break
 			}

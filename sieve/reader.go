@@ -123,7 +123,7 @@ func (r *reader) require(n *synNode) {
 	for _, s := range r.strings(&r.argsOf(n)[0]) {
 		// The names are not subject to encoded-character.
 		name := r.value(s)
-		x := extensionNamed(name)
+		x := ExtensionNamed(name)
 		switch {
 		case x != 0 && r.available.Has(x):
 			r.load(s.off, x)

@@ -1,124 +1,53 @@
 package sieve
 
-import "strings"
+import (
+	"strings"
 
-// The limits of Pigeonhole 0.5 for variables (RFC 5229 section 6).
-const (
-	maxVariables     = 255
-	maxVariableName  = 64
-	maxVariableParts = 10
-	maxMatchValue    = 32
+	"github.com/oxmailroute/oxmailroute/sieve/internal/ascii"
+	"github.com/oxmailroute/oxmailroute/sieve/internal/mailaddr"
+	"github.com/oxmailroute/oxmailroute/sieve/internal/varname"
 )
-
-// reference is "${name}" in a string (RFC 5229 section 3).
-type reference struct {
-	start, end int // in the string, with "${" and "}"
-	// name is the identifier; empty for a match value.
-	name string
-	// namespace is what stands before the first dot of "namespace.name".
-	namespace string
-	index     int // of a match value
-}
-
-// nextReference finds the first reference in s at or behind an offset. It is
-// none where the name isn't well formed.
-func nextReference(s string, from int) (reference, bool) {
-	for {
-		i := strings.Index(s[from:], "${")
-		if i < 0 {
-			return reference{}, false
-		}
-		start := from + i
-		ref, end, ok := parseVariable(s, start+2)
-		if ok && end < len(s) && s[end] == '}' {
-			ref.start, ref.end = start, end+1
-			return ref, true
-		}
-		from = start + 2
-	}
-}
-
-// parseVariable reads the name of a variable, a match value or a variable of a
-// namespace.
-func parseVariable(s string, i int) (ref reference, end int, ok bool) {
-	start := i
-	for part := 0; part < maxVariableParts; part++ {
-		if i == len(s) {
-			return ref, i, false
-		}
-		first := i
-		switch c := int(s[i]); {
-		case isDigit(c):
-			n := 0
-			for ; i < len(s) && isDigit(int(s[i])); i++ {
-				n = min(n*10+int(s[i]-'0'), 1<<20)
-			}
-			if part == 0 {
-				return reference{index: n}, i, true
-			}
-		case isAlpha(c):
-			for i++; i < len(s) && (isAlpha(int(s[i])) || isDigit(int(s[i]))); i++ {
-				if i-first >= maxVariableName {
-					return ref, i, false
-				}
-			}
-		default:
-			return ref, i, false
-		}
-		if part == 0 {
-			ref.name = s[first:i]
-		} else {
-			ref.namespace = s[start : start+strings.IndexByte(s[start:], '.')]
-			ref.name = s[start+len(ref.namespace)+1 : i]
-		}
-		if i == len(s) || s[i] != '.' {
-			return ref, i, true
-		}
-		i++
-	}
-	return ref, i, false
-}
 
 // checkReference reports what is wrong with a reference. assign says that the
 // variable gets a value.
-func (r *reader) checkReference(off int32, ref reference, assign bool) bool {
+func (r *reader) checkReference(off int32, ref varname.Reference, assign bool) bool {
 	switch {
-	case ref.namespace != "":
+	case ref.Namespace != "":
 		return r.checkNamespace(off, ref, assign)
-	case ref.name != "":
-		return r.declare(off, ref.name)
+	case ref.Name != "":
+		return r.declare(off, ref.Name)
 	case assign:
 		r.errorf(off, "a match value can't be given a value: use a name")
-	case ref.index > maxMatchValue:
-		r.errorf(off, "match value %d is larger than %d", ref.index, maxMatchValue)
+	case ref.Index > varname.MaxMatchValue:
+		r.errorf(off, "match value %d is larger than %d", ref.Index, varname.MaxMatchValue)
 	default:
 		return true
 	}
 	return false
 }
 
-func (r *reader) checkNamespace(off int32, ref reference, assign bool) bool {
+func (r *reader) checkNamespace(off int32, ref varname.Reference, assign bool) bool {
 	digits := false
-	for part := range strings.SplitSeq(ref.name, ".") {
-		digits = digits || isDigit(int(part[0]))
+	for part := range strings.SplitSeq(ref.Name, ".") {
+		digits = digits || ascii.IsDigit(int(part[0]))
 	}
 	switch {
-	case r.on.Has(ExtInclude) && strings.EqualFold(ref.namespace, "global"):
-		if digits || strings.Contains(ref.name, ".") {
-			r.errorf(off, "%q is not the name of a global variable", ref.name)
+	case r.on.Has(ExtInclude) && strings.EqualFold(ref.Namespace, "global"):
+		if digits || strings.Contains(ref.Name, ".") {
+			r.errorf(off, "%q is not the name of a global variable", ref.Name)
 			return false
 		}
 		r.globals = true
 		return true
-	case r.on.Has(ExtDovecotEnvironment) && strings.EqualFold(ref.namespace, "env"):
+	case r.on.Has(ExtDovecotEnvironment) && strings.EqualFold(ref.Namespace, "env"):
 		r.environment = true
 		if digits || assign {
-			r.errorf(off, "%q is not the name of an item that can be used so", "env."+ref.name)
+			r.errorf(off, "%q is not the name of an item that can be used so", "env."+ref.Name)
 			return false
 		}
 		return true
 	}
-	r.errorf(off, "variables of the namespace %q are unknown", ref.namespace)
+	r.errorf(off, "variables of the namespace %q are unknown", ref.Namespace)
 	return false
 }
 
@@ -128,8 +57,8 @@ func (r *reader) declare(off int32, name string) bool {
 	if _, ok := r.variables[name]; ok {
 		return true
 	}
-	if len(r.variables) >= maxVariables {
-		r.errorf(off, "variable %q is one more than the %d that a script can have", name, maxVariables)
+	if len(r.variables) >= varname.MaxVariables {
+		r.errorf(off, "variable %q is one more than the %d that a script can have", name, varname.MaxVariables)
 		return false
 	}
 	if r.variables == nil {
@@ -141,7 +70,8 @@ func (r *reader) declare(off int32, name string) bool {
 
 // declareGlobal notes a variable that all scripts share.
 func (r *reader) declareGlobal(off int32, name string) bool {
-	if ref, end, ok := parseVariable(name, 0); !ok || end != len(name) || ref.name != name || ref.namespace != "" || len(name) >= maxVariableName {
+	ref, end, ok := varname.Parse(name, 0)
+	if !ok || end != len(name) || ref.Name != name || ref.Namespace != "" || len(name) >= varname.MaxName {
 		r.errorf(off, "%q is not the name of a variable", name)
 		return false
 	}
@@ -161,7 +91,7 @@ func (r *reader) declareGlobal(off int32, name string) bool {
 // variable checks the name of a variable that stands for itself.
 func (r *reader) variable(s *synString, assign bool) string {
 	name := r.value(*s)
-	ref, end, ok := parseVariable(name, 0)
+	ref, end, ok := varname.Parse(name, 0)
 	if !ok || end != len(name) {
 		r.errorf(s.off, "%q is not the name of a variable", name)
 		return name
@@ -189,7 +119,7 @@ func (r *reader) text(s *synString) (text string, literal bool) {
 	literal = true
 	if r.on.Has(ExtVariables) {
 		for at := 0; ; {
-			ref, ok := nextReference(text, at)
+			ref, ok := varname.Next(text, at)
 			if !ok {
 				break
 			}
@@ -199,7 +129,7 @@ func (r *reader) text(s *synString) (text string, literal bool) {
 				r.soft = append(r.soft, r.errs[errs:]...)
 				r.errs = r.errs[:errs]
 			}
-			at = ref.end
+			at = ref.End
 		}
 	}
 	return text, literal
@@ -240,7 +170,7 @@ func (r *reader) address(a *synArg) string {
 	s := r.string1(a)
 	text, literal := r.text(s)
 	if literal {
-		if _, err := parseMailbox(text); err != nil {
+		if _, err := mailaddr.Parse(text); err != nil {
 			r.errorf(s.off, "address %q: %w", text, err)
 		}
 	}

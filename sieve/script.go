@@ -12,7 +12,7 @@ type Script struct {
 	// Lines holds, for a script that [Parse] read, the source line of every
 	// command and test in the order they stand (a command, its tests, its
 	// block, then its elsif). It is nil for a script built in Go; the lines are
-	// those of Format then. It only serves the [Step] values of a run, and is
+	// those of Format then. It only serves the trace of a run, and is
 	// ignored where its length doesn't fit the commands.
 	Lines []int
 }

@@ -1,6 +1,8 @@
 package sieve
 
-import "strings"
+import (
+	"strings"
+)
 
 // syntax is a source in the generic grammar of RFC 5228 section 8.2, before its
 // names and arguments mean anything. All of it lies in a few slices, and what

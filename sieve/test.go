@@ -121,15 +121,26 @@ type HasFlag struct {
 	Variables []string
 }
 
-func (Header) test()        {}
-func (Address) test()       {}
-func (Envelope) test()      {}
-func (Exists) test()        {}
-func (Size) test()          {}
-func (True) test()          {}
-func (False) test()         {}
-func (Not) test()           {}
-func (AllOf) test()         {}
-func (AnyOf) test()         {}
+func (Header) test() {}
+
+func (Address) test() {}
+
+func (Envelope) test() {}
+
+func (Exists) test() {}
+
+func (Size) test() {}
+
+func (True) test() {}
+
+func (False) test() {}
+
+func (Not) test() {}
+
+func (AllOf) test() {}
+
+func (AnyOf) test() {}
+
 func (MailboxExists) test() {}
-func (HasFlag) test()       {}
+
+func (HasFlag) test() {}

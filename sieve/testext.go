@@ -1,5 +1,14 @@
 package sieve
 
+// Valid reports whether it is one of the date parts, in lower case.
+func (p DatePart) Valid() bool {
+	switch p {
+	case Year, Month, Day, FullDate, JulianDay, Hour, Minute, Second, TimeOfDay, ISO8601, RFC2822Date, ZoneOffset, DayOfTheWeek:
+		return true
+	}
+	return false
+}
+
 // This file holds the tests of extensions.
 
 // Body holds where the body compares true with one of the Keys (RFC 5173
@@ -192,19 +201,34 @@ type NotifyMethodCapability struct {
 // section 4). They are required by it: what stands behind it can use them.
 type IHave struct{ Extensions []string }
 
-func (Body) test()                   {}
-func (Date) test()                   {}
-func (CurrentDate) test()            {}
-func (Environment) test()            {}
-func (String) test()                 {}
-func (Metadata) test()               {}
-func (ServerMetadata) test()         {}
-func (MetadataExists) test()         {}
-func (ServerMetadataExists) test()   {}
-func (SpecialUseExists) test()       {}
-func (Duplicate) test()              {}
-func (SpamTest) test()               {}
-func (VirusTest) test()              {}
-func (ValidNotifyMethod) test()      {}
+func (Body) test() {}
+
+func (Date) test() {}
+
+func (CurrentDate) test() {}
+
+func (Environment) test() {}
+
+func (String) test() {}
+
+func (Metadata) test() {}
+
+func (ServerMetadata) test() {}
+
+func (MetadataExists) test() {}
+
+func (ServerMetadataExists) test() {}
+
+func (SpecialUseExists) test() {}
+
+func (Duplicate) test() {}
+
+func (SpamTest) test() {}
+
+func (VirusTest) test() {}
+
+func (ValidNotifyMethod) test() {}
+
 func (NotifyMethodCapability) test() {}
-func (IHave) test()                  {}
+
+func (IHave) test() {}

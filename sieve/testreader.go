@@ -218,7 +218,7 @@ func (r *reader) matching() (m matching) {
 			r.shown |= ExtRelational
 			// The relation is not subject to encoded-character.
 			s := r.string1(f.param)
-			if m.relation = Relation(r.value(*s)); !m.relation.valid() {
+			if m.relation = Relation(r.value(*s)); !m.relation.Valid() {
 				r.errorf(s.off, `relation %q is none of "gt", "ge", "lt", "le", "eq", "ne"`, m.relation)
 			}
 		case nameComparator:
@@ -263,7 +263,7 @@ func (r *reader) comparator(f *foundTag, m *matching) {
 
 // checkMatching checks what holds between match type, comparator and keys.
 func (r *reader) checkMatching(n *synNode, m matching, keys *synArg) {
-	if err := checkComparator(m.match, m.comparator); err != nil {
+	if err := m.comparator.Supports(m.match); err != nil {
 		r.errorf(n.off, "%w", err)
 		return
 	}
@@ -414,7 +414,7 @@ func (r *reader) ihave(n *synNode, args []synArg) (Test, truth) {
 	for _, s := range r.strings(&args[0]) {
 		name := r.value(s)
 		r.list = append(r.list, name)
-		x := extensionNamed(name)
+		x := ExtensionNamed(name)
 		missing = missing || x == 0 || !r.available.Has(x)
 		all |= x
 	}
@@ -424,14 +424,14 @@ func (r *reader) ihave(n *synNode, args []synArg) (Test, truth) {
 	}
 	before := r.on
 	for _, s := range r.strings(&args[0]) {
-		r.load(s.off, extensionNamed(r.value(s)))
+		r.load(s.off, ExtensionNamed(r.value(s)))
 	}
 	r.deferred |= all &^ before & (ExtIMAPFlags | ExtNotify)
 	return t, unknown
 }
 
-// valid reports whether it is one of the relations.
-func (r Relation) valid() bool {
+// Valid reports whether it is one of the relations.
+func (r Relation) Valid() bool {
 	switch r {
 	case Greater, GreaterOrEqual, Less, LessOrEqual, Equal, NotEqual:
 		return true

@@ -1,6 +1,8 @@
 package sieve
 
-import "strings"
+import (
+	"strings"
+)
 
 // test writes a test.
 func (w *writer) test(t Test) *node {
@@ -71,7 +73,8 @@ func (w *writer) comparing(t Test) *node {
 		return w.matching(n, matching{match: t.Match, relation: t.Relation, comparator: t.Comparator}).strList(t.Names).strList(t.Keys)
 	case Address:
 		n := newNode("address").position(w, ExtIndex, t.Index, t.Last).mime(w, t.MIME, t.AnyChild)
-		return w.matching(n, matching{match: t.Match, relation: t.Relation, comparator: t.Comparator, part: t.Part}).strList(t.Names).strList(t.Keys)
+		return w.matching(n, matching{match: t.Match, relation: t.Relation, comparator: t.Comparator, part: t.Part}).
+			strList(t.Names).strList(t.Keys)
 	case Envelope:
 		w.use(ExtEnvelope)
 		n := w.matching(newNode("envelope"), matching{match: t.Match, relation: t.Relation, comparator: t.Comparator, part: t.Part})
@@ -170,7 +173,7 @@ func (w *writer) ihave(t IHave) *node {
 	w.use(ExtIHave)
 	var all Extensions
 	for _, name := range t.Extensions {
-		all |= extensionNamed(name)
+		all |= ExtensionNamed(name)
 	}
 	if all&(ExtVariables|ExtEncodedCharacter) == 0 {
 		w.have |= implied(all) &^ (ExtIMAPFlags | ExtNotify)

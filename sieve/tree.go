@@ -1,6 +1,8 @@
 package sieve
 
-import "fmt"
+import (
+	"fmt"
+)
 
 // Tree is a source as its grammar has it (RFC 5228 section 8.2), before names
 // and arguments mean anything. It is for programs that edit scripts: every node

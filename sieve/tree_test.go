@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/oxmailroute/oxmailroute/sieve"
+	"github.com/oxmailroute/oxmailroute/sieve/internal/sievetest"
 )
 
 // checkNodes checks that the nodes of a list are what they say, and that they lie
@@ -83,7 +84,7 @@ func TestTree(t *testing.T) {
 // TestTreeGenerated checks that the nodes of any script lie where they say, and
 // that only white space, comments and punctuation lie between.
 func TestTreeGenerated(t *testing.T) {
-	g := &grammar{generator: newGenerator(77), wrong: 2}
+	g := &grammar{Generator: sievetest.NewGenerator(77), wrong: 2}
 	for range 500 {
 		g.requires(true)
 		src := g.header() + "# a comment\r\n" + g.commandText(3) + "/* another */" + g.commandText(3)

@@ -5,6 +5,10 @@ import (
 	"reflect"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/oxmailroute/oxmailroute/sieve/internal/field"
+	"github.com/oxmailroute/oxmailroute/sieve/internal/imapflag"
+	"github.com/oxmailroute/oxmailroute/sieve/internal/mailaddr"
 )
 
 // Validate reports everything wrong with a script built in Go, as an
@@ -24,7 +28,7 @@ func (s *Script) Validate() error {
 	}
 	if !s.includes() {
 		// Which scripts can be included is not known here.
-		if _, err := Compile(s, Options{}); err != nil {
+		if err := checkValues(s); err != nil {
 			return err
 		}
 	}
@@ -241,7 +245,7 @@ func (v *validator) address(s, where string) {
 	if !v.line(s, where) {
 		return
 	}
-	if _, err := parseMailbox(s); err != nil {
+	if _, err := mailaddr.Parse(s); err != nil {
 		v.errorf(where, "address %q: %w", s, err)
 	}
 }
@@ -257,8 +261,8 @@ func (v *validator) flags(flags []string, where string) {
 		v.errorf(where, `is empty: use "" for no flag`)
 	}
 	for i, s := range flags {
-		for _, f := range splitFlags([]string{s}) {
-			if !flagValid(f) {
+		for _, f := range imapflag.Split([]string{s}) {
+			if !imapflag.Valid(f) {
 				v.errorf(fmt.Sprintf("%s[%d]", where, i), "%q is not an IMAP flag", f)
 			}
 		}
@@ -276,21 +280,11 @@ func (v *validator) strings(list []string, where string, check func(string, stri
 }
 
 func (v *validator) fieldName(s, where string) bool {
-	if !isFieldName(s) {
+	if !field.IsName(s) {
 		v.errorf(where, "%q can't be the name of a header field", s)
 		return false
 	}
 	return true
-}
-
-// isFieldName reports whether s is a field name of RFC 5322 section 2.2.
-func isFieldName(s string) bool {
-	for i := 0; i < len(s); i++ {
-		if s[i] <= ' ' || s[i] >= 0x7f || s[i] == ':' {
-			return false
-		}
-	}
-	return s != ""
 }
 
 func (v *validator) test(t Test, where string) {

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/oxmailroute/oxmailroute/sieve"
+	"github.com/oxmailroute/oxmailroute/sieve/internal/sievetest"
 )
 
 func TestValidate(t *testing.T) {
@@ -39,7 +40,7 @@ func TestValidate(t *testing.T) {
 		{"two addresses", []sieve.Command{sieve.Redirect{Address: "a@b, c@d"}}, bad("Commands[0].Address")},
 		{"reason with LF", []sieve.Command{sieve.Reject{Reason: "a\nb"}}, bad("Commands[0].Reason")},
 		{"reason with CRLF", []sieve.Command{sieve.Reject{Reason: "a\r\nb"}}, nil},
-		{"vacation", []sieve.Command{sieve.Vacation{Subject: ptr("a\r\nb"), From: "x", Addresses: []string{"y"}, Handle: ptr("\x00"), Reason: "\r"}},
+		{"vacation", []sieve.Command{sieve.Vacation{Subject: sievetest.Ptr("a\r\nb"), From: "x", Addresses: []string{"y"}, Handle: sievetest.Ptr("\x00"), Reason: "\r"}},
 			[]string{"Commands[0].Subject", "Commands[0].From", "Commands[0].Addresses[0]", "Commands[0].Handle", "Commands[0].Reason"}},
 		{"vacation without addresses", []sieve.Command{sieve.Vacation{Addresses: []string{}}}, bad("Commands[0].Addresses")},
 		{"comment with CR", []sieve.Command{sieve.Comment("a\rb")}, bad("Commands[0]")},
@@ -70,13 +71,13 @@ func TestValidate(t *testing.T) {
 		{"include", []sieve.Command{sieve.Include{Script: "a/b"}, sieve.Global{}}, bad("Commands[1].Names")},
 		{"include of a bad name", []sieve.Command{sieve.Include{Script: "a/b"}}, bad("Commands[0]")},
 		{"notify", []sieve.Command{sieve.Notify{Method: "mailto:a"}}, bad("Commands[0].Method")},
-		{"break", []sieve.Command{sieve.Break{}, sieve.ForEveryPart{Block: []sieve.Command{sieve.Break{}, sieve.Break{Name: ptr("x")}}}}, []string{"Commands[0]", "Commands[1].Block[1].Name"}},
+		{"break", []sieve.Command{sieve.Break{}, sieve.ForEveryPart{Block: []sieve.Command{sieve.Break{}, sieve.Break{Name: sievetest.Ptr("x")}}}}, []string{"Commands[0]", "Commands[1].Block[1].Name"}},
 		{"extracttext", []sieve.Command{sieve.ExtractText{Variable: "a"}}, bad("Commands[0]")},
 		{"report", []sieve.Command{sieve.Report{Type: "a/b", Address: "x@y"}}, bad("Commands[0]")},
 		{"dates", []sieve.Command{sieve.If{Test: sieve.AnyOf{sieve.Date{Name: "a", Part: "x", Zone: "y", Keys: []string{"z"}}, sieve.CurrentDate{Part: sieve.Year}}}},
 			[]string{"Commands[0].Test[0].Part", "Commands[0].Test[0].Zone", "Commands[0].Test[1].Keys"}},
 		{"body", []sieve.Command{sieve.If{Test: sieve.Body{Content: []string{"a"}, Keys: []string{"x"}}}}, bad("Commands[0].Test.Content")},
-		{"duplicate", []sieve.Command{sieve.If{Test: sieve.Duplicate{Header: "a", UniqueID: ptr("x")}}}, bad("Commands[0].Test.UniqueID")},
+		{"duplicate", []sieve.Command{sieve.If{Test: sieve.Duplicate{Header: "a", UniqueID: sievetest.Ptr("x")}}}, bad("Commands[0].Test.UniqueID")},
 		{"parameters", header(sieve.Header{Names: []string{"a"}, Keys: []string{"b"}, MIME: true, MIMEPart: sieve.MIMEParam}), bad("Commands[0].Test")},
 		{"last without index", header(sieve.Header{Names: []string{"a"}, Keys: []string{"b"}, Last: true}), bad("Commands[0].Test")},
 		{"unread", []sieve.Command{sieve.Unread("keep; stop"), sieve.If{Test: sieve.UnreadTest("true {} discard")}}, []string{"Commands[0]", "Commands[1].Test"}},
@@ -106,9 +107,9 @@ func TestValidateSize(t *testing.T) {
 
 // TestValidateGenerated checks that what Validate takes is what it was.
 func TestValidateGenerated(t *testing.T) {
-	g := newGenerator(9)
+	g := sievetest.NewGenerator(9)
 	for range 300 {
-		s := g.script()
+		s := g.Script()
 		err := s.Validate()
 		if err != nil && !strings.Contains(err.Error(), `"a b" is not one`) {
 			t.Fatalf("%v\n%s", err, s.Format())

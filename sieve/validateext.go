@@ -1,5 +1,10 @@
 package sieve
 
+import (
+	"github.com/oxmailroute/oxmailroute/sieve/internal/ascii"
+	"github.com/oxmailroute/oxmailroute/sieve/internal/varname"
+)
+
 // This file checks the commands and tests of extensions, as far as the text
 // that they print to doesn't show what is wrong.
 
@@ -156,7 +161,7 @@ func (v *validator) testExtension(t Test, where string) {
 
 // datePart checks the parts of a date test.
 func (v *validator) datePart(part DatePart, zone, where string) {
-	if !DatePart(lowerASCII(string(part))).known() && !variableText(string(part)) {
+	if !DatePart(ascii.Lower(string(part))).Valid() && !variableText(string(part)) {
 		v.errorf(where+".Part", "%q is no part of a date", string(part))
 	}
 	if zone != "" && !validZone(zone) {
@@ -167,7 +172,7 @@ func (v *validator) datePart(part DatePart, zone, where string) {
 // variableText reports whether a string refers to variables, so that what it
 // comes to is seen at run time only.
 func variableText(s string) bool {
-	_, ok := nextReference(s, 0)
+	_, ok := varname.Next(s, 0)
 	return ok
 }
 
@@ -181,7 +186,7 @@ func validZone(s string) bool {
 		return false
 	}
 	for _, c := range s[1:] {
-		if !isDigit(int(c)) {
+		if !ascii.IsDigit(int(c)) {
 			return false
 		}
 	}

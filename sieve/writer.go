@@ -1,6 +1,10 @@
 package sieve
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/oxmailroute/oxmailroute/sieve/internal/ascii"
+)
 
 // writer makes nodes of typed values and collects the extensions they use.
 type writer struct {
@@ -48,11 +52,11 @@ const invalid = "invalid"
 // word returns s where it is an identifier, so that a made-up match type can't
 // become more than a word.
 func word(s string) string {
-	if s == "" || len(s) > maxIdentifier || !isAlpha(int(s[0])) {
+	if s == "" || len(s) > maxIdentifier || !ascii.IsAlpha(int(s[0])) {
 		return invalid
 	}
 	for i := 0; i < len(s); i++ {
-		if !isAlpha(int(s[i])) && !isDigit(int(s[i])) {
+		if !ascii.IsAlpha(int(s[i])) && !ascii.IsDigit(int(s[i])) {
 			return invalid
 		}
 	}

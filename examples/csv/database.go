@@ -9,6 +9,7 @@ import (
 
 	"github.com/oxmailroute/oxmailroute/relay"
 	"github.com/oxmailroute/oxmailroute/sieve"
+	"github.com/oxmailroute/oxmailroute/sieve/interp"
 )
 
 // database is a relay.Directory over the tables that Postfix itself asks: one
@@ -64,7 +65,7 @@ func (d database) Alias(ctx context.Context, key string) ([]string, error) {
 }
 
 // Script compiles a mailbox's own script. A real program keeps compiled ones.
-func (d database) Script(ctx context.Context, mailbox string) (*sieve.Program, error) {
+func (d database) Script(ctx context.Context, mailbox string) (*interp.Program, error) {
 	var text string
 	err := d.db.QueryRowContext(ctx, `SELECT script FROM scripts WHERE address = $1`, mailbox).Scan(&text)
 	if errors.Is(err, sql.ErrNoRows) || strings.TrimSpace(text) == "" && err == nil {
@@ -77,7 +78,7 @@ func (d database) Script(ctx context.Context, mailbox string) (*sieve.Program, e
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", mailbox, err)
 	}
-	return sieve.Compile(script, sieve.Options{Name: mailbox})
+	return interp.Compile(script, interp.Options{Name: mailbox})
 }
 
 // rows reads the tenants' table as the CSV file has it.

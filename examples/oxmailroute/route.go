@@ -13,6 +13,7 @@ import (
 
 	"github.com/oxmailroute/oxmailroute/relay"
 	"github.com/oxmailroute/oxmailroute/sieve"
+	"github.com/oxmailroute/oxmailroute/sieve/interp"
 )
 
 // stringList is a flag that may be given more than once.
@@ -185,7 +186,7 @@ func readScripts(specs []string) (relay.ScriptMap, error) {
 		if err != nil {
 			return nil, err
 		}
-		if out[mailbox], err = sieve.Compile(s, sieve.Options{Name: file, Trace: true, AutoCreate: true}); err != nil {
+		if out[mailbox], err = interp.Compile(s, interp.Options{Name: file, Trace: true, AutoCreate: true}); err != nil {
 			return nil, err
 		}
 	}

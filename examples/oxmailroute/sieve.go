@@ -8,6 +8,7 @@ import (
 	"os"
 
 	"github.com/oxmailroute/oxmailroute/sieve"
+	"github.com/oxmailroute/oxmailroute/sieve/interp"
 )
 
 // decision is what the command sieve prints.
@@ -124,7 +125,7 @@ func runSieve(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	if fs.NArg() == 0 || *script == "" || !from.set || !to.set {
 		return errors.New("-script, -from, -to and a message are needed (-from= for the null sender), or -check")
 	}
-	var sequence sieve.Sequence
+	var sequence interp.Sequence
 	var failed error
 	for _, file := range append(append(before, *script), after...) {
 		src, err := os.ReadFile(file)
@@ -143,8 +144,8 @@ func runSieve(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	in := &sieve.Input{Raw: raw, From: from.value, To: to.value}
-	var r sieve.Result
+	in := &interp.Input{Raw: raw, From: from.value, To: to.value}
+	var r interp.Result
 	if len(sequence) == 1 {
 		r = sequence[0].Run(in)
 	} else {
@@ -156,12 +157,12 @@ func runSieve(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	return e.Encode(decisionOf(&r))
 }
 
-func compileScript(file string, src []byte, on sieve.Extensions, trace bool) (*sieve.Program, error) {
+func compileScript(file string, src []byte, on sieve.Extensions, trace bool) (*interp.Program, error) {
 	s, err := sieve.ParseFor(file, src, on)
 	if err != nil {
 		return nil, err
 	}
-	return sieve.Compile(s, sieve.Options{Name: file, Extensions: on, Trace: trace})
+	return interp.Compile(s, interp.Options{Name: file, Extensions: on, Trace: trace})
 }
 
 // checkScript prints what is wrong with a script, and what is strange.
@@ -182,9 +183,9 @@ func checkScript(file string, on sieve.Extensions, stdout io.Writer) error {
 }
 
 // decisionOf puts a result in the form that is printed.
-func decisionOf(r *sieve.Result) decision {
+func decisionOf(r *interp.Result) decision {
 	d := decision{Actions: []any{}, KeepFlags: r.KeepFlags,
-		ImplicitKeep: r.Keep == sieve.KeepImplicit || r.Keep == sieve.KeepFailure}
+		ImplicitKeep: r.Keep == interp.KeepImplicit || r.Keep == interp.KeepFailure}
 	if r.Err != nil {
 		text := r.Err.Error()
 		d.Error = &text
@@ -198,36 +199,36 @@ func decisionOf(r *sieve.Result) decision {
 	return d
 }
 
-func actionOf(a sieve.Action) any {
+func actionOf(a interp.Action) any {
 	list := func(l []string) []string { return append([]string{}, l...) }
 	switch a := a.(type) {
-	case sieve.ActionKeep:
+	case interp.ActionKeep:
 		return keepAction{"keep", list(a.Flags)}
-	case sieve.ActionFileInto:
+	case interp.ActionFileInto:
 		return fileIntoAction{"fileinto", a.Mailbox, list(a.Flags), a.Copy, a.Create}
-	case sieve.ActionRedirect:
+	case interp.ActionRedirect:
 		return redirectAction{"redirect", a.Address, a.Copy}
-	case sieve.ActionReject:
+	case interp.ActionReject:
 		name := "reject"
 		if a.Early {
 			name = "ereject"
 		}
 		return rejectAction{name, a.Text, mailOf(a.Message)}
-	case sieve.ActionVacation:
+	case interp.ActionVacation:
 		return vacationAction{"vacation", a.Subject, a.Reason, mailOf(a.Reply), a.Why}
-	case sieve.ActionNotify:
+	case interp.ActionNotify:
 		return notifyAction{"notify", a.Method, a.Importance, a.Message, mailOf(a.Mail), a.Why}
-	case sieve.ActionAddHeader:
+	case interp.ActionAddHeader:
 		return addHeaderAction{"addheader", a.Name, a.Value, a.Last}
-	case sieve.ActionDeleteHeader:
+	case interp.ActionDeleteHeader:
 		return deleteHeaderAction{"deleteheader", a.Name, a.Index, a.Value}
-	case sieve.ActionReport:
+	case interp.ActionReport:
 		return reportAction{"report", a.Type, a.Address, a.Text, a.HeadersOnly}
 	}
 	return plainAction{"discard"}
 }
 
-func mailOf(m *sieve.Outgoing) *mail {
+func mailOf(m *interp.Outgoing) *mail {
 	if m == nil {
 		return nil
 	}

@@ -46,6 +46,7 @@ import (
 
 	"github.com/oxmailroute/oxmailroute/relay"
 	"github.com/oxmailroute/oxmailroute/sieve"
+	"github.com/oxmailroute/oxmailroute/sieve/interp"
 )
 
 // Fixture is one message and where it must go.
@@ -169,7 +170,7 @@ type parsed struct {
 	message      []byte
 	want         []Outcome
 	trace        []string
-	scripts      map[string]*sieve.Program
+	scripts      map[string]*interp.Program
 }
 
 var known = map[string]bool{
@@ -179,7 +180,7 @@ var known = map[string]bool{
 
 func parse(name string, data []byte) (*parsed, error) {
 	a := txtar.Parse(data)
-	p := &parsed{name: name, settings: map[string]string{}, scripts: map[string]*sieve.Program{}}
+	p := &parsed{name: name, settings: map[string]string{}, scripts: map[string]*interp.Program{}}
 	var errs []error
 	fail := func(line int, format string, args ...any) {
 		errs = append(errs, fmt.Errorf("%s:%d: %s", name, line, fmt.Sprintf(format, args...)))
@@ -229,7 +230,7 @@ func parse(name string, data []byte) (*parsed, error) {
 		case isScript:
 			s, err := sieve.Parse(f.Name, f.Data)
 			if err == nil {
-				p.scripts[mailbox], err = sieve.Compile(s, sieve.Options{Name: f.Name, Trace: true, AutoCreate: true})
+				p.scripts[mailbox], err = interp.Compile(s, interp.Options{Name: f.Name, Trace: true, AutoCreate: true})
 			}
 			if err != nil {
 				errs = append(errs, fmt.Errorf("%s: %w", name, err))

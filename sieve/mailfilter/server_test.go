@@ -16,6 +16,7 @@ import (
 
 	"github.com/oxmailroute/oxmailroute/internal/servertest"
 	"github.com/oxmailroute/oxmailroute/sieve"
+	"github.com/oxmailroute/oxmailroute/sieve/interp"
 )
 
 // TestMeaning: with our rules in, a released message is in INBOX alone and one
@@ -23,16 +24,16 @@ import (
 // other mail goes where it went before.
 func TestMeaning(t *testing.T) {
 	g := generator{rand.New(rand.NewPCG(*seed, 4))}
-	run := func(src string, raw string) sieve.Result {
+	run := func(src string, raw string) interp.Result {
 		s, err := sieve.Parse("", []byte(src))
 		if err != nil {
 			t.Fatalf("%v\n%s", err, src)
 		}
-		p, err := sieve.Compile(s, sieve.Options{AutoCreate: true})
+		p, err := interp.Compile(s, interp.Options{AutoCreate: true})
 		if err != nil {
 			t.Fatalf("%v\n%s", err, src)
 		}
-		return p.Run(&sieve.Input{Raw: []byte(raw), From: "x@remote.test", To: "a@example.com", Now: time.Unix(1e9, 0)})
+		return p.Run(&interp.Input{Raw: []byte(raw), From: "x@remote.test", To: "a@example.com", Now: time.Unix(1e9, 0)})
 	}
 	compared := 0
 	for range *runs / 10 {

@@ -1,0 +1,49 @@
+// Package field has the rules for names and values of header fields.
+package field
+
+import (
+	"fmt"
+	"unicode/utf8"
+)
+
+// MaxValue is what a field may hold (sieve_editheader_max_header_size).
+const MaxValue = 2048
+
+// CheckName says whether editheader takes a name.
+func CheckName(name string) error {
+	for i := 0; i < len(name); i++ {
+		if c := name[i]; c <= ' ' || c >= 0x7f || c == ':' {
+			return fmt.Errorf("header field name %q is invalid", name)
+		}
+	}
+	if name == "" {
+		return fmt.Errorf("header field name %q is empty", name)
+	}
+	return nil
+}
+
+// CheckValue says whether editheader takes a value.
+func CheckValue(s string) error {
+	for i := 0; i < len(s); i++ {
+		if c := s[i]; c < ' ' && c != '\t' && c != '\r' && c != '\n' || c == 0x7f {
+			return fmt.Errorf("header field value %.40q is invalid", s)
+		}
+	}
+	if !utf8.ValidString(s) {
+		return fmt.Errorf("header field value %.40q is not UTF-8", s)
+	}
+	if len(s) > MaxValue {
+		return fmt.Errorf("header field value %.40q has more than %d octets", s, MaxValue)
+	}
+	return nil
+}
+
+// IsName reports whether s is a field name of RFC 5322 section 2.2.
+func IsName(s string) bool {
+	for i := 0; i < len(s); i++ {
+		if s[i] <= ' ' || s[i] >= 0x7f || s[i] == ':' {
+			return false
+		}
+	}
+	return s != ""
+}

@@ -1,0 +1,66 @@
+package sievetest
+
+// RunCases are scripts over one message; every case goes through sieve-test.
+// A test is written alone, and the script discards where it holds.
+var RunCases = []struct {
+	Name, Header, Test string
+	Want               bool
+}{
+	{"is", "X-A: yes", `header "x-a" "YES"`, true},
+	{"is with octet", "X-A: yes", `header :comparator "i;octet" "x-a" "YES"`, false},
+	{"is trims", "X-A:  \t yes \t", `header "x-a" "yes"`, true},
+	{"is of an absent field", "X-B: yes", `header "x-a" "yes"`, false},
+	{"is empty of an absent field", "X-B: yes", `header "x-a" ""`, false},
+	{"is empty of an empty field", "X-A:", `header "x-a" ""`, true},
+	{"any of the names", "X-B: yes", `header ["x-a", "x-b"] "yes"`, true},
+	{"any of the keys", "X-A: yes", `header "x-a" ["no", "yes"]`, true},
+	{"any of the fields", "X-A: no\nX-A: yes", `header "x-a" "yes"`, true},
+	{"space before the colon", "X-A : yes", `header "x-a" "yes"`, true},
+	{"encoded word", "X-A: =?utf-8?q?yes?=", `header "x-a" "yes"`, true},
+	{"encoded word, raw", "X-A: =?utf-8?q?yes?=", `header :contains "x-a" "=?"`, false},
+	{"folded", "X-A: a\n b", `header "x-a" "a b"`, true},
+	{"folded at the start", "X-A:\n yes", `header "x-a" "yes"`, false},
+	{"contains", "X-A: foobar", `header :contains "x-a" "OBA"`, true},
+	{"contains nothing", "X-A:", `header :contains "x-a" ""`, true},
+	{"contains nothing of an absent field", "X-B: a", `header :contains "x-a" ""`, false},
+	{"matches", "X-A: foobar", `header :matches "x-a" "f*R"`, true},
+	{"matches one octet", "X-A: a", `header :matches "x-a" "?"`, true},
+	{"matches the whole", "X-A: foobar", `header :matches "x-a" "f*a"`, false},
+	{"matches a plain star", "X-A: a*", `header :matches "x-a" "a\\*"`, true},
+	{"regex", "X-A: foobar", `header :regex "x-a" "O+b"`, true},
+	{"regex anchored", "X-A: foobar", `header :regex "x-a" "^o+b"`, false},
+	{"numeric", "X-A: 010", `header :comparator "i;ascii-numeric" "x-a" "10"`, true},
+	{"numeric of no number", "X-A: abc", `header :comparator "i;ascii-numeric" "x-a" "xyz"`, true},
+	{"value by number", "X-A: 9", `header :value "lt" :comparator "i;ascii-numeric" "x-a" "10"`, true},
+	{"value by text", "X-A: 9", `header :value "lt" "x-a" "10"`, false},
+	{"value of no number", "X-A: a", `header :value "gt" :comparator "i;ascii-numeric" "x-a" "99999999999999999999999"`, true},
+	{"value between the cases", "X-A: _", `header :value "gt" "x-a" "A"`, false},
+	{"count", "X-A: 1\nX-A: 2", `header :count "eq" :comparator "i;ascii-numeric" "x-a" "2"`, true},
+	{"count of two names", "X-A: 1\nX-B: 2", `header :count "ge" :comparator "i;ascii-numeric" ["x-a", "x-b"] "2"`, true},
+	{"count of nothing", "X-B: 1", `header :count "eq" :comparator "i;ascii-numeric" "x-a" "0"`, true},
+	{"exists", "X-A: 1\nX-B: 2", `exists ["x-a", "X-B"]`, true},
+	{"exists not all", "X-A: 1", `exists ["x-a", "X-B"]`, false},
+	{"size over", "X-A: 1", `size :over 5`, true},
+	{"size over itself", "X-A: 1", `size :over 13`, false},
+	{"size under itself", "X-A: 1", `size :under 13`, false},
+	{"size under", "X-A: 1", `size :under 14`, true},
+	{"not", "X-A: 1", `not exists "x-b"`, true},
+	{"allof", "X-A: 1", `allof (true, exists "x-a")`, true},
+	{"allof false", "X-A: 1", `allof (exists "x-a", false)`, false},
+	{"anyof", "X-A: 1", `anyof (false, exists "x-a")`, true},
+	{"anyof false", "X-A: 1", `anyof (exists "x-b", false)`, false},
+	{"address", "From: Joe <joe@Example.org>", `address "from" "JOE@example.ORG"`, true},
+	{"address localpart", "From: Joe <joe@Example.org>", `address :localpart "from" "joe"`, true},
+	{"address domain", "From: Joe <joe@Example.org>", `address :domain "from" "example.org"`, true},
+	{"address is not the name", "From: Joe <joe@example.org>", `address :contains "from" "Joe <"`, false},
+	{"address in a group", "To: g: a@b, c@d;", `address "to" "c@d"`, true},
+	{"address count", "To: a@b, c@d\nCc: e@f", `address :count "eq" :comparator "i;ascii-numeric" ["to", "cc"] "3"`, true},
+	{"calendar", "Content-Type: text/calendar; method=REQUEST", `header :mime :anychild :contenttype "Content-Type" "text/calendar"`, true},
+	{"calendar in another case", "Content-Type: TEXT/Calendar", `header :mime :contenttype "Content-Type" "text/calendar"`, true},
+	{"calendar as a part", "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/calendar\n\nx\n--b--", `header :mime :anychild :contenttype "Content-Type" "text/calendar"`, true},
+	{"calendar at the top only", "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/calendar\n\nx\n--b--", `header :mime :contenttype "Content-Type" "text/calendar"`, false},
+	{"junk in the header", "X-A: 1\njunk\nX-B: 2", `exists "x-b"`, true},
+}
+
+// RunRequire is what stands before the tests of RunCases.
+const RunRequire = `require ["regex", "relational", "comparator-i;ascii-numeric", "mime", "fileinto"]; `

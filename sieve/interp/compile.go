@@ -1,0 +1,278 @@
+package interp
+
+import (
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+
+	"github.com/oxmailroute/oxmailroute/sieve"
+)
+
+// Options are the circumstances in which a script runs. The zero value has the
+// server's defaults.
+type Options struct {
+	// Name stands in steps and errors.
+	Name string
+	// Extensions are those that the server has, which is what ihave asks for
+	// (RFC 5463); 0 means [sieve.Debian12].
+	Extensions sieve.Extensions
+	// Scripts finds the scripts that Include names; without it none is there.
+	Scripts Scripts
+	// Delimiter are the characters that separate user and detail of a local
+	// part (recipient_delimiter, RFC 5233); "" means "+".
+	Delimiter string
+	// MaxRedirects is the number of redirects that a message may have
+	// (sieve_max_redirects); 0 means 4, a negative number none.
+	MaxRedirects int
+	// MaxActions is the number of actions that a message may have
+	// (sieve_max_actions); 0 means 32, a negative number no limit.
+	MaxActions int
+	// AutoCreate says that a missing mailbox is made without :create
+	// (lda_mailbox_autocreate). Without it, storing in a mailbox of which
+	// Input.MailboxExists says no is a run-time error.
+	AutoCreate bool
+	// MaxSteps bounds the work of each script on one message, so that a
+	// decision never depends on how busy the machine is: one step is about what
+	// it takes to look at one octet once. The script that needs more has a
+	// run-time error, and the message is kept. 0 means 1 << 30, about a second.
+	MaxSteps int64
+	// Trace records steps.
+	Trace bool
+}
+
+// Program is a compiled script. It is immutable and safe for concurrent use.
+type Program struct {
+	main         *script
+	scripts      int // with those it includes
+	delimiter    string
+	maxRedirects int
+	maxActions   int // < 0: none
+	maxSteps     int64
+	autoCreate   bool
+	trace        bool
+	flagged      bool // the script uses imap4flags
+	globals      int
+	extensions   sieve.Extensions
+	fields       fieldTable
+}
+
+// instruction is a compiled command.
+type instruction struct {
+	kind    instructionKind
+	own     bool // the command has :flags
+	step    int
+	*choice           // opIf
+	op      operation // opRun
+	act     Action    // the actions, as they are without flags
+	key     string    // what makes two actions the same: mailbox, address
+	flag    []string  // the flags of the command
+}
+
+// choice is what an opIf chooses from.
+type choice struct {
+	branches []branch
+	els      *block
+	chain    *lazyIndex // where there are many branches
+}
+
+// operation is a command that isn't an action, or one whose arguments must be
+// worked out first.
+type operation interface {
+	perform(r *run, in *instruction) error
+}
+
+// branch is a test and what it leads to.
+type branch struct {
+	test condition
+	then block
+}
+
+// block is a list of commands.
+type block struct {
+	code  []instruction
+	index *lazyIndex // where there are many rules
+}
+
+type instructionKind uint8
+
+const (
+	opIf instructionKind = iota
+	opRun
+	opStop
+	opKeep
+	opFileInto
+	opRedirect
+	opDiscard
+	opReject
+	opVacation
+	opNotify
+	opEdit
+	opRemember
+	opReport
+)
+
+// script is a compiled script: the main one, or one that is included.
+type script struct {
+	name   string
+	code   block
+	locals int    // how many variables it has
+	steps  []Step // with trace, the steps that can be recorded, without their outcome
+	count  int    // of steps
+	lines  func() []int
+}
+
+// line returns the line of a step.
+func (s *script) line(step int) int {
+	if lines := s.lines(); step < len(lines) {
+		return lines[step]
+	}
+	return 0
+}
+
+// Compile compiles a script. It reports what can't run, as a [sieve.ErrorList]: nil
+// tests, unknown match types, broken regular expressions and addresses. The
+// program shares strings and slices with the script: its values must not be
+// changed afterwards.
+func Compile(s *sieve.Script, o Options) (*Program, error) {
+	p := &Program{
+		autoCreate: o.AutoCreate, trace: o.Trace, delimiter: o.Delimiter, extensions: o.Extensions,
+		maxRedirects: o.MaxRedirects, maxActions: o.MaxActions, maxSteps: o.MaxSteps,
+	}
+	if p.delimiter == "" {
+		p.delimiter = "+"
+	}
+	if p.extensions == 0 {
+		p.extensions = sieve.Debian12
+	}
+	if p.maxSteps <= 0 {
+		p.maxSteps = 1 << 30
+	}
+	if p.maxRedirects == 0 {
+		p.maxRedirects = 4
+	}
+	if p.maxActions == 0 {
+		p.maxActions = 32
+	}
+	c := compiler{program: p, options: &o}
+	p.main = c.script(s, o.Name, "")
+	if err := c.errs.Err(); err != nil {
+		return nil, err
+	}
+	p.globals = len(c.globals)
+	return p, nil
+}
+
+// compiler walks the commands.
+type compiler struct {
+	program   *Program
+	options   *Options
+	current   *script
+	name      string // of the script
+	path      []place
+	errs      sieve.ErrorList
+	scope     scope
+	variables bool // the script has them
+	env       bool // and those of the environment
+	parts     int  // how many foreverypart are around
+	labels    []string
+	globals   map[string]int
+	included  map[string]*script
+	depth     int  // of includes
+	plus      bool // the script has spamtestplus
+}
+
+// place is a step of the way to a value.
+type place struct {
+	name  string
+	index int // -1: none
+}
+
+func (c *compiler) enter(name string, index int) { c.path = append(c.path, place{name, index}) }
+
+func (c *compiler) leave() { c.path = c.path[:len(c.path)-1] }
+
+// where is the path of a value.
+func (c *compiler) where(field string) string {
+	var b strings.Builder
+	for _, p := range c.path {
+		if b.Len() > 0 && p.name != "" {
+			b.WriteByte('.')
+		}
+		b.WriteString(p.name)
+		if p.index >= 0 {
+			b.WriteByte('[')
+			b.WriteString(strconv.Itoa(p.index))
+			b.WriteByte(']')
+		}
+	}
+	if field != "" {
+		if b.Len() > 0 && field[0] != '[' {
+			b.WriteByte('.')
+		}
+		b.WriteString(field)
+	}
+	return b.String()
+}
+
+// maxCompileErrors bounds the errors reported for one script.
+const maxCompileErrors = 100
+
+// errorf reports an error of a field of the current value.
+func (c *compiler) errorf(field, format string, args ...any) {
+	if len(c.errs) < maxCompileErrors {
+		e := &sieve.Error{Name: c.name, Where: c.where(field), Err: fmt.Errorf(format, args...)}
+		c.errs = append(c.errs, e)
+	}
+}
+
+// script compiles a script; key is the one of an included script.
+func (c *compiler) script(s *sieve.Script, name, key string) *script {
+	out := &script{name: name}
+	if c.program.scripts++; key != "" {
+		if c.included == nil {
+			c.included = make(map[string]*script)
+		}
+		c.included[key] = out
+	}
+	out.lines = sync.OnceValue(func() []int {
+		if len(s.Lines) == out.count {
+			return s.Lines
+		}
+		return s.PrintedLines()
+	})
+	outer := *c
+	c.current, c.name, c.path, c.scope, c.parts, c.labels = out, name, nil, scope{}, 0, nil
+	on := s.InEffect()
+	c.variables, c.env = on.Has(sieve.ExtVariables), on.Has(sieve.ExtVariables|sieve.ExtDovecotEnvironment)
+	c.plus = on.Has(sieve.ExtSpamTestPlus)
+	c.program.flagged = c.program.flagged || on.Has(sieve.ExtIMAP4Flags)
+	c.enter("Commands", -1)
+	out.code = c.commands(s.Commands)
+	out.locals = len(c.scope.local)
+	if c.program.trace {
+		out.describe(s)
+	}
+	errs, globals, included := c.errs, c.globals, c.included
+	*c = outer
+	c.errs, c.globals, c.included = errs, globals, included
+	return out
+}
+
+// step moves to the next command or test and returns the index of its step.
+func (c *compiler) step() int {
+	c.current.count++
+	return c.current.count - 1
+}
+
+// describe makes the steps for the trace.
+func (s *script) describe(src *sieve.Script) {
+	list := src.Texts()
+	s.steps = make([]Step, max(s.count, len(list)))
+	for i := range s.steps {
+		s.steps[i] = Step{Script: s.name, Line: s.line(i)}
+		if i < len(list) {
+			s.steps[i].Text = list[i]
+		}
+	}
+}

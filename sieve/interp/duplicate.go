@@ -1,0 +1,100 @@
+package interp
+
+import (
+	"errors"
+	"time"
+
+	"github.com/oxmailroute/oxmailroute/sieve"
+)
+
+// duplicateTest is the test duplicate (RFC 7352 section 3).
+type duplicateTest struct {
+	step     int
+	handle   *text
+	header   text
+	uniqueID *text
+	seconds  uint64
+	last     bool
+}
+
+// The periods of Pigeonhole (sieve_duplicate_default_period,
+// sieve_duplicate_max_period).
+const (
+	duplicatePeriod    = 12 * 60 * 60
+	maxDuplicatePeriod = 2 * 24 * 60 * 60
+)
+
+func (c *compiler) duplicate(t sieve.Duplicate, step int) condition {
+	d := &duplicateTest{step: step, handle: c.optional(t.Handle, "Handle"), header: c.text(t.Header, "Header"),
+		uniqueID: c.optional(t.UniqueID, "UniqueID"), seconds: duplicatePeriod, last: t.Last}
+	if t.UniqueID != nil && t.Header != "" {
+		c.errorf("UniqueID", "excludes Header")
+	}
+	if t.Seconds != nil {
+		d.seconds = min(*t.Seconds, maxDuplicatePeriod)
+	}
+	return d
+}
+
+func (c *duplicateTest) eval(r *run) bool {
+	// The server takes the id from the message as it came.
+	id := ""
+	if c.uniqueID != nil {
+		id = r.str(c.uniqueID)
+	} else {
+		name := r.str(&c.header)
+		if name == "" {
+			if id = messageID(r.arrived()); id == "" {
+				return r.note(c.step, false, nil)
+			}
+		} else {
+			s, ok := r.decodedFirst(name)
+			if !ok {
+				return r.note(c.step, false, nil)
+			}
+			id = s
+		}
+	}
+	if r.in.Memory == nil {
+		return r.note(c.step, false, []byte(id))
+	}
+	handle := "default "
+	if c.handle != nil {
+		handle = "handle " + r.str(c.handle) + " "
+	}
+	key, plain := "duplicate "+handle+id, "duplicate "+handle+id
+	if c.last {
+		key = "duplicate last " + handle + id
+	}
+	if seen, known := r.seen[key]; known {
+		// The server takes its own answer of before for the outcome of the test:
+		// "seen" as success without an answer, "not seen" as a failure.
+		if !seen && r.failed == nil {
+			r.failed = errDuplicate
+		}
+		return r.note(c.step, false, []byte(id))
+	}
+	seen := r.in.Memory.Seen(key, r.now())
+	if !seen && c.last {
+		seen = r.in.Memory.Seen(plain, r.now())
+	}
+	if r.seen == nil {
+		r.seen = make(map[string]bool)
+	}
+	r.seen[key] = seen
+	if !seen || c.last {
+		r.remember(c.step, key, r.now().Add(time.Duration(c.seconds)*time.Second))
+	}
+	return r.note(c.step, seen, []byte(id))
+}
+
+var errDuplicate = errors.New("duplicate is tested a second time for the same message, handle and id, at which the server fails")
+
+// remember has something remembered where the script ends without an error.
+func (r *run) remember(step int, key string, until time.Time) {
+	if limit := r.program.maxActions; limit >= 0 && r.counted() >= limit {
+		r.failed = errActions
+		return
+	}
+	r.actions = append(r.actions, performed{instruction: &instruction{kind: opRemember, step: step, key: key}, until: until})
+}

@@ -1,0 +1,38 @@
+package interp
+
+import (
+	"fmt"
+
+	"github.com/oxmailroute/oxmailroute/sieve"
+)
+
+// PlainValue is the short way to a value.
+var PlainValue = plainValue
+
+// AddressValues returns what the address test compares of a field, and as how
+// many addresses the field counts.
+func AddressValues(body []byte, part sieve.AddressPart) (list []string, count int) {
+	var parts [5][]value
+	r := &run{steps: 1 << 20, program: &Program{delimiter: "+"}}
+	count = r.parse(body, &parts)
+	for _, v := range parts[partIndex(part)] {
+		list = append(list, string(v.text))
+	}
+	return list, count
+}
+
+// FieldsFound shows the fields that a run finds for a program that asks for the
+// names.
+func FieldsFound(names []string, in Input) string {
+	var table fieldTable
+	for _, name := range names {
+		table.slot(name)
+	}
+	r := &run{in: in}
+	r.index(&table)
+	s := fmt.Sprint(r.first, r.last)
+	for _, e := range r.entries {
+		s += fmt.Sprintf(" %q: %q %d", e.field.Name, e.field.Body, e.next)
+	}
+	return s
+}

@@ -1,0 +1,124 @@
+package interp
+
+import (
+	"errors"
+	"io/fs"
+
+	"github.com/oxmailroute/oxmailroute/sieve"
+	"github.com/oxmailroute/oxmailroute/sieve/internal/ascii"
+)
+
+// Scripts finds the scripts that [sieve.Include] names.
+type Scripts interface {
+	// Script returns a script. An error that wraps fs.ErrNotExist says that
+	// there is none.
+	Script(where sieve.Location, name string) (*sieve.Script, error)
+}
+
+// The limits of Pigeonhole (sieve_include_max_includes,
+// sieve_include_max_nesting_depth).
+const (
+	maxIncludes     = 255
+	maxIncludeDepth = 10
+)
+
+// includeCommand is include (RFC 6609 section 3.2).
+type includeCommand struct {
+	script *script // nil: it is missing, which is no error
+	once   bool
+}
+
+func (c *compiler) include(cmd sieve.Include) operation {
+	where := cmd.Location
+	switch where {
+	case "":
+		where = sieve.PersonalScript
+	case sieve.PersonalScript, sieve.GlobalScript:
+	default:
+		c.errorf("Location", "unknown location %q", string(where))
+	}
+	key := string(where) + " " + cmd.Script
+	if s, ok := c.included[key]; ok {
+		return &includeCommand{s, cmd.Once}
+	}
+	var s *sieve.Script
+	err := fs.ErrNotExist
+	if c.options.Scripts != nil {
+		s, err = c.options.Scripts.Script(where, cmd.Script)
+	}
+	switch {
+	case err == nil && s == nil, errors.Is(err, fs.ErrNotExist):
+		if !cmd.Optional {
+			c.errorf("Script", "included %s script %q doesn't exist", where, cmd.Script)
+		}
+		return &includeCommand{}
+	case err != nil:
+		c.errorf("Script", "included %s script %q: %w", where, cmd.Script, err)
+		return &includeCommand{}
+	case c.program.scripts > maxIncludes:
+		c.errorf("Script", "script %q is one more than the %d that can be included", cmd.Script, maxIncludes)
+		return &includeCommand{}
+	case c.depth >= maxIncludeDepth:
+		c.errorf("Script", "script %q is included more than %d levels deep", cmd.Script, maxIncludeDepth)
+		return &includeCommand{}
+	}
+	c.depth++
+	defer func() { c.depth-- }()
+	return &includeCommand{c.script(s, cmd.Script, key), cmd.Once}
+}
+
+// errReturn ends a script.
+var errReturn = errors.New("return")
+
+type returnCommand struct{}
+
+func (returnCommand) perform(*run, *instruction) error { return errReturn }
+
+func (i *includeCommand) perform(r *run, in *instruction) error {
+	if i.script == nil {
+		return nil
+	}
+	if r.included[i.script] && i.once {
+		return nil
+	}
+	if r.included == nil {
+		r.included = make(map[*script]bool)
+	}
+	r.included[i.script] = true
+	for f := r.frame; f != nil; f = f.outer {
+		if f.script == i.script {
+			return r.errorf(in, "script %q includes itself", i.script.name)
+		}
+	}
+	r.frame = &frame{script: i.script, outer: r.frame, local: make([]string, i.script.locals)}
+	part, at := r.part, r.partAt
+	r.part = nil
+	err := r.exec(&i.script.code)
+	r.part, r.partAt = part, at
+	r.frame = r.frame.outer
+	if err == errReturn {
+		err = nil
+	}
+	return err
+}
+
+// declareCommand is global, import or export: what it does is done when the
+// script is compiled.
+type declareCommand struct{}
+
+func (declareCommand) perform(*run, *instruction) error { return nil }
+
+func (c *compiler) declare(names []string) operation {
+	for _, name := range names {
+		name = ascii.Lower(name)
+		if _, ok := c.scope.local[name]; ok {
+			c.errorf("Names", "variable %q is used as one of the script before it is made global", name)
+		}
+		if c.scope.globals == nil {
+			c.scope.globals = make(map[string]bool)
+		}
+		c.scope.globals[name] = true
+		c.global(name, "Names")
+	}
+	return declareCommand{}
+}

@@ -1,0 +1,89 @@
+package interp
+
+import (
+	"time"
+
+	"github.com/oxmailroute/oxmailroute/headers"
+)
+
+// Input is a message and its delivery. What is left at its zero value has the
+// default that is named here.
+type Input struct {
+	// Raw is the message: a header section, an empty line and the body. A run
+	// reads no more of it than the script asks for.
+	Raw []byte
+	// Header and Body take the place of Raw where Header isn't nil; they come
+	// from headers.Scan with headers.Sieve. Body is only read by tests of the
+	// body and of MIME parts.
+	Header headers.Section
+	Body   []byte
+	// Size is the size of the message in octets as the server holds it. Zero
+	// means the length of Raw, where that is given.
+	Size int64
+	// From and To are the addresses of the envelope, without angle brackets;
+	// an empty From is the null sender. Auth is what the envelope part "auth"
+	// has: sieve-test and imapsieve give the name of the user whose script it is,
+	// dovecot-lda and LMTP give none.
+	From, To, Auth string
+	// MailboxExists says whether a mailbox is there and can be stored in; nil
+	// means that all are.
+	MailboxExists func(name string) bool
+	// Mailboxes tells more of the mailboxes; nil means that none has an
+	// annotation or a special use.
+	Mailboxes Mailboxes
+	// Now is the time of the delivery; the zero time means time.Now. Its
+	// location is the server's time zone.
+	Now time.Time
+	// Memory is what the server remembers of earlier messages; nil means that it
+	// has no memory, as sieve-filter: then no test duplicate holds.
+	Memory Memory
+	// Spam and Virus are the results of scanners.
+	Spam, Virus Score
+	// Environment holds items of the environment (RFC 5183 section 4.1) and
+	// those of vnd.dovecot.environment, such as "username", by their names in
+	// lower case. It comes before the defaults: "location" is "MDA", "phase" is
+	// "during", "name" is "Pigeonhole Sieve", "version" is "0.5.19"; "domain"
+	// and "host" are empty.
+	Environment map[string]string
+}
+
+// Mailboxes tells of the mailboxes of the user. The methods are called while a
+// script runs.
+type Mailboxes interface {
+	// SpecialUse returns the mailbox that carries a special-use attribute
+	// (RFC 6154 section 2), such as `\Junk`. With a mailbox it reports whether
+	// that one does.
+	SpecialUse(mailbox, attribute string) (name string, ok bool)
+	// Metadata returns the annotation of a mailbox (RFC 5464), or where the
+	// mailbox is "", that of the server.
+	Metadata(mailbox, annotation string) (value string, ok bool)
+}
+
+// Memory is what a server remembers of the messages of one user: duplicate
+// (RFC 7352) and vacation (RFC 5230 section 4.2) need it. The methods are
+// called while a script runs; one that is used by several runs at a time must
+// allow that.
+type Memory interface {
+	// Seen reports whether the id is remembered at the time.
+	Seen(id string, now time.Time) bool
+	// Remember remembers the id until a time. It is called for scripts that
+	// ended without an error only.
+	Remember(id string, until time.Time)
+}
+
+// Score is the result of a scanner. The zero Score is that of a message that
+// was not scanned.
+type Score struct {
+	Scanned bool
+	// Ratio is 0 for a clean message and 1 for one that is certainly spam, or
+	// that has a virus.
+	Ratio float64
+}
+
+// now returns the time of the delivery.
+func (r *run) now() time.Time {
+	if r.in.Now.IsZero() {
+		r.in.Now = time.Now()
+	}
+	return r.in.Now
+}

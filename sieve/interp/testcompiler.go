@@ -1,0 +1,277 @@
+package interp
+
+import (
+	"github.com/oxmailroute/oxmailroute/sieve"
+)
+
+// field compiles a test that is a field of the current value.
+func (c *compiler) field(name string, index int, t sieve.Test) condition {
+	c.enter(name, index)
+	defer c.leave()
+	return c.test(t)
+}
+
+func (c *compiler) test(t sieve.Test) condition {
+	step := c.step()
+	switch t := t.(type) {
+	case sieve.True:
+		return constant{step, true}
+	case sieve.False, sieve.UnreadTest:
+		return constant{step, false}
+	case sieve.Not:
+		return &negation{step, c.field("Test", -1, t.Test)}
+	case sieve.AllOf:
+		return c.junction(step, c.tests(t), false)
+	case sieve.AnyOf:
+		return c.junction(step, c.tests(t), true)
+	case sieve.Size:
+		return &sizeTest{step, t.Over, t.Limit}
+	case sieve.Exists:
+		return &existsTest{step, c.source(t.Names, 0, false, t.MIME, t.AnyChild)}
+	case sieve.Header:
+		c.nonEmpty(t.Keys, "Keys")
+		if len(t.Names) == 1 && t.Index == 0 && !t.Last && !t.MIME && !t.AnyChild && t.MIMEPart == "" && !c.hasVariables(t.Names[0]) {
+			// A test of one key, as most are, lies in one piece.
+			x := &struct {
+				plainTest
+				match matcher
+				keys  [1]string
+			}{}
+			x.match.keys = x.keys[:0]
+			m := &x.match
+			c.setMatcher(m, t.Match, t.Relation, t.Comparator, t.Keys)
+			if m.single() && !m.dynamic {
+				x.plainTest = plainTest{step: step, slot: int32(c.program.fields.slot(t.Names[0])), match: m}
+				return &x.plainTest
+			}
+			return &headerTest{step: step, plain: !m.dynamic, source: c.source(t.Names, 0, false, false, false), match: m}
+		}
+		h := &headerTest{step: step, source: c.source(t.Names, t.Index, t.Last, t.MIME, t.AnyChild), part: t.MIMEPart,
+			match: c.matcher(t.Match, t.Relation, t.Comparator, t.Keys), params: c.texts(t.MIMEParams, "MIMEParams")}
+		switch t.MIMEPart {
+		case "", sieve.MIMEType, sieve.MIMESubtype, sieve.MIMEContentType, sieve.MIMEParam:
+			if t.MIMEPart != "" && !t.MIME {
+				c.errorf("MIMEPart", "needs MIME")
+			}
+		default:
+			c.errorf("MIMEPart", "unknown MIME part %q", string(t.MIMEPart))
+		}
+		h.plain = h.simple() && !h.match.dynamic && t.MIMEPart == ""
+		return h
+	case sieve.Address:
+		c.nonEmpty(t.Keys, "Keys")
+		return &addressTest{step: step, source: c.source(t.Names, t.Index, t.Last, t.MIME, t.AnyChild), part: c.part(t.Part),
+			match: c.matcher(t.Match, t.Relation, t.Comparator, t.Keys)}
+	case sieve.Envelope:
+		c.nonEmpty(t.Keys, "Keys")
+		c.nonEmpty(t.Fields, "Fields")
+		fields := c.texts(t.Fields, "Fields")
+		for i, name := range t.Fields {
+			c.enter("Fields", i)
+			switch {
+			case !fields[i].constant() || foldEqual(name, "from") || foldEqual(name, "to"):
+			case !foldEqual(name, "auth"):
+				c.errorf("", `envelope field %q is %w: use "from", "to" or "auth"`, name, sieve.ErrUnsupported)
+			case t.Part != "":
+				c.errorf("", `envelope field "auth" is no address: leave Part empty`)
+			}
+			c.leave()
+		}
+		return &envelopeTest{step: step, part: c.part(t.Part), parts: fields,
+			match: c.matcher(t.Match, t.Relation, t.Comparator, t.Keys)}
+	case sieve.HasFlag:
+		return c.hasFlag(t, step)
+	case nil:
+		c.errorf("", "is nil: give it a test value")
+		return constant{step, false}
+	}
+	if out := c.extensionTest(t, step); out != nil {
+		return out
+	}
+	c.errorf("", "a test of type %T is %w", t, sieve.ErrUnsupported)
+	return constant{step, false}
+}
+
+// junction compiles anyof or allof. Where one of the tests is constant and
+// decides it, the server tries none of them.
+func (c *compiler) junction(step int, tests []condition, anyOf bool) condition {
+	for i, t := range tests {
+		if v, ok := constantOf(t); ok && v == anyOf && i > 0 {
+			return constant{step, anyOf}
+		}
+	}
+	return &junction{step, tests, anyOf}
+}
+
+// constantOf returns the outcome of a test that has only one.
+func constantOf(t condition) (value, ok bool) {
+	switch t := t.(type) {
+	case constant:
+		return t.value, true
+	case *negation:
+		value, ok = constantOf(t.test)
+		return !value, ok
+	case *junction:
+		for _, sub := range t.tests {
+			v, known := constantOf(sub)
+			if !known {
+				return false, false
+			}
+			if v == t.any {
+				return t.any, true
+			}
+		}
+		return !t.any, true
+	}
+	return false, false
+}
+
+// available is an ihave that holds.
+type available struct{ step int }
+
+func (c available) eval(r *run) bool { return r.note(c.step, true, nil) }
+
+// extensionTest compiles the tests of extensions.
+func (c *compiler) extensionTest(t sieve.Test, step int) condition {
+	switch t := t.(type) {
+	case sieve.String:
+		// The server's default of this test alone is i;octet.
+		comparator := t.Comparator
+		if comparator == "" {
+			comparator = sieve.Octet
+		}
+		return &stringTest{step, c.texts(t.Sources, "Sources"), c.matcher(t.Match, t.Relation, comparator, t.Keys)}
+	case sieve.Body:
+		return c.body(t, step)
+	case sieve.Date:
+		return c.date(t, step)
+	case sieve.CurrentDate:
+		return c.currentDate(t, step)
+	case sieve.Environment:
+		return &environmentTest{step, c.text(t.Item, "Item"), c.matcher(t.Match, t.Relation, t.Comparator, t.Keys)}
+	case sieve.MailboxExists:
+		return &mailboxTest{step, c.texts(t.Mailboxes, "Mailboxes")}
+	case sieve.Metadata:
+		return &metadataTest{step, c.text(t.Mailbox, "Mailbox"), c.text(t.Annotation, "Annotation"),
+			c.matcher(t.Match, t.Relation, t.Comparator, t.Keys), false}
+	case sieve.ServerMetadata:
+		return &metadataTest{step, text{}, c.text(t.Annotation, "Annotation"), c.matcher(t.Match, t.Relation, t.Comparator, t.Keys), true}
+	case sieve.MetadataExists:
+		return &metadataExistsTest{step, c.text(t.Mailbox, "Mailbox"), c.texts(t.Annotations, "Annotations"), false}
+	case sieve.ServerMetadataExists:
+		return &metadataExistsTest{step, text{}, c.texts(t.Annotations, "Annotations"), true}
+	case sieve.SpecialUseExists:
+		return &specialUseTest{step, c.optional(t.Mailbox, "Mailbox"), c.texts(t.Attributes, "Attributes")}
+	case sieve.Duplicate:
+		return c.duplicate(t, step)
+	case sieve.SpamTest:
+		return &scoreTest{step, c.matcher(t.Match, t.Relation, t.Comparator, []string{t.Value}), false, t.Percent}
+	case sieve.VirusTest:
+		return &scoreTest{step, c.matcher(t.Match, t.Relation, t.Comparator, []string{t.Value}), true, false}
+	case sieve.ValidNotifyMethod:
+		return &notifyMethodTest{step, c.texts(t.URIs, "URIs")}
+	case sieve.NotifyMethodCapability:
+		return &notifyCapabilityTest{step, c.text(t.URI, "URI"), c.text(t.Capability, "Capability"),
+			c.matcher(t.Match, t.Relation, t.Comparator, t.Keys)}
+	case sieve.IHave:
+		return c.ihave(t, step)
+	}
+	return nil
+}
+
+// ihave is decided by what the server has (RFC 5463 section 4).
+func (c *compiler) ihave(t sieve.IHave, step int) condition {
+	for _, name := range t.Extensions {
+		x := sieve.ExtensionNamed(name)
+		// What changes the meaning of strings can't be asked for.
+		if x == 0 || !c.program.extensions.Has(x) || x == sieve.ExtVariables || x == sieve.ExtEncodedCharacter {
+			return constant{step, false}
+		}
+	}
+	return available{step}
+}
+
+func (c *compiler) tests(list []sieve.Test) []condition {
+	if len(list) == 0 {
+		c.errorf("", "is empty: use True or False")
+	}
+	out := make([]condition, len(list))
+	for i, t := range list {
+		out[i] = c.field("", i, t)
+	}
+	return out
+}
+
+func (c *compiler) part(p sieve.AddressPart) sieve.AddressPart {
+	switch p {
+	case "":
+		return sieve.All
+	case sieve.All, sieve.LocalPart, sieve.Domain, sieve.User, sieve.Detail:
+	default:
+		c.errorf("Part", "unknown address part %q", string(p))
+	}
+	return p
+}
+
+func (c *compiler) nonEmpty(list []string, field string) {
+	if len(list) == 0 {
+		c.errorf(field, "is empty")
+	}
+}
+
+func (c *compiler) matcher(m sieve.MatchType, r sieve.Relation, cmp sieve.Comparator, keys []string) *matcher {
+	out := new(matcher)
+	c.setMatcher(out, m, r, cmp, keys)
+	return out
+}
+
+// setMatcher makes a matcher, in the room for keys that it has.
+func (c *compiler) setMatcher(out *matcher, m sieve.MatchType, r sieve.Relation, cmp sieve.Comparator, keys []string) {
+	out.kind, out.relation, out.comparator, out.captures = m, r, cmp, c.variables
+	if m == "" {
+		out.kind = sieve.Is
+	}
+	switch cmp {
+	case "":
+		out.comparator = sieve.ASCIICasemap
+	case sieve.ASCIICasemap, sieve.Octet, sieve.ASCIINumeric, sieve.UnicodeCasemap:
+	default:
+		c.errorf("Comparator", "unknown comparator %q", string(cmp))
+	}
+	if err := cmp.Supports(m); err != nil {
+		c.errorf("Comparator", "%w", err)
+	}
+	switch out.kind {
+	case sieve.Is, sieve.Contains, sieve.Matches, sieve.Regex:
+		if r != "" {
+			c.errorf("Relation", "belongs to Count and Value only")
+		}
+	case sieve.Count, sieve.Value:
+		if !r.Valid() {
+			c.errorf("Relation", `relation %q is none of "gt", "ge", "lt", "le", "eq", "ne"`, string(r))
+		}
+	default:
+		c.errorf("Match", "unknown match type %q", string(m))
+	}
+	if c.anyVariables(keys) {
+		out.dynamic, out.texts = true, c.texts(keys, "Keys")
+		if !constants(out.texts) {
+			return
+		}
+		out.dynamic, out.texts = false, nil
+	}
+	if out.kind != sieve.Regex && cap(out.keys) < len(keys) {
+		out.keys = make([]string, 0, len(keys))
+	}
+	for i, k := range keys {
+		if err := out.add(k); err != nil {
+			c.enter("Keys", i)
+			c.errorf("", "regular expression %q: %w", k, err)
+			c.leave()
+		}
+	}
+	if out.kind == sieve.Matches {
+		out.indexGlobs(keys)
+	}
+	out.index()
+}

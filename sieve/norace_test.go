@@ -1,6 +1,0 @@
-//go:build !race
-
-package sieve_test
-
-// poolAllocations is what a run may allocate.
-const poolAllocations = 0
