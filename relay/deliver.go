@@ -35,7 +35,7 @@ func (w *walk) deliver(h hop, to string) {
 		w.end(Defer, "451", to, "4.3.0 Temporary lookup failure")
 		return
 	}
-	if !known && w.e.router.class(fold(domainOf(to))) == mailboxClass {
+	if !known && w.classOf(domainOf(to)) == mailboxClass {
 		w.step("lmtp", "", h.at, to, "no such mailbox")
 		w.end(Bounce, "550", to, "5.1.1 User doesn't exist: "+to)
 		return

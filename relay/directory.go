@@ -17,9 +17,9 @@ import (
 // concurrent use. An error is what a failed look-up is to Postfix: the mail is
 // refused for now or deferred, and [Decision].Err has it.
 type Directory interface {
-	// Domain returns the class of a domain, as Postfix's lists of domains have
-	// it; lower case, with A-labels. It is asked where a list of domains can't be
-	// read here.
+	// Domain returns the class of a domain, which is written as in the address,
+	// in lower case. It is asked where a list of domains can't be read here and
+	// those that can don't have the domain.
 	Domain(ctx context.Context, domain string) (Class, error)
 	// Mailbox reports whether the key is a mailbox. The keys, in this order, are
 	// those of postconf(5)'s virtual_mailbox_maps: the whole address, the address

@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/postfix"
@@ -15,11 +16,11 @@ const (
 	aliasClass
 	mailboxClass
 	relayClass
+	failedClass // the Directory could not say it
 )
 
-// class finds the class of a domain, in trivial-rewrite(8)'s order. Where the
-// installation keeps its domains in tables that can't be read, the policy's
-// hosted domains are taken for mailbox domains.
+// class finds the class of a domain, in trivial-rewrite(8)'s order, as far as
+// lists can be read.
 func (r *router) class(domain string) addressClass {
 	switch {
 	case r.isLocal(domain):
@@ -28,24 +29,26 @@ func (r *router) class(domain string) addressClass {
 		return aliasClass
 	case r.mailboxDomains.has(domain):
 		return mailboxClass
-	case r.opaque && r.hosted[domain]:
-		return mailboxClass
 	case r.relayDomains.has(domain):
 		return relayClass
 	}
 	return defaultClass
 }
 
-// authDestination is what permit_auth_destination asks: mail for us, or for a
-// domain that we relay to. An address with routing operators left in it is for
-// neither (allow_untrusted_routing).
-func (w *walk) authDestination() bool {
+// destination is the class of the recipient's domain for permit_auth_destination:
+// mail for this server, or for a domain that it relays to. An address with routing
+// operators left in it is for neither (allow_untrusted_routing).
+func (w *walk) destination() addressClass {
 	to := w.e.reachable(w.m.To)
-	return (w.e.untrusted || !routed(to)) && w.classOf(domainOf(to)) != defaultClass
+	if !w.e.untrusted && routed(to) {
+		return defaultClass
+	}
+	return w.classOf(domainOf(to))
 }
 
-// classOf is the class of a domain. Lists that can't be read are noted where
-// they might change it.
+// classOf is the class of a domain. Where lists that can't be read might change
+// it, the Directory says it. Without one, a domain that the policy has is taken
+// for listed, any other for not, which is noted.
 func (w *walk) classOf(domain string) addressClass {
 	r := &w.e.router
 	domain = fold(domain)
@@ -53,17 +56,64 @@ func (w *walk) classOf(domain string) addressClass {
 	if r.ownOpen && class == defaultClass && validLiteral(domain) {
 		w.depends("inet_interfaces", place{"inet_interfaces", 0}, domain, "no address of this server")
 	}
-	if class == defaultClass || class == relayClass && r.opaque {
-		for _, d := range [...]*domainList{r.local, r.aliasDomains, r.mailboxDomains, r.relayDomains} {
-			for _, o := range d.opaque {
-				w.depends(d.name+" "+o, place{d.name, 0}, domain, "not in it")
+	if class != defaultClass && (class != relayClass || !r.opaque) {
+		return class
+	}
+	lists := [...]*domainList{r.local, r.aliasDomains, r.mailboxDomains, r.relayDomains}
+	if class == relayClass {
+		lists[3] = new(domainList)
+	}
+	if domain == "" || !slices.ContainsFunc(lists[:], func(d *domainList) bool { return len(d.opaque) > 0 }) {
+		return class
+	}
+	if w.e.directory != nil {
+		listed, err := w.q.domain(domain)
+		if err != nil {
+			return failedClass
+		}
+		if known, ok := listedClasses[listed]; ok {
+			return known
+		}
+		return class
+	}
+	assumed := r.assumed(domain)
+	for i, d := range lists {
+		for _, o := range d.opaque {
+			answer := "not in it"
+			if assumed == classOrder[i] {
+				answer = "in it"
 			}
-			if d == r.relayDomains && class == relayClass {
-				break
-			}
+			w.depends(d.name+" "+o, place{d.name, 0}, domain, answer)
 		}
 	}
+	if assumed != defaultClass {
+		class = assumed
+	}
 	return class
+}
+
+// classOrder are the classes in the order of their lists, and listedClasses those of a
+// Directory.
+var (
+	classOrder    = [...]addressClass{localClass, aliasClass, mailboxClass, relayClass}
+	listedClasses = map[Class]addressClass{ClassLocal: localClass, ClassAlias: aliasClass, ClassMailbox: mailboxClass, ClassRelay: relayClass}
+)
+
+// assumed is the class that a domain of the policy has where nobody says in which
+// of the lists that can't be read it is: that which makes its mail go where the
+// policy says.
+func (r *router) assumed(domain string) addressClass {
+	here, ours := r.hosted[domain]
+	switch {
+	case !ours:
+	case !here && len(r.relayDomains.opaque) > 0:
+		return relayClass
+	case here && len(r.mailboxDomains.opaque) > 0:
+		return mailboxClass
+	case here && len(r.local.opaque) > 0:
+		return localClass
+	}
+	return defaultClass
 }
 
 // parse reads a transport:nexthop value; those of our own tables are known.
@@ -92,6 +142,10 @@ func (w *walk) resolve(to string) (h hop, class addressClass, rcpt string, ok bo
 	domain = fold(domain)
 	class = w.classOf(domain)
 	switch class {
+	case failedClass:
+		w.step("route", "", place{"virtual_mailbox_domains", 0}, domain, w.q.err().Error())
+		w.end(Defer, "451", to, "4.3.0 address resolver failure")
+		return hop{}, class, to, false
 	case localClass:
 		h = r.toLocal
 		w.rule = ""

@@ -304,16 +304,16 @@ func (s *session) one(r *restriction) verdict {
 		if rules.sasl && w.m.Origin.Authenticated {
 			return permitted
 		}
-	case permitAuthDestination:
-		if w.authDestination() {
+	case permitAuthDestination, rejectUnauthDestination, deferUnauthDestination:
+		switch class := w.destination(); {
+		case class == failedClass:
+			return s.refuse(r, "451", "4.3.0 ", ": Temporary lookup failure", "")
+		case class != defaultClass && r.kind == permitAuthDestination:
 			return permitted
-		}
-	case rejectUnauthDestination:
-		if !w.authDestination() {
+		case class != defaultClass || r.kind == permitAuthDestination:
+		case r.kind == rejectUnauthDestination:
 			return s.refuse(r, "554", "5.7.1 ", ": Relay access denied", "")
-		}
-	case deferUnauthDestination:
-		if !w.authDestination() {
+		default:
 			return s.refuse(r, "454", "4.7.1 ", ": Relay access denied", "")
 		}
 	case rejectUnlistedRecipient:

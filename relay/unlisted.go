@@ -86,6 +86,9 @@ func (s *session) exists(address string, sender bool) (code, text string) {
 	unknown := func(table string) (string, string) {
 		return l.codes[class], status + " <" + address + ">: " + what + " rejected: User unknown in " + table + " table"
 	}
+	if class == failedClass {
+		failed = w.q.err()
+	}
 	if class == aliasClass && failed == nil {
 		return unknown("virtual alias")
 	}
