@@ -28,12 +28,13 @@ type Config struct {
 
 // Warning is something that works and may not be what was meant.
 type Warning struct {
-	Path string // as in [Error]
-	Text string
+	Path   string // as in [Error]
+	Tenant string // as in [Error]
+	Text   string
 }
 
-// String returns path and text.
-func (w Warning) String() string { return w.Path + ": " + w.Text }
+// String returns path, with the tenant's name, and text.
+func (w Warning) String() string { return namedPath(w.Path, w.Tenant) + ": " + w.Text }
 
 // Warnings are what Compile noticed: the policy's own ([Policy.Warnings]) and
 // what the installation has that can't be read or judged here.
@@ -44,22 +45,14 @@ func (c *Config) Warnings() []Warning { return slices.Clone(c.warnings) }
 // a valid policy, what contradicts the installation or can't be expressed. It
 // keeps no reference to p.
 func Compile(p Policy, in Installation) (*Config, error) {
-	var errs Errors
 	if p.Server.ConfigDirectory == "" {
 		p.Server.ConfigDirectory = in.ConfigDirectory
 	}
 	if in.ConfigDirectory == "" {
 		in.ConfigDirectory = p.Server.ConfigDirectory
 	}
-	if err := p.Validate(); err != nil {
-		return nil, err
-	}
-	if p.configDir() != in.configDir() {
-		errs.add("Server.ConfigDirectory", ErrConflict, "write "+in.configDir()+", or leave it out", "Installation.ConfigDirectory says %s", in.configDir())
-	}
-	p = p.clone().inASCII()
+	invalid := p.problems()
 	c := &compiler{
-		policy:  p,
 		names:   newNames(p.Gateway.Name),
 		in:      in,
 		sources: map[postfix.MapSpec]source{},
@@ -72,13 +65,65 @@ func Compile(p Policy, in Installation) (*Config, error) {
 		emitted:    map[string][]byte{},
 		warned:     map[Warning]bool{},
 		cfg:        &Config{},
-		errs:       errs,
 	}
-	c.warnings = p.warnings()
-	c.several()
+	if len(invalid) > 0 {
+		c.policy = p
+		c.atOnce()
+		for _, e := range c.errs {
+			if !slices.ContainsFunc(invalid, func(have *Error) bool { return have.Path == e.Path }) {
+				invalid = append(invalid, e)
+			}
+		}
+		return nil, invalid.of(p).Err()
+	}
+	c.policy = p.clone().inASCII()
+	if err := c.compile(); err != nil {
+		return nil, c.errs.of(p).Err()
+	}
+	return c.cfg, nil
+}
+
+// atOnce finds what is wrong beside an invalid policy and doesn't hang on it:
+// versions, the output of doveconf, and files that can't be read.
+func (c *compiler) atOnce() {
+	c.directories()
 	c.versions()
-	if !c.load() || len(c.errs) > 0 {
-		return nil, c.errs.Err()
+	c.checkDoveconf()
+	if len(c.in.configured()) == 0 {
+		c.takeStock()
+		c.needed()
+	} else {
+		before := c.errs
+		c.errs = nil
+		c.load()
+		c.errs = append(before, c.errs...)
+	}
+	if c.policy.Topology == Mailboxes && c.policy.sieveForm() != PerMailbox && c.dovecot.before(dovecotBlocks) {
+		c.slot(parseDoveconf(c.in.Doveconf), c.in.Doveconf != nil)
+	}
+}
+
+// directories: there is one configuration directory.
+func (c *compiler) directories() {
+	if c.policy.configDir() != c.in.configDir() {
+		c.errs.add("Server.ConfigDirectory", ErrConflict, "write "+c.in.configDir()+", or leave it out", "Installation.ConfigDirectory says %s", c.in.configDir())
+	}
+}
+
+// compile is Compile for a valid policy. Problems with versions keep nothing from
+// being checked that doesn't hang on them.
+func (c *compiler) compile() error {
+	c.warnings = c.policy.warnings()
+	c.several()
+	c.directories()
+	c.versions()
+	c.checkDoveconf()
+	before := c.errs
+	c.errs = nil
+	loaded := c.load()
+	c.errs = append(before, c.errs...)
+	if !loaded {
+		return c.errs.Err()
 	}
 	c.checkInstallation()
 	c.emitTables()
@@ -89,7 +134,7 @@ func Compile(p Policy, in Installation) (*Config, error) {
 	c.emitFirewall()
 	c.emitBalancer()
 	if len(c.errs) > 0 {
-		return nil, c.errs.Err()
+		return c.errs.Err()
 	}
 	if err := c.main.Set(c.names.owner, c.params); err != nil {
 		c.postfixErrors(err, "the installation's main.cf")
@@ -98,7 +143,7 @@ func Compile(p Policy, in Installation) (*Config, error) {
 		c.postfixErrors(err, "the installation's master.cf")
 	}
 	if len(c.errs) > 0 {
-		return nil, c.errs.Err()
+		return c.errs.Err()
 	}
 	c.checkExpansion(c.settingsOf(c.main), "write the value out: what it refers to is set for the gateway, and leads back")
 	if len(c.errs) > 0 {
@@ -110,10 +155,10 @@ func Compile(p Policy, in Installation) (*Config, error) {
 	c.eachGateway(c.buildExceptions)
 	c.buildEvaluator()
 	if len(c.errs) > 0 {
-		return nil, c.errs.Err()
+		return c.errs.Err()
 	}
 	c.cfg.warnings = c.warnings
-	return c.cfg, nil
+	return nil
 }
 
 // compiler holds the state of one Compile.
@@ -157,6 +202,7 @@ type compiler struct {
 	cidrs     map[string]postfix.CIDRTable // cidr: tables by file name
 
 	postfix, dovecot release // the versions that the files are for
+	noDoveconf       bool    // Installation.Doveconf is there and refused
 
 	// tenantFiles are the emitted scripts by domain, for [PerTenant].
 	tenantFiles map[string]string
@@ -178,7 +224,7 @@ type checkFile struct {
 func (f checkFile) at(hit postfix.CheckHit) place { return place{f.file, f.above + hit.Line} }
 
 func (c *compiler) warn(path, format string, args ...any) {
-	w := Warning{path, fmt.Sprintf(format, args...)}
+	w := Warning{path, c.policy.tenantAt(path), fmt.Sprintf(format, args...)}
 	if !c.warned[w] {
 		c.warned[w] = true
 		c.warnings = append(c.warnings, w)

@@ -243,12 +243,12 @@ func TestInstallationConflicts(t *testing.T) {
 			withMain("smtpd_sender_restrictions = check_sender_access mysql:/etc/postfix/s.cf\n", nil), "main.cf:33", relay.ErrConflict},
 		{"redirects go elsewhere, by protocol", nil, func(tb testing.TB) relay.Installation {
 			in := labBase(tb)
-			in.Doveconf = []byte("protocol lmtp {\n  submission_host = mail.test:587\n}\n")
+			in.Doveconf = whole("2.3.19.1 (9b53102964)", "protocol lmtp {\n  submission_host = mail.test:587\n}\n")
 			return in
 		}, "doveconf: protocol lmtp: submission_host", relay.ErrConflict},
 		{"a global script of one protocol", nil, func(tb testing.TB) relay.Installation {
 			in := labBase(tb)
-			in.Doveconf = []byte("protocol lmtp {\n  plugin {\n    sieve_before = /srv/x.sieve\n  }\n}\n")
+			in.Doveconf = whole("2.3.19.1 (9b53102964)", "protocol lmtp {\n  plugin {\n    sieve_before = /srv/x.sieve\n  }\n}\n")
 			return in
 		}, "doveconf: protocol lmtp: plugin: sieve_before", relay.ErrConflict},
 		{"role without a listener", func(p *relay.Policy) {
@@ -271,12 +271,12 @@ func TestInstallationConflicts(t *testing.T) {
 		{"no slot", func(p *relay.Policy) { p.Sieve.Slot = 0 }, labBase, "Sieve.Slot", relay.ErrRequired},
 		{"redirects go elsewhere", nil, func(tb testing.TB) relay.Installation {
 			in := labBase(tb)
-			in.Doveconf = []byte("submission_host = mail.test:587\n")
+			in.Doveconf = whole("2.3.19.1 (9b53102964)", "submission_host = mail.test:587\n")
 			return in
 		}, "doveconf: submission_host", relay.ErrConflict},
 		{"editheader for users and any domain", func(p *relay.Policy) { p.Loop.AnyDomain = true }, func(tb testing.TB) relay.Installation {
 			in := labBase(tb)
-			in.Doveconf = []byte("plugin {\n  sieve_extensions = +editheader\n}\n")
+			in.Doveconf = whole("2.3.19.1 (9b53102964)", "plugin {\n  sieve_extensions = +editheader\n}\n")
 			return in
 		}, "Loop.AnyDomain", headers.ErrNotExpressible},
 		{"nothing there and nothing said", nil, func(testing.TB) relay.Installation { return relay.Installation{} }, "Server.Hostname", relay.ErrRequired},
@@ -326,7 +326,7 @@ func TestSieveSlot(t *testing.T) {
 		want           string
 	}{
 		{"unknown, given", "", 2, "sieve_before2 = "},
-		{"nothing there", "# 2.3.19\nplugin {\n  sieve = file:~/sieve\n}\n", 0, "sieve_before = "},
+		{"nothing there", "plugin {\n  sieve = file:~/sieve\n}\n", 0, "sieve_before = "},
 		{"one there", "plugin {\n  sieve_before = /srv/a.sieve\n}\n", 0, "sieve_before2 = "},
 		{"ours there", "plugin {\n  sieve_before = /srv/a.sieve\n  sieve_before2 = /etc/dovecot/sieve/before/10-conbool.sieve\n}\n", 0, "sieve_before2 = "},
 		{"a gap", "plugin {\n  sieve_before = /srv/a.sieve\n  sieve_before3 = /srv/b.sieve\n}\n", 0, "sieve_before2 = "},
@@ -337,7 +337,7 @@ func TestSieveSlot(t *testing.T) {
 			p.Sieve.Slot = tt.slot
 			in := labBase(t)
 			if tt.doveconf != "" {
-				in.Doveconf = []byte(tt.doveconf)
+				in.Doveconf = whole("2.3.19.1 (9b53102964)", tt.doveconf)
 			}
 			if got := fragment(t, p, in); !strings.Contains(got, "  "+tt.want+"/etc/dovecot/sieve/before/10-conbool.sieve\n") {
 				t.Errorf("fragment without %q:\n%s", tt.want, got)
@@ -347,7 +347,7 @@ func TestSieveSlot(t *testing.T) {
 	t.Run("taken", func(t *testing.T) {
 		p := labPolicy(t, "lab.json")
 		in := labBase(t)
-		in.Doveconf = []byte("plugin {\n  sieve_before = /srv/a.sieve\n}\n")
+		in.Doveconf = whole("2.3.19.1 (9b53102964)", "plugin {\n  sieve_before = /srv/a.sieve\n}\n")
 		if _, err := tryCompile(t, p, in); !errors.Is(err, relay.ErrConflict) {
 			t.Errorf("slot 1 is taken: %v", err)
 		}
@@ -360,7 +360,7 @@ func TestEditheader(t *testing.T) {
 	p := labPolicy(t, "lab.json")
 	p.Sieve.Slot = 0
 	in := labBase(t)
-	in.Doveconf = []byte("plugin {\n  sieve_extensions = +editheader\n  sieve_editheader_forbid_add = X-Own\n}\n")
+	in.Doveconf = whole("2.3.19.1 (9b53102964)", "plugin {\n  sieve_extensions = +editheader\n  sieve_editheader_forbid_add = X-Own\n}\n")
 	const names = "X-Conbool-example-com X-Conbool-example-net X-Conbool-example-org X-Conbool-Released X-Conbool-Flag X-OXMailroute-Origin\n"
 	check := func() {
 		t.Helper()
@@ -372,7 +372,7 @@ func TestEditheader(t *testing.T) {
 		}
 	}
 	check()
-	in.Doveconf = []byte("plugin {\n  sieve_editheader_forbid_add = X-Own\n}\nprotocol lmtp {\n  plugin {\n    sieve_extensions = +editheader\n  }\n}\n")
+	in.Doveconf = whole("2.3.19.1 (9b53102964)", "plugin {\n  sieve_editheader_forbid_add = X-Own\n}\nprotocol lmtp {\n  plugin {\n    sieve_extensions = +editheader\n  }\n}\n")
 	check()
 }
 

@@ -11,42 +11,6 @@ import (
 	"github.com/oxmailroute/oxmailroute/headers"
 )
 
-// doveconf is what `doveconf -n` printed: top-level settings by name, those in
-// blocks by the block's first line and the name: "plugin/sieve_before" of 2.3,
-// "sieve_script personal/path" of 2.4.
-type doveconf map[string]string
-
-func parseDoveconf(text []byte) doveconf {
-	d := doveconf{}
-	var sections []string
-	for _, line := range strings.Split(string(text), "\n") {
-		line = strings.TrimSpace(line)
-		switch {
-		case line == "" || line[0] == '#':
-		case strings.HasSuffix(line, "{"):
-			sections = append(sections, strings.TrimSpace(strings.TrimSuffix(line, "{")))
-		case line == "}":
-			if len(sections) > 0 {
-				sections = sections[:len(sections)-1]
-			}
-		default:
-			if name, value, ok := strings.Cut(line, "="); ok {
-				d[strings.Join(append(slices.Clone(sections), strings.TrimSpace(name)), "/")] = unquote(strings.TrimSpace(value))
-			}
-		}
-	}
-	return d
-}
-
-// unquote takes the quotes off that doveconf puts around a value with blanks
-// at its ends.
-func unquote(s string) string {
-	if len(s) >= 2 && s[0] == '"' && s[len(s)-1] == '"' {
-		return s[1 : len(s)-1]
-	}
-	return s
-}
-
 // deliverySections are where settings for the delivery of mail may stand; the
 // later ones win.
 var deliverySections = []string{"", "protocol lda/", "protocol lmtp/"}
@@ -230,7 +194,7 @@ func (c *compiler) fragmentName() string { return "dovecot/99-" + c.policy.Gatew
 // slot is the number of a free sieve_before<N>.
 func (c *compiler) slot(conf doveconf, known bool) int {
 	if !known {
-		if c.policy.Sieve.Slot == 0 {
+		if c.policy.Sieve.Slot == 0 && !c.noDoveconf {
 			c.errs.required("Sieve.Slot", "give Installation.Doveconf (doveconf -n), or the number of a free sieve_before<N>: 1 where there is none yet")
 		}
 		return c.policy.Sieve.Slot

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/postfix"
@@ -30,6 +31,9 @@ type Error struct {
 	// Path is the place: a path into the policy ("Tenants[2].Domains[0]"), or
 	// a file and line of the installation ("main.cf:12") or of the policy's JSON.
 	Path string
+	// Tenant is whose value it is, for a path into Tenants: its name, or where it
+	// has none its first domain.
+	Tenant string
 	// Position is where the value stands in the policy's JSON ("lab.json:12:7"),
 	// where [ParsePolicy] reports it.
 	Position string
@@ -39,9 +43,10 @@ type Error struct {
 	Fix string
 }
 
-// Error returns place, problem and fix in one line.
+// Error returns place, problem and fix in one line. A place in Tenants has the
+// tenant's name in it: "Tenants[2] (Example Ltd).Domains[0]".
 func (e *Error) Error() string {
-	s := e.Path + ": " + e.Err.Error() + "; " + e.Fix
+	s := namedPath(e.Path, e.Tenant) + ": " + e.Err.Error() + "; " + e.Fix
 	if e.Position != "" {
 		s = e.Position + ": " + s
 	}
@@ -132,6 +137,46 @@ func remedyOf(err error) string {
 		return "write the comment line as it was, or delete the block with both its comment lines"
 	}
 	return "change the value that stands there"
+}
+
+// of says of each problem whose it is.
+func (l Errors) of(p Policy) Errors {
+	for _, e := range l {
+		e.Tenant = p.tenantAt(e.Path)
+	}
+	return l
+}
+
+// tenantAt is the name of the tenant that a path leads to, or its first domain;
+// empty for other paths.
+func (p Policy) tenantAt(path string) string {
+	rest, ok := strings.CutPrefix(path, "Tenants[")
+	if !ok {
+		return ""
+	}
+	number, _, _ := strings.Cut(rest, "]")
+	i, err := strconv.Atoi(number)
+	if err != nil || i < 0 || i >= len(p.Tenants) {
+		return ""
+	}
+	name := p.Tenants[i].Name
+	if name == "" && len(p.Tenants[i].Domains) > 0 {
+		name = p.Tenants[i].Domains[0]
+	}
+	if len(name) > 100 || strings.IndexFunc(name, unicode.IsControl) >= 0 {
+		name = strconv.Quote(name[:min(len(name), 100)])
+	}
+	return name
+}
+
+// named is a path with the name of the tenant that it leads to, for texts.
+func (p Policy) named(path string) string { return namedPath(path, p.tenantAt(path)) }
+
+func namedPath(path, tenant string) string {
+	if i := strings.IndexByte(path, ']'); tenant != "" && i >= 0 {
+		return path[:i+1] + " (" + tenant + ")" + path[i+1:]
+	}
+	return path
 }
 
 func index(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }

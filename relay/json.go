@@ -14,7 +14,10 @@ import (
 	"github.com/oxmailroute/oxmailroute/headers"
 )
 
-// ParsePolicy reads a policy from JSON. Field names are those of the Go types;
+// ParsePolicy reads a policy from JSON. Field names are those of the Go types, in
+// their case, and a gateway has "Preset" beside them: "conbool" ([Conbool]) or
+// "proofpoint" ([ProofpointEssentials]), whose values the other fields override,
+// objects field by field and lists as a whole;
 // an unknown field is an error, so that a misspelt one can't be a silent
 // default, and so is one that stands twice. Networks are "192.0.2.0/24",
 // listener addresses "127.0.0.1:10030", conditions as [headers.Condition]
@@ -156,10 +159,15 @@ func (r *policyReader) value(path string, v reflect.Value) bool {
 
 // object reads an object into a struct.
 func (r *policyReader) object(path string, v reflect.Value) bool {
+	begin := r.next()
 	if _, err := r.d.Token(); err != nil {
 		return r.broken(path)
 	}
 	names := fieldsOf(v.Type())
+	gateway := gatewayIn(v)
+	if gateway != nil {
+		r.preset(gateway, begin)
+	}
 	seen := map[string]bool{}
 	for r.d.More() {
 		at := r.next()
@@ -167,27 +175,34 @@ func (r *policyReader) object(path string, v reflect.Value) bool {
 		if err != nil {
 			return r.broken(path)
 		}
-		word, _ := t.(string)
-		name := word
-		for _, n := range names {
-			if strings.EqualFold(n, word) {
-				name = n
-			}
-		}
+		name, _ := t.(string)
 		here := join(path, name)
-		f := v.FieldByName(name)
-		if !f.IsValid() || !hasName(names, name) {
-			here = join(path, shown(word))
-			r.add(here, at, suggest(word, names), "there is no such field")
+		if name == presetField && gateway != nil && !seen[name] {
+			seen[name] = true
+			if !r.presetName(here) {
+				return false
+			}
+			continue
+		}
+		f := reflect.Value{}
+		if name != presetField && hasName(names, name) {
+			f = v.FieldByName(name)
+		}
+		if !f.IsValid() && (name != presetField || gateway == nil) {
+			here = join(path, shown(name))
+			r.add(here, at, suggest(name, names), "there is no such field")
 			f = reflect.New(reflect.TypeFor[json.RawMessage]()).Elem()
 		} else if seen[name] {
 			r.wrap(here, at, "remove one", fmt.Errorf("%w: the field stands there already", ErrDuplicate))
-			f = reflect.New(f.Type()).Elem()
+			f = reflect.New(reflect.TypeFor[json.RawMessage]()).Elem()
 		}
 		seen[name] = true
 		if !r.value(here, f) {
 			return false
 		}
+	}
+	if gateway != nil {
+		r.markers(path, gateway, begin)
 	}
 	return r.end(path)
 }
@@ -281,6 +296,9 @@ func written(first byte) string {
 // fieldsOf are the names that a struct has in JSON, in their order.
 func fieldsOf(t reflect.Type) []string {
 	var out []string
+	if t == reflect.TypeFor[Gateway]() || t == reflect.TypeFor[FurtherGateway]() {
+		out = append(out, presetField)
+	}
 	for _, f := range reflect.VisibleFields(t) {
 		if f.IsExported() && !f.Anonymous {
 			out = append(out, f.Name)

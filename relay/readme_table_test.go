@@ -38,7 +38,7 @@ type refusal struct {
 func doveconf(text string) func(testing.TB) relay.Installation {
 	return func(tb testing.TB) relay.Installation {
 		in := labBase(tb)
-		in.Doveconf = []byte(text)
+		in.Doveconf = whole("2.3.19.1 (9b53102964)", text)
 		return in
 	}
 }
@@ -91,7 +91,7 @@ var readmeRows = map[string]evidence{
 		refused: map[string]refusal{
 			"an exception from the scope that would hide an entry of yours": {
 				alter: func(p *relay.Policy) { p.Tenants[0].Scope.Except = []string{"bob@example.com"} },
-				base:  table("sender_dependent_default_transport_maps", "hash", "@example.com smtp:[a.test]\n"), says: "Tenants[0].Scope.Except[0]: conflict",
+				base:  table("sender_dependent_default_transport_maps", "hash", "@example.com smtp:[a.test]\n"), says: "Tenants[0] (Example Com).Scope.Except[0]: conflict",
 			},
 			"an entry of yours for one address in scope, or a pattern that may match some (or extensions of an address in `Scope.Senders`), which Postfix finds before our `@domain`: remove it, or use `Scope.Senders`": {
 				base: table("sender_dependent_default_transport_maps", "hash", "alice@example.com smtp:[a.test]\n"), says: "Scope.Senders",

@@ -411,3 +411,8 @@ func configured(in relay.Installation) map[string][]byte {
 	}
 	return out
 }
+
+// whole is the output of `doveconf -n` with these settings.
+func whole(version, settings string) []byte {
+	return []byte("# " + version + ": /etc/dovecot/dovecot.conf\n# Pigeonhole version 0.5.19 (4eae2f79)\n# OS: Linux 6.1.0 x86_64 Debian 12.11 \n# Hostname: ox\n" + settings)
+}

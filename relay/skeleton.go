@@ -12,6 +12,15 @@ import (
 // skeleton makes the installation for a server that has none: the smallest
 // main.cf and master.cf that serve the policy's domains.
 func (c *compiler) skeleton() {
+	if c.needed(); len(c.errs) > 0 {
+		return
+	}
+	c.stock["main.cf"] = []byte(c.skeletonMain())
+	c.stock["master.cf"] = []byte(c.skeletonMaster())
+}
+
+// needed are the values that a server without a configuration needs.
+func (c *compiler) needed() {
 	p := c.policy
 	if p.Server.Hostname == "" {
 		c.errs.required("Server.Hostname", "the server's name; or give the existing configuration as Installation.Files")
@@ -25,11 +34,6 @@ func (c *compiler) skeleton() {
 	if len(p.Listeners) == 0 {
 		c.errs.required("Listeners", "at least one")
 	}
-	if len(c.errs) > 0 {
-		return
-	}
-	c.stock["main.cf"] = []byte(c.skeletonMain())
-	c.stock["master.cf"] = []byte(c.skeletonMaster())
 }
 
 func (c *compiler) skeletonMain() string {

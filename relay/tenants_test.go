@@ -151,7 +151,7 @@ func TestTenantFragment(t *testing.T) {
 		p := labPolicy(t, "lab.json")
 		p.Sieve, p.Server.Dovecot = relay.Sieve{Form: relay.PerTenant}, tt.dovecot
 		in := labBase(t)
-		in.Doveconf = []byte(fmt.Sprintf(lmtp, "") + tt.conf)
+		in.Doveconf = whole(tt.dovecot+".1 (x)", fmt.Sprintf(lmtp, "")+tt.conf)
 		c, err := tryCompile(t, p, in)
 		if tt.err != nil {
 			if !errors.Is(err, tt.err) {

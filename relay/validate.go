@@ -15,7 +15,9 @@ import (
 // Validate reports everything that is wrong with the policy itself, as
 // [Errors]: each with its path, a sentinel and the fix. What contradicts an
 // installation is reported by [Compile].
-func (p Policy) Validate() error {
+func (p Policy) Validate() error { return p.problems().of(p).Err() }
+
+func (p Policy) problems() Errors {
 	v := &validator{}
 	v.gateway("Gateway", p.Gateway, p)
 	v.server("Server", p)
@@ -32,7 +34,7 @@ func (p Policy) Validate() error {
 	v.spam(p)
 	v.sieve(p)
 	v.addresses(p, hosted)
-	return v.errs.Err()
+	return v.errs
 }
 
 type validator struct{ errs Errors }

@@ -56,7 +56,7 @@ func (v *validator) domain(at, d string, seen map[string]string, p Policy) (stri
 		return "", false
 	}
 	if other, dup := seen[ascii]; dup {
-		v.errs.add(at, ErrDuplicate, "remove one", "%s is %s already", ascii, other)
+		v.errs.add(at, ErrDuplicate, "remove one", "%s is %s already", ascii, p.named(other))
 		return "", false
 	}
 	seen[ascii] = at
@@ -192,7 +192,7 @@ func (v *validator) direct(p Policy, hosted map[string]string) {
 		}
 		seen[ascii] = at
 		if h, ok := hosted[ascii]; ok {
-			v.errs.add(at, ErrConflict, "remove it", "%s is hosted (%s), so no mail for it leaves", ascii, h)
+			v.errs.add(at, ErrConflict, "remove it", "%s is hosted (%s), so no mail for it leaves", ascii, p.named(h))
 		}
 	}
 }

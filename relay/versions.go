@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"cmp"
 	"fmt"
 	"strings"
 
@@ -122,6 +123,9 @@ type found struct{ at, text string }
 
 // versions resolves what the emission depends on.
 func (c *compiler) versions() {
+	// Where a version isn't known, the first that could be meant goes on, to find
+	// what else is wrong.
+	defer func() { c.postfix, c.dovecot = cmp.Or(c.postfix, firstPostfix), cmp.Or(c.dovecot, firstDovecot) }()
 	c.postfix = postfixProgram.resolve(&c.errs, c.policy.Server.Postfix, []found{{"Installation.PostfixVersion", c.in.PostfixVersion}})
 	if c.policy.Topology != Mailboxes {
 		return

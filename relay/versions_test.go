@@ -30,7 +30,8 @@ func emitted(tb testing.TB, c *relay.Config, name string) string {
 // TestVersions: the versions come from the policy or from what the programs
 // print, and never from both in contradiction.
 func TestVersions(t *testing.T) {
-	const old, new23, new24 = "2.3.19.1 (9b53102964)\n", "# 2.3.19.1 (9b53102964): /etc/dovecot/dovecot.conf\n", "# 2.4.1-4 (7d8c0e5759): /etc/dovecot/dovecot.conf\n"
+	const old = "2.3.19.1 (9b53102964)\n"
+	new23, new24 := string(whole("2.3.19.1 (9b53102964)", "mail_location = maildir:~/m\n")), string(whole("2.4.1-4 (7d8c0e5759)", "mail_driver = maildir\n"))
 	tests := []struct {
 		name                       string
 		postfix, dovecot           string // of the policy
@@ -125,7 +126,7 @@ func TestFragment24(t *testing.T) {
 		t.Run(tt.name, func(t *testing.T) {
 			p := trixie(labPolicy(t, "lab.json"))
 			in := labBase(t)
-			in.Doveconf = []byte(tt.doveconf)
+			in.Doveconf = whole("2.4.1-4 (7d8c0e5759)", tt.doveconf)
 			if tt.path != "" {
 				var list relay.Errors
 				if _, err := tryCompile(t, p, in); !errors.As(err, &list) || list[0].Path != tt.path || !errors.Is(list[0], relay.ErrConflict) {
@@ -163,7 +164,7 @@ func TestSievePlugin(t *testing.T) {
 	} {
 		p := labPolicy(t, "lab.json")
 		in := labBase(t)
-		in.Doveconf = []byte(doveconf)
+		in.Doveconf = whole("2.3.19.1 (9b53102964)", doveconf)
 		got := false
 		for _, w := range compile(t, p, in).Warnings() {
 			got = got || strings.Contains(w.Text, "mail_plugins")

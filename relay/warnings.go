@@ -21,7 +21,7 @@ func (p Policy) Warnings() []Warning {
 func (p Policy) warnings() []Warning {
 	var out []Warning
 	add := func(path, format string, args ...any) {
-		out = append(out, Warning{path, fmt.Sprintf(format, args...)})
+		out = append(out, Warning{path, p.tenantAt(path), fmt.Sprintf(format, args...)})
 	}
 	for g, gateway := range p.gateways() {
 		prefix := gateway.Markers.Domain.Prefix
