@@ -41,9 +41,9 @@ func (w Warning) String() string { return namedPath(w.Path, w.Tenant) + ": " + w
 func (c *Config) Warnings() []Warning { return slices.Clone(c.warnings) }
 
 // Compile turns a policy into the files for an installation. Its error is an
-// [Errors] with everything that is wrong: what [Policy.Validate] finds, or, in
-// a valid policy, what contradicts the installation or can't be expressed. It
-// keeps no reference to p.
+// [Errors] with everything that is wrong: what [Policy.Validate] finds, versions
+// and files that can't be read, and in a valid policy what contradicts the
+// installation or can't be expressed. It keeps no reference to p.
 func Compile(p Policy, in Installation) (*Config, error) {
 	if p.Server.ConfigDirectory == "" {
 		p.Server.ConfigDirectory = in.ConfigDirectory
@@ -147,7 +147,7 @@ func (c *compiler) compile() error {
 	}
 	c.checkExpansion(c.settingsOf(c.main), "write the value out: what it refers to is set for the gateway, and leads back")
 	if len(c.errs) > 0 {
-		return nil, c.errs.Err()
+		return c.errs.Err()
 	}
 	c.emit("postfix/main.cf", c.main.Format(), false)
 	c.emit("postfix/master.cf", c.master.Format(), false)

@@ -36,9 +36,11 @@ type Installation struct {
 	// too, it must be the same.
 	PostfixVersion string
 	DovecotVersion string
-	// Doveconf is what `doveconf -n` prints, for what Dovecot has already: a
-	// free sieve_before<N>, scripts, editheader. Its first line has the version
-	// of Dovecot, too.
+	// Doveconf is what `doveconf -n` prints to standard output, whole, for what
+	// Dovecot has already: a free sieve_before<N>, scripts, editheader. Its first
+	// line has the version of Dovecot, too. What a failed run leaves, nothing at
+	// all included, is refused. Nil: there is no Dovecot yet, or the caller vouches
+	// for Sieve.Slot, and that no other setting contradicts the fragment.
 	Doveconf []byte
 	// Written are the files outside of Postfix's directory that an earlier run
 	// wrote, and what stands beside them, by their names as in File.Name

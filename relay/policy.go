@@ -292,7 +292,8 @@ type Sieve struct {
 	// Slot is the number N of the sieve_before<N> setting that the Dovecot
 	// fragment may use; 1 is sieve_before itself. A fragment replaces a
 	// setting that is there already, so the slot must be free, and the list
-	// ends at its first gap. Zero: taken from Installation.Doveconf. Dovecot 2.4
+	// ends at its first gap. Zero: taken from Installation.Doveconf. Where that
+	// isn't given, the number is the caller's word that it is free. Dovecot 2.4
 	// has names instead, and the slot is not used.
 	Slot int
 	// UserEditheader: users' scripts may use the editheader extension. It
