@@ -35,7 +35,7 @@ func (c *compiler) checkAccess() {
 		for _, list := range accessLists {
 			at := c.at(list)
 			if _, set := sv.Option(list); set {
-				at = place{masterFile, sv.Line}.String()
+				at = place{"master.cf", sv.Line}.String()
 			}
 			a := accessCheck{c: c, s: s, list: list, at: at, shared: shared[sv.Name+" "+sv.Type], seen: seen}
 			a.restrictions(s.get(list), 0)

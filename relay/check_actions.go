@@ -147,7 +147,7 @@ func (c *compiler) checkSettings() (out []checkSetting) {
 	}
 	filters := c.filterTransports()
 	for _, sv := range c.master.Services() {
-		s, at := c.base.service(sv), place{masterFile, sv.Line}.String()
+		s, at := c.base.service(sv), place{"master.cf", sv.Line}.String()
 		switch {
 		case sv.Command == "cleanup":
 			for _, l := range cleanup {

@@ -125,6 +125,7 @@ func (c *compiler) compile() error {
 	if !loaded {
 		return c.errs.Err()
 	}
+	c.mailboxTables()
 	c.checkInstallation()
 	c.emitTables()
 	c.emitMaster()

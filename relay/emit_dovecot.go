@@ -229,11 +229,11 @@ func (c *compiler) markerNames() []string {
 	c.eachGateway(func() {
 		m := c.policy.Gateway.Markers
 		if m.Domain.Prefix != "" {
-			for i, t := range c.policy.Tenants {
+			for i, t := range c.policy.tenants() {
 				if c.tenantGateway[i] != c.current {
 					continue
 				}
-				for _, d := range t.Domains {
+				for _, d := range ordered(t.Domains) {
 					if n, err := headers.MarkerName(m.Domain.Prefix, d); err == nil {
 						add(n)
 					}

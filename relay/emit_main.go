@@ -74,11 +74,11 @@ func (c *compiler) ref(name, value string) string {
 func (c *compiler) emitRelayDomains() {
 	have := c.domains(c.base, "relay_domains")
 	var missing []string
-	for _, t := range c.policy.Tenants {
+	for _, t := range c.policy.tenants() {
 		if t.Store == "" {
 			continue
 		}
-		for _, d := range t.Domains {
+		for _, d := range ordered(t.Domains) {
 			ascii, _ := headers.ASCIIDomain(d)
 			if !have.has(ascii) {
 				missing = append(missing, ascii)

@@ -33,11 +33,11 @@ func (c *compiler) domainMarkers() []markerName {
 	}
 	var list []markerName
 	seen := map[string]bool{}
-	for i, tenant := range c.policy.Tenants {
+	for i, tenant := range c.policy.tenants() {
 		if c.tenantGateway[i] != c.current {
 			continue
 		}
-		for j, d := range tenant.Domains {
+		for j, d := range ordered(tenant.Domains) {
 			at := index(index("Tenants", i)+".Domains", j)
 			name, err := headers.MarkerName(m.Prefix, d)
 			if err != nil {

@@ -68,7 +68,7 @@ func (c *compiler) scopeTable() postfix.Table {
 // scopeOf is the sender map for the tenants of some gateways.
 func (c *compiler) scopeOf(gateway func(int) bool) postfix.Table {
 	var t postfix.Table
-	for i, tenant := range c.policy.Tenants {
+	for i, tenant := range c.policy.tenants() {
 		if !gateway(c.tenantGateway[i]) {
 			continue
 		}
@@ -97,15 +97,15 @@ func (c *compiler) scopeOf(gateway func(int) bool) postfix.Table {
 		}
 		switch s.Use {
 		case AllDomains:
-			for j, d := range tenant.Domains {
+			for j, d := range ordered(tenant.Domains) {
 				domain(d, index(at+".Domains", j))
 			}
 		case SomeDomains:
-			for j, d := range s.Domains {
+			for j, d := range ordered(s.Domains) {
 				domain(d, index(at+".Scope.Domains", j))
 			}
 		case SomeSenders:
-			for j, a := range s.Senders {
+			for j, a := range ordered(s.Senders) {
 				key, _ := checkAddress(a)
 				if _, d := splitAddress(key); out[key] || out[d] {
 					continue
@@ -117,7 +117,7 @@ func (c *compiler) scopeOf(gateway func(int) bool) postfix.Table {
 		case NoSenders:
 		}
 		if s.Use == AllDomains || s.Use == SomeDomains {
-			for j, e := range s.Except {
+			for j, e := range ordered(s.Except) {
 				if !strings.Contains(e, "@") {
 					continue
 				}
@@ -138,17 +138,17 @@ func (c *compiler) scopeOf(gateway func(int) bool) postfix.Table {
 // that always go direct.
 func (c *compiler) transportTable() postfix.Table {
 	var t postfix.Table
-	for i, tenant := range c.policy.Tenants {
+	for i, tenant := range c.policy.tenants() {
 		if tenant.Store == "" {
 			continue
 		}
-		for j, d := range tenant.Domains {
+		for j, d := range ordered(tenant.Domains) {
 			for _, k := range domainKeys(d) {
 				t = append(t, postfix.Entry{Key: k, Value: c.names.store + ":" + tenant.Store, Rule: index(index("Tenants", i)+".Domains", j)})
 			}
 		}
 	}
-	for i, d := range c.policy.Direct {
+	for i, d := range ordered(c.policy.Direct) {
 		for _, k := range domainKeys(d) {
 			t = append(t, postfix.Entry{Key: k, Value: c.direct + ":" + c.policy.DirectVia, Rule: index("Direct", i)})
 		}

@@ -260,7 +260,9 @@ func (c *compiler) collectObsolete() {
 		if _, kept := c.emitted[name]; kept || !Managed(gateway, data) {
 			continue
 		}
-		if intact(data) {
+		if by := c.namedBy(base); by != "" {
+			c.warn(base, "isn't emitted any more, but %s names it: it stays as it is; take it out there, or put what you need of it into the policy", by)
+		} else if intact(data) {
 			c.cfg.removed = append(c.cfg.removed, name)
 		} else {
 			stays(name, data)
@@ -289,6 +291,44 @@ func (c *compiler) collectObsolete() {
 		}
 	}
 	slices.Sort(c.cfg.removed)
+}
+
+// namedBy is the file of the finished configuration of which a setting or a row
+// still names one of the configuration directory; empty: none.
+func (c *compiler) namedBy(base string) string {
+	path := []byte(c.path(base))
+	names := func(data []byte) bool {
+		for line := range bytes.Lines(data) {
+			if bytes.HasPrefix(bytes.TrimLeft(line, " \t"), []byte("#")) {
+				continue
+			}
+			for rest := line; ; {
+				i := bytes.Index(rest, path)
+				if i < 0 {
+					break
+				}
+				if rest = rest[i+len(path):]; len(rest) == 0 || bytes.IndexByte([]byte(" \t\r\n,;}]\"'"), rest[0]) >= 0 {
+					return true
+				}
+			}
+		}
+		return false
+	}
+	for _, name := range []string{mainFile, masterFile} {
+		if names(c.emitted[name]) {
+			return strings.TrimPrefix(name, "postfix/")
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(c.stock)) {
+		data := c.stock[name]
+		if _, ours := c.emitted[label(name)]; ours || name == base || Managed(c.policy.Gateway.Name, data) {
+			continue
+		}
+		if bytes.Contains(data, path) && names(data) {
+			return name
+		}
+	}
+	return ""
 }
 
 // fixedFiles are the names of files outside of Postfix's directory that hang on

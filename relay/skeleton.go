@@ -55,30 +55,17 @@ func (c *compiler) skeletonMain() string {
 	set("local_transport", "error:5.1.1 no local users here")
 	if p.Topology == Mailboxes {
 		var domains []string
-		for _, t := range p.Tenants {
+		for _, t := range p.tenants() {
 			if t.Store != "" {
 				continue
 			}
-			for _, d := range t.Domains {
+			for _, d := range ordered(t.Domains) {
 				domains = append(domains, domainKeys(d)...)
 			}
 		}
 		set("virtual_mailbox_domains", domains...)
-		var boxes, aliases postfix.Table
-		for i, m := range p.Mailboxes {
-			for _, k := range addressKeys(m) {
-				boxes = append(boxes, postfix.Entry{Key: k, Value: "1", Rule: index("Mailboxes", i)})
-			}
-		}
-		for i, a := range p.Aliases {
-			for _, k := range addressKeys(a.Address) {
-				aliases = append(aliases, postfix.Entry{Key: k, Value: strings.Join(a.Members, ", "), Rule: index("Aliases", i)})
-			}
-		}
-		c.hashTable(c.names.mailboxes, boxes)
-		c.hashTable(c.names.aliases, aliases)
-		set("virtual_mailbox_maps", c.hashMap(c.names.mailboxes))
-		set("virtual_alias_maps", c.hashMap(c.names.aliases))
+		set("virtual_mailbox_maps", "hash:"+c.path(c.names.mailboxes))
+		set("virtual_alias_maps", "hash:"+c.path(c.names.aliases))
 		set("virtual_transport", "lmtp:unix:private/dovecot-lmtp")
 	}
 	if p.Server.CertFile != "" {
@@ -159,4 +146,51 @@ func (c *compiler) skeletonMaster() string {
 		b.WriteString(s + "\n")
 	}
 	return b.String()
+}
+
+// mailboxTables writes the policy's mailboxes and aliases where the configuration
+// has them from the policy: the one that is written from nothing, then and later.
+func (c *compiler) mailboxTables() {
+	p := c.policy
+	if c.fromPolicy("virtual_mailbox_maps", c.names.mailboxes) {
+		if len(p.Mailboxes) == 0 {
+			c.errs.required("Mailboxes", "the mailboxes, which "+c.names.mailboxes+" is written from; or name other tables in virtual_mailbox_maps ("+c.at("virtual_mailbox_maps")+")")
+			return
+		}
+		var boxes postfix.Table
+		for i, m := range ordered(p.Mailboxes) {
+			for _, k := range addressKeys(m) {
+				boxes = append(boxes, postfix.Entry{Key: k, Value: "1", Rule: index("Mailboxes", i)})
+			}
+		}
+		c.hashTable(c.names.mailboxes, boxes)
+	}
+	if c.fromPolicy("virtual_alias_maps", c.names.aliases) {
+		addresses := make([]string, len(p.Aliases))
+		for i, a := range p.Aliases {
+			addresses[i] = a.Address
+		}
+		var aliases postfix.Table
+		for i, address := range ordered(addresses) {
+			members := slices.Sorted(slices.Values(p.Aliases[i].Members))
+			for _, k := range addressKeys(address) {
+				aliases = append(aliases, postfix.Entry{Key: k, Value: strings.Join(members, ", "), Rule: index("Aliases", i)})
+			}
+		}
+		if len(aliases) == 0 { // the setting names it all the same
+			c.emit("postfix/"+c.names.aliases, []byte("# "+c.names.managed()+"\n"), true)
+			c.indexes = append(c.indexes, c.names.aliases)
+			return
+		}
+		c.hashTable(c.names.aliases, aliases)
+	}
+}
+
+// fromPolicy reports whether a setting names a table that is written from the
+// policy.
+func (c *compiler) fromPolicy(name, file string) bool {
+	specs, err := postfix.ParseMaps(c.base.get(name))
+	return err == nil && slices.ContainsFunc(specs, func(s postfix.MapSpec) bool {
+		return slices.ContainsFunc(s.Leaves(), func(l postfix.MapSpec) bool { return l.Name == c.path(file) })
+	})
 }
