@@ -279,7 +279,7 @@ func TestPostfixReads(t *testing.T) {
 		"Content-Type: multipart/mixed;boundary=\n", "Content-Type: multipart/mixed;boundary=\"\"\n", long(1500), strings.Repeat(" y", 700),
 	}
 	r := rand.New(rand.NewSource(1))
-	for range 1000 {
+	for range servertest.Scaled(t, 150) {
 		var b strings.Builder
 		for n := r.Intn(16); n >= 0; n-- {
 			b.WriteString(pieces[r.Intn(len(pieces))])

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/oxmailroute/oxmailroute/headers"
+	"github.com/oxmailroute/oxmailroute/internal/servertest"
 )
 
 // regexpTable and pcreTable are tables as a customer might have them.
@@ -154,7 +155,7 @@ func TestParseCheckTableRandom(t *testing.T) {
 	r := rand.New(rand.NewPCG(9, 10))
 	pieces := []string{"/a/", "/b/", "/^X:/", "!", "if ", "if ", "endif\n", "endif\n", " ", "\n", "\n", "\n", "OK", "REJECT x", "$1", "$$", "(", ")", "i", "m", "x", "~", "#", "\\", "/", "[", "]", "*", "|", "^", "\t", "{", "a", "1", "/a/ WARN 1\n", "/b/ WARN 2\n", "!/c/ WARN 3\n", "if /a/\n"}
 	queries := []string{"a", "b", "c", "X: a", "ab", "X:", "B", "1", "i", "ca", "$"}
-	for i := range 600 {
+	for i := range servertest.Scaled(t, 100) {
 		kind := []string{"regexp", "pcre"}[i%2]
 		text := randomText(r, pieces, 25)
 		table, warnings := ParseCheckTable("t", kind, []byte(text))

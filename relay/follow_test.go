@@ -109,7 +109,7 @@ func (f followed) run(t *testing.T, system maillab.System) {
 	}
 	var asked []question
 	var msgs []maillab.Message
-	for i := range f.messages * *times {
+	for i := range drawn(t, f.messages) {
 		e := waysIn[entries[r.IntN(len(entries))]]
 		from, raw := f.senders[r.IntN(len(f.senders))], raws[r.IntN(len(raws))]
 		rcpts := []string{f.rcpts[r.IntN(len(f.rcpts))]}
@@ -427,7 +427,7 @@ func TestFollow(t *testing.T) {
 			rcpts:   []string{"info+x@example.com", "sales@example.com", "bob@example.com", "x@remote1.test", "y@remote2.test", "any-q@example.com", "union@example.com", "team@example.com", "first.q@example.com"},
 		},
 	} {
-		for _, system := range maillab.Systems() {
+		for _, system := range maillab.DrawnSystems(t, f.name) {
 			t.Run(f.name+"/"+system.Name, func(t *testing.T) {
 				t.Parallel()
 				f.run(t, system)

@@ -14,6 +14,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/oxmailroute/oxmailroute/internal/servertest"
 	"github.com/oxmailroute/oxmailroute/relay"
 )
 
@@ -60,6 +61,7 @@ func blockFile(name string) bool { return name == "postfix/main.cf" || name == "
 // says so.
 func TestManagedEveryEdit(t *testing.T) {
 	total, compiled := 0, 0
+	every, compileEvery := servertest.OneIn(t, 31), servertest.OneIn(t, 5)
 	kinds := map[string]int{}
 	for title, p := range wholeFiles(t) {
 		c := compile(t, p, labBase(t))
@@ -73,7 +75,7 @@ func TestManagedEveryEdit(t *testing.T) {
 			lines := strings.Split(string(f.Data), "\n")
 			for at, line := range lines {
 				for n, h := range handEdits("main.cf") {
-					if count++; count%7 != 0 && !*allEdits {
+					if count++; count%every != 0 {
 						continue
 					}
 					next, span := "", 1
@@ -98,7 +100,7 @@ func TestManagedEveryEdit(t *testing.T) {
 					if i < 0 || r.Left[i].Why == "" || r.Left[i].Fix == "" || slices.Contains(r.Obsolete, f.Name) || len(r.Left) != 1 {
 						t.Errorf("%s, %s:%d %q, %s, now %q: left %v, obsolete %v", title, f.Name, at+1, line, h.name, now, r.Left, slices.Contains(r.Obsolete, f.Name))
 					}
-					if count%5 != 0 && !*allEdits {
+					if count%compileEvery != 0 {
 						continue
 					}
 					compiled++

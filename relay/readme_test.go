@@ -1,31 +1,68 @@
 package relay_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"os"
+	"os/exec"
+	"path/filepath"
 	"strings"
 	"testing"
 )
 
-// TestReadmeQuickstart holds the README's quickstart to the package's example,
-// which compiles and has its output checked.
-func TestReadmeQuickstart(t *testing.T) {
+// TestReadmePrograms runs every Go block of the README as it would be pasted, in
+// a package of its own, and compares what it prints with its Output comment.
+func TestReadmePrograms(t *testing.T) {
 	readme, err := os.ReadFile("../README.md")
 	if err != nil {
 		t.Fatal(err)
 	}
-	example, err := os.ReadFile("example_test.go")
+	root, err := filepath.Abs("..")
 	if err != nil {
 		t.Fatal(err)
 	}
-	_, rest, ok := strings.Cut(string(readme), "```go\n")
-	code, _, ok2 := strings.Cut(rest, "```")
-	if !ok || !ok2 {
-		t.Fatal("the README has no quickstart")
+	blocks := strings.Split(string(readme), "\n```go\n")[1:]
+	if len(blocks) == 0 {
+		t.Fatal("the README has no program")
 	}
-	code, _, _ = strings.Cut(code, "// relay [") // its output, as comments
-	_, rest, _ = strings.Cut(string(example), "func Example() {\n")
-	body, _, _ := strings.Cut(rest, "\t// Output:")
-	if want := strings.ReplaceAll("\n"+body, "\n\t", "\n"); strings.TrimSpace(want) != strings.TrimSpace(code) {
-		t.Errorf("README:\n%s\nexample:\n%s", code, want)
+	for i, b := range blocks {
+		code, _, ok := strings.Cut(b, "\n```")
+		if !ok {
+			t.Fatal("a block without an end")
+		}
+		t.Run(fmt.Sprint(i), func(t *testing.T) {
+			t.Parallel()
+			dir := t.TempDir()
+			file := filepath.Join(dir, "main.go")
+			// An overlay: the module has the program, and the tree stays as it is.
+			overlay, err := json.Marshal(map[string]any{"Replace": map[string]string{filepath.Join(root, "internal", "pasted", "main.go"): file}})
+			if err != nil {
+				t.Fatal(err)
+			}
+			for name, data := range map[string][]byte{file: []byte(code), filepath.Join(dir, "overlay.json"): overlay} {
+				if err := os.WriteFile(name, data, 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			cmd := exec.Command("go", "run", "-overlay", filepath.Join(dir, "overlay.json"), "./internal/pasted")
+			cmd.Dir = root
+			out, err := cmd.CombinedOutput()
+			if err != nil {
+				t.Fatalf("%v\n%s", err, out)
+			}
+			_, comment, ok := strings.Cut(code, "// Output:\n")
+			if !ok {
+				return
+			}
+			var want strings.Builder
+			for line := range strings.Lines(comment) {
+				if text, ok := strings.CutPrefix(strings.TrimSpace(line), "// "); ok {
+					want.WriteString(text + "\n")
+				}
+			}
+			if want.String() != string(out) {
+				t.Errorf("it prints:\n%swhat the README says:\n%s", out, want.String())
+			}
+		})
 	}
 }

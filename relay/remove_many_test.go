@@ -10,6 +10,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/oxmailroute/oxmailroute/internal/maillab"
+	"github.com/oxmailroute/oxmailroute/internal/servertest"
 	"github.com/oxmailroute/oxmailroute/postfix"
 	"github.com/oxmailroute/oxmailroute/relay"
 )
@@ -21,10 +22,7 @@ import (
 // ours.
 func TestRemoveManyEdits(t *testing.T) {
 	runs, bad := 0, 0
-	rounds := 4
-	if *allEdits {
-		rounds = 500
-	}
+	rounds := servertest.Scaled(t, 4)
 	for i, l := range layouts(t) {
 		c := l.compile(t, maillab.System{Postfix: "3.7.11", Dovecot: "2.3.19"})
 		after := result(l.in, c.Files(), c.Obsolete())

@@ -1,7 +1,6 @@
 package relay_test
 
 import (
-	"flag"
 	"fmt"
 	"math/rand/v2"
 	"slices"
@@ -9,6 +8,7 @@ import (
 	"testing"
 
 	"github.com/oxmailroute/oxmailroute/internal/maillab"
+	"github.com/oxmailroute/oxmailroute/internal/servertest"
 	"github.com/oxmailroute/oxmailroute/postfix"
 	"github.com/oxmailroute/oxmailroute/relay"
 )
@@ -328,10 +328,9 @@ func (w written) findings(in relay.Installation, e edited) []string {
 	return wrong
 }
 
-var allEdits = flag.Bool("alledits", false, "every edit of every line of every layout: 67,000, some minutes")
-
-// sampled is which edit of how many is made otherwise; a prime, so that all kinds
-// of edits meet all kinds of lines.
+// sampled is which edit of how many is made in the plain run; a prime, so that
+// all kinds of edits meet all kinds of lines. From TEST_SCALE=127 on it is every
+// edit of every line of every layout, 67,000 in some minutes.
 const sampled = 127
 
 // TestRemoveEveryEdit edits each line of ours, and the lines around it, in
@@ -342,6 +341,7 @@ const sampled = 127
 // edits keeps what he wrote, too (TestRemoveManyEdits).
 func TestRemoveEveryEdit(t *testing.T) {
 	total, bad, count := 0, 0, 0
+	every := servertest.OneIn(t, sampled)
 	kinds := map[string]int{}
 	for _, l := range layouts(t) {
 		c := l.compile(t, maillab.System{Postfix: "3.7.11", Dovecot: "2.3.19"})
@@ -353,7 +353,7 @@ func TestRemoveEveryEdit(t *testing.T) {
 					continue
 				}
 				for n, h := range handEdits(name) {
-					if count++; count%sampled != 0 && !*allEdits {
+					if count++; count%every != 0 {
 						continue
 					}
 					r := rand.New(rand.NewPCG(uint64(at), uint64(n)))

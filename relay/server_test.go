@@ -2,7 +2,6 @@ package relay_test
 
 import (
 	"bytes"
-	"flag"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/internal/maillab"
+	"github.com/oxmailroute/oxmailroute/internal/servertest"
 	"github.com/oxmailroute/oxmailroute/relay"
 	"github.com/oxmailroute/oxmailroute/sieve"
 	"github.com/oxmailroute/oxmailroute/sieve/interp"
@@ -25,11 +25,15 @@ func TestMain(m *testing.M) {
 	os.Exit(m.Run())
 }
 
-// Other messages, and more of them, than the ones of every run.
-var (
-	seed  = flag.Uint64("seed", 1, "seed of the generated messages")
-	times = flag.Int("times", 1, "how many times as many generated messages")
-)
+// seed draws other messages than the ones of every run.
+var seed = servertest.Seed
+
+// drawn is how many of something a test draws: all from TEST_SCALE=10 on, of
+// large numbers a tenth in the plain run.
+func drawn(tb testing.TB, all int) int {
+	tb.Helper()
+	return max(min(all, 12), servertest.Scaled(tb, (all+9)/10))
+}
 
 const testdata = "../examples/oxmailroute/testdata/"
 
@@ -84,9 +88,9 @@ type scenario struct {
 	dovecot, dovecot24 string
 }
 
-// run has the scenario on both systems: each gets the files for its versions.
+// run has the scenario on the systems: each gets the files for its versions.
 func (s scenario) run(t *testing.T) {
-	for _, system := range maillab.Systems() {
+	for _, system := range maillab.DrawnSystems(t, s.name) {
 		t.Run(system.Name, func(t *testing.T) {
 			maillab.NeedSystem(t, system)
 			t.Parallel() // much of a run is waiting
@@ -135,7 +139,7 @@ func (s scenario) runOn(t *testing.T, system maillab.System) {
 	site.NoDovecot = p.Topology == relay.Outbound // else it has at least the users' passwords
 	g := generator{rand: rand.New(rand.NewPCG(*seed, 2)), policy: p, world: w}
 	var sent []generated
-	for i := range s.messages * *times {
+	for i := range drawn(t, s.messages) {
 		sent = append(sent, g.message(i))
 	}
 	msgs := make([]maillab.Message, len(sent))

@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/oxmailroute/oxmailroute/internal/servertest"
 	"github.com/oxmailroute/oxmailroute/sieve"
 	"github.com/oxmailroute/oxmailroute/sieve/internal/sievetest"
 )
@@ -161,7 +162,7 @@ func TestFormatServer(t *testing.T) {
 		}
 	}
 	g := sievetest.NewGenerator(3)
-	for range 100 {
+	for range servertest.Scaled(t, 15) {
 		src := g.Script().Format()
 		if v, text, _ := o.Compile(t, src); v != sievetest.Accepted {
 			t.Errorf("%s\n%s\n%s", v, text, src)

@@ -2,7 +2,6 @@ package sieve_test
 
 import (
 	"errors"
-	"flag"
 	"maps"
 	"regexp"
 	"slices"
@@ -10,13 +9,9 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/oxmailroute/oxmailroute/internal/servertest"
 	"github.com/oxmailroute/oxmailroute/sieve"
 	"github.com/oxmailroute/oxmailroute/sieve/internal/sievetest"
-)
-
-var (
-	grammarLines   = flag.Int("grammarlines", 2000, "generated commands whose errors are compared by line")
-	grammarScripts = flag.Int("grammarscripts", 300, "generated small scripts that are compared as a whole")
 )
 
 // serverLine is the line of an error of sievec; the text tells the errors of
@@ -31,7 +26,7 @@ func TestGrammarLines(t *testing.T) {
 	g := &grammar{Generator: sievetest.NewGenerator(*sievetest.Seed + 500), wrong: 4}
 	bad := 0
 	const perScript = 30
-	for range (*grammarLines + perScript - 1) / perScript {
+	for range servertest.Scaled(t, 10) {
 		g.once = map[string]bool{}
 		g.requires(true)
 		lines := []string{strings.TrimSuffix(g.header(), "\n")}
@@ -85,7 +80,8 @@ func TestGrammarServer(t *testing.T) {
 	g := &grammar{Generator: sievetest.NewGenerator(*sievetest.Seed + 600), wrong: 2}
 	bad := 0
 	accepts := 0
-	for range *grammarScripts {
+	grammarScripts := servertest.Scaled(t, 30)
+	for range grammarScripts {
 		g.requires(g.Chance(60))
 		src := g.header()
 		for range 1 + g.IntN(2) {
@@ -111,7 +107,7 @@ func TestGrammarServer(t *testing.T) {
 			t.Fatal("stopped after 10 disagreements")
 		}
 	}
-	t.Logf("%d of %d accepted", accepts, *grammarScripts)
+	t.Logf("%d of %d accepted", accepts, grammarScripts)
 }
 
 // compiledError reports an error of sievec with which it compiles the script all

@@ -3,15 +3,13 @@ package sieve_test
 import (
 	"bytes"
 	"errors"
-	"flag"
 	"testing"
 
 	"github.com/oxmailroute/oxmailroute/headers"
+	"github.com/oxmailroute/oxmailroute/internal/servertest"
 	"github.com/oxmailroute/oxmailroute/sieve"
 	"github.com/oxmailroute/oxmailroute/sieve/internal/sievetest"
 )
-
-var mutationCount = flag.Int("mutations", 300, "scripts with small errors")
 
 // mutate makes small changes to a script.
 func mutate(g *sievetest.Generator, src []byte) []byte {
@@ -46,7 +44,7 @@ func TestMutationServer(t *testing.T) {
 	o := sievetest.NewOracle(t)
 	g := sievetest.NewGenerator(*sievetest.Seed + 81)
 	bad := 0
-	for range *mutationCount {
+	for range servertest.Scaled(t, 30) {
 		src := g.Script().Format()
 		if g.Chance(30) {
 			src = []byte(sievetest.Pick(g, parseCases...).src)

@@ -70,6 +70,7 @@ var demoMessages = []struct {
 // of each sample message where it goes and why.
 func demo(args []string, _ io.Reader, stdout, stderr io.Writer) error {
 	fs := flags("demo", "", stderr)
+	out := fs.String("out", "", "keep what is written in this new `directory`")
 	if err := parseFlags(fs, args, 0, 0); err != nil {
 		return err
 	}
@@ -77,14 +78,23 @@ func demo(args []string, _ io.Reader, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	dir, err := os.MkdirTemp("", "oxmailroute-demo-")
+	dir, kept := *out, ""
+	if dir != "" {
+		err = os.Mkdir(dir, 0o755)
+	} else {
+		dir, err = os.MkdirTemp("", "oxmailroute-demo-")
+		kept = " (and taken away again; -out DIRECTORY keeps it)"
+	}
 	if err != nil {
 		return err
+	}
+	if *out == "" {
+		defer os.RemoveAll(dir)
 	}
 	if _, err := deploy.Write(context.Background(), deploy.Local{Dir: dir}, c.Files(), deploy.Options{}); err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "Two tenants behind mail.conbool.com: of acme.example everybody, of beta.example sales alone.\n\nWritten to %s:\n", dir)
+	fmt.Fprintf(stdout, "Two tenants behind mail.conbool.com: of acme.example everybody, of beta.example sales alone.\n\nWritten to %s%s:\n", dir, kept)
 	for _, f := range c.Files() {
 		fmt.Fprintf(stdout, "  %-32s %5d bytes\n", f.Name, len(f.Data))
 	}

@@ -19,7 +19,8 @@ func call(stdin string, args ...string) (status int, stdout, stderr string) {
 }
 
 func TestDemo(t *testing.T) {
-	t.Setenv("TMPDIR", t.TempDir())
+	temporary := t.TempDir()
+	t.Setenv("TMPDIR", temporary)
 	status, out, errs := call("", "demo")
 	if status != 0 || errs != "" {
 		t.Fatalf("status %d: %s", status, errs)
@@ -31,6 +32,19 @@ func TestDemo(t *testing.T) {
 		if !strings.Contains(out, want) {
 			t.Errorf("no %q in\n%s", want, out)
 		}
+	}
+	if left, err := os.ReadDir(temporary); err != nil || len(left) > 0 {
+		t.Errorf("left behind: %v, %v", left, err)
+	}
+	kept := filepath.Join(temporary, "kept")
+	if status, _, errs := call("", "demo", "-out", kept); status != 0 || errs != "" {
+		t.Fatalf("-out: status %d: %s", status, errs)
+	}
+	if _, err := os.Stat(filepath.Join(kept, "postfix/main.cf")); err != nil {
+		t.Error(err)
+	}
+	if status, _, errs := call("", "demo", "-out", kept); status == 0 || !strings.Contains(errs, "exists") {
+		t.Errorf("over what is there: status %d: %s", status, errs)
 	}
 }
 

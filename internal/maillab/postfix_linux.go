@@ -109,14 +109,14 @@ func installFiles(s *Site, stock []byte) ([]instance, error) {
 }
 
 // preparePostfix builds the tables of an instance, makes its directories, and
-// has Postfix check it.
+// has Postfix check it where task.Check says so.
 func (r *runner) preparePostfix(i *instance) error {
-	settings, err := r.postconf(i, "-h", "queue_directory", "data_directory", "mail_owner")
+	settings, err := r.postconf(i, "-h", "queue_directory", "data_directory", "mail_owner", "setgid_group")
 	if err != nil {
 		return err
 	}
 	values := strings.Split(settings, "\n")
-	if len(values) < 3 {
+	if len(values) < 4 {
 		return fmt.Errorf("postconf -c %s: %q", i.dir, settings)
 	}
 	i.queue = values[0]
@@ -148,9 +148,63 @@ func (r *runner) preparePostfix(i *instance) error {
 	if err := r.buildTables(i, text.String()); err != nil {
 		return err
 	}
-	r.complain("postfix -c "+i.dir+" check", exec.Command("postfix", "-c", i.dir, "check"))
+	if r.task.Check {
+		r.complain("postfix -c "+i.dir+" check", exec.Command("postfix", "-c", i.dir, "check"))
+	} else if err := i.makeQueue(uid, values[3]); err != nil {
+		return err
+	}
 	// It spares postfix start the same checks.
 	return os.WriteFile(i.queue+"/quick-start", nil, 0o644)
+}
+
+// makeQueue makes the queue directories that "postfix check" would make, by
+// Postfix's own list of them. What that command does beside it looks at the
+// machine's files, and takes three times as long as all the rest of a set-up.
+func (i *instance) makeQueue(owner int, group string) error {
+	g, err := user.LookupGroup(group)
+	if err != nil {
+		return err
+	}
+	gid, _ := strconv.Atoi(g.Gid)
+	list, err := os.ReadFile("/etc/postfix/postfix-files")
+	if err != nil {
+		return err
+	}
+	made := 0
+	for line := range strings.Lines(string(list)) {
+		// $queue_directory/maildrop:d:$mail_owner:$setgid_group:730:uc
+		rest, ok := strings.CutPrefix(strings.TrimSpace(line), "$queue_directory")
+		parts := strings.Split(rest, ":")
+		if !ok || len(parts) < 6 || parts[1] != "d" {
+			continue
+		}
+		mode, err := strconv.ParseUint(parts[4], 8, 32)
+		if err != nil {
+			return fmt.Errorf("postfix-files: %q: %w", line, err)
+		}
+		uid, gidOf := 0, -1
+		if parts[2] == "$mail_owner" {
+			uid = owner
+		}
+		if parts[3] == "$setgid_group" {
+			gidOf = gid
+		}
+		dir := i.queue + parts[0]
+		if err := os.MkdirAll(dir, 0o755); err != nil {
+			return err
+		}
+		if err := os.Chown(dir, uid, gidOf); err != nil {
+			return err
+		}
+		if err := os.Chmod(dir, os.FileMode(mode)); err != nil {
+			return err
+		}
+		made++
+	}
+	if made < 10 {
+		return fmt.Errorf("postfix-files names %d queue directories only", made)
+	}
+	return nil
 }
 
 // postconf asks postconf; what it says on standard error is a complaint.
@@ -175,6 +229,7 @@ var indexed = regexp.MustCompile(`\b(hash|btree|lmdb|cdb|dbm|sdbm):(/[^\s,{}"]+)
 // already is left alone.
 func (r *runner) buildTables(i *instance, configuration string) error {
 	seen := map[string]bool{}
+	var tables []string
 	for _, m := range indexed.FindAllStringSubmatch(configuration, -1) {
 		table, source := m[0], m[2]
 		if seen[table] {
@@ -191,11 +246,15 @@ func (r *runner) buildTables(i *instance, configuration string) error {
 		if _, err := os.Stat(source + suffix); err == nil {
 			continue
 		}
-		program := "postmap"
 		if source == "/etc/aliases" {
-			program = "postalias"
+			r.complain("postalias "+table, exec.Command("postalias", "-c", i.dir, table))
+			continue
 		}
-		r.complain(program+" "+table, exec.Command(program, "-c", i.dir, table))
+		tables = append(tables, table)
+	}
+	if len(tables) > 0 {
+		// All in one process; it stops at the first that it can't read.
+		r.complain("postmap "+strings.Join(tables, " "), exec.Command("postmap", append([]string{"-c", i.dir}, tables...)...))
 	}
 	return nil
 }

@@ -28,6 +28,7 @@ type task struct {
 	World    World
 	Site     Site
 	Messages []Message
+	Check    bool   // "postfix check" runs, too
 	Scratch  string // an empty directory to mount on
 	Deadline time.Time
 }
@@ -74,7 +75,7 @@ var probed = sync.OnceValue(func() error {
 
 // run does a run from outside: it starts the inner part and waits for its
 // answer.
-func run(w World, s Site, msgs []Message) (Result, error) {
+func run(w World, s Site, msgs []Message, check bool) (Result, error) {
 	if w.Timeout == 0 {
 		w.Timeout = 5 * time.Minute
 	}
@@ -92,7 +93,7 @@ func run(w World, s Site, msgs []Message) (Result, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), w.Timeout)
 	defer cancel()
 	deadline := time.Now().Add(w.Timeout - w.Timeout/20)
-	return inner(ctx, "run", task{World: w, Site: s, Messages: msgs, Scratch: scratch, Deadline: deadline})
+	return inner(ctx, "run", task{World: w, Site: s, Messages: msgs, Check: check, Scratch: scratch, Deadline: deadline})
 }
 
 // inner runs this program again in new namespaces.

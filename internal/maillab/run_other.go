@@ -25,6 +25,6 @@ func Need(tb testing.TB) {
 	servertest.Missing(tb, "maillab: "+errPlatform.Error())
 }
 
-func run(World, Site, []Message) (Result, error) { return Result{}, errPlatform }
+func run(World, Site, []Message, bool) (Result, error) { return Result{}, errPlatform }
 
 func versions(string) (postfix, dovecot string) { return "", "" }

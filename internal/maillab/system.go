@@ -1,6 +1,7 @@
 package maillab
 
 import (
+	"hash/fnv"
 	"os"
 	"testing"
 
@@ -46,6 +47,21 @@ func Debian13() System {
 
 // Systems are Host and Debian13, whether they are there or not.
 func Systems() []System { return []System{Host(), Debian13()} }
+
+// DrawnSystems are the systems on which a case runs whose messages are drawn:
+// both from TEST_SCALE=2 on, and in the plain run one of them, by the case's
+// name and the seed.
+func DrawnSystems(tb testing.TB, name string) []System {
+	tb.Helper()
+	all := Systems()
+	if servertest.Scale(tb) >= 2 {
+		return all
+	}
+	h := fnv.New32a()
+	h.Write([]byte(name))
+	i := (uint64(h.Sum32()) + *servertest.Seed) % uint64(len(all))
+	return all[i : i+1]
+}
 
 // NeedSystem skips the test where a run on the system isn't possible, or fails
 // it under REQUIRE_SERVERS=1.

@@ -2,9 +2,12 @@
 package servertest
 
 import (
+	"flag"
+	"fmt"
 	"os"
 	"os/exec"
 	"strconv"
+	"sync"
 	"testing"
 )
 
@@ -59,17 +62,71 @@ func Missing(tb testing.TB, reason string) {
 // below 1 draw less.
 const ScaleVariable = "TEST_SCALE"
 
-// Scaled returns n times the number in TEST_SCALE, and at least 1, so that a
-// small scale skips nothing. A value that is no positive number fails the test.
-func Scaled(tb testing.TB, n int) int {
+// Scale is the number in TEST_SCALE. A value that is no positive number fails
+// the test.
+func Scale(tb testing.TB) float64 {
 	tb.Helper()
 	v := os.Getenv(ScaleVariable)
 	if v == "" {
-		return n
+		return 1
 	}
 	scale, err := strconv.ParseFloat(v, 64)
 	if err != nil || !(scale > 0) || scale > 1e6 {
 		tb.Fatalf("%s=%q: want a number from above 0 to 1000000", ScaleVariable, v)
 	}
+	return scale
+}
+
+// Scaled returns n times the number in TEST_SCALE, and at least 1, so that a
+// small scale skips nothing. Where the test fails it says how to draw the same
+// again.
+func Scaled(tb testing.TB, n int) int {
+	tb.Helper()
+	scale := Scale(tb)
+	drawn(tb)
 	return max(1, int(float64(n)*scale+0.5))
+}
+
+// OneIn says which part of all cases is tried: one in n divided by the number in
+// TEST_SCALE, and all of them from TEST_SCALE=n on.
+func OneIn(tb testing.TB, n int) int {
+	tb.Helper()
+	scale := Scale(tb)
+	drawn(tb)
+	return max(1, int(float64(n)/scale+0.5))
+}
+
+// SeedVariable is the environment variable with the seed of what the tests draw,
+// "1" where it is not set.
+const SeedVariable = "TEST_SEED"
+
+// Seed is the seed of what the tests draw: the flag -seed, else TEST_SEED.
+var Seed = flag.Uint64("seed", seedDefault(), "seed of what the tests draw; the default is in "+SeedVariable)
+
+func seedDefault() uint64 {
+	v := os.Getenv(SeedVariable)
+	if v == "" {
+		return 1
+	}
+	n, err := strconv.ParseUint(v, 10, 64)
+	if err != nil {
+		fmt.Fprintf(os.Stderr, "%s=%q: want a whole number\n", SeedVariable, v)
+		os.Exit(2)
+	}
+	return n
+}
+
+// told are the tests that say how they drew where they fail.
+var told sync.Map
+
+func drawn(tb testing.TB) {
+	if _, done := told.LoadOrStore(tb, true); done {
+		return
+	}
+	tb.Cleanup(func() {
+		told.Delete(tb)
+		if tb.Failed() {
+			tb.Logf("drawn with %s=%d %s=%v", SeedVariable, *Seed, ScaleVariable, Scale(tb))
+		}
+	})
 }

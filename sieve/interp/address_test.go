@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/oxmailroute/oxmailroute/internal/servertest"
 	"github.com/oxmailroute/oxmailroute/sieve"
 	"github.com/oxmailroute/oxmailroute/sieve/internal/mailaddr"
 	"github.com/oxmailroute/oxmailroute/sieve/internal/sievetest"
@@ -84,7 +85,7 @@ func TestAddressValuesServer(t *testing.T) {
 		values = append(values, tt.value)
 	}
 	g := sievetest.NewGenerator(7)
-	for range 1500 {
+	for range servertest.Scaled(t, 150) {
 		var b strings.Builder
 		for range 1 + g.IntN(9) {
 			b.WriteString(sievetest.Pick(g, "a", "b", "@", "@", ".", "<", ">", `"`, "(", ")", "[", "]", `\`, " ", ":", ";", ",", "ö", "c@d", "<e@f>", `"g h"`, "i.j", "k@", "{", "="))
@@ -160,7 +161,7 @@ func TestRedirectServer(t *testing.T) {
 		values = append(values, tt.value)
 	}
 	g := sievetest.NewGenerator(8)
-	for range 1000 {
+	for range servertest.Scaled(t, 150) {
 		var b strings.Builder
 		for range 1 + g.IntN(8) {
 			b.WriteString(sievetest.Pick(g, "a", "B", "@", "@", ".", "<", ">", `"`, "(", ")", "[", "]", `\`, " ", ":", ";", ",", "ö", "c@D", "<e@f>", `"g h"`, "i.j", "k@", "{", "="))

@@ -140,7 +140,7 @@ func TestSequenceServer(t *testing.T) {
 	}
 	t.Run("generated", func(t *testing.T) {
 		g := sievetest.NewGenerator(*sievetest.Seed)
-		for i := range *sievetest.SequenceCount {
+		for i := range servertest.Scaled(t, 20) {
 			var scripts [][]byte
 			for range 1 + g.IntN(3) {
 				s := &sieve.Script{}

@@ -7,6 +7,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/oxmailroute/oxmailroute/internal/servertest"
 	"github.com/oxmailroute/oxmailroute/sieve/internal/sievetest"
 	"github.com/oxmailroute/oxmailroute/sieve/interp"
 )
@@ -20,7 +21,8 @@ func TestDifferential(t *testing.T) {
 	pairs, failures := 0, 0
 	var mailbox string
 	var messages [][]byte
-	for i := range *sievetest.ScriptCount {
+	scriptCount := servertest.Scaled(t, 15)
+	for i := range scriptCount {
 		if i%30 == 0 {
 			messages = nil
 			for range messageCount {
@@ -52,5 +54,5 @@ func TestDifferential(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d scripts, %d pairs", *sievetest.ScriptCount, pairs)
+	t.Logf("%d scripts, %d pairs", scriptCount, pairs)
 }

@@ -1,7 +1,6 @@
 package interp_test
 
 import (
-	"flag"
 	"fmt"
 	"os/user"
 	"testing"
@@ -10,6 +9,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
 
+	"github.com/oxmailroute/oxmailroute/internal/servertest"
 	"github.com/oxmailroute/oxmailroute/sieve"
 	"github.com/oxmailroute/oxmailroute/sieve/internal/sievetest"
 	"github.com/oxmailroute/oxmailroute/sieve/interp"
@@ -34,12 +34,13 @@ import (
 // each and no disagreement.
 func TestDifferentialExtensions(t *testing.T) {
 	o := sievetest.NewOracle(t)
-	g := &sievetest.Wide{Generator: sievetest.NewGenerator(*sievetest.Seed + 1000), Size: *sievetest.ScriptSize}
+	g := &sievetest.Wide{Generator: sievetest.NewGenerator(*sievetest.Seed + 1000), Size: sievetest.ScriptSize}
 	const messageCount = 60
 	pairs, failures, refused := 0, 0, 0
 	var mailbox string
 	var messages [][]byte
-	for i := range *sievetest.ScriptCount {
+	scriptCount := servertest.Scaled(t, 15)
+	for i := range scriptCount {
 		if i%30 == 0 {
 			messages = nil
 			for range messageCount {
@@ -77,22 +78,21 @@ func TestDifferentialExtensions(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d scripts, %d pairs", *sievetest.ScriptCount, pairs)
+	t.Logf("%d scripts, %d pairs", scriptCount, pairs)
 }
-
-var envelopeCount = flag.Int("envelopes", 60, "generated scripts that test the envelope")
 
 // TestDifferentialEnvelope runs generated scripts that test the envelope, with
 // generated senders and recipients, here and in sieve-test. What sieve-test
-// can't be given is in TestEnvelopeServer. The long run of 2026-11-22, "-seed
-// 20261122 -envelopes 4000" beside Pigeonhole 0.5.19, had 4,000 scripts with a
+// can't be given is in TestEnvelopeServer. The long run of 2026-11-22, of seed
+// 20261122, beside Pigeonhole 0.5.19, had 4,000 scripts with a
 // message each, 81,005 commands in them, and no disagreement.
 func TestDifferentialEnvelope(t *testing.T) {
 	o := sievetest.NewOracle(t)
 	o.Settings = sievetest.AllOn
-	g := &sievetest.Wide{Generator: sievetest.NewGenerator(*sievetest.Seed + 2000), Size: *sievetest.ScriptSize, Envelope: true}
+	g := &sievetest.Wide{Generator: sievetest.NewGenerator(*sievetest.Seed + 2000), Size: sievetest.ScriptSize, Envelope: true}
 	tests, failures := 0, 0
-	for i := range *envelopeCount {
+	envelopeCount := servertest.Scaled(t, 6)
+	for i := range envelopeCount {
 		var s *sieve.Script
 		if g.Chance(30) {
 			s = g.Script()
@@ -126,5 +126,5 @@ func TestDifferentialEnvelope(t *testing.T) {
 			}
 		}
 	}
-	t.Logf("%d scripts, %d commands", *envelopeCount, tests)
+	t.Logf("%d scripts, %d commands", envelopeCount, tests)
 }

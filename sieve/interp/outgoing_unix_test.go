@@ -6,7 +6,6 @@ import (
 	"bufio"
 	"bytes"
 	"encoding/binary"
-	"flag"
 	"fmt"
 	"net"
 	"os"
@@ -111,8 +110,6 @@ func (s *submission) take() []interp.Outgoing {
 	s.got = nil
 	return got
 }
-
-var outgoingRounds = flag.Int("outgoing", 5, "rounds of 31 generated messages")
 
 const outgoingHost = "mail.example.org"
 
@@ -260,7 +257,7 @@ func TestOutgoingGenerated(t *testing.T) {
 			return c
 		}, s)
 	}
-	for round := range *outgoingRounds {
+	for round := range servertest.Scaled(t, 1) {
 		script := &sieve.Script{}
 		for i := range 30 {
 			n := sieve.Notify{Method: fmt.Sprintf("mailto:a%d@b?x-h=%s&body=%s", i, percent(ascii(text())), percent(text()))}

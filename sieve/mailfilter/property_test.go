@@ -1,7 +1,6 @@
 package mailfilter_test
 
 import (
-	"flag"
 	"math/rand/v2"
 	"reflect"
 	"slices"
@@ -10,14 +9,20 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/oxmailroute/oxmailroute/internal/servertest"
 	"github.com/oxmailroute/oxmailroute/sieve"
 	"github.com/oxmailroute/oxmailroute/sieve/mailfilter"
 )
 
-var (
-	seed = flag.Uint64("seed", 1, "seed of the generated scripts")
-	runs = flag.Int("runs", 10000/slower, "generated scripts that go through OX; of the other properties fewer")
-)
+// seed is of the generated scripts.
+var seed = servertest.Seed
+
+// runs is how many generated scripts go through OX; of the other properties
+// fewer.
+func runs(tb testing.TB) int {
+	tb.Helper()
+	return servertest.Scaled(tb, 1000)
+}
 
 // released and spam are rules as a gateway needs them.
 func released(name string) mailfilter.Managed {
@@ -62,7 +67,7 @@ func accepted(src []byte) error {
 // time changes nothing, and taking it out gives back every byte.
 func TestRoundTrip(t *testing.T) {
 	g := generator{rand.New(rand.NewPCG(*seed, 1))}
-	for range *runs / 4 {
+	for range runs(t) / 4 {
 		src, _ := g.script()
 		d := parse(t, src)
 		if got := string(d.Format()); got != src {
@@ -137,7 +142,7 @@ func without(before, after string) string {
 // out.
 func TestThroughOX(t *testing.T) {
 	g := generator{rand.New(rand.NewPCG(*seed, 2))}
-	for range *runs {
+	for range runs(t) {
 		src, _ := g.script()
 		d := parse(t, src)
 		rules := []mailfilter.Managed{released("Released"), spam("Spam")}
@@ -252,7 +257,7 @@ func texts(o *ox, sorted bool) []string {
 func TestMove(t *testing.T) {
 	g := generator{rand.New(rand.NewPCG(*seed, 3))}
 	moves := 0
-	for range *runs / 4 {
+	for range runs(t) / 4 {
 		src, _ := g.script()
 		d := parse(t, src)
 		rules := d.Rules()
@@ -283,7 +288,7 @@ func TestMove(t *testing.T) {
 			t.Fatalf("%d to %d and back:\n%s", from, to, cmp.Diff(src, got))
 		}
 	}
-	if moves < *runs/16 {
-		t.Errorf("only %d of %d moves were possible", moves, *runs/4)
+	if moves < runs(t)/16 {
+		t.Errorf("only %d of %d moves were possible", moves, runs(t)/4)
 	}
 }

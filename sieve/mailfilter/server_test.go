@@ -36,7 +36,7 @@ func TestMeaning(t *testing.T) {
 		return p.Run(&interp.Input{Raw: []byte(raw), From: "x@remote.test", To: "a@example.com", Now: time.Unix(1e9, 0)})
 	}
 	compared := 0
-	for range *runs / 10 {
+	for range runs(t) / 10 {
 		src, _ := g.script()
 		if accepted([]byte(src)) != nil {
 			continue
@@ -68,8 +68,8 @@ func TestMeaning(t *testing.T) {
 		}
 		compared++
 	}
-	if compared < *runs/20 {
-		t.Errorf("only %d of %d scripts were compared", compared, *runs/10)
+	if compared < runs(t)/20 {
+		t.Errorf("only %d of %d scripts were compared", compared, runs(t)/10)
 	}
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/emersion/go-sasl"
 
 	"github.com/oxmailroute/oxmailroute/internal/managesievetest"
+	"github.com/oxmailroute/oxmailroute/internal/servertest"
 	"github.com/oxmailroute/oxmailroute/sieve"
 	"github.com/oxmailroute/oxmailroute/sieve/mailfilter"
 	"github.com/oxmailroute/oxmailroute/sieve/managesieve"
@@ -164,7 +165,7 @@ func dovecotOptions(d *managesievetest.Dovecot, dial func(context.Context, strin
 // started again at random points and connections break at random bytes.
 func TestDovecotKilled(t *testing.T) {
 	t.Parallel()
-	const mailboxes = 1000
+	mailboxes := servertest.Scaled(t, 150)
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 1))

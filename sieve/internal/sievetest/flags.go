@@ -1,16 +1,12 @@
 package sievetest
 
-import (
-	"flag"
-)
+import "github.com/oxmailroute/oxmailroute/internal/servertest"
 
-// Flags of the tests.
-var (
-	Seed          = flag.Uint64("seed", 1, "of the generated scripts and messages")
-	ScriptCount   = flag.Int("scripts", 150, "generated scripts")
-	ScriptSize    = flag.Int("size", 5, "bound of the generated scripts of the whole language")
-	SequenceCount = flag.Int("sequences", 200, "generated sequences of scripts")
-)
+// Seed is of the generated scripts and messages.
+var Seed = servertest.Seed
+
+// ScriptSize is the bound of the generated scripts of the whole language.
+const ScriptSize = 5
 
 // Ptr returns a pointer to a copy of v.
 func Ptr[T any](v T) *T { return &v }

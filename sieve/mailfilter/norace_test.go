@@ -1,5 +1,0 @@
-//go:build !race
-
-package mailfilter_test
-
-const slower = 1
