@@ -1,11 +1,7 @@
 package interp
 
 import (
-	"slices"
-
 	"github.com/oxmailroute/oxmailroute/sieve"
-	"github.com/oxmailroute/oxmailroute/sieve/internal/mailaddr"
-	"github.com/oxmailroute/oxmailroute/sieve/internal/mboxname"
 )
 
 // commands compiles a block.
@@ -161,20 +157,6 @@ func (d *dynamic) perform(r *run, in *instruction) error {
 	return r.add(&now)
 }
 
-// flagsTag compiles :flags.
-func (c *compiler) flagsTag(in *instruction, flags []string) {
-	in.own = flags != nil
-	if !c.anyVariables(flags) {
-		in.flag = validFlags(flags)
-		return
-	}
-	list := c.texts(flags, "Flags")
-	c.before(in, func(r *run, in instruction) (instruction, error) {
-		in.flag = validFlags(r.strs(list))
-		return in, nil
-	})
-}
-
 // before adds something that is worked out before the action is added.
 func (c *compiler) before(in *instruction, f func(r *run, in instruction) (instruction, error)) {
 	kind := in.kind
@@ -195,122 +177,3 @@ func (c *compiler) before(in *instruction, f func(r *run, in instruction) (instr
 		return f(r, in)
 	}}
 }
-
-func (c *compiler) fileInto(in *instruction, cmd sieve.FileInto) {
-	in.kind, in.key = opFileInto, cmd.Mailbox
-	in.act = ActionFileInto{Mailbox: cmd.Mailbox, Create: cmd.Create, Copy: cmd.Copy}
-	c.flagsTag(in, cmd.Flags)
-	if !c.hasVariables(cmd.Mailbox) && cmd.SpecialUse == "" {
-		if err := mboxname.Check(cmd.Mailbox); err != nil {
-			c.errorf("Mailbox", "%w", err)
-		}
-		return
-	}
-	mailbox, use := c.text(cmd.Mailbox, "Mailbox"), c.text(cmd.SpecialUse, "SpecialUse")
-	c.before(in, func(r *run, in instruction) (instruction, error) {
-		name := r.str(&mailbox)
-		if err := mboxname.Check(name); err != nil {
-			return in, r.errorf(&in, "%w", err)
-		}
-		if attr := r.str(&use); attr != "" {
-			if !mboxname.ValidSpecialUse(attr) {
-				return in, r.errorf(&in, "%q is not a special-use attribute", attr)
-			}
-			if found, ok := r.specialUse("", attr); ok {
-				name = found
-			}
-		}
-		act := in.act.(ActionFileInto)
-		act.Mailbox = name
-		in.act, in.key = act, name
-		return in, nil
-	})
-}
-
-func (c *compiler) redirect(in *instruction, cmd sieve.Redirect) {
-	in.kind = opRedirect
-	if c.program.maxRedirects < 0 {
-		c.errorf("", "redirect is forbidden (MaxRedirects)")
-	}
-	if !c.hasVariables(cmd.Address) {
-		target, err := mailaddr.Target(cmd.Address)
-		if err != nil {
-			c.errorf("Address", "address %q: %w", cmd.Address, err)
-		}
-		in.key, in.act = target, ActionRedirect{Address: target, Copy: cmd.Copy}
-		return
-	}
-	address, keeps := c.text(cmd.Address, "Address"), cmd.Copy
-	c.before(in, func(r *run, in instruction) (instruction, error) {
-		s := r.str(&address)
-		target, err := mailaddr.Target(s)
-		if err != nil {
-			return in, r.errorf(&in, "address %q: %w", s, err)
-		}
-		in.key, in.act = target, ActionRedirect{Address: target, Copy: keeps}
-		return in, nil
-	})
-}
-
-func (c *compiler) reject(in *instruction, reason string, early bool) {
-	in.kind, in.act = opReject, ActionReject{Text: reason, Early: early}
-	if !c.hasVariables(reason) {
-		return
-	}
-	text := c.text(reason, "Reason")
-	c.before(in, func(r *run, in instruction) (instruction, error) {
-		in.act = ActionReject{Text: r.str(&text), Early: early}
-		return in, nil
-	})
-}
-
-func (c *compiler) vacation(in *instruction, cmd sieve.Vacation) {
-	cmd = cloneVacation(cmd)
-	in.kind, in.act = opVacation, ActionVacation{Vacation: cmd}
-	if cmd.Days != nil && cmd.Seconds != nil {
-		c.errorf("Seconds", "excludes Days")
-	}
-	from := c.text(cmd.From, "From")
-	if cmd.From != "" && from.constant() {
-		if _, err := mailaddr.Parse(cmd.From); err != nil {
-			c.errorf("From", "address %q: %w", cmd.From, err)
-		}
-	}
-	subject, handle := c.optional(cmd.Subject, "Subject"), c.optional(cmd.Handle, "Handle")
-	addresses, reason := c.texts(cmd.Addresses, "Addresses"), c.text(cmd.Reason, "Reason")
-	if from.constant() && reason.constant() && constants(addresses) &&
-		(subject == nil || subject.constant()) && (handle == nil || handle.constant()) {
-		return
-	}
-	c.before(in, func(r *run, in instruction) (instruction, error) {
-		v := cloneVacation(cmd)
-		// The server takes here what it wouldn't compile.
-		v.From = r.str(&from)
-		v.Reason = r.str(&reason)
-		if subject != nil {
-			s := r.str(subject)
-			v.Subject = &s
-		}
-		if handle != nil {
-			s := r.str(handle)
-			v.Handle = &s
-		}
-		if addresses != nil && cmd.Addresses != nil {
-			v.Addresses = slices.Clone(r.strs(addresses))
-		}
-		in.act = ActionVacation{Vacation: v}
-		return in, nil
-	})
-}
-
-// failCommand is the command error (RFC 5463 section 5).
-type failCommand struct{ text text }
-
-func (f *failCommand) perform(r *run, in *instruction) error {
-	return r.errorf(in, "error: %s", r.str(&f.text))
-}
-
-// debugCommand is debug_log: it shows in the trace alone.
-type debugCommand struct{ text text }
-
-func (d *debugCommand) perform(*run, *instruction) error { return nil }

@@ -5,9 +5,7 @@ import (
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/headers"
-	"github.com/oxmailroute/oxmailroute/sieve"
 	"github.com/oxmailroute/oxmailroute/sieve/internal/ascii"
-	"github.com/oxmailroute/oxmailroute/sieve/internal/field"
 )
 
 // protected reports the fields that editheader leaves as they are: a change of
@@ -20,51 +18,6 @@ func protectedField(name string, remove bool) bool {
 		return false
 	}
 	return false
-}
-
-// addCommand is addheader (RFC 5293 section 4).
-type addCommand struct {
-	name, value text
-	last        bool
-}
-
-func (c *compiler) addHeader(cmd sieve.AddHeader) operation {
-	a := &addCommand{c.text(cmd.Name, "Name"), c.text(cmd.Value, "Value"), cmd.Last}
-	if a.name.constant() {
-		if err := field.CheckName(cmd.Name); err != nil {
-			c.errorf("Name", "%w", err)
-		}
-	}
-	if a.value.constant() {
-		if err := field.CheckValue(cmd.Value); err != nil {
-			c.errorf("Value", "%w", err)
-		}
-	}
-	return a
-}
-
-func (a *addCommand) perform(r *run, in *instruction) error {
-	name, value := r.str(&a.name), r.str(&a.value)
-	if err := field.CheckName(name); err != nil {
-		return r.errorf(in, "%w", err)
-	}
-	if protectedField(name, false) {
-		return nil
-	}
-	if err := field.CheckValue(value); err != nil {
-		return r.errorf(in, "%w", err)
-	}
-	act := ActionAddHeader{Name: canonicalName(name), Value: value, Last: a.last}
-	field := r.newField(act.Name, value)
-	list := r.header()
-	next := make(headers.Section, 0, len(list)+1)
-	if a.last {
-		next = append(append(next, list...), field)
-	} else {
-		next = append(append(next, field), list...)
-	}
-	r.edit(in, next, act)
-	return nil
 }
 
 // addedField is a field that a script has added. The tests of its value see the
@@ -143,81 +96,4 @@ func (r *run) edit(in *instruction, next headers.Section, acts ...Action) {
 		r.actions = append(r.actions, performed{instruction: &instruction{kind: opEdit, step: in.step, act: act}})
 	}
 	r.index(&r.program.fields)
-}
-
-// deleteCommand is deleteheader (RFC 5293 section 5).
-type deleteCommand struct {
-	name  text
-	match *matcher // nil: whatever the value is
-	index uint64
-	last  bool
-}
-
-func (c *compiler) deleteHeader(cmd sieve.DeleteHeader) operation {
-	d := &deleteCommand{name: c.text(cmd.Name, "Name"), index: cmd.Index, last: cmd.Last}
-	if d.name.constant() {
-		if err := field.CheckName(cmd.Name); err != nil {
-			c.errorf("Name", "%w", err)
-		}
-	}
-	if cmd.Values != nil {
-		d.match = c.matcher(cmd.Match, cmd.Relation, cmd.Comparator, cmd.Values)
-	}
-	return d
-}
-
-func (d *deleteCommand) perform(r *run, in *instruction) error {
-	name := r.str(&d.name)
-	if err := field.CheckName(name); err != nil {
-		return r.errorf(in, "%w", err)
-	}
-	if protectedField(name, true) {
-		return nil
-	}
-	var m *matcher
-	if d.match != nil {
-		if m = r.bind(d.match); m == nil {
-			return nil
-		}
-	}
-	list := r.header()
-	r.spend(4 * len(list))
-	total := uint64(0)
-	for i := range list {
-		if bytes.EqualFold(list[i].Name, []byte(name)) {
-			total++
-		}
-	}
-	next := make(headers.Section, 0, len(list))
-	var acts []Action
-	at, gone := uint64(0), 0
-	for _, f := range list {
-		if !bytes.EqualFold(f.Name, []byte(name)) {
-			next = append(next, f)
-			continue
-		}
-		at++
-		pos := at
-		if d.last {
-			pos = total - at + 1
-		}
-		remove := d.index == 0 || pos == d.index
-		if remove && m != nil {
-			e := entry{field: f}
-			remove = m.kind != sieve.Count && r.match(m, r.decode(&e))
-			if r.failed != nil {
-				return nil
-			}
-		}
-		if !remove {
-			next = append(next, f)
-			continue
-		}
-		acts = append(acts, ActionDeleteHeader{Name: name, Index: int(at) - gone, Value: string(r.decodeField(f))})
-		gone++
-	}
-	if gone > 0 {
-		r.edit(in, next, acts...)
-	}
-	return nil
 }

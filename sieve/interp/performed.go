@@ -201,3 +201,9 @@ func (r *run) conflict(a, next *performed) error {
 	}
 	return r.errorf(next.instruction, "reject conflicts with an action that delivers or answers the message")
 }
+
+// mark is something that is remembered when the script has ended well.
+type mark struct {
+	key   string
+	until time.Time
+}

@@ -92,45 +92,6 @@ func (c *compiler) test(t sieve.Test) condition {
 	return constant{step, false}
 }
 
-// junction compiles anyof or allof. Where one of the tests is constant and
-// decides it, the server tries none of them.
-func (c *compiler) junction(step int, tests []condition, anyOf bool) condition {
-	for i, t := range tests {
-		if v, ok := constantOf(t); ok && v == anyOf && i > 0 {
-			return constant{step, anyOf}
-		}
-	}
-	return &junction{step, tests, anyOf}
-}
-
-// constantOf returns the outcome of a test that has only one.
-func constantOf(t condition) (value, ok bool) {
-	switch t := t.(type) {
-	case constant:
-		return t.value, true
-	case *negation:
-		value, ok = constantOf(t.test)
-		return !value, ok
-	case *junction:
-		for _, sub := range t.tests {
-			v, known := constantOf(sub)
-			if !known {
-				return false, false
-			}
-			if v == t.any {
-				return t.any, true
-			}
-		}
-		return !t.any, true
-	}
-	return false, false
-}
-
-// available is an ihave that holds.
-type available struct{ step int }
-
-func (c available) eval(r *run) bool { return r.note(c.step, true, nil) }
-
 // extensionTest compiles the tests of extensions.
 func (c *compiler) extensionTest(t sieve.Test, step int) condition {
 	switch t := t.(type) {
@@ -177,18 +138,6 @@ func (c *compiler) extensionTest(t sieve.Test, step int) condition {
 		return c.ihave(t, step)
 	}
 	return nil
-}
-
-// ihave is decided by what the server has (RFC 5463 section 4).
-func (c *compiler) ihave(t sieve.IHave, step int) condition {
-	for _, name := range t.Extensions {
-		x := sieve.ExtensionNamed(name)
-		// What changes the meaning of strings can't be asked for.
-		if x == 0 || !c.program.extensions.Has(x) || x == sieve.ExtVariables || x == sieve.ExtEncodedCharacter {
-			return constant{step, false}
-		}
-	}
-	return available{step}
 }
 
 func (c *compiler) tests(list []sieve.Test) []condition {

@@ -9,13 +9,6 @@ import (
 	"github.com/oxmailroute/oxmailroute/sieve/internal/ascii"
 )
 
-// setCommand is the command set (RFC 5229 section 4).
-type setCommand struct {
-	variable  part
-	value     text
-	modifiers []sieve.Modifier // in the order of their precedence
-}
-
 // modifiers orders and checks modifiers.
 func (c *compiler) modifiers(list []sieve.Modifier, where string) []sieve.Modifier {
 	out := make([]sieve.Modifier, 0, len(list))
@@ -36,15 +29,6 @@ func (c *compiler) modifiers(list []sieve.Modifier, where string) []sieve.Modifi
 		out = append(out[:at], append([]sieve.Modifier{m}, out[at:]...)...)
 	}
 	return out
-}
-
-func (s *setCommand) perform(r *run, _ *instruction) error {
-	value := r.modify(r.str(&s.value), s.modifiers)
-	if r.failed != nil {
-		return nil
-	}
-	r.assign(&s.variable, value)
-	return nil
 }
 
 // modify applies modifiers to a value.
@@ -119,41 +103,3 @@ func encodeURL(s string) string {
 }
 
 func utf8Length(s string) int { return utf8.RuneCountInString(s) }
-
-// stringTest is the test string (RFC 5229 section 5).
-type stringTest struct {
-	step    int
-	sources []text
-	match   *matcher
-}
-
-func (c *stringTest) eval(r *run) bool {
-	values := r.list[:0]
-	for i := range c.sources {
-		s := r.str(&c.sources[i])
-		if c.match.kind == sieve.Count && s == "" {
-			continue
-		}
-		values = append(values, value{text: []byte(s)})
-	}
-	r.list = values
-	return r.compare(c.step, c.match, values)
-}
-
-// compare is a test of values that are all there.
-func (r *run) compare(step int, m *matcher, values []value) bool {
-	if m = r.bind(m); m == nil {
-		return r.note(step, false, nil)
-	}
-	if m.kind == sieve.Count {
-		return r.note(step, m.count(len(values)), nil)
-	}
-	var last *value
-	for i := range values {
-		last = &values[i]
-		if r.match(m, last) {
-			return r.note(step, true, last.text)
-		}
-	}
-	return r.missed(step, last)
-}

@@ -1,0 +1,51 @@
+package interp
+
+import (
+	"github.com/oxmailroute/oxmailroute/sieve"
+	"github.com/oxmailroute/oxmailroute/sieve/internal/mboxname"
+)
+
+// flagsTag compiles :flags.
+func (c *compiler) flagsTag(in *instruction, flags []string) {
+	in.own = flags != nil
+	if !c.anyVariables(flags) {
+		in.flag = validFlags(flags)
+		return
+	}
+	list := c.texts(flags, "Flags")
+	c.before(in, func(r *run, in instruction) (instruction, error) {
+		in.flag = validFlags(r.strs(list))
+		return in, nil
+	})
+}
+
+func (c *compiler) fileInto(in *instruction, cmd sieve.FileInto) {
+	in.kind, in.key = opFileInto, cmd.Mailbox
+	in.act = ActionFileInto{Mailbox: cmd.Mailbox, Create: cmd.Create, Copy: cmd.Copy}
+	c.flagsTag(in, cmd.Flags)
+	if !c.hasVariables(cmd.Mailbox) && cmd.SpecialUse == "" {
+		if err := mboxname.Check(cmd.Mailbox); err != nil {
+			c.errorf("Mailbox", "%w", err)
+		}
+		return
+	}
+	mailbox, use := c.text(cmd.Mailbox, "Mailbox"), c.text(cmd.SpecialUse, "SpecialUse")
+	c.before(in, func(r *run, in instruction) (instruction, error) {
+		name := r.str(&mailbox)
+		if err := mboxname.Check(name); err != nil {
+			return in, r.errorf(&in, "%w", err)
+		}
+		if attr := r.str(&use); attr != "" {
+			if !mboxname.ValidSpecialUse(attr) {
+				return in, r.errorf(&in, "%q is not a special-use attribute", attr)
+			}
+			if found, ok := r.specialUse("", attr); ok {
+				name = found
+			}
+		}
+		act := in.act.(ActionFileInto)
+		act.Mailbox = name
+		in.act, in.key = act, name
+		return in, nil
+	})
+}

@@ -1,0 +1,96 @@
+package interp
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/oxmailroute/oxmailroute/sieve/internal/imapflag"
+)
+
+// addFlags returns a new list with the flags added.
+func addFlags(list, flags []string) []string {
+	out := slices.Clip(list)
+	for _, f := range flags {
+		if !hasFlag(out, f) {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// removeFlags returns a new list without the flags.
+func removeFlags(list, flags []string) []string {
+	var out []string
+	for _, f := range list {
+		if !hasFlag(flags, f) {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
+// flagCommand is addflag, setflag or removeflag (RFC 5232 section 3).
+type flagCommand struct {
+	kind     flagChange
+	constant []string // the flags, where they are known
+	flags    []text   // the flags otherwise
+	variable *part    // where the flags are kept; nil: in the script's own
+}
+
+type flagChange uint8
+
+const (
+	addingFlags flagChange = iota
+	settingFlags
+	removingFlags
+)
+
+func (c *compiler) flagCommand(in *instruction, kind flagChange, flags []string, variable string) {
+	f := &flagCommand{kind: kind}
+	if list := c.texts(flags, "Flags"); constants(list) {
+		if f.constant = validFlags(flags); kind == removingFlags {
+			f.constant = imapflag.Split(flags)
+		}
+	} else {
+		f.flags = list
+	}
+	if variable != "" {
+		v := c.named(variable, "Variable")
+		f.variable = &v
+	}
+	in.kind, in.op = opRun, f
+}
+
+func (f *flagCommand) perform(r *run, _ *instruction) error {
+	list := f.constant
+	if f.flags != nil {
+		list = r.strs(f.flags)
+		if f.kind == removingFlags {
+			list = imapflag.Split(list)
+		} else {
+			list = validFlags(list)
+		}
+	}
+	have := r.flags
+	if f.variable != nil {
+		have = imapflag.Split([]string{r.variable(f.variable)})
+	}
+	r.spend(8 * len(list) * (1 + len(have)))
+	if r.failed != nil {
+		return nil
+	}
+	switch f.kind {
+	case addingFlags:
+		have = addFlags(have, list)
+	case settingFlags:
+		have = list
+	case removingFlags:
+		have = removeFlags(have, list)
+	}
+	if f.variable != nil {
+		r.assign(f.variable, strings.Join(have, " "))
+	} else {
+		r.flags = have
+	}
+	return nil
+}

@@ -1,0 +1,27 @@
+package interp
+
+import (
+	"strings"
+
+	"github.com/oxmailroute/oxmailroute/sieve"
+)
+
+// mailboxTest is mailboxexists (RFC 5490 section 3.1).
+type mailboxTest struct {
+	step  int
+	names []text
+}
+
+func (c *mailboxTest) eval(r *run) bool {
+	for i := range c.names {
+		name := r.str(&c.names[i])
+		if !r.mailboxExists(name) {
+			return r.note(c.step, false, []byte(name))
+		}
+	}
+	return r.note(c.step, true, nil)
+}
+
+func (r *run) mailboxExists(name string) bool {
+	return r.in.MailboxExists == nil || strings.EqualFold(name, sieve.Inbox) || r.in.MailboxExists(name)
+}

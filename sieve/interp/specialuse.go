@@ -1,0 +1,40 @@
+package interp
+
+import (
+	"github.com/oxmailroute/oxmailroute/sieve/internal/mboxname"
+)
+
+// specialUse finds the mailbox of an attribute.
+func (r *run) specialUse(mailbox, attribute string) (string, bool) {
+	if r.in.Mailboxes == nil {
+		return "", false
+	}
+	return r.in.Mailboxes.SpecialUse(mailbox, attribute)
+}
+
+// specialUseTest is specialuse_exists (RFC 8579 section 3).
+type specialUseTest struct {
+	step       int
+	mailbox    *text
+	attributes []text
+}
+
+func (c *specialUseTest) eval(r *run) bool {
+	mailbox := ""
+	if c.mailbox != nil {
+		mailbox = r.str(c.mailbox)
+		if !r.mailboxExists(mailbox) {
+			return r.note(c.step, false, []byte(mailbox))
+		}
+	}
+	for i := range c.attributes {
+		attr := r.str(&c.attributes[i])
+		if !mboxname.ValidSpecialUse(attr) {
+			return r.note(c.step, false, []byte(attr))
+		}
+		if _, ok := r.specialUse(mailbox, attr); !ok {
+			return r.note(c.step, false, []byte(attr))
+		}
+	}
+	return r.note(c.step, true, nil)
+}
