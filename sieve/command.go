@@ -48,25 +48,6 @@ type ElsIf struct {
 // message is kept.
 type Stop struct{}
 
-// FileInto stores the message in a mailbox (RFC 5228 section 4.1) and cancels
-// the implicit keep.
-type FileInto struct {
-	// Mailbox is the name in UTF-8, with the server's hierarchy separator.
-	Mailbox string
-	// Copy leaves the implicit keep as it is (RFC 3894).
-	Copy bool
-	// Create makes the mailbox where it is missing (RFC 5490 section 3.2).
-	Create bool
-	// SpecialUse is a special-use attribute (RFC 8579 section 4), such as
-	// `\Junk`: the mailbox that carries it is taken before Mailbox is. Empty
-	// leaves the tag out.
-	SpecialUse string
-	// Flags are the IMAP flags to set in place of the script's own (RFC 5232
-	// section 5): flags separated by spaces in each string, "" for none. Nil
-	// leaves the tag out.
-	Flags []string
-}
-
 // Redirect sends the message on (RFC 5228 section 4.2) and cancels the
 // implicit keep.
 type Redirect struct {
@@ -85,56 +66,6 @@ type Keep struct {
 // Discard cancels the implicit keep (RFC 5228 section 4.4).
 type Discard struct{}
 
-// Reject refuses the message and tells its sender why (RFC 5429 section 2.2);
-// it cancels the implicit keep.
-type Reject struct {
-	Reason string
-}
-
-// Vacation answers the sender (RFC 5230); it leaves the implicit keep as it is.
-// The pointers are nil where the tag is absent, which is not the same as a tag
-// with 0 or "".
-type Vacation struct {
-	// Days between two answers to one sender; the server bounds it, and has a
-	// default (7).
-	Days *uint64
-	// Seconds is the same in seconds (RFC 6131); it excludes Days.
-	Seconds *uint64
-	Subject *string
-	// From is the address to answer from; empty leaves the tag out.
-	From string
-	// Addresses are the user's other addresses; nil leaves the tag out.
-	Addresses []string
-	// MIME says that Reason is a MIME entity with its header.
-	MIME bool
-	// Handle identifies the answer for the counting of days.
-	Handle *string
-	Reason string
-}
-
-// AddFlag adds IMAP flags to the script's flags (RFC 5232 section 3.2): flags
-// separated by spaces in each string.
-type AddFlag struct {
-	Flags []string
-	// Variable is the variable that holds the flags in place of the script's
-	// own; empty leaves it out.
-	Variable string
-}
-
-// SetFlag replaces the script's flags (RFC 5232 section 3.1); the fields are
-// those of [AddFlag].
-type SetFlag struct {
-	Flags    []string
-	Variable string
-}
-
-// RemoveFlag takes flags away from the script's flags (RFC 5232 section 3.3);
-// the fields are those of [AddFlag].
-type RemoveFlag struct {
-	Flags    []string
-	Variable string
-}
-
 // Comment is a line "# text". It can't hold a line break or NUL. A text that
 // begins with "#" is printed without the space: Comment("# x") is "## x".
 type Comment string
@@ -143,22 +74,10 @@ func (If) command() {}
 
 func (Stop) command() {}
 
-func (FileInto) command() {}
-
 func (Redirect) command() {}
 
 func (Keep) command() {}
 
 func (Discard) command() {}
-
-func (Reject) command() {}
-
-func (Vacation) command() {}
-
-func (AddFlag) command() {}
-
-func (SetFlag) command() {}
-
-func (RemoveFlag) command() {}
 
 func (Comment) command() {}

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/sieve/internal/field"
-	"github.com/oxmailroute/oxmailroute/sieve/internal/imapflag"
 	"github.com/oxmailroute/oxmailroute/sieve/internal/mboxname"
 )
 
@@ -277,14 +276,6 @@ func (l *linter) fieldNames(off int32, names []string) (none bool) {
 		l.warn(off, "%q can't be the name of a header field", name)
 	}
 	return none
-}
-
-func (l *linter) flags(off int32, flags []string) {
-	for _, f := range imapflag.Split(flags) {
-		if !imapflag.Valid(f) && !variableText(f) {
-			l.warn(off, "%q is not an IMAP flag, and left out", f)
-		}
-	}
 }
 
 // everyKey reports whether all keys are of a kind, and none is known at run

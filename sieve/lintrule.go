@@ -2,9 +2,7 @@ package sieve
 
 import (
 	"strconv"
-	"strings"
 
-	"github.com/oxmailroute/oxmailroute/sieve/internal/ascii"
 	"github.com/oxmailroute/oxmailroute/sieve/internal/imapflag"
 )
 
@@ -125,53 +123,4 @@ func (l *linter) relation(m MatchType, r Relation, keys []string) string {
 		return "nothing is fewer than 0"
 	}
 	return ""
-}
-
-// date looks at a test of a date.
-func (l *linter) date(off int32, part DatePart, zone string, m MatchType, c Comparator, keys []string) string {
-	if zone != "" && !validZone(zone) {
-		l.warn(off, `zone %q is not of the form "+hhmm" or "-hhmm"`, zone)
-	}
-	if variableText(string(part)) {
-		return ""
-	}
-	part = DatePart(ascii.Lower(string(part)))
-	if !part.Valid() {
-		return strconv.Quote(string(part)) + " is no part of a date"
-	}
-	if m != "" && m != Is || c == ASCIINumeric || !everyKey(keys, func(k string) bool { return !part.possible(k) }) {
-		return ""
-	}
-	return strconv.Quote(string(part)) + " never looks like that"
-}
-
-// possible reports whether a part of a date can be the string.
-func (p DatePart) possible(s string) bool {
-	between := func(digits, low, high int) bool {
-		n, err := strconv.Atoi(s)
-		return err == nil && len(s) == digits && strings.TrimLeft(s, "0123456789") == "" && low <= n && n <= high
-	}
-	switch p {
-	case Year:
-		return between(4, 0, 9999)
-	case Month:
-		return between(2, 1, 12)
-	case Day:
-		return between(2, 1, 31)
-	case Hour:
-		return between(2, 0, 23)
-	case Minute:
-		return between(2, 0, 59)
-	case Second:
-		return between(2, 0, 60)
-	case DayOfTheWeek:
-		return between(1, 0, 6)
-	case ZoneOffset:
-		return validZone(s)
-	case FullDate:
-		return len(s) == len("2006-01-02")
-	case TimeOfDay:
-		return len(s) == len("15:04:05")
-	}
-	return true
 }

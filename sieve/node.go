@@ -98,14 +98,6 @@ func (n *node) flag(w *writer, x Extensions, tag string, set bool) *node {
 	return n.tag(tag)
 }
 
-func (n *node) flags(w *writer, flags []string) *node {
-	if flags == nil {
-		return n
-	}
-	w.use(ExtIMAP4Flags)
-	return n.tag("flags").strList(flags)
-}
-
 // position adds :index and :last.
 func (n *node) position(w *writer, x Extensions, index uint64, last bool) *node {
 	if index != 0 {
@@ -113,24 +105,6 @@ func (n *node) position(w *writer, x Extensions, index uint64, last bool) *node 
 		n.number("index", &index)
 	}
 	return n.flag(w, x, "last", last)
-}
-
-func (n *node) mime(w *writer, mime, anyChild bool) *node {
-	return n.flag(w, ExtMIME, "mime", mime).flag(w, ExtMIME, "anychild", anyChild)
-}
-
-func (n *node) zone(zone string) *node {
-	if zone == "" {
-		return n
-	}
-	return n.tag("zone").str(zone)
-}
-
-func (n *node) priority(p Priority) *node {
-	if p == "" {
-		return n
-	}
-	return n.tag(word(string(p)))
 }
 
 func tagArg(name string) argument { return argument{kind: argTag, tag: name} }

@@ -68,26 +68,6 @@ func (r *reader) declare(off int32, name string) bool {
 	return true
 }
 
-// declareGlobal notes a variable that all scripts share.
-func (r *reader) declareGlobal(off int32, name string) bool {
-	ref, end, ok := varname.Parse(name, 0)
-	if !ok || end != len(name) || ref.Name != name || ref.Namespace != "" || len(name) >= varname.MaxName {
-		r.errorf(off, "%q is not the name of a variable", name)
-		return false
-	}
-	name = strings.ToLower(name)
-	global, ok := r.variables[name]
-	if ok && !global {
-		r.errorf(off, "variable %q was used as one of this script before", name)
-		return false
-	}
-	if !r.declare(off, name) {
-		return false
-	}
-	r.variables[name] = true
-	return true
-}
-
 // variable checks the name of a variable that stands for itself.
 func (r *reader) variable(s *synString, assign bool) string {
 	name := r.value(*s)

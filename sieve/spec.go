@@ -45,14 +45,6 @@ const (
 	groupPart
 )
 
-// modifierTags are those of set and extracttext.
-var modifierTags = []tagSpec{
-	{id: nameLower, group: 40}, {id: nameUpper, group: 40},
-	{id: nameLowerFirst, group: 41}, {id: nameUpperFirst, group: 41},
-	{id: nameQuoteWildcard, group: 42}, {id: nameQuoteRegex, group: 42, ext: QuoteRegexModifier},
-	{id: nameEncodeURL, group: 43, ext: ExtENotify}, {id: nameLength, group: 44},
-}
-
 // compareTags are the match types and :comparator.
 var compareTags = []tagSpec{
 	{id: nameIs, group: groupMatch}, {id: nameContains, group: groupMatch}, {id: nameMatches, group: groupMatch},
@@ -75,25 +67,6 @@ func tagsOf(lists ...[]tagSpec) []tagSpec {
 	}
 	return out
 }
-
-var (
-	flagsTag = tagSpec{id: nameFlags, ext: ExtIMAP4Flags, param: argList, group: 1}
-	copyTag  = tagSpec{id: nameCopy, ext: ExtCopy, group: 2}
-	// indexTags are those of RFC 5260 section 6. A second :last is taken.
-	indexTags = []tagSpec{
-		{id: nameIndex, ext: ExtIndex, param: argNumber, group: 1},
-		{id: nameLast, ext: ExtIndex},
-	}
-	mimeTags = []tagSpec{
-		{id: nameMIME, ext: ExtMIME, group: 2},
-		{id: nameAnyChild, ext: ExtMIME},
-	}
-	mimePartTags = []tagSpec{
-		{id: nameType, ext: ExtMIME, group: 4}, {id: nameSubtype, ext: ExtMIME, group: 4},
-		{id: nameContentType, ext: ExtMIME, group: 4}, {id: nameParam, ext: ExtMIME, param: argList, group: 4},
-	}
-	priorityTags = []tagSpec{{id: nameLow, group: 1}, {id: nameNormal, group: 1}, {id: nameHigh, group: 1}}
-)
 
 var (
 	oneString   = []argKind{argString}
@@ -236,10 +209,3 @@ var specs = func() (s [numNames]*spec) {
 	}
 	return s
 }()
-
-// draftNotify is the spec of notify where the extension "notify" is on, the
-// draft of RFC 5435.
-var draftNotify = &spec{ext: ExtNotify, tags: tagsOf(priorityTags, []tagSpec{
-	{id: nameMethod, param: argString}, {id: nameIdent, param: argString, group: 3},
-	{id: nameOptions, param: argList, group: 4}, {id: nameMessage, param: argString, group: 5},
-})}

@@ -63,18 +63,6 @@ type Address struct {
 	MIME, AnyChild bool
 }
 
-// Envelope holds where an address of the SMTP envelope compares true with one
-// of the Keys (RFC 5228 section 5.4). Fields are "from" and "to", in any case;
-// Pigeonhole has "auth" too.
-type Envelope struct {
-	Fields     []string
-	Part       AddressPart
-	Match      MatchType
-	Relation   Relation
-	Comparator Comparator
-	Keys       []string
-}
-
 // Exists holds where every one of the Names is there (RFC 5228 section 5.5).
 type Exists struct {
 	Names []string
@@ -105,27 +93,9 @@ type (
 	AnyOf []Test
 )
 
-// MailboxExists holds where every one of the mailboxes is there and messages
-// can be stored in it (RFC 5490 section 3.1).
-type MailboxExists struct{ Mailboxes []string }
-
-// HasFlag holds where one of the script's IMAP flags compares true with one of
-// the flags given (RFC 5232 section 4).
-type HasFlag struct {
-	Match      MatchType
-	Relation   Relation
-	Comparator Comparator
-	Flags      []string
-	// Variables are the variables that hold the flags in place of the script's
-	// own; nil leaves them out.
-	Variables []string
-}
-
 func (Header) test() {}
 
 func (Address) test() {}
-
-func (Envelope) test() {}
 
 func (Exists) test() {}
 
@@ -140,7 +110,3 @@ func (Not) test() {}
 func (AllOf) test() {}
 
 func (AnyOf) test() {}
-
-func (MailboxExists) test() {}
-
-func (HasFlag) test() {}

@@ -190,10 +190,6 @@ func (r *reader) comparing(n *synNode, args []synArg, m matching) Test {
 	return False{}
 }
 
-// dovecotItem begins the items of the environment that
-// vnd.dovecot.environment adds.
-const dovecotItem = "vnd.dovecot."
-
 // matching is what the tags of a comparing test say.
 type matching struct {
 	match      MatchType
@@ -297,42 +293,6 @@ func (r *reader) index() (n uint64, last bool) {
 	return n, last
 }
 
-// mime reads :mime and :anychild (RFC 5703 section 4).
-func (r *reader) mime() (mime, anyChild bool) {
-	mime = r.shows(nameMIME, ExtMIME)
-	if f := r.tagged(nameAnyChild); f != nil {
-		if anyChild = true; !mime {
-			r.errorf(r.args[f.arg].off, "tag :anychild needs :mime")
-		}
-	}
-	return mime, anyChild
-}
-
-func (r *reader) mimePart(t *Header) {
-	for i := range r.found {
-		f := &r.found[i]
-		switch f.id {
-		case nameType, nameSubtype, nameContentType, nameParam:
-		default:
-			continue
-		}
-		if t.MIMEPart = MIMEPart(spellings[f.id]); !t.MIME {
-			r.errorf(r.args[f.arg].off, "tag :%s needs :mime", spellings[f.id])
-		}
-		if f.param != nil {
-			t.MIMEParams = r.strList(f.param)
-		}
-	}
-}
-
-// zone reads :zone (RFC 5260 section 4.1).
-func (r *reader) zone() string {
-	if f := r.tagged(nameZone); f != nil {
-		return r.str(f.param)
-	}
-	return ""
-}
-
 func (r *reader) addressFields(a *synArg) []string {
 	start := len(r.list)
 	for _, s := range r.strings(a) {
@@ -343,91 +303,6 @@ func (r *reader) addressFields(a *synArg) []string {
 		r.list = append(r.list, name)
 	}
 	return r.list[start:len(r.list):len(r.list)]
-}
-
-func (r *reader) envelopeFields(a *synArg, m matching) []string {
-	start := len(r.list)
-	for _, s := range r.strings(a) {
-		name, literal := r.text(&s)
-		switch {
-		case !literal || isEnvelopeField(name):
-		case !strings.EqualFold(name, "auth"):
-			r.errorf(s.off, `envelope field %q is %w: use "from" or "to"`, name, ErrUnsupported)
-		case m.part != "":
-			r.errorf(s.off, `envelope field "auth" is no address: remove the tag :%s`, string(m.part))
-		}
-		r.list = append(r.list, name)
-	}
-	return r.list[start:len(r.list):len(r.list)]
-}
-
-// flagVariables returns the variables before the flags of hasflag.
-func (r *reader) flagVariables(n *synNode, a *synArg) []string {
-	if !r.on.Has(ExtVariables) {
-		r.errorf(a.off, "%s with variables needs the extension %q: add it to require", r.name(n), ExtVariables)
-		return nil
-	}
-	r.shown |= ExtVariables
-	start := len(r.list)
-	for i := range r.strings(a) {
-		r.list = append(r.list, r.variable(&r.strs[a.first+int32(i)], false))
-	}
-	return r.list[start:len(r.list):len(r.list)]
-}
-
-func (r *reader) specialUseExists(n *synNode, args []synArg) Test {
-	var t SpecialUseExists
-	if len(args) == 2 {
-		mailbox := r.str(&args[0])
-		t.Mailbox = &mailbox
-	}
-	start := len(r.list)
-	list := &args[len(args)-1]
-	for i := range r.strings(list) {
-		r.list = append(r.list, r.specialUse(&r.strs[list.first+int32(i)], r.softf))
-	}
-	t.Attributes = r.list[start:len(r.list):len(r.list)]
-	return t
-}
-
-func (r *reader) duplicate() Test {
-	t := Duplicate{
-		Handle: r.optionalText(nameHandle), UniqueID: r.optionalText(nameUniqueID),
-		Seconds: r.number(nameSeconds), Last: r.has(nameLast),
-	}
-	if f := r.tagged(nameHeader); f != nil {
-		t.Header = r.str(f.param)
-	}
-	if f := r.tagged(nameValue); f != nil {
-		t.UniqueID = r.optionalText(nameValue)
-	}
-	return t
-}
-
-// ihave turns the extensions on where all of them are there (RFC 5463 section
-// 4). Those that change what a string means can't be had so.
-func (r *reader) ihave(n *synNode, args []synArg) (Test, truth) {
-	t := IHave{}
-	var all Extensions
-	missing := false
-	start := len(r.list)
-	for _, s := range r.strings(&args[0]) {
-		name := r.value(s)
-		r.list = append(r.list, name)
-		x := ExtensionNamed(name)
-		missing = missing || x == 0 || !r.available.Has(x)
-		all |= x
-	}
-	t.Extensions = r.list[start:len(r.list):len(r.list)]
-	if missing || all&(ExtVariables|ExtEncodedCharacter) != 0 {
-		return t, never
-	}
-	before := r.on
-	for _, s := range r.strings(&args[0]) {
-		r.load(s.off, ExtensionNamed(r.value(s)))
-	}
-	r.deferred |= all &^ before & (ExtIMAPFlags | ExtNotify)
-	return t, unknown
 }
 
 // Valid reports whether it is one of the relations.
@@ -451,8 +326,4 @@ var addressFieldNames = map[string]bool{
 
 func isAddressField(name string) bool {
 	return addressFieldNames[name] || addressFieldNames[strings.ToLower(name)]
-}
-
-func isEnvelopeField(name string) bool {
-	return strings.EqualFold(name, "from") || strings.EqualFold(name, "to")
 }

@@ -52,15 +52,3 @@ const (
 	User      AddressPart = "user"   // of the local part, before the separator (RFC 5233)
 	Detail    AddressPart = "detail" // of the local part, behind the separator (RFC 5233)
 )
-
-// MIMEPart is the piece of a MIME field that is compared (RFC 5703 section
-// 4.2).
-type MIMEPart string
-
-// The MIME parts. The zero MIMEPart is the whole value.
-const (
-	MIMEType        MIMEPart = "type"        // before the slash
-	MIMESubtype     MIMEPart = "subtype"     // behind the slash
-	MIMEContentType MIMEPart = "contenttype" // type "/" subtype
-	MIMEParam       MIMEPart = "param"       // the parameters that MIMEParams names
-)

@@ -159,28 +159,6 @@ func (w *writer) tests(name string, tests []Test) *node {
 	return n
 }
 
-func (w *writer) duplicate(t Duplicate) *node {
-	w.use(ExtDuplicate)
-	n := newNode("duplicate").text("handle", t.Handle)
-	if t.Header != "" {
-		n.tag("header").str(t.Header)
-	}
-	return n.text("uniqueid", t.UniqueID).number("seconds", t.Seconds).flag(w, ExtDuplicate, "last", t.Last)
-}
-
-// ihave writes the test; what it turns on needs no require behind it.
-func (w *writer) ihave(t IHave) *node {
-	w.use(ExtIHave)
-	var all Extensions
-	for _, name := range t.Extensions {
-		all |= ExtensionNamed(name)
-	}
-	if all&(ExtVariables|ExtEncodedCharacter) == 0 {
-		w.have |= implied(all) &^ (ExtIMAPFlags | ExtNotify)
-	}
-	return newNode("ihave").strList(t.Extensions)
-}
-
 // matching writes the tags of a comparing test.
 func (w *writer) matching(n *node, m matching) *node {
 	if m.part != "" {

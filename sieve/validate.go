@@ -7,7 +7,6 @@ import (
 	"unicode/utf8"
 
 	"github.com/oxmailroute/oxmailroute/sieve/internal/field"
-	"github.com/oxmailroute/oxmailroute/sieve/internal/imapflag"
 	"github.com/oxmailroute/oxmailroute/sieve/internal/mailaddr"
 )
 
@@ -190,25 +189,6 @@ func (v *validator) command(c Command, where string) {
 	}
 }
 
-func (v *validator) vacation(c Vacation, where string) {
-	if c.Subject != nil {
-		v.line(*c.Subject, where+".Subject")
-	}
-	if c.From != "" {
-		v.address(c.From, where+".From")
-	}
-	if c.Addresses != nil && len(c.Addresses) == 0 {
-		v.errorf(where+".Addresses", "is empty: use nil")
-	}
-	for i, a := range c.Addresses {
-		v.address(a, fmt.Sprintf("%s.Addresses[%d]", where, i))
-	}
-	if c.Handle != nil {
-		v.line(*c.Handle, where+".Handle")
-	}
-	v.text(c.Reason, where+".Reason")
-}
-
 // text checks a string that may have line breaks.
 func (v *validator) text(s, where string) bool {
 	switch {
@@ -247,26 +227,6 @@ func (v *validator) address(s, where string) {
 	}
 	if _, err := mailaddr.Parse(s); err != nil {
 		v.errorf(where, "address %q: %w", s, err)
-	}
-}
-
-func (v *validator) flagsTag(flags []string, where string) {
-	if flags != nil {
-		v.flags(flags, where)
-	}
-}
-
-func (v *validator) flags(flags []string, where string) {
-	if len(flags) == 0 {
-		v.errorf(where, `is empty: use "" for no flag`)
-	}
-	for i, s := range flags {
-		for _, f := range imapflag.Split([]string{s}) {
-			if !imapflag.Valid(f) {
-				v.errorf(fmt.Sprintf("%s[%d]", where, i), "%q is not an IMAP flag", f)
-			}
-		}
-		v.text(s, fmt.Sprintf("%s[%d]", where, i))
 	}
 }
 

@@ -1,7 +1,6 @@
 package sieve
 
 import (
-	"github.com/oxmailroute/oxmailroute/sieve/internal/ascii"
 	"github.com/oxmailroute/oxmailroute/sieve/internal/varname"
 )
 
@@ -159,36 +158,9 @@ func (v *validator) testExtension(t Test, where string) {
 	}
 }
 
-// datePart checks the parts of a date test.
-func (v *validator) datePart(part DatePart, zone, where string) {
-	if !DatePart(ascii.Lower(string(part))).Valid() && !variableText(string(part)) {
-		v.errorf(where+".Part", "%q is no part of a date", string(part))
-	}
-	if zone != "" && !validZone(zone) {
-		v.errorf(where+".Zone", `%q is not of the form "+hhmm" or "-hhmm"`, zone)
-	}
-}
-
 // variableText reports whether a string refers to variables, so that what it
 // comes to is seen at run time only.
 func variableText(s string) bool {
 	_, ok := varname.Next(s, 0)
 	return ok
-}
-
-// validZone reports whether s is an offset from UTC (RFC 5260 section 4.1), or
-// one that is known at run time only.
-func validZone(s string) bool {
-	if variableText(s) {
-		return true
-	}
-	if len(s) != 5 || s[0] != '+' && s[0] != '-' {
-		return false
-	}
-	for _, c := range s[1:] {
-		if !ascii.IsDigit(int(c)) {
-			return false
-		}
-	}
-	return true
 }

@@ -4,11 +4,8 @@ import (
 	"fmt"
 
 	"github.com/oxmailroute/oxmailroute/headers"
-	"github.com/oxmailroute/oxmailroute/sieve/internal/ascii"
 	"github.com/oxmailroute/oxmailroute/sieve/internal/field"
 	"github.com/oxmailroute/oxmailroute/sieve/internal/mailaddr"
-	"github.com/oxmailroute/oxmailroute/sieve/internal/mailto"
-	"github.com/oxmailroute/oxmailroute/sieve/internal/mboxname"
 )
 
 // valueChecker reports the values that no program can be made of, in the order
@@ -128,105 +125,11 @@ func (c *valueChecker) command(cmd Command, where string) {
 	}
 }
 
-func (c *valueChecker) fileInto(cmd FileInto, where string) {
-	c.texts(cmd.Flags, where+".Flags")
-	if !c.hasVariables(cmd.Mailbox) && cmd.SpecialUse == "" {
-		if err := mboxname.Check(cmd.Mailbox); err != nil {
-			c.errorf(where+".Mailbox", "%w", err)
-		}
-		return
-	}
-	c.text(cmd.Mailbox, where+".Mailbox")
-	c.text(cmd.SpecialUse, where+".SpecialUse")
-}
-
 func (c *valueChecker) address(s, where string) {
 	if c.hasVariables(s) {
 		c.text(s, where)
 	} else if _, err := mailaddr.Parse(s); err != nil {
 		c.errorf(where, "address %q: %w", s, err)
-	}
-}
-
-func (c *valueChecker) vacation(cmd Vacation, where string) {
-	if cmd.Days != nil && cmd.Seconds != nil {
-		c.errorf(where+".Seconds", "excludes Days")
-	}
-	if c.text(cmd.From, where+".From") && cmd.From != "" {
-		if _, err := mailaddr.Parse(cmd.From); err != nil {
-			c.errorf(where+".From", "address %q: %w", cmd.From, err)
-		}
-	}
-	c.optional(cmd.Subject, where+".Subject")
-	c.optional(cmd.Handle, where+".Handle")
-	c.texts(cmd.Addresses, where+".Addresses")
-	c.text(cmd.Reason, where+".Reason")
-}
-
-func (c *valueChecker) flags(flags []string, variable, where string) {
-	c.texts(flags, where+".Flags")
-	if variable != "" {
-		c.named(variable, where+".Variable")
-	}
-}
-
-func (c *valueChecker) notify(cmd Notify, where string) {
-	constant := c.text(cmd.Method, where+".Method")
-	c.text(cmd.From, where+".From")
-	c.text(string(cmd.Importance), where+".Importance")
-	c.texts(cmd.Options, where+".Options")
-	c.optional(cmd.Message, where+".Message")
-	if constant {
-		if _, err := mailto.Parse(cmd.Method); err != nil {
-			c.errorf(where+".Method", "%w", err)
-		}
-	}
-}
-
-func (c *valueChecker) breakLoop(cmd Break, where string) {
-	if len(c.loops) == 0 {
-		c.errorf(where, "break stands outside of foreverypart")
-	}
-	if cmd.Name == nil {
-		return
-	}
-	for _, name := range c.loops {
-		if name == *cmd.Name {
-			return
-		}
-	}
-	c.errorf(where+".Name", "no foreverypart around it has the name %q", *cmd.Name)
-}
-
-func optionalName(s *string) string {
-	if s == nil {
-		return ""
-	}
-	return *s
-}
-
-// fieldName checks the name of a field that is edited, where it is constant.
-func (c *valueChecker) fieldName(constant bool, name, where string) {
-	if constant {
-		if err := field.CheckName(name); err != nil {
-			c.errorf(where, "%w", err)
-		}
-	}
-}
-
-func (c *valueChecker) modifiers(list []Modifier, where string) {
-	seen := map[int]Modifier{}
-	for _, m := range list {
-		p := m.Precedence()
-		if p == 0 {
-			c.errorf(where, "unknown modifier %q", string(m))
-			continue
-		}
-		if other, ok := seen[p]; ok {
-			c.errorf(where, "modifiers %q and %q have the same precedence: take one of them", string(other), string(m))
-			continue
-		}
-		seen[p] = m
 	}
 }
 
@@ -351,37 +254,6 @@ func (c *valueChecker) header(t Header, where string) {
 		}
 	default:
 		c.errorf(where+".MIMEPart", "unknown MIME part %q", string(t.MIMEPart))
-	}
-}
-
-func (c *valueChecker) envelope(t Envelope, where string) {
-	c.nonEmpty(t.Keys, where+".Keys")
-	c.nonEmpty(t.Fields, where+".Fields")
-	for i, name := range t.Fields {
-		at := fmt.Sprintf("%s.Fields[%d]", where, i)
-		switch {
-		case !c.text(name, where+".Fields") || isEnvelopeField(name):
-		case ascii.Lower(name) != "auth":
-			c.errorf(at, `envelope field %q is %w: use "from", "to" or "auth"`, name, ErrUnsupported)
-		case t.Part != "":
-			c.errorf(at, `envelope field "auth" is no address: leave Part empty`)
-		}
-	}
-	c.part(t.Part, where)
-	c.matching(t.Match, t.Relation, t.Comparator, t.Keys, where)
-}
-
-func (c *valueChecker) body(t Body, where string) {
-	c.nonEmpty(t.Keys, where+".Keys")
-	c.texts(t.Content, where+".Content")
-	c.matching(t.Match, t.Relation, t.Comparator, t.Keys, where)
-	switch t.Transform {
-	case "", BodyRaw, BodyText, BodyContent:
-	default:
-		c.errorf(where+".Transform", "unknown transform %q", string(t.Transform))
-	}
-	if (t.Content != nil) != (t.Transform == BodyContent) {
-		c.errorf(where+".Content", "belongs to BodyContent, and that needs it")
 	}
 }
 

@@ -107,15 +107,3 @@ func (c *valueChecker) share(name, where string) {
 		c.shared[name] = true
 	}
 }
-
-// declare notes the variables of global, import and export.
-func (c *valueChecker) declare(names []string, where string) {
-	for _, name := range names {
-		name = ascii.Lower(name)
-		if c.local[name] {
-			c.errorf(where, "variable %q is used as one of the script before it is made global", name)
-		}
-		c.global[name] = true
-		c.share(name, where)
-	}
-}

@@ -135,50 +135,6 @@ func (w *writer) command(c Command) *node {
 	return w.extension(c)
 }
 
-func (w *writer) flagCommand(name, variable string, flags []string) *node {
-	w.use(ExtIMAP4Flags)
-	n := newNode(name)
-	if variable != "" {
-		w.use(ExtVariables)
-		n.str(variable)
-	}
-	return n.strList(flags)
-}
-
-func (w *writer) vacation(c Vacation) *node {
-	w.use(ExtVacation)
-	n := newNode("vacation").number("days", c.Days)
-	if c.Seconds != nil {
-		w.use(ExtVacationSeconds)
-		n.number("seconds", c.Seconds)
-	}
-	n.text("subject", c.Subject)
-	if c.From != "" {
-		n.tag("from").str(c.From)
-	}
-	if c.Addresses != nil {
-		n.tag("addresses").strList(c.Addresses)
-	}
-	if c.MIME {
-		n.tag("mime")
-	}
-	return n.text("handle", c.Handle).str(c.Reason)
-}
-
-// modifiers writes the modifiers of set and extracttext.
-func (w *writer) modifiers(n *node, list []Modifier) *node {
-	for _, m := range list {
-		switch m {
-		case QuoteRegex:
-			w.use(ExtRegex)
-		case EncodeURL:
-			w.use(ExtENotify)
-		}
-		n.tag(word(string(m)))
-	}
-	return n
-}
-
 // extension writes the commands of commandext.go.
 func (w *writer) extension(c Command) *node {
 	switch c := c.(type) {
@@ -264,19 +220,4 @@ func (w *writer) extension(c Command) *node {
 		return newNode("report").flag(w, ExtDovecotReport, "headers_only", c.HeadersOnly).str(c.Type).str(c.Text).str(c.Address)
 	}
 	return newNode(invalid)
-}
-
-func (w *writer) notify(c Notify) *node {
-	w.use(ExtENotify)
-	n := newNode("notify")
-	if c.From != "" {
-		n.tag("from").str(c.From)
-	}
-	if c.Importance != "" {
-		n.tag("importance").str(string(c.Importance))
-	}
-	if c.Options != nil {
-		n.tag("options").strList(c.Options)
-	}
-	return n.text("message", c.Message).str(c.Method)
 }
