@@ -100,6 +100,16 @@ func (c *compiler) namesHost(value, host string) bool {
 	return false
 }
 
+// unknownName is the remedy for a domain that isn't local, which it may be by the
+// server's name where nobody says that: adding it to another list would put it
+// into two classes.
+func (c *compiler) unknownName(fix string) string {
+	if c.base.get("myhostname") != "" {
+		return fix
+	}
+	return "main.cf has no myhostname: give Installation.Nodename (uname -n), or set it; where the domain isn't the server's own, " + fix
+}
+
 // checkOutbound refuses tenants whose mail is delivered here: what the gateway
 // brings back would have no listener.
 func (c *compiler) checkOutbound() {
@@ -138,7 +148,7 @@ func (c *compiler) checkHosted() {
 				return slices.ContainsFunc(domainKeys(ascii), l.has)
 			}) {
 				c.errs.add(index(index("Tenants", i)+".Domains", j), ErrConflict,
-					"add it to virtual_mailbox_domains, give the tenant a Store, or remove it", "%s is not local to the installation", ascii)
+					c.unknownName("add it to virtual_mailbox_domains, give the tenant a Store, or remove it"), "%s is not local to the installation", ascii)
 			}
 		}
 	}

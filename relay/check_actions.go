@@ -24,6 +24,12 @@ func (c *compiler) results(spec postfix.MapSpec, at string) (list []ruleResult, 
 	if c.vouched(spec.String()) {
 		return nil, nil
 	}
+	if rows := c.in.Tables[spec.String()].Rows; rows != nil {
+		for _, e := range rows {
+			list = append(list, ruleResult{at: at, text: e.Value})
+		}
+		return list, nil
+	}
 	unknown := []string{spec.String()}
 	switch spec.Type {
 	case "static":

@@ -182,6 +182,9 @@ func (c *compiler) checkNextHops(name string) {
 
 // rows are those of a table that can be read here.
 func (c *compiler) rows(spec postfix.MapSpec) []postfix.Entry {
+	if rows := c.in.Tables[spec.String()].Rows; rows != nil {
+		return rows
+	}
 	src, ok := c.table(spec)
 	if !ok {
 		return nil

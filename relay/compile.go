@@ -106,7 +106,8 @@ func (c *compiler) atOnce() {
 // directories: there is one configuration directory.
 func (c *compiler) directories() {
 	if c.policy.configDir() != c.in.configDir() {
-		c.errs.add("Server.ConfigDirectory", ErrConflict, "write "+c.in.configDir()+", or leave it out", "Installation.ConfigDirectory says %s", c.in.configDir())
+		c.errs.add("Server.ConfigDirectory", ErrConflict, "write "+c.in.configDir()+", or read the installation by the name that it has on the server (ReadInstallation)",
+			"Installation.ConfigDirectory says %s", c.in.configDir())
 	}
 }
 

@@ -61,8 +61,11 @@ func (s ScriptMap) Script(_ context.Context, mailbox string) (*interp.Program, e
 
 // Table is what is known of a table that isn't among Installation.Files.
 type Table struct {
-	// Map answers for the contents: a [postfix.Table] (its Index) or whatever
-	// looks them up. Nil: not known.
+	// Rows are all rows of the table, as `postmap -s` prints them. Nil: not known.
+	Rows postfix.Table
+	// Map is asked in place of Rows, for a table that is too large, or that
+	// computes its answers. It tells nobody what is not in the table: where a
+	// guarantee hangs on that, Harmless is needed too.
 	Map postfix.Map
 	// Harmless says that the caller vouches for a table that can't be read here:
 	// nothing in it takes mail past what the policy says. In header checks it has

@@ -8,6 +8,8 @@ import (
 	"strings"
 	"testing"
 
+	"github.com/oxmailroute/oxmailroute/internal/maillab"
+	"github.com/oxmailroute/oxmailroute/internal/servertest"
 	"github.com/oxmailroute/oxmailroute/relay"
 )
 
@@ -126,4 +128,59 @@ func TestEachQuestionOnce(t *testing.T) {
 	if d := c.Route(ctx, m); !errors.Is(d.Err, context.Canceled) || len(dir.asked) > 0 || !strings.HasPrefix(d.String(), "reject 451") {
 		t.Errorf("%s, %v; asked %v", fmt.Sprint(d), d.Err, dir.asked)
 	}
+}
+
+// TestDomainsServers: domains in a table that only the servers can read, one of the
+// policy's is missing there; the Directory has the same rows.
+func TestDomainsServers(t *testing.T) {
+	const list = "example.com x\nexample.org x\nsub.example.com x\n"
+	f := followed{
+		edit:   strings.NewReplacer(ownDomains(t), "virtual_mailbox_domains = texthash:/etc/postfix/sql\n"),
+		hidden: map[string]string{"sql": list},
+		given: func(in *relay.Installation) {
+			dir := &people{domains: map[string]relay.Class{}, mailboxes: map[string]bool{}, aliases: map[string][]string{}}
+			for key := range rowsOf(list) {
+				dir.domains[key] = relay.ClassMailbox
+			}
+			for key := range rowsOf(string(in.Files["/etc/postfix/mailboxes"])) {
+				dir.mailboxes[key] = true
+			}
+			for key, members := range rowsOf(string(in.Files["/etc/postfix/aliases"])) {
+				dir.aliases[key] = strings.FieldsFunc(members, func(r rune) bool { return r == ',' || r == ' ' })
+			}
+			in.Directory = dir
+		},
+		senders:  []string{"alice@example.com", "carol@example.net", "z@remote2.test", ""},
+		rcpts:    []string{"bob@example.com", "carol@example.net", "nobody@example.com", "dave@example.org", "team@example.com", "x@remote1.test"},
+		entries:  []string{"gateway", "internal", "submission", "pickup"},
+		messages: servertest.Scaled(t, 30),
+	}
+	for _, system := range maillab.Systems() {
+		t.Run(system.Name, func(t *testing.T) {
+			t.Parallel()
+			f.run(t, system)
+		})
+	}
+}
+
+// ownDomains is the line of the lab's base that lists its domains.
+func ownDomains(tb testing.TB) string {
+	for line := range strings.Lines(string(labBase(tb).Files["/etc/postfix/main.cf"])) {
+		if strings.HasPrefix(line, "virtual_mailbox_domains") {
+			return line
+		}
+	}
+	tb.Fatal("the base has no virtual_mailbox_domains")
+	return ""
+}
+
+// rowsOf are the rows of a table.
+func rowsOf(text string) map[string]string {
+	out := map[string]string{}
+	for line := range strings.Lines(text) {
+		if key, value, ok := strings.Cut(strings.Join(strings.Fields(line), " "), " "); ok && key[0] != '#' {
+			out[key] = value
+		}
+	}
+	return out
 }

@@ -16,11 +16,15 @@ import (
 // followed is an installation whose own settings decide where mail goes, run
 // under real servers: each end must have the envelope that Route says.
 type followed struct {
-	name     string
-	main     string            // more of main.cf
-	master   string            // more of master.cf
-	edit     *strings.Replacer // of the base's main.cf
-	files    map[string]string
+	name   string
+	main   string            // more of main.cf
+	master string            // more of master.cf
+	edit   *strings.Replacer // of the base's main.cf
+	files  map[string]string
+	// hidden are files that the servers have and Compile doesn't see, as it
+	// doesn't see a database; given is what it has in place of them.
+	hidden   map[string]string
+	given    func(in *relay.Installation)
 	scripts  map[string]string
 	policy   func(p *relay.Policy)
 	senders  []string
@@ -86,7 +90,13 @@ func (f followed) run(t *testing.T, system maillab.System) {
 		scripts[user] = program(t, user, text)
 		site.Files["sieve/users/"+user+".sieve"] = []byte(text)
 	}
+	if f.given != nil {
+		f.given(&in)
+	}
 	c := compile(t, p, in)
+	for name, text := range f.hidden {
+		site.Files["postfix/"+name] = []byte(text)
+	}
 	for name, data := range configured(in) {
 		site.Files["postfix/"+name] = data
 	}

@@ -19,8 +19,11 @@ func (c *compiler) table(spec postfix.MapSpec) (source, bool) {
 }
 
 func (c *compiler) readTable(spec postfix.MapSpec) source {
-	if t := c.in.Tables[spec.String()]; t.Map != nil {
+	switch t := c.in.Tables[spec.String()]; {
+	case t.Map != nil:
 		return source{spec.String(), unplaced{t.Map}}
+	case t.Rows != nil:
+		return source{spec.String(), unplaced{t.Rows.Index()}}
 	}
 	switch spec.Type {
 	case "static":

@@ -61,6 +61,7 @@ func route(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	var from, doveconf optional
 	fs.Var(&from, "from", "envelope sender `address`; empty for the null sender")
 	fs.Var(&doveconf, "doveconf", "`file` with the output of doveconf -n")
+	vouched := vouches(fs)
 	var to, scripts stringList
 	fs.Var(&to, "to", "envelope recipient `address` (may be given more than once)")
 	fs.Var(&scripts, "script", "`MAILBOX=FILE`, a mailbox's own Sieve script (may be given more than once)")
@@ -74,7 +75,7 @@ func route(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	in, err := readBase(*base)
+	in, err := readBase(*base, policy, *vouched)
 	if err != nil {
 		return err
 	}

@@ -23,6 +23,7 @@ func write(args []string, _ io.Reader, stdout, stderr io.Writer) error {
 	policyFile := fs.String("policy", "", "policy `file` (JSON)")
 	base := fs.String("base", "", "the existing Postfix configuration `directory`; without it, a whole configuration is written")
 	doveconf := fs.String("doveconf", "", "`file` with the output of doveconf -n, for a free sieve_before number")
+	vouched := vouches(fs)
 	out := fs.String("out", "", "output `directory`")
 	if err := parseFlags(fs, args, 0, 0); err != nil {
 		return err
@@ -40,7 +41,7 @@ func write(args []string, _ io.Reader, stdout, stderr io.Writer) error {
 	if err := resume(ctx, tree, stderr); err != nil {
 		return err
 	}
-	in, err := readBase(*base)
+	in, err := readBase(*base, policy, *vouched)
 	if err != nil {
 		return err
 	}
@@ -97,7 +98,7 @@ func remove(args []string, _ io.Reader, stdout, stderr io.Writer) error {
 	if err := resume(ctx, tree, stderr); err != nil {
 		return err
 	}
-	in, err := readBase(*base)
+	in, err := readBase(*base, policy, nil)
 	if err != nil {
 		return err
 	}

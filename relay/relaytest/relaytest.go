@@ -147,7 +147,7 @@ func Load(fsys fs.FS, name string) (*relay.Config, Fixture, error) {
 	if p.base != "" {
 		sub, err := fs.Sub(fsys, path.Join(dir, p.base))
 		if err == nil {
-			in, err = relay.ReadInstallation(sub, "")
+			in, err = relay.ReadInstallation(sub, policy.Server.ConfigDirectory)
 		}
 		if err != nil {
 			return nil, Fixture{}, fmt.Errorf("%s: base: %w", name, err)
