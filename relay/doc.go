@@ -131,6 +131,9 @@
 //     undeclared is delivered; Dovecot 2.3 then takes a sender beyond ASCII for
 //     none, in Sieve's envelope tests and in redirects, and refuses such a
 //     recipient.
+//   - Domains and addresses in SQL or LDAP are the [Directory]'s to answer. Without
+//     one a domain of the policy is taken for listed where no list can be read, and
+//     the decision names that.
 //   - What only another program can answer (milters, policy services, DNS
 //     lists, SQL without a [Directory], users' .forward files, whether a content
 //     filter hands XFORWARD on, whether a next hop offers SMTPUTF8, which
