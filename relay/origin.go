@@ -33,6 +33,24 @@ func (c *Config) Origin(role Role) Origin {
 
 var stranger = netip.AddrFrom4([4]byte{192, 0, 2, 1})
 
+// Enters says why no mail can come in so: an error that Is [ErrInvalid] for a
+// Role that is none, and for one, or a Service, without a listener. What Route
+// answers for such a message, reject, says nothing of the policy.
+func (c *Config) Enters(o Origin) error {
+	switch o.Role {
+	case RoleGateway, RoleSubmission, RoleInternal, RoleReEntry, RoleReinjection, FromInternet, FromPickup:
+	default:
+		return fmt.Errorf("%w: role %q: gateway, submission, internal, reentry, reinjection, internet or pickup", ErrInvalid, o.Role)
+	}
+	switch {
+	case c.eval.listener(o) != nil:
+		return nil
+	case o.Service != "":
+		return fmt.Errorf("%w: no listener %q", ErrInvalid, o.Service)
+	}
+	return fmt.Errorf("%w: no listener has the role %q: add one to Listeners, or ask for mail that enters elsewhere", ErrInvalid, o.Role)
+}
+
 // SetTLS sets the state of the connection as commands and fixtures write it:
 // "none", "tls", "name=NAME" for a verified client certificate of that name,
 // "unverified=NAME" for one that isn't, or "fingerprint=HEX".

@@ -27,6 +27,16 @@ type answer struct {
 	To       string    `json:"to"`
 	Outcomes []outcome `json:"outcomes"`
 	Error    string    `json:"error,omitempty"`
+	// Assumptions are what only another program knows, and what it is taken for.
+	Assumptions []assumption `json:"assumptions,omitempty"`
+}
+
+type assumption struct {
+	Setting string `json:"setting"`
+	File    string `json:"file,omitempty"`
+	Line    int    `json:"line,omitempty"`
+	Asked   string `json:"asked,omitempty"`
+	Assumed string `json:"assumed"`
 }
 
 type outcome struct {
@@ -118,6 +128,10 @@ func route(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 				out.Edits = append(out.Edits, edit{kind, e.Name, e.Value})
 			}
 			a.Outcomes = append(a.Outcomes, out)
+		}
+		for _, u := range d.Unevaluated {
+			a.Assumptions = append(a.Assumptions, assumption(u))
+			fmt.Fprintf(stderr, "%s hangs on %s\n", d.To, u)
 		}
 		answers = append(answers, a)
 	}

@@ -254,7 +254,7 @@ func (r *runner) buildTables(i *instance, configuration string) error {
 	}
 	if len(tables) > 0 {
 		// All in one process; it stops at the first that it can't read.
-		r.complain("postmap "+strings.Join(tables, " "), exec.Command("postmap", append([]string{"-c", i.dir}, tables...)...))
+		r.complain("postmap", exec.Command("postmap", append([]string{"-c", i.dir}, tables...)...))
 	}
 	return nil
 }

@@ -23,7 +23,7 @@ func testComplaints(t *testing.T, system System) {
 		"echo careful >&2: careful",
 		"exit 4: exit status 4",
 		"postconf -c /etc/postfix -n: postconf: warning: /etc/postfix/main.cf: unused parameter: no_such_parameter=1",
-		"postmap hash:/etc/postfix/mailboxes: postmap: warning: /etc/postfix/mailboxes.db: duplicate entry: \"bob@example.com\"",
+		"postmap: postmap: warning: /etc/postfix/mailboxes.db: duplicate entry: \"bob@example.com\"",
 		"sievec /etc/dovecot/sieve/before/20-bad.sieve: ",
 	}
 	if !strings.HasPrefix(system.Dovecot, "2.4") { // which refuses obsolete settings

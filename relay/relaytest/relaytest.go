@@ -14,8 +14,15 @@
 //	tls: name=mail.conbool.com        (optional; see relay.Origin.SetTLS)
 //	auth: false                       (optional)
 //	smarthost: unverified             (optional; see relay.Peer)
+//	assume: local users               (optional: an assumption that may be made)
 //	from: z@remote.example            (empty: the null sender)
 //	to: bob@example.com
+//
+// A decision that hangs on something that only another program can know
+// (relay.Decision.Unevaluated) fails the fixture, unless a line "assume" names
+// it: by its setting, its file and line ("postfix/main.cf:12") or a part of what
+// it says. There may be several such lines, and one that allows nothing fails,
+// too. So does a decision with an error of the Directory.
 //
 // Lines that begin with # are comments. Then come the files: "message", the
 // mail as it is sent; "want", one outcome a line; and any number of
@@ -57,6 +64,10 @@ type Fixture struct {
 	// Trace are places or policy paths that the way must touch, in order;
 	// empty: not compared.
 	Trace []string
+	// Assume are the assumptions that the decision may make, each by the setting,
+	// the place or a part of the text of its relay.Unevaluated. What isn't named
+	// fails the fixture, and so does a name that nothing bears.
+	Assume []string
 }
 
 // Outcome is the part of a relay.Outcome that a fixture states.
@@ -79,6 +90,9 @@ func Check(c *relay.Config, fixtures ...Fixture) error {
 }
 
 func check(c *relay.Config, f Fixture) error {
+	if err := c.Enters(f.Message.Origin); err != nil {
+		return fmt.Errorf("%s: origin: %w", f.Name, err)
+	}
 	d := c.Route(context.Background(), &f.Message)
 	got := make([]Outcome, len(d.Outcomes))
 	for i, o := range d.Outcomes {
@@ -90,6 +104,12 @@ func check(c *relay.Config, f Fixture) error {
 			fmt.Fprintf(&trace, "%s:\n%s", o, o.Trace)
 		}
 		return fmt.Errorf("%s: outcomes differ (-want +got):\n%s%s", f.Name, diff, trace.String())
+	}
+	if d.Err != nil {
+		return fmt.Errorf("%s: the decision has an error: %w", f.Name, d.Err)
+	}
+	if err := f.assumptions(d); err != nil {
+		return err
 	}
 	if len(f.Trace) == 0 {
 		return nil
@@ -108,6 +128,33 @@ func check(c *relay.Config, f Fixture) error {
 		return fmt.Errorf("%s: the way does not touch %q in this order; it is:\n%s", f.Name, f.Trace[next], strings.Join(places, "\n"))
 	}
 	return nil
+}
+
+// assumptions holds what the decision assumes to what the fixture allows.
+func (f Fixture) assumptions(d relay.Decision) error {
+	var errs []error
+	used := make([]bool, len(f.Assume))
+	for _, u := range d.Unevaluated {
+		allowed := false
+		for i, a := range f.Assume {
+			at := u.File
+			if u.Line > 0 {
+				at = fmt.Sprintf("%s:%d", u.File, u.Line)
+			}
+			if a == u.Setting || a == at || a != "" && strings.Contains(u.String(), a) {
+				used[i], allowed = true, true
+			}
+		}
+		if !allowed {
+			errs = append(errs, fmt.Errorf("%s: it hangs on %s: allow that by a line \"assume: %s\", or give what it asks for", f.Name, u, u.Setting))
+		}
+	}
+	for i, a := range f.Assume {
+		if !used[i] {
+			errs = append(errs, fmt.Errorf("%s: assume %q: the decision assumes nothing of the kind", f.Name, a))
+		}
+	}
+	return errors.Join(errs...)
 }
 
 // Run checks each fixture in a subtest.
@@ -167,6 +214,7 @@ type parsed struct {
 	name         string
 	policy, base string
 	settings     map[string]string
+	assume       []string
 	message      []byte
 	want         []Outcome
 	trace        []string
@@ -191,6 +239,13 @@ func parse(name string, data []byte) (*parsed, error) {
 			continue
 		}
 		key, value, ok := strings.Cut(line, ":")
+		if value = strings.TrimSpace(value); ok && key == "assume" {
+			if value == "" {
+				fail(i+1, "assume says nothing: name a setting, or leave the line out")
+			}
+			p.assume = append(p.assume, value)
+			continue
+		}
 		if _, dup := p.settings[key]; !ok || !known[key] {
 			fail(i+1, "unknown setting %q", line)
 		} else if dup {
@@ -279,6 +334,11 @@ func (p *parsed) fixture(c *relay.Config) (Fixture, error) {
 		Raw: p.message, SmartHost: relay.Peer(p.settings["smarthost"]),
 	}
 	var errs []error
+	if _, ok := p.settings["service"]; !ok {
+		if err := c.Enters(m.Origin); err != nil {
+			errs = append(errs, fmt.Errorf("%s: origin: %w", p.name, err))
+		}
+	}
 	if s, ok := p.settings["service"]; ok {
 		o, there := c.OriginAt(s)
 		switch {
@@ -314,5 +374,5 @@ func (p *parsed) fixture(c *relay.Config) (Fixture, error) {
 	default:
 		errs = append(errs, fmt.Errorf("%s: smarthost: %q is unverified, plaintext, nologin, down or left out", p.name, m.SmartHost))
 	}
-	return Fixture{Name: p.name, Message: m, Want: p.want, Trace: p.trace}, errors.Join(errs...)
+	return Fixture{Name: p.name, Message: m, Want: p.want, Trace: p.trace, Assume: p.assume}, errors.Join(errs...)
 }
