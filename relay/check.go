@@ -69,6 +69,7 @@ func (c *compiler) checkInstallation() {
 	c.checkNetworks()
 	c.checkServices()
 	c.checkProxy()
+	c.checkBehind()
 	c.ownChecks()
 	c.unfollowed()
 	if c.policy.Topology != Outbound && b.get("smtpd_tls_cert_file") == "" && b.get("smtpd_tls_chain_files") == "" && b.get("smtpd_tls_eccert_file") == "" {

@@ -128,6 +128,7 @@ func (c *compiler) compile() error {
 	}
 	c.mailboxTables()
 	c.checkInstallation()
+	c.readListeners()
 	c.emitTables()
 	c.emitMaster()
 	c.emitMain()
@@ -205,6 +206,7 @@ type compiler struct {
 
 	postfix, dovecot release // the versions that the files are for
 	noDoveconf       bool    // Installation.Doveconf is there and refused
+	patch            int     // Postfix's patch release, -1: not known
 
 	// tenantFiles are the emitted scripts by domain, for [PerTenant].
 	tenantFiles map[string]string

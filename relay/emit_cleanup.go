@@ -94,7 +94,7 @@ func (c *compiler) emitCleanups() {
 func (c *compiler) emitCleanupsIn() {
 	for i, v := range c.variants {
 		if v.in[c.current] {
-			c.add(c.numbered(c.names.cleanupIn, "-", i), "unix", "0", "cleanup", "cleanup for mail of the gateway", c.variantOptions(i, c.names.inHeader)...)
+			c.add(c.numbered(c.names.cleanupIn, "-", i), "unix", "0", "cleanup", "cleanup for mail of the gateway", c.variantOptions(i, c.names.inHeader, c.traceable(v.by.service)...)...)
 		}
 	}
 }
@@ -102,13 +102,14 @@ func (c *compiler) emitCleanupsIn() {
 // variantOptions are the options of one of our cleanup services: our header
 // checks with the installation's behind them, and what its own service has
 // besides.
-func (c *compiler) variantOptions(i int, header string) []postfix.Param {
+func (c *compiler) variantOptions(i int, header string, more ...postfix.Param) []postfix.Param {
 	v := c.variants[i]
 	o := []postfix.Param{
 		opt("header_checks", "$"+c.numbered(header, "_", i)),
 		opt("mime_header_checks", c.ref(c.numbered(c.names.ownMIME, "_", i), v.mime)),
 		opt("nested_header_checks", c.ref(c.numbered(c.names.ownNested, "_", i), v.nested)),
 	}
+	o = append(o, more...)
 	if v.by.off {
 		o = append(o, opt("body_checks"))
 	}

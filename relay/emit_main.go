@@ -56,9 +56,10 @@ func (c *compiler) emitMain() {
 			c.param(c.names.outHeader, "marked mail goes direct; the domains' markers are looked up in lower case", c.bypassMaps())
 		}
 		if c.policy.Topology != Outbound {
-			c.emitClientRestrictions()
+			c.emitRestrictions()
 		}
 	})
+	c.emitClasses()
 	c.emitPostscreen()
 }
 
@@ -88,74 +89,4 @@ func (c *compiler) emitRelayDomains() {
 	if len(missing) > 0 {
 		c.param("relay_domains", "tenants whose mailboxes are on another host", append([]string{c.own("relay_domains")}, missing...)...)
 	}
-}
-
-// emitClientRestrictions writes who may use the gateway's listener. They stand
-// in main.cf, where lists may have spaces, and the listener names them.
-func (c *compiler) emitClientRestrictions() {
-	n := c.names
-	prepend := ""
-	if c.origin() {
-		// Before anything can permit: what the gateway sends carries our header.
-		prepend = "check_client_access cidr:" + c.path(n.origin)
-	}
-	certs, after := "", ""
-	if m := c.hashMap(n.certs); m != "" {
-		certs, after = "check_ccert_access "+m, "reject"
-	}
-	clients := "check_client_access cidr:" + c.path(n.clients)
-	if !c.policy.Inbound.Shared {
-		c.param(n.clientRestrictions, "the gateway's addresses, with TLS, and nobody else", clients, "reject_plaintext_session", prepend, certs, after)
-		c.param(n.recipientRestrictions, "", c.recipientRules(), "reject_unlisted_recipient")
-		return
-	}
-	for _, list := range sharedLists {
-		own := ""
-		if v, ok := c.gatewayOwn[c.current].lookup(list.parameter); ok {
-			own = strings.TrimSpace(v)
-		}
-		if c.gatewayOwn[c.current].get(list.parameter) == "" {
-			if !list.always {
-				continue
-			}
-			own = ""
-		}
-		file := n.pass
-		if list.recipients {
-			file = n.hosted
-		}
-		c.param(n.smartHost+list.suffix, "", "check_client_access cidr:"+c.path(file), own)
-	}
-	permit := ""
-	if certs == "" {
-		permit = "permit"
-	}
-	c.param("smtpd_restriction_classes", "what the gateway must fulfil on a shared listener", c.own("smtpd_restriction_classes"), n.class)
-	c.param(n.class, "", "reject_plaintext_session", prepend, certs, after, permit)
-	c.param(n.clientRestrictions, "the gateway; others' mail is stripped of markers, then judged as before", clients, c.own("smtpd_client_restrictions"))
-}
-
-// recipientRules are the installation's rules about recipients that hold for
-// mail of the gateway, too. What judges the client, the sender or the greeting
-// would judge the gateway for other people's mail, and is left out with a
-// warning.
-func (c *compiler) recipientRules() string {
-	value := c.gatewayOwn[c.current].get("smtpd_recipient_restrictions")
-	rules, err := postfix.ParseRestrictions(value)
-	if err != nil {
-		return ""
-	}
-	var keep []string
-	for _, r := range rules {
-		name := strings.ToLower(r.Name)
-		switch {
-		case name == "reject_unlisted_recipient" || strings.HasPrefix(name, "permit"):
-		case name == "reject_unauth_destination" && c.policy.Inbound.Return:
-		case strings.Contains(name, "recipient") || name == "reject_unauth_destination":
-			keep = append(keep, strings.TrimSpace(r.Name+" "+r.Arg))
-		default:
-			c.warn(c.at("smtpd_recipient_restrictions"), "%s is not asked about mail of the gateway, which it would take for the sender's own server", strings.TrimSpace(r.Name+" "+r.Arg))
-		}
-	}
-	return strings.Join(keep, ", ")
 }

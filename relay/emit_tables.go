@@ -262,13 +262,20 @@ func (c *compiler) certNameTable() postfix.CheckTable {
 	if len(quoted) > 1 {
 		cn = "(" + strings.Join(quoted, "|") + ")"
 	}
+	right := `^Received: from [^[:space:]]+ \([^()]*\)[[:space:]]+\(using TLS[^()]*( \([^()]*\)[^()]*)*\)[[:space:]]+` +
+		`\(Client CN "` + cn + `", Issuer "[^"()]*" \(verified OK\)\)[[:space:]]+by `
+	const received = "^Received:"
+	ours := `\(` + c.names.mailName + `\) (with|id) `
+	refuse := postfix.Reject{Text: "5.7.1 client certificate " + strings.Join(names, " or ") + " required"}
+	if c.policy.Inbound.Shared {
+		return c.sharedCertificate([]postfix.CheckGuard{{Regexp: received}, {Regexp: ours}, {Regexp: right, Negate: true}}, refuse)
+	}
 	return postfix.CheckTable{{
-		Guards: []postfix.CheckGuard{{Regexp: "^Received:"}},
-		Guard:  `\(` + c.names.mailName + `\) (with|id) `,
+		Guards: []postfix.CheckGuard{{Regexp: received}},
+		Guard:  ours,
 		Negate: true,
-		Regexp: `^Received: from [^[:space:]]+ \([^()]*\)[[:space:]]+\(using TLS[^()]*( \([^()]*\)[^()]*)*\)[[:space:]]+` +
-			`\(Client CN "` + cn + `", Issuer "[^"()]*" \(verified OK\)\)[[:space:]]+by `,
-		Action: postfix.Reject{Text: "5.7.1 client certificate " + strings.Join(names, " or ") + " required"},
+		Regexp: right,
+		Action: refuse,
 		Rule:   "Gateway.Client.Names",
 	}}
 }
@@ -276,7 +283,7 @@ func (c *compiler) certNameTable() postfix.CheckTable {
 // clientTables are the cidr_table(5) maps by which the gateway's listener knows
 // the gateway.
 func (c *compiler) clientTables() {
-	var clients, origin postfix.CIDRTable
+	var clients, early, origin postfix.CIDRTable
 	ours := "DUNNO"
 	others := "REJECT not a permitted mail gateway"
 	rule := "Gateway.Networks"
@@ -289,6 +296,7 @@ func (c *compiler) clientTables() {
 	for i, n := range c.policy.Gateway.Networks {
 		at := index("Gateway.Networks", i)
 		clients = append(clients, postfix.CIDREntry{Prefix: n, Value: ours, Rule: at})
+		early = append(early, postfix.CIDREntry{Prefix: n, Value: c.names.earlyClass, Rule: at})
 		origin = append(origin, postfix.CIDREntry{Prefix: n, Value: "PREPEND " + c.policy.originHeader() + ": " + originValue, Rule: "Loop.OriginHeader"})
 	}
 	for _, all := range []string{"0.0.0.0/0", "::/0"} {
@@ -304,6 +312,8 @@ func (c *compiler) clientTables() {
 		}
 		c.cidrTable(c.names.pass, pass)
 		c.cidrTable(c.names.hosted, hosted)
+		c.cidrTable(c.names.early, early)
+		c.hashTable(c.names.behind, c.behindTable())
 	}
 	if c.origin() {
 		c.cidrTable(c.names.origin, origin)

@@ -110,6 +110,7 @@ type smtpd struct {
 	listings      listings
 	parents       bool            // access tables answer for subdomains
 	lists         [5]restrictions // client, helo, sender, then relay and recipient in their order
+	atData        [2]restrictions // at DATA and at its end
 }
 
 // hop is a transport and next hop with how it ends.
@@ -281,6 +282,9 @@ func (c *compiler) buildListener(role Role, sv postfix.Service, main settings) *
 	}
 	for i, name := range names {
 		r.lists[i] = c.restrictions(s, s.get(name), name, at, 0)
+	}
+	for i, name := range []string{dataRestrictions, endOfData} {
+		r.atData[i] = c.restrictions(s, s.get(name), name, at, 0)
 	}
 	r.classes = map[string]restrictions{}
 	for _, name := range list(s.get("smtpd_restriction_classes")) {

@@ -17,7 +17,7 @@ func ExampleMailboxRules_Edit() {
 	gateway.SmartHost.CertFile, gateway.SmartHost.KeyFile = "/etc/ssl/ox/ox.pem", "/etc/ssl/ox/ox.key"
 	policy := relay.Policy{
 		Gateway:  gateway,
-		Server:   relay.Server{Postfix: "3.7", Dovecot: "2.3"},
+		Server:   relay.Server{Postfix: "3.7.11", Dovecot: "2.3"},
 		Topology: relay.Mailboxes,
 		Tenants: []relay.Tenant{{Name: "Example", Domains: []string{"example.com"},
 			Scope: relay.Scope{Use: relay.SomeSenders, Senders: []string{"alice@example.com"}}}},

@@ -21,7 +21,7 @@ func Example() {
 	gateway.SmartHost.CertFile, gateway.SmartHost.KeyFile = "/etc/ssl/ox/ox.pem", "/etc/ssl/ox/ox.key"
 	config, err := relay.Compile(relay.Policy{
 		Gateway:   gateway,
-		Server:    relay.Server{Hostname: "ox.example.com", Postfix: "3.7", Dovecot: "2.3", CertFile: "/etc/ssl/ox/ox.pem", KeyFile: "/etc/ssl/ox/ox.key"},
+		Server:    relay.Server{Hostname: "ox.example.com", Postfix: "3.7.11", Dovecot: "2.3", CertFile: "/etc/ssl/ox/ox.pem", KeyFile: "/etc/ssl/ox/ox.key"},
 		Topology:  relay.Mailboxes,
 		Tenants:   []relay.Tenant{{Name: "Example", Domains: []string{"example.com"}, Scope: relay.Scope{Use: relay.AllDomains}}},
 		Inbound:   relay.Inbound{Host: "mx-internal.example.com"},
@@ -57,6 +57,7 @@ func ExampleConfig_Route() {
 	// Output:
 	// mailbox INBOX <bob@example.com>, mx remote1.test <ext@remote1.test>
 	// smtpd       enters (gateway) at postfix/master.cf:2 for Listeners
+	// smtpd       client known at postfix/conbool_clients.cidr:2 for Gateway.Networks[0]
 	// smtpd       client known at postfix/conbool_clients.cidr:2 for Gateway.Networks[0]
 	// smtpd       header added (X-OXMailroute-Origin: gateway) at postfix/conbool_origin.cidr:2 for Loop.OriginHeader
 	// cleanup     client certificate verified (mail.conbool.com) at postfix/conbool_cert_name:4 for Gateway.Client.Names

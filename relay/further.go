@@ -120,12 +120,16 @@ func (v *validator) further(p Policy) {
 		}
 		v.gateway(at, g, p)
 		view := p.view(i)
-		view.Further = nil
+		view.Further, view.Tenants = nil, nil
+		view.Inbound.Anybody, view.Inbound.Elsewhere = false, false
 		sub := &validator{}
 		sub.inbound(view)
 		for _, e := range sub.errs {
 			e.Path = furtherRule(i, e.Path)
 			v.errs = append(v.errs, e)
+		}
+		if own := p.Further[i-1].Inbound; own.Anybody || own.Elsewhere {
+			v.errs.add(at+".Inbound", ErrConflict, "say it in the policy's Inbound", "Anybody and Elsewhere are for the policy's first gateway")
 		}
 		if view.Inbound.Shared {
 			v.errs.add(at+".Inbound.Shared", headers.ErrNotExpressible, "give the gateway a listener of its own", "one listener can be shared with others, that of the policy's first gateway")

@@ -51,11 +51,13 @@ type names struct {
 
 	scope, transport, bypass, bypassMIME, strip, leave, certName, certs, clients, origin, spam, leaveOriginFile, pass, hosted, marker, fold, markers, postscreen string // files
 	tlsPolicy, authDemand, back, others                                                                                                                          string // files of the way to the smart host and back
+	early, certsData, behind, ehlo                                                                                                                               string // files of the gateway's listener
 	mailboxes, aliases                                                                                                                                           string // files, where there is no base
 
 	smartHost, gate, direct, store, stripGate                         string // transports
 	cleanupIn, cleanupStrip, cleanupOut, cleanupTrusted, cleanupShare string // cleanup services
 
+	dataRestrictions, endOfData, earlyClass, ownData, ehloMaps                                                                                  string // parameters of the gateway's listener
 	clientRestrictions, recipientRestrictions, class, ownHeader, ownMIME, ownNested, stripHeader, inHeader, outHeader, leaveHeader, leaveOrigin string // parameters
 
 	mailName string // mail_name of the gateway's listener, by which cleanup knows its Received: line
@@ -84,6 +86,9 @@ func newNames(gateway string) names {
 		leaveHeader: g + "_leave_header_checks", leaveOrigin: g + "_leave_origin_header_checks", leaveOriginFile: g + "_leave_origin", pass: g + "_pass.cidr", hosted: g + "_hosted.cidr", postscreen: g + "_postscreen.cidr",
 		marker: g + "_marker", fold: g + "_fold", markers: g + "_markers",
 		tlsPolicy: g + "_tls_policy", authDemand: g + "_auth_demand", back: g + "_return", others: g + "_others",
+		early: g + "_early.cidr", certsData: g + "_certs_data", behind: g + "_behind", ehlo: g + "_ehlo.cidr",
+		dataRestrictions: g + "_data_restrictions", endOfData: g + "_end_of_data_restrictions", earlyClass: g + "_early", ownData: g + "_own_data",
+		ehloMaps: g + "_ehlo_keyword_address_maps",
 		mailName: strings.ToUpper(g[:1]) + g[1:] + "In",
 	}
 }
@@ -98,6 +103,8 @@ func (n names) forGateway(gateway string) names {
 	n.smartHost, n.gate, n.cleanupIn, n.cleanupOut = g.smartHost, g.gate, g.cleanupIn, g.cleanupOut
 	n.clientRestrictions, n.recipientRestrictions, n.class = g.clientRestrictions, g.recipientRestrictions, g.class
 	n.inHeader, n.outHeader, n.mailName = g.inHeader, g.outHeader, g.mailName
+	n.early, n.certsData, n.behind, n.ehlo = g.early, g.certsData, g.behind, g.ehlo
+	n.dataRestrictions, n.endOfData, n.earlyClass, n.ownData, n.ehloMaps = g.dataRestrictions, g.endOfData, g.earlyClass, g.ownData, g.ehloMaps
 	return n
 }
 

@@ -1,6 +1,8 @@
 package relay
 
 import (
+	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/postfix"
@@ -19,6 +21,11 @@ type passage struct {
 	certNames []string
 	certAt    place
 	certText  string
+	// shared says that only clients of the networks are asked for it, each by a
+	// rule of its own, so many lines behind the first one.
+	shared    bool
+	networks  []netip.Prefix
+	certLines []int
 	// Paths of the policy's values.
 	hostRule, proofRule, loginRule, certRule string
 	fallbackRules                            []string
@@ -75,14 +82,51 @@ func (c *compiler) buildCertificate(p *passage) {
 		return
 	}
 	t := c.certNameTable()
-	p.certNames = c.policy.Gateway.Client.Names
+	p.certNames, p.shared, p.networks = c.policy.Gateway.Client.Names, c.policy.Inbound.Shared, c.policy.Gateway.Networks
 	p.certAt = place{"postfix/" + c.names.certName, 0}
 	if lines, err := t.Lines(); err == nil && len(lines) > 0 {
 		p.certAt.line = lines[0] + 1 // behind the managed-file comment
+		for _, l := range lines {
+			p.certLines = append(p.certLines, l-lines[0])
+		}
 	}
 	if r, ok := t[0].Action.(postfix.Reject); ok {
 		p.certText = r.Text
 	}
+}
+
+// certificateLine is the check of the client certificate's name, which cleanup
+// makes on the Received: line that smtpd writes. The line itself depends on the
+// clock and the queue; its certificate part is what the rule looks at.
+func (w *walk) certificateLine(l *listener) bool {
+	if l.role != RoleGateway {
+		return true
+	}
+	p := &w.e.passages[l.gateway]
+	if len(p.certNames) == 0 {
+		return true
+	}
+	o := &w.m.Origin
+	at := p.certAt
+	if p.shared {
+		i := slices.IndexFunc(p.networks, func(n netip.Prefix) bool { return n.Contains(o.Client.Unmap()) })
+		if i < 0 {
+			return true // others show no certificate
+		}
+		at.line += p.certLines[i]
+	}
+	if o.TLS == Encrypted && o.Certificate.Verified {
+		for _, n := range p.certNames {
+			if strings.EqualFold(n, o.Certificate.Name) {
+				w.step("cleanup", p.certRule, at, o.Certificate.Name, "client certificate verified")
+				return true
+			}
+		}
+	}
+	w.step("cleanup", p.certRule, at, o.Certificate.Name, "client certificate not the gateway's")
+	w.rule = p.certRule
+	w.end(Reject, "550", w.m.To, p.certText)
+	return false
 }
 
 // into finds the passage whose second pass a hop leads to.

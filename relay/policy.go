@@ -187,10 +187,32 @@ type Inbound struct {
 	// Host is the name under which the gateway reaches us, as it is entered in
 	// the vendor's assistant.
 	Host string
-	// Shared: others than the gateway connect to the gateway's listener too.
-	// Their mail is accepted by the installation's own rules and loses every
-	// marker. Otherwise everybody but the gateway is refused there.
+	// Shared: others than the gateway connect to the gateway's listener too, as
+	// where one port 25 serves tenants that use the gateway and tenants that stay
+	// as they are. Their mail is accepted by the installation's own rules and
+	// loses every marker; the gateway must show its certificate as without it.
+	// Domains that use the gateway (with a sender in scope) are refused to
+	// strangers: to those whom the installation's mynetworks, logins and
+	// relay_clientcerts don't know. Mail to "postmaster" without a domain is taken
+	// from anybody, as RFC 5321 section 4.5.1 wants, and goes where the
+	// installation's aliases lead. Without Shared everybody but the gateway is
+	// refused, and a policy with domains that stay as they are must say how their
+	// mail comes in: by a listener of role "internal", or Elsewhere.
 	Shared bool
+	// Anybody: strangers on a shared listener may deliver to the domains that use
+	// the gateway, too, past what it filters; for the days in which MX records
+	// change.
+	Anybody bool
+	// Elsewhere: mail for domains that stay as they are reaches this server by
+	// another way than the listeners in Listeners, or another server.
+	Elsewhere bool
+	// NoBareNewline: the caller vouches that no line of mail from the gateway ends
+	// in LF without CR, because the gateway or a proxy before Postfix sees to it,
+	// or a distribution's Postfix has smtpd_forbid_bare_newline before its patch
+	// release (3.7.9, 3.8.4) and main.cf sets it. Without it a Postfix that is
+	// known to lack this setting is refused: messages could be smuggled into the
+	// gateway's, with markers of their author's.
+	NoBareNewline bool
 	// Allow are others that Firewall and Balancer let connect to the gateway's
 	// port: monitoring, or servers whose listener has the same port. It only
 	// opens the connection: smtpd(8) still takes mail as the listener does.

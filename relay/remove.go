@@ -210,7 +210,8 @@ var tableSuffixes = func() map[string]bool {
 	n := newNames("g")
 	out := map[string]bool{}
 	for _, name := range []string{n.scope, n.transport, n.bypass, n.bypassMIME, n.strip, n.leave, n.certName, n.certs, n.clients, n.origin, n.spam,
-		n.leaveOriginFile, n.pass, n.hosted, n.postscreen, n.marker, n.fold, n.markers, n.tlsPolicy, n.authDemand, n.back, n.others, n.mailboxes, n.aliases} {
+		n.leaveOriginFile, n.pass, n.hosted, n.postscreen, n.marker, n.fold, n.markers, n.tlsPolicy, n.authDemand, n.back, n.others, n.mailboxes, n.aliases,
+		n.early, n.certsData, n.behind, n.ehlo} {
 		out[strings.TrimPrefix(name, "g_")] = true
 	}
 	return out

@@ -147,7 +147,7 @@ func TestRemoveMovedLines(t *testing.T) {
 			slices.Sort(lines)
 			return strings.Join(lines, "")
 		}, []string{"# mail of the gateway", "conbool_client_restrictions = check_client_access", "conbool_recipient_restrictions = reject_non_fqdn_recipient,",
-			" reject_unlisted_recipient", " check_client_access cidr:/etc/postfix/conbool_origin.cidr"}},
+			" reject_unlisted_recipient", " check_client_access cidr:/etc/postfix/conbool_origin.cidr,"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

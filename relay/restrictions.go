@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"cmp"
 	"net/netip"
 	"strings"
 
@@ -260,6 +261,7 @@ type session struct {
 	w       *walk
 	l       *listener
 	class   string // "Client host", "Recipient address" ..., for replies
+	on      string // what a reply is about where not the recipient
 	code    string
 	text    string
 	rule    string
@@ -375,7 +377,7 @@ func (s *session) one(r *restriction) verdict {
 
 // refuse rejects; the trace names the list's place.
 func (s *session) refuse(r *restriction, code, status, text, rule string) verdict {
-	s.code, s.text, s.rule = code, status+"<"+s.w.m.To+">"+text, rule
+	s.code, s.text, s.rule = code, status+"<"+cmp.Or(s.on, s.w.m.To)+">"+text, rule
 	s.w.step("smtpd", rule, r.at, r.name, "rejected with "+code)
 	return rejected
 }
@@ -479,7 +481,7 @@ func (s *session) address(r *restriction, address, class string) verdict {
 	if !known {
 		return v
 	}
-	v = s.access(r, a, place{r.file, hit.Line}, "")
+	v = s.access(r, a, place{r.file, hit.Line}, hit.Entry.Rule)
 	if v == rejected {
 		status, text := "5.7.1 ", a.text
 		if a.code[0] == '4' {

@@ -324,6 +324,28 @@ func (s *session) judge() verdict {
 	if !s.offered() || !s.wellFormed() {
 		return rejected
 	}
+	if !barePostmaster(s.w.written[1]) {
+		if v := s.judgeRecipient(); v != dunno {
+			return v
+		}
+	}
+	for i, class := range []string{"Data command", "End-of-data"} {
+		s.class, s.on = class, [2]string{"DATA", "END-OF-MESSAGE"}[i]
+		if v := s.run(rules.atData[i]); v == rejected || v == discarded {
+			return v
+		}
+	}
+	return dunno
+}
+
+// barePostmaster reports whether smtpd(8) asks nothing about a recipient.
+func barePostmaster(recipient string) bool {
+	return strings.EqualFold(strings.Trim(recipient, `"`), "postmaster")
+}
+
+// judgeRecipient is the answer to RCPT TO, behind all delayed rejects.
+func (s *session) judgeRecipient() verdict {
+	rules := s.l.rules
 	for i := range rules.lists {
 		switch i {
 		case 0:
@@ -348,32 +370,6 @@ func (s *session) judge() verdict {
 		return s.unlistedSender(rules.at)
 	}
 	return dunno
-}
-
-// certificateLine is the check of the client certificate's name, which cleanup
-// makes on the Received: line that smtpd writes. The line itself depends on the
-// clock and the queue; its certificate part is what the rule looks at.
-func (w *walk) certificateLine(l *listener) bool {
-	if l.role != RoleGateway {
-		return true
-	}
-	p := &w.e.passages[l.gateway]
-	if len(p.certNames) == 0 {
-		return true
-	}
-	o := &w.m.Origin
-	if o.TLS == Encrypted && o.Certificate.Verified {
-		for _, n := range p.certNames {
-			if strings.EqualFold(n, o.Certificate.Name) {
-				w.step("cleanup", p.certRule, p.certAt, o.Certificate.Name, "client certificate verified")
-				return true
-			}
-		}
-	}
-	w.step("cleanup", p.certRule, p.certAt, o.Certificate.Name, "client certificate not the gateway's")
-	w.rule = p.certRule
-	w.end(Reject, "550", w.m.To, p.certText)
-	return false
 }
 
 // redirected is REDIRECT: one recipient instead of all.

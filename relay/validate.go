@@ -180,10 +180,7 @@ func (v *validator) inbound(p Policy) {
 			}
 		}
 	}
-	if p.Inbound.Shared && len(p.Gateway.Client.Names) > 0 {
-		v.errs.add("Inbound.Shared", headers.ErrNotExpressible, "use Gateway.Client.Fingerprints, or a listener for the gateway alone",
-			"the certificate's name is checked in cleanup(8), which can't tell the gateway's mail from others' on one listener")
-	}
+	v.stranded(p)
 }
 
 func (v *validator) listeners(p Policy) {

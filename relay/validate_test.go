@@ -125,7 +125,19 @@ func TestValidate(t *testing.T) {
 			p.Gateway.Client.Fingerprints = []string{strings.Repeat("AB:", 31) + "AB"}
 		}, []want{{"Gateway.Client", headers.ErrNotExpressible}}},
 		{"certificate name that ends the pattern", func(p *Policy) { p.Gateway.Client.Names = []string{`x", Issuer "y`} }, []want{{"Gateway.Client.Names[0]", ErrInvalid}}},
-		{"shared listener with names", func(p *Policy) { p.Inbound.Shared = true }, []want{{"Inbound.Shared", headers.ErrNotExpressible}}},
+		{"strangers on a listener of the gateway's alone", func(p *Policy) { p.Inbound.Anybody = true }, []want{{"Inbound.Anybody", ErrConflict}}},
+		{"a tenant that stays without a way in", func(p *Policy) { p.Tenants[0].Scope = Scope{Use: NoSenders}; p.Listeners = p.Listeners[:2] }, []want{{"Inbound.Shared", ErrConflict}}},
+		{"a domain that stays without a way in", func(p *Policy) {
+			p.Tenants[0].Domains = append(p.Tenants[0].Domains, "stays.example")
+			p.Tenants[0].Scope = Scope{Use: SomeDomains, Domains: p.Tenants[0].Domains[:1]}
+			p.Listeners = p.Listeners[:2]
+		}, []want{{"Inbound.Shared", ErrConflict}}},
+		{"elsewhere, and nobody stays", func(p *Policy) {
+			p.Inbound.Elsewhere = true
+			for i := range p.Tenants {
+				p.Tenants[i].Scope = Scope{Use: AllDomains}
+			}
+		}, []want{{"Inbound.Elsewhere", ErrConflict}}},
 		{"inbound host is the gateway", func(p *Policy) { p.Inbound.Host = "mail.conbool.com" }, []want{{"Inbound.Host", ErrConflict}}},
 		{"no use for the spam marker", func(p *Policy) { p.Spam = Spam{} }, []want{{"Spam", ErrRequired}}},
 		{":create in a mailbox's own script", func(p *Policy) { p.Sieve.Form = PerMailbox; p.Spam.Create = true }, []want{{"Spam.Create", headers.ErrNotExpressible}}},

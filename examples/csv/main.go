@@ -45,11 +45,12 @@ func main() {
 	gateway := relay.Conbool(netip.MustParsePrefix("198.51.100.0/28"))
 	gateway.SmartHost.CertFile, gateway.SmartHost.KeyFile = "/etc/ssl/ox/ox.pem", "/etc/ssl/ox/ox.key"
 	config, err := relay.Compile(relay.Policy{
-		Gateway:   gateway,
-		Server:    relay.Server{Postfix: "3.7", Dovecot: "2.3"},
-		Topology:  relay.Mailboxes,
-		Tenants:   tenants(rows),
-		Inbound:   relay.Inbound{Host: "ox.example.com"},
+		Gateway:  gateway,
+		Server:   relay.Server{Postfix: "3.7.11", Dovecot: "2.3"},
+		Topology: relay.Mailboxes,
+		Tenants:  tenants(rows),
+		// One port 25 for all: the tenants that stay as they are get their mail there.
+		Inbound:   relay.Inbound{Host: "ox.example.com", Shared: true},
 		Listeners: []relay.Listener{{Service: "smtp", Role: relay.RoleGateway}, {Service: "submission", Role: relay.RoleSubmission}},
 		Spam:      relay.Spam{Folder: "Spam"},
 		Sieve:     relay.Sieve{Slot: 1},
@@ -63,6 +64,8 @@ func main() {
 		{Origin: config.Origin(relay.RoleSubmission), From: "info@xn--bcher-kva.example", To: "bob+news@example.net"},
 		{Origin: config.Origin(relay.RoleGateway), From: "x@remote.example", To: "team@example.com"},
 		{Origin: config.Origin(relay.RoleGateway), From: "x@remote.example", To: "nobody@example.com"},
+		{Origin: config.Origin(relay.FromInternet), From: "x@remote.example", To: "carol@example.org"},
+		{Origin: config.Origin(relay.FromInternet), From: "x@remote.example", To: "alice@example.com"},
 	} {
 		m.Raw = []byte("Subject: hello\n\nhi\n")
 		fmt.Printf("%s -> %s: %s\n", m.From, m.To, config.Route(context.Background(), &m))

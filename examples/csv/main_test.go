@@ -20,6 +20,8 @@ func Example() {
 	// info@xn--bcher-kva.example -> bob+news@example.net: mailbox INBOX
 	// x@remote.example -> team@example.com: mailbox INBOX <alice@example.com>, mx remote.example <x@remote.example>
 	// x@remote.example -> nobody@example.com: reject 550
+	// x@remote.example -> carol@example.org: mailbox INBOX
+	// x@remote.example -> alice@example.com: reject 554
 }
 
 // tables is a database driver that knows the queries of database.go.

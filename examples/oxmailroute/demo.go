@@ -17,8 +17,9 @@ import (
 //go:embed messages/*.eml
 var messages embed.FS
 
-// demoPolicy is an installation of two tenants: Acme sends everything through
-// the gateway, of Beta only the sales address does.
+// demoPolicy is an installation of three tenants with one port 25: Acme sends
+// everything through the gateway, of Beta only the sales address does, and Gamma
+// stays as it is, with its mail from strangers on the same port.
 func demoPolicy() relay.Policy {
 	gateway := relay.Conbool(netip.MustParsePrefix("198.51.100.0/28"))
 	gateway.SmartHost.CertFile = "/etc/ssl/ox/ox.pem"
@@ -26,7 +27,7 @@ func demoPolicy() relay.Policy {
 	return relay.Policy{
 		Gateway: gateway,
 		Server: relay.Server{
-			Hostname: "ox.acme.example", Postfix: "3.7", Dovecot: "2.3",
+			Hostname: "ox.acme.example", Postfix: "3.7.11", Dovecot: "2.3",
 			CertFile: "/etc/ssl/ox/ox.pem", KeyFile: "/etc/ssl/ox/ox.key",
 		},
 		Topology: relay.Mailboxes,
@@ -35,15 +36,16 @@ func demoPolicy() relay.Policy {
 			{Name: "Beta", Domains: []string{"beta.example"}, Scope: relay.Scope{
 				Use: relay.SomeSenders, Senders: []string{"sales@beta.example"},
 			}},
+			{Name: "Gamma", Domains: []string{"gamma.example"}, Scope: relay.Scope{Use: relay.NoSenders}},
 		},
-		Inbound: relay.Inbound{Host: "mx-internal.acme.example"},
+		Inbound: relay.Inbound{Host: "mx-internal.acme.example", Shared: true},
 		Listeners: []relay.Listener{
 			{Service: "smtp", Role: relay.RoleGateway},
 			{Service: "submission", Role: relay.RoleSubmission},
 		},
 		Spam:      relay.Spam{Folder: "Spam"},
 		Sieve:     relay.Sieve{Slot: 1},
-		Mailboxes: []string{"alice@acme.example", "bob@acme.example", "mallory@acme.example", "sales@beta.example", "dora@beta.example"},
+		Mailboxes: []string{"alice@acme.example", "bob@acme.example", "mallory@acme.example", "sales@beta.example", "dora@beta.example", "carla@gamma.example"},
 		Aliases:   []relay.Alias{{Address: "team@acme.example", Members: []string{"bob@acme.example", "partner@remote.example"}}},
 	}
 }
@@ -63,7 +65,8 @@ var demoMessages = []struct {
 	{"flagged by the gateway", "spam.eml", relay.RoleGateway, "winner@lottery.example", "bob@acme.example"},
 	{"released from quarantine", "released.eml", relay.RoleGateway, "partner@remote.example", "bob@acme.example"},
 	{"a user forges the marker", "forged.eml", relay.RoleSubmission, "mallory@acme.example", "xenia@remote.example"},
-	{"a stranger on the gateway's port", "released.eml", relay.FromInternet, "partner@remote.example", "bob@acme.example"},
+	{"a stranger, past the gateway", "released.eml", relay.FromInternet, "partner@remote.example", "bob@acme.example"},
+	{"a stranger, to the tenant that stays as it is", "plain.eml", relay.FromInternet, "partner@remote.example", "carla@gamma.example"},
 }
 
 // demo needs nothing but Go: it compiles the policy, writes the files and says
@@ -94,7 +97,8 @@ func demo(args []string, _ io.Reader, stdout, stderr io.Writer) error {
 	if _, err := deploy.Write(context.Background(), deploy.Local{Dir: dir}, c.Files(), deploy.Options{}); err != nil {
 		return err
 	}
-	fmt.Fprintf(stdout, "Two tenants behind mail.conbool.com: of acme.example everybody, of beta.example sales alone.\n\nWritten to %s%s:\n", dir, kept)
+	fmt.Fprintf(stdout, "Three tenants, one port 25: of acme.example everybody is behind mail.conbool.com, of beta.example sales alone, "+
+		"gamma.example stays as it is.\n\nWritten to %s%s:\n", dir, kept)
 	for _, f := range c.Files() {
 		fmt.Fprintf(stdout, "  %-32s %5d bytes\n", f.Name, len(f.Data))
 	}

@@ -35,7 +35,7 @@ func policy() relay.Policy {
 		Gateway: first,
 		Further: []relay.FurtherGateway{{Gateway: second, Inbound: relay.Inbound{Host: "mx2.ox.example.com"}}},
 		Server: relay.Server{
-			Hostname: "ox.example.com", Postfix: "3.7", Dovecot: "2.3",
+			Hostname: "ox.example.com", Postfix: "3.7.11", Dovecot: "2.3",
 			CertFile: "/etc/ssl/ox/ox.pem", KeyFile: "/etc/ssl/ox/ox.key",
 		},
 		Topology: relay.Mailboxes,

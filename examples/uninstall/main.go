@@ -69,7 +69,7 @@ func install(in relay.Installation) relay.Installation {
 	gateway.SmartHost.CertFile, gateway.SmartHost.KeyFile = "/etc/ssl/ox/ox.pem", "/etc/ssl/ox/ox.key"
 	config, err := relay.Compile(relay.Policy{
 		Gateway:   gateway,
-		Server:    relay.Server{Postfix: "3.7", Dovecot: "2.3"},
+		Server:    relay.Server{Postfix: "3.7.11", Dovecot: "2.3"},
 		Topology:  relay.Mailboxes,
 		Tenants:   []relay.Tenant{{Name: "Example", Domains: []string{"example.com"}, Scope: relay.Scope{Use: relay.AllDomains}}},
 		Inbound:   relay.Inbound{Host: "ox.example.com"},

@@ -7,7 +7,7 @@ func Example() {
 	//   new: message_size_limit = 50000000
 	//   new: smtpd_banner = $myhostname ESMTP
 	// master.cf: as before: true
-	// left: postfix/main.cf:35: was added within the block of oxmailroute-conbool; it stays: smtpd_banner = $myhostname ESMTP
+	// left: postfix/main.cf:38: was added within the block of oxmailroute-conbool; it stays: smtpd_banner = $myhostname ESMTP
 	// delete, if it is there: dovecot/99-conbool.conf
 	// delete, if it is there: haproxy/conbool.cfg
 	// delete, if it is there: nftables/conbool.nft

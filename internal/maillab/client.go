@@ -88,6 +88,14 @@ func (c *client) send(w *World, keys map[string]KeyPair, m *Message, dial dialer
 			return err
 		}
 	}
+	c.stage = "before"
+	for _, command := range m.Before {
+		if _, err := c.command(2, command); err != nil {
+			if _, refused := err.(*refusal); !refused {
+				return err
+			}
+		}
+	}
 	c.stage = "mail"
 	if _, err := c.command(2, strings.Join(append([]string{"MAIL FROM:<" + m.From + ">"}, m.Options...), " ")); err != nil {
 		return err
@@ -108,15 +116,7 @@ func (c *client) send(w *World, keys map[string]KeyPair, m *Message, dial dialer
 	if accepted == 0 {
 		return last
 	}
-	c.stage = "data"
-	if _, err := c.command(3, "DATA"); err != nil {
-		return err
-	}
-	c.stage = "end"
-	if _, err := c.conn.Write(stuffed(m.payload())); err != nil {
-		return err
-	}
-	reply, err := c.command(2, ".")
+	reply, err := c.content(m)
 	if err != nil {
 		return err
 	}
@@ -125,6 +125,34 @@ func (c *client) send(w *World, keys map[string]KeyPair, m *Message, dial dialer
 		d.queue, _, _ = strings.Cut(id, " ")
 	}
 	return nil
+}
+
+// content sends the message itself.
+func (c *client) content(m *Message) (Reply, error) {
+	c.stage = "data"
+	if m.BDAT {
+		data := bytes.ReplaceAll(bytes.ReplaceAll(m.payload(), []byte("\r\n"), []byte("\n")), []byte("\n"), []byte("\r\n"))
+		return c.command(2, fmt.Sprintf("BDAT %d LAST\r\n%s", len(data), bytes.TrimSuffix(data, []byte("\r\n"))))
+	}
+	if _, err := c.command(3, "DATA"); err != nil {
+		return Reply{}, err
+	}
+	c.stage = "end"
+	if len(m.Stream) == 0 {
+		if _, err := c.conn.Write(stuffed(m.payload())); err != nil {
+			return Reply{}, err
+		}
+		return c.command(2, ".")
+	}
+	for i, part := range m.Stream {
+		if i > 0 {
+			time.Sleep(m.Pause)
+		}
+		if _, err := c.conn.Write(part); err != nil {
+			return Reply{}, err
+		}
+	}
+	return c.expect(2)
 }
 
 // connect opens the connection from the message's client address, and waits for

@@ -1,5 +1,7 @@
 package maillab
 
+import "time"
+
 // Site is the configuration under test. The harness adds nothing to it and
 // changes nothing in it; what it must contain for the world (inet_interfaces,
 // mynetworks, certificates in CertificateDir) is the test's business.
@@ -80,6 +82,17 @@ type Message struct {
 	// with a dot are stuffed, a missing last line end is added; all other octets
 	// go as they are. sendmail gets the very octets.
 	Raw []byte
+	// Before are commands between EHLO (the second one under TLS) and MAIL, as
+	// "XCLIENT ADDR=192.0.2.1"; that they are refused doesn't end the dialogue.
+	Before []string
+	// BDAT sends the message in one chunk (RFC 3030) instead of by DATA.
+	BDAT bool
+	// Stream, where not empty, is sent behind DATA in place of Raw, octet by octet
+	// as it is and with its own end, Pause between its parts; the dialogue then
+	// goes on with one reply. It may have commands behind an end of the data:
+	// copies of messages that come about so are in Result.Stray.
+	Stream [][]byte
+	Pause  time.Duration
 	// NoID sends Raw alone, without the field IDHeader before it, for messages
 	// whose first octets matter.
 	NoID bool

@@ -1,0 +1,255 @@
+package relay
+
+import (
+	"fmt"
+	"net/netip"
+	"slices"
+	"strings"
+
+	"github.com/oxmailroute/oxmailroute/headers"
+	"github.com/oxmailroute/oxmailroute/postfix"
+)
+
+// uses reports whether mail for a domain, as A-labels, comes by the gateway:
+// where anybody of it sends by it. The others stay as they are.
+func (t Tenant) uses(domain string) bool {
+	s := t.Scope
+	same := func(d string) bool {
+		ascii, err := headers.ASCIIDomain(d)
+		return err == nil && ascii == domain
+	}
+	if slices.ContainsFunc(s.Except, same) {
+		return false
+	}
+	switch s.Use {
+	case AllDomains:
+		return true
+	case SomeDomains:
+		return slices.ContainsFunc(s.Domains, same)
+	case SomeSenders:
+		return slices.ContainsFunc(s.Senders, func(a string) bool {
+			_, d := splitAddress(a)
+			return same(d)
+		})
+	}
+	return false
+}
+
+// stays are the domains that don't use the gateway, by tenant, for messages.
+func (p Policy) stays() []string {
+	const most = 5
+	var out []string
+	for i, t := range p.Tenants {
+		var domains []string
+		for _, d := range t.Domains {
+			if ascii, err := headers.ASCIIDomain(d); err == nil && !t.uses(ascii) {
+				domains = append(domains, ascii)
+			}
+		}
+		if len(domains) > most {
+			domains = append(domains[:most:most], fmt.Sprintf("and %d more", len(domains)-most))
+		}
+		if len(domains) > 0 {
+			out = append(out, fmt.Sprintf("%s %q (%s)", index("Tenants", i), t.Name, strings.Join(domains, ", ")))
+		}
+	}
+	if len(out) > most {
+		out = append(out[:most:most], fmt.Sprintf("and %d more", len(out)-most))
+	}
+	return out
+}
+
+// stranded refuses a policy in which domains stay as they are and nobody is let
+// in who has mail for them: strangers are refused at the gateway's listener.
+func (v *validator) stranded(p Policy) {
+	in := p.Inbound
+	if p.Topology == Outbound {
+		return
+	}
+	if in.Anybody && !in.Shared {
+		v.errs.add("Inbound.Anybody", ErrConflict, "set Inbound.Shared, or remove it", "strangers are refused on a listener that is not shared")
+	}
+	stays := p.stays()
+	switch {
+	case in.Elsewhere && in.Shared:
+		v.errs.add("Inbound.Elsewhere", ErrConflict, "remove one of the two", "others come in by the gateway's listener (Inbound.Shared)")
+	case in.Elsewhere && len(stays) == 0:
+		v.errs.add("Inbound.Elsewhere", ErrConflict, "remove it", "every domain uses the gateway")
+	case in.Shared || in.Elsewhere || len(stays) == 0 || p.anotherDoor():
+	default:
+		v.errs.add("Inbound.Shared", ErrConflict,
+			`set it: strangers then deliver to these on the gateway's port, and the gateway's certificate is checked as before; or give them a listener of their own, on another address, with role "internal"; or set Inbound.Elsewhere where their mail comes in by another server`,
+			"nobody could deliver to %s: these don't use the gateway, and the gateway's listener refuses strangers", strings.Join(stays, ", "))
+	}
+}
+
+// anotherDoor reports whether others than the gateway have a listener that is
+// not for this machine alone.
+func (p Policy) anotherDoor() bool {
+	return slices.ContainsFunc(p.Listeners, func(l Listener) bool {
+		a, ok := l.bound()
+		return l.Role == RoleInternal && !(ok && (a.Addr() == netip.AddrFrom4([4]byte{127, 0, 0, 1}) || a.Addr() == netip.IPv6Loopback()))
+	})
+}
+
+// behindTable refuses, on a shared listener, what strangers send to the domains
+// whose mail comes by the gateway. Where access tables answer for subdomains
+// (parent_domain_matches_subdomains), those that are hosted for themselves need
+// rows of their own.
+func (c *compiler) behindTable() postfix.Table {
+	if c.policy.Inbound.Anybody {
+		return nil
+	}
+	behind := map[string]bool{}
+	var t postfix.Table
+	for i, tenant := range c.policy.Tenants {
+		for j, d := range tenant.Domains {
+			ascii, err := headers.ASCIIDomain(d)
+			if err != nil || !tenant.uses(ascii) {
+				continue
+			}
+			for _, k := range domainKeys(d) {
+				behind[k] = true
+				t = append(t, postfix.Entry{Key: k, Value: "REJECT 5.7.1 mail for this domain comes by its gateway", Rule: index(index("Tenants", i)+".Domains", j)})
+			}
+		}
+	}
+	if len(t) == 0 {
+		return nil
+	}
+	if !slices.Contains(list(c.gatewayOwn[c.current].get(parentDomains)), accessMaps) {
+		return t
+	}
+	for _, d := range c.hostedBelow(behind) {
+		t = append(t, postfix.Entry{Key: d, Value: "DUNNO", Rule: "Inbound.Shared"})
+	}
+	return t
+}
+
+// hostedBelow are the hosted domains below those, which are none of them.
+func (c *compiler) hostedBelow(behind map[string]bool) []string {
+	below := map[string]bool{}
+	consider := func(d string) {
+		if behind[d] {
+			return
+		}
+		for parent := d; ; {
+			_, rest, ok := strings.Cut(parent, ".")
+			if !ok {
+				return
+			}
+			if parent = rest; behind[parent] {
+				below[d] = true
+				return
+			}
+		}
+	}
+	for _, t := range c.policy.Tenants {
+		for _, d := range t.Domains {
+			for _, k := range domainKeys(d) {
+				consider(k)
+			}
+		}
+	}
+	for _, name := range []string{"mydestination", "virtual_alias_domains", "virtual_mailbox_domains", "relay_domains"} {
+		for _, word := range list(c.base.get(name)) {
+			if !strings.Contains(word, ":") {
+				consider(fold(word))
+				continue
+			}
+			known, opaque := c.maps(word)
+			for _, s := range known {
+				for _, e := range c.entries(s) {
+					consider(fold(e.Key))
+				}
+			}
+			if len(opaque) > 0 {
+				c.warn(c.at(name), "%s can't be read here: a subdomain in it of a domain behind the gateway is refused to strangers as that one is, unless a tenant that stays as it is has it", word)
+			}
+		}
+	}
+	out := make([]string, 0, len(below))
+	for d := range below {
+		out = append(out, d)
+	}
+	slices.Sort(out)
+	return out
+}
+
+// checkBehind refuses a domain behind the gateway whose users have mail of other
+// names, too, that can't be refused to strangers: each of mydestination, and
+// [address], is the same users' (local(8)).
+func (c *compiler) checkBehind() {
+	if !c.policy.Inbound.Shared || c.policy.Inbound.Anybody {
+		return
+	}
+	local := c.domains(c.base, "mydestination")
+	for i, t := range c.policy.Tenants {
+		for j, d := range t.Domains {
+			ascii, err := headers.ASCIIDomain(d)
+			if err == nil && t.uses(ascii) && t.Store == "" && slices.ContainsFunc(domainKeys(ascii), local.has) {
+				c.errs.add(index(index("Tenants", i)+".Domains", j), headers.ErrNotExpressible,
+					"put it into virtual_mailbox_domains, give the gateway a listener of its own, or set Inbound.Anybody",
+					"%s of %q is in mydestination, where strangers reach its users by every other name and address of the server, past the gateway", ascii, t.Name)
+			}
+		}
+	}
+}
+
+// strangersRules are the installation's own rules of a shared listener, copied,
+// with the refusal for the domains behind the gateway among them: in the list
+// that decides who may relay, behind what permits those whom the installation
+// knows (mynetworks, a login) and before whatever else may permit.
+func (c *compiler) strangersRules(parameter string) string {
+	own := c.gatewayOwn[c.current]
+	text := c.copied(own, parameter)
+	table := c.hashMap(c.names.behind)
+	decides := "smtpd_relay_restrictions"
+	if own.get(decides) == "" {
+		decides = "smtpd_recipient_restrictions"
+	}
+	if table == "" || parameter != decides && !(parameter == "smtpd_relay_restrictions" && own.get("smtpd_recipient_restrictions") == "") {
+		return text
+	}
+	refusal := "check_recipient_access " + table
+	rules, err := postfix.ParseRestrictions(text)
+	if err != nil {
+		return refusal + ", " + text
+	}
+	at := 0
+	for i, r := range rules {
+		name := strings.ToLower(r.Name)
+		known := identities[name]
+		if !known && !strings.HasPrefix(name, "reject_") && !strings.HasPrefix(name, "defer_") && name != "warn_if_reject" {
+			break
+		}
+		if known {
+			at = i + 1
+		}
+	}
+	out := make([]string, 0, len(rules)+1)
+	for i, r := range rules {
+		if i == at {
+			out = append(out, refusal)
+		}
+		out = append(out, restrictionText(r))
+	}
+	if at == len(rules) {
+		out = append(out, refusal)
+	}
+	return strings.Join(out, ", ")
+}
+
+// identities permit a client for who it is, whatever it sends.
+var identities = map[string]bool{
+	"permit_mynetworks": true, "permit_sasl_authenticated": true, "permit_tls_clientcerts": true,
+}
+
+// restrictionText writes a restriction as it was read.
+func restrictionText(r postfix.Restriction) string {
+	arg := r.Arg
+	if strings.ContainsAny(arg, ", \t{}") {
+		arg = "{ " + arg + " }"
+	}
+	return strings.TrimSpace(r.Name + " " + arg)
+}

@@ -1,0 +1,335 @@
+package relay
+
+import (
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/oxmailroute/oxmailroute/postfix"
+)
+
+const (
+	dataRestrictions = "smtpd_data_restrictions"
+	endOfData        = "smtpd_end_of_data_restrictions"
+	ehloKeywords     = "smtpd_discard_ehlo_keywords"
+	ehloAddressMaps  = "smtpd_discard_ehlo_keyword_address_maps"
+	restrictClasses  = "smtpd_restriction_classes"
+)
+
+// kept are options that a listener of the installation's may have itself: what
+// they say is in ours.
+var kept = append([]string{
+	dataRestrictions, endOfData, ehloKeywords, ehloAddressMaps, restrictClasses,
+	bareNewline, bareNewline + "_exclusions", // exceptions from it are made for nobody
+}, merged...)
+
+// readListeners reads what each gateway's listener has without us.
+func (c *compiler) readListeners() {
+	for _, l := range c.policy.Listeners {
+		if l.Role == RoleGateway {
+			i, _ := c.policy.gatewayNamed(l.Gateway)
+			sv, _ := c.master.Lookup(l.split())
+			c.gatewayOwn[i] = c.base.service(sv)
+		}
+	}
+}
+
+// gatewayListener makes a listener of the installation's the gateway's. Beside
+// each value that is fixed, or empty, stands why it may be; the rest is the
+// installation's, from main.cf or from the listener's own options.
+func (c *compiler) gatewayListener(name, kind string) {
+	g := c.policy.Gateway
+	sv, _ := c.master.Lookup(name, kind)
+	own := c.gatewayOwn[c.current]
+	o := []postfix.Param{
+		// Asked at RCPT and again at DATA: a recipient "postmaster" without a
+		// domain is asked nothing at RCPT (smtpd(8), RFC 5321 section 4.5.1), and
+		// the lists at DATA are asked once for each message.
+		opt("smtpd_client_restrictions", "$"+c.names.clientRestrictions),
+		opt(dataRestrictions, "$"+c.names.dataRestrictions),
+		opt("plaintext_reject_code", "550"), // for good: the gateway must be told
+		opt("smtpd_delay_reject", "yes"),    // before STARTTLS there is no TLS to ask for
+	}
+	o = append(o, c.lineEnds(sv, own)...)
+	if own.get("smtpd_authorized_xclient_hosts") != "" {
+		// Such a host may say that it is the gateway (XCLIENT_README), and be
+		// believed as if it had its address. XFORWARD is for the log alone.
+		o = append(o, opt("smtpd_authorized_xclient_hosts"))
+		c.warn(c.at("smtpd_authorized_xclient_hosts"), "nobody may use XCLIENT on the gateway's listener %s: it could claim the gateway's address", name)
+	}
+	if len(g.Client.Names) > 0 || len(g.Client.Fingerprints) > 0 {
+		// The authorities are the policy's: another one's certificate could have the
+		// same name.
+		o = append(o, opt("smtpd_tls_ask_ccert", "yes"), opt("smtpd_tls_CAfile", g.clientCAFile()), opt("smtpd_tls_CApath"), opt("tls_append_default_CA", "no"))
+	}
+	if len(g.Client.Names) > 0 {
+		// The line that cleanup(8) reads the name in, and how it knows that line.
+		o = append(o, opt("smtpd_tls_received_header", "yes"), opt("mail_name", c.names.mailName))
+		o = append(o, c.sessionShown()...)
+	}
+	if len(g.Client.Fingerprints) > 0 {
+		o = append(o, opt("smtpd_tls_fingerprint_digest", "sha256")) // the policy's are
+	}
+	if len(g.Client.Names) > 0 || c.policy.Spam.Mark || len(c.otherMarkers()) > 0 {
+		o = append(o, c.cleaned(sv, true)...)
+	}
+	if level := c.base.get("smtpd_tls_security_level"); level == "" || level == "none" {
+		o = append(o, opt("smtpd_tls_security_level", "may"))
+	}
+	o = append(o, c.proxied()...)
+	nets := make([]string, len(g.Networks))
+	for i, n := range g.Networks {
+		nets[i] = n.String()
+		if n.Addr().Is6() {
+			nets[i] = "[" + n.Addr().String() + "]/" + itoa(n.Bits())
+		}
+	}
+	// The gateway is one client with everybody's mail.
+	o = append(o, opt("smtpd_client_event_limit_exceptions", nets...))
+	c.certifiedTable()
+	override := kept
+	if c.policy.Inbound.Shared {
+		for _, list := range sharedLists {
+			if own.get(list.parameter) != "" || list.always {
+				o = append(o, opt(list.parameter, "$"+c.names.smartHost+list.suffix))
+				override = append(slices.Clip(override), list.parameter)
+			}
+		}
+		override = append(override, "smtpd_client_restrictions")
+	} else {
+		// Hosted recipients only, whatever mynetworks and SASL allow elsewhere:
+		// nobody is believed here but the gateway. Rules about clients, senders and
+		// greetings are not for the gateway, which hands on other people's mail;
+		// rules about recipients stay, and so do those at DATA and behind it.
+		o = append(o,
+			opt("mynetworks", "127.0.0.1/32"),
+			opt("smtpd_sasl_auth_enable", "no"),
+			opt("smtpd_helo_restrictions"),
+			opt("smtpd_sender_restrictions"),
+			opt("smtpd_relay_restrictions", c.returnRule(), "reject_unauth_destination"),
+			opt("smtpd_recipient_restrictions", "$"+c.names.recipientRestrictions),
+		)
+		o = append(o, c.returnOptions(own)...)
+	}
+	if raw, _ := own.lookup(endOfData); strings.Contains(raw, "$") {
+		// It could lead back into a list of ours, where PREPEND has no place.
+		o = append(o, opt(endOfData, "$"+c.names.endOfData))
+	}
+	if _, ok := sv.Option(restrictClasses); ok {
+		o = append(o, opt(restrictClasses, append(list(own.get(restrictClasses)), c.gatewayClasses()...)...))
+	}
+	c.options = append(c.options, postfix.ServiceOptions{Name: name, Type: kind, Options: o, Override: override})
+}
+
+// sharedLists are the restriction lists of a shared listener, in each of which
+// the gateway is let through before the installation's rules judge others.
+// Those at DATA and behind it are asked of all.
+var sharedLists = []struct {
+	parameter, suffix string
+	always            bool // also where the installation has no such rules
+	recipients        bool // the gateway is held to hosted recipients
+}{
+	{"smtpd_helo_restrictions", "_helo_restrictions", false, false},
+	{"smtpd_sender_restrictions", "_sender_restrictions", false, false},
+	{"smtpd_relay_restrictions", "_relay_restrictions", true, true},
+	{"smtpd_recipient_restrictions", "_recipient_restrictions", false, true},
+}
+
+// gatewayClasses are the restriction classes of the current gateway.
+func (c *compiler) gatewayClasses() []string {
+	var out []string
+	if c.policy.Inbound.Shared {
+		out = append(out, c.names.earlyClass, c.names.class)
+	}
+	if c.certifiedData() {
+		out = append(out, c.names.ownData)
+	}
+	return out
+}
+
+// certifiedData reports whether the installation's rules at DATA stand in a
+// class: the answer to a certificate that is known would end the list before
+// them, and an answer of theirs before the certificate would end it, too.
+func (c *compiler) certifiedData() bool {
+	return len(c.policy.Gateway.Client.Fingerprints) > 0 && c.gatewayOwn[c.current].get(dataRestrictions) != ""
+}
+
+// certifiedTable is the table of fingerprints for that class.
+func (c *compiler) certifiedTable() {
+	if !c.certifiedData() {
+		return
+	}
+	var t postfix.Table
+	for i, f := range c.policy.Gateway.Client.Fingerprints {
+		t = append(t, postfix.Entry{Key: strings.ToUpper(f), Value: c.names.ownData, Rule: index("Gateway.Client.Fingerprints", i)})
+	}
+	c.hashTable(c.names.certsData, t)
+}
+
+// emitRestrictions writes who may use the gateway's listener. The lists stand in
+// main.cf, where they may have spaces, and the listener names them.
+func (c *compiler) emitRestrictions() {
+	n, own := c.names, c.gatewayOwn[c.current]
+	clients, plaintext := "check_client_access cidr:"+c.path(n.clients), "reject_plaintext_session"
+	certs, after := "", ""
+	if m := c.hashMap(n.certs); m != "" {
+		certs, after = "check_ccert_access "+m, "reject"
+	}
+	// At DATA: our header before anything that can permit, so that all mail of the
+	// gateway carries it, and once. A client that does not wait for the answer to
+	// DATA is no mail server's (SMTP smuggling).
+	prepend, pipelining := "", "reject_unauth_pipelining"
+	if c.origin() {
+		prepend = "check_client_access cidr:" + c.path(n.origin)
+	}
+	ownData := c.copied(own, dataRestrictions)
+	certsData, dataLast := certs, ownData
+	if c.certifiedData() {
+		certsData, dataLast = "check_ccert_access "+c.hashMap(n.certsData), ""
+		c.param(n.ownData, "the installation's own rules at DATA, copied, for a certificate that is known", ownData, "permit")
+	}
+	if c.ehloTable() {
+		c.param(n.ehloMaps, "", "cidr:"+c.path(n.ehlo), c.copied(own, ehloAddressMaps))
+	}
+	if raw, _ := own.lookup(endOfData); strings.Contains(raw, "$") {
+		c.param(n.endOfData, "", c.copied(own, endOfData))
+	}
+	if !c.policy.Inbound.Shared {
+		c.param(n.clientRestrictions, "the gateway's addresses, with TLS, and nobody else", clients, plaintext, certs, after)
+		c.param(n.dataRestrictions, "", clients, plaintext, prepend, pipelining, certsData, after, dataLast)
+		c.param(n.recipientRestrictions, "", c.recipientRules(), "reject_unlisted_recipient")
+		return
+	}
+	for _, list := range sharedLists {
+		if own.get(list.parameter) == "" && !list.always {
+			continue
+		}
+		file := n.pass
+		if list.recipients {
+			file = n.hosted
+		}
+		c.param(n.smartHost+list.suffix, "", "check_client_access cidr:"+c.path(file), c.strangersRules(list.parameter))
+	}
+	permit := "permit"
+	if certs != "" {
+		permit = "" // it is the certificate's table that permits
+	}
+	c.param(n.earlyClass, "what the gateway must fulfil on a shared listener, at RCPT and at DATA", plaintext, certs, after, permit)
+	c.param(n.class, "", plaintext, prepend, pipelining, certsData, after, dataLast, permit)
+	c.param(n.clientRestrictions, "the gateway; others are judged as before", "check_client_access cidr:"+c.path(n.early), c.copied(own, "smtpd_client_restrictions"))
+	c.param(n.dataRestrictions, "and their mail is stripped of markers", clients, pipelining, ownData)
+}
+
+// emitClasses declares the restriction classes of all gateways.
+func (c *compiler) emitClasses() {
+	if c.policy.Topology == Outbound {
+		return
+	}
+	var classes []string
+	c.eachGateway(func() { classes = append(classes, c.gatewayClasses()...) })
+	if len(classes) > 0 {
+		c.param(restrictClasses, "", append([]string{c.own(restrictClasses)}, classes...)...)
+	}
+}
+
+// copied is a value of the listener's, main.cf's or its own, as text that stands
+// for itself: a $name in it could be one of those that have ours on this
+// listener, or become one, and a parameter that leads to itself is fatal.
+func (c *compiler) copied(own settings, name string) string {
+	raw, _ := own.lookup(name)
+	if strings.TrimSpace(raw) == "" {
+		return ""
+	}
+	// A name that is not known here is one of Postfix's own, and stays a reference.
+	const mark = "\x00"
+	v, err := c.main.Expand(raw, func(name string) (string, bool) {
+		if v, ok := own.lookup(name); ok {
+			return v, true
+		}
+		return mark + name + mark, true
+	})
+	if err != nil {
+		c.errs.wrap(c.at(name), conflictOf(err), "mend it: Postfix does not start so")
+		return ""
+	}
+	parts := strings.Split(strings.ReplaceAll(v, "$", "$$"), mark)
+	for i := 1; i < len(parts); i += 2 {
+		parts[i] = "${" + parts[i] + "}"
+	}
+	return strings.TrimSpace(strings.Join(parts, ""))
+}
+
+// recipientRules are the installation's rules about recipients that hold for
+// mail of the gateway, too. What judges the client, the sender or the greeting
+// would judge the gateway for other people's mail, and is left out with a
+// warning.
+func (c *compiler) recipientRules() string {
+	value := c.gatewayOwn[c.current].get("smtpd_recipient_restrictions")
+	rules, err := postfix.ParseRestrictions(value)
+	if err != nil {
+		return ""
+	}
+	var keep []string
+	for _, r := range rules {
+		name := strings.ToLower(r.Name)
+		switch {
+		case name == "reject_unlisted_recipient" || strings.HasPrefix(name, "permit"):
+		case name == "reject_unauth_destination" && c.policy.Inbound.Return:
+		case strings.Contains(name, "recipient") || name == "reject_unauth_destination":
+			keep = append(keep, strings.TrimSpace(r.Name+" "+r.Arg))
+		default:
+			c.warn(c.at("smtpd_recipient_restrictions"), "%s is not asked about mail of the gateway, which it would take for the sender's own server", strings.TrimSpace(r.Name+" "+r.Arg))
+		}
+	}
+	return strings.Join(keep, ", ")
+}
+
+// traceable are the options of the gateway's cleanup service that keep the line
+// whole in which the certificate's name is looked for, and refuses what would
+// break it.
+func (c *compiler) traceable(service string) []postfix.Param {
+	if len(c.policy.Gateway.Client.Names) == 0 {
+		return nil
+	}
+	s := c.cleanupSettings(service)
+	for _, name := range []string{"message_strip_characters", "message_reject_characters"} {
+		if v := s.get(name); slices.ContainsFunc([]byte(unescapedCharacters(v)), func(b byte) bool { return b >= ' ' && b <= '~' || b == '\t' || b == '\n' }) {
+			c.conflict(name, "take what can be printed out of it, or use Gateway.Client.Fingerprints", "%q has characters of the line in which the certificate's name is looked for", v)
+		}
+	}
+	// Of a longer line the rest is thrown away, the name with it, and what is not
+	// there can't be refused.
+	const enough = 102400 // header_size_limit of postconf -d
+	if n, err := strconv.Atoi(s.get("header_size_limit")); err == nil && n < enough {
+		return []postfix.Param{opt("header_size_limit", itoa(enough))}
+	}
+	return nil
+}
+
+// unescapedCharacters reads the C-like escapes of message_strip_characters (postconf(5)).
+func unescapedCharacters(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] != '\\' || i+1 == len(s) {
+			b.WriteByte(s[i])
+			continue
+		}
+		i++
+		if j := strings.IndexByte("abfnrtv", s[i]); j >= 0 {
+			b.WriteByte("\a\b\f\n\r\t\v"[j])
+			continue
+		}
+		n := 0
+		for n < 3 && i+n < len(s) && s[i+n] >= '0' && s[i+n] <= '7' {
+			n++
+		}
+		if n == 0 {
+			b.WriteByte(s[i])
+			continue
+		}
+		v, _ := strconv.ParseUint(s[i:i+n], 8, 16)
+		b.WriteByte(byte(v))
+		i += n - 1
+	}
+	return b.String()
+}
