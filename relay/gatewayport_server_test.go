@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/oxmailroute/oxmailroute/internal/maillab"
+	"github.com/oxmailroute/oxmailroute/internal/servertest"
 	"github.com/oxmailroute/oxmailroute/relay"
 )
 
@@ -112,7 +113,14 @@ func testGatewayPort(t *testing.T, p relay.Policy, w maillab.World) {
 func TestSharedPort(t *testing.T) {
 	for _, by := range []string{"name", "fingerprint", "address"} {
 		t.Run(by, func(t *testing.T) {
-			onSystems(t, func(t *testing.T, p relay.Policy, w maillab.World) { testSharedPort(t, p, w, by) })
+			onSystems(t, func(t *testing.T, p relay.Policy, w maillab.World) {
+				// In the plain run what cleanup(8) has no part in is asked of one system
+				// each.
+				if servertest.Scaled(t, 1) == 1 && (by == "fingerprint" && w.Root != "" || by == "address" && w.Root == "") {
+					return
+				}
+				testSharedPort(t, p, w, by)
+			})
 		})
 	}
 }

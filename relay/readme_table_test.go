@@ -115,8 +115,31 @@ var readmeRows = map[string]evidence{
 		settings: []string{"smtp_generic_maps"}, tests: []string{"TestGenericScope", "TestFollow"},
 		refused: map[string]refusal{"a map that can't be read is a warning": {base: withMain("smtp_generic_maps = pgsql:/etc/postfix/generic.cf\n", nil), says: "pgsql:/etc/postfix/generic.cf", warned: true}},
 	},
-	"sender login, HELO, sender and data restrictions": {
-		settings: []string{"smtpd_sender_login_maps", "smtpd_helo_restrictions", "smtpd_sender_restrictions", "smtpd_data_restrictions"}, tests: []string{"TestFollow"},
+	"rules at DATA and behind it, discarded EHLO keywords, `smtpd_forbid_bare_newline`": {
+		settings: []string{"smtpd_data_restrictions = ", "smtpd_end_of_data_restrictions = "}, tests: []string{"TestGatewayOwnDefence", "TestBareNewline", "TestGatewayPort"},
+		refused: map[string]refusal{
+			"a Postfix that lacks the setting (before 3.7.9, 3.8.4): update, or vouch in `Inbound.NoBareNewline`": {
+				base: labBase, alter: func(p *relay.Policy) { p.Server.Postfix = "3.7.8" }, says: "Inbound.NoBareNewline"},
+			"`starttls` among the keywords: take it out for this listener": {base: withMain("smtpd_discard_ehlo_keywords = starttls\n", nil), says: "take starttls out"},
+		},
+	},
+	"`smtpd_authorized_xclient_hosts`, `header_size_limit`, `message_strip_characters`": {
+		settings: []string{"smtpd_authorized_xclient_hosts = ", "header_size_limit = ", "message_strip_characters = "}, tests: []string{"TestGatewayOwnDefence", "TestGatewayPortRefused"},
+		refused: map[string]refusal{
+			"characters of that line that are taken out: use `Client.Fingerprints`": {base: withMain("message_strip_characters = (\n", nil), says: "Fingerprints"},
+		},
+	},
+	"one port 25 for tenants behind the gateway and tenants that stay as they are": {
+		tests: []string{"TestSharedPort", "TestGatewayPortRefused"},
+		refused: map[string]refusal{
+			"without it, and without a listener of role `internal` or `Inbound.Elsewhere`: their mail would be refused": {
+				base: labBase, alter: func(p *relay.Policy) { p.Listeners[2].Role = relay.RoleSubmission }, says: "Inbound.Elsewhere"},
+			"a domain behind the gateway in mydestination: move it to virtual_mailbox_domains, or set `Inbound.Anybody`": {
+				alter: func(p *relay.Policy) { p.Inbound.Shared = true }, base: inMydestination, says: "Inbound.Anybody"},
+		},
+	},
+	"sender login, HELO and sender restrictions": {
+		settings: []string{"smtpd_sender_login_maps", "smtpd_helo_restrictions", "smtpd_sender_restrictions"}, tests: []string{"TestFollow"},
 	},
 	"message size limit":             {settings: []string{"message_size_limit"}, tests: []string{"TestLayouts"}},
 	"SMTPUTF8, domains beyond ASCII": {settings: []string{"bücher"}, tests: []string{"TestLayouts"}},
