@@ -1,6 +1,9 @@
 package postfix
 
-import "strings"
+import (
+	"strings"
+	"sync"
+)
 
 // Place is a kind of generated service that inherits what main.cf says.
 type Place string
@@ -50,6 +53,35 @@ type Treatment struct {
 
 // On returns what a place does with a value that it would inherit.
 func (p Parameter) On(place Place) Treatment { return p.on[place] }
+
+// neutral are the Neutral values by place, in the order of the table.
+var neutral = sync.OnceValue(func() map[Place][]Param {
+	m := map[Place][]Param{}
+	for _, p := range table().rows {
+		for place, t := range p.on {
+			if t.Action == Neutral {
+				m[place] = append(m[place], Param{Name: p.name, Value: t.Value})
+			}
+		}
+	}
+	return m
+})
+
+// Neutralized returns the options that a generated service at the place needs
+// beside its own: the neutral value of each parameter that s sets to something
+// else.
+func (s Settings) Neutralized(place Place) []Param {
+	var options []Param
+	for _, o := range neutral()[place] {
+		if !s.Set(o.Name) {
+			continue
+		}
+		if value, err := s.Get(o.Name); err != nil || value != o.Value {
+			options = append(options, o)
+		}
+	}
+	return options
+}
 
 // parseTreatment reads "neutral VALUE; why", "always VALUE; why", "own; why"
 // or "refused; why" of the table.

@@ -8,41 +8,9 @@ import (
 	"github.com/oxmailroute/oxmailroute/postfix"
 )
 
-// What main.cf sets for the listeners and transports of the installation's,
-// ours must not inherit where it would break them. These are the settings that
-// hardly anybody has; a neutral value is written only where main.cf has one.
-var (
-	rareInside = []postfix.Param{
-		{Name: "smtpd_tls_wrappermode", Value: "no"},
-		{Name: "smtpd_command_filter"},
-		{Name: "smtpd_recipient_limit", Value: "1000"},
-		{Name: "smtpd_forbid_bare_newline", Value: "no"},
-	}
-	rareLoopback = []postfix.Param{
-		{Name: "smtp_never_send_ehlo", Value: "no"},
-		{Name: "smtp_always_send_ehlo", Value: "yes"},
-		{Name: "smtp_reply_filter"},
-		{Name: "smtp_delivery_status_filter"},
-	}
-	rareSmartHost = []postfix.Param{
-		{Name: "smtp_tls_trust_anchor_file"}, // trusted in place of CAfile
-		{Name: "smtp_never_send_ehlo", Value: "no"},
-		{Name: "smtp_always_send_ehlo", Value: "yes"},
-		{Name: "smtp_discard_ehlo_keywords"},
-		{Name: "smtp_discard_ehlo_keyword_address_maps"},
-	}
-)
-
-// rare returns those of the options that main.cf sets to something else.
-func (c *compiler) rare(options []postfix.Param) []postfix.Param {
-	var out []postfix.Param
-	for _, o := range options {
-		if c.base.set(o.Name) && c.base.get(o.Name) != o.Value {
-			out = append(out, o)
-		}
-	}
-	return out
-}
+// neutral are the options by which a generated service doesn't inherit what
+// would break it and hardly anybody has: see the table of package postfix.
+func (c *compiler) neutral(place postfix.Place) []postfix.Param { return c.base.Neutralized(place) }
 
 // emitPace keeps a delay between deliveries, which is meant for each of many
 // destinations, from the one destination that all mail in scope has.

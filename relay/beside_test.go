@@ -153,7 +153,7 @@ func TestBeside(t *testing.T) {
 		{
 			name: "settings hardly anybody has, of listeners", base: withMain("smtpd_tls_wrappermode = yes\nsmtpd_command_filter = pcre:/x\nsmtpd_recipient_limit = 5\nsmtpd_forbid_bare_newline = yes\n", nil),
 			service: "127.0.0.1:10030 inet",
-			want:    map[string]string{"smtpd_tls_wrappermode": "no", "smtpd_command_filter": "", "smtpd_recipient_limit": "1000", "smtpd_forbid_bare_newline": "no"},
+			want:    map[string]string{"smtpd_tls_wrappermode": "no", "smtpd_command_filter": "", "smtpd_recipient_limit": "1000", "smtpd_forbid_bare_newline": "yes"},
 		},
 		{
 			name: "and of transports", base: withMain("smtp_tls_trust_anchor_file = /etc/ssl/other.pem\nsmtp_never_send_ehlo = yes\nsmtp_discard_ehlo_keywords = starttls\n", nil),

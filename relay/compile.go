@@ -139,6 +139,7 @@ func (c *compiler) compile() error {
 	if len(c.errs) > 0 {
 		return c.errs.Err()
 	}
+	c.checkReferences()
 	if err := c.main.Set(c.names.owner, c.params); err != nil {
 		c.postfixErrors(err, "the installation's main.cf")
 	}

@@ -40,6 +40,7 @@ func (c *compiler) emitMain() {
 	if m := c.hashMap(n.scope); m != "" {
 		c.param("sender_dependent_default_transport_maps", "senders in scope; everybody else, and the null sender, keeps the normal route",
 			m, c.own("sender_dependent_default_transport_maps"))
+		c.emitProbes()
 	}
 	if m := c.hashMap(n.transport); m != "" {
 		c.param("transport_maps", "recipients with a fixed route", m, c.own("transport_maps"))
@@ -61,6 +62,46 @@ func (c *compiler) emitMain() {
 	})
 	c.emitClasses()
 	c.emitPostscreen()
+}
+
+// emitProbes keeps the installation's address verification as it was where its
+// probes have a sender in scope: the second pass takes every recipient, and
+// nothing would be found out (ADDRESS_VERIFICATION_README).
+func (c *compiler) emitProbes() {
+	const name, of = "address_verify_sender_dependent_default_transport_maps", "sender_dependent_default_transport_maps"
+	if !c.probesInScope() {
+		return
+	}
+	const comment = "probes of address verification are no mail of a sender in scope"
+	switch raw, _ := c.main.Get(name); {
+	case !c.base.set(name):
+		c.param(name, comment, c.own(of))
+	case strings.Contains(raw, "$"): // it may lead to the generated value
+		c.param(name, comment, postfix.Quote(c.base.get(name)))
+	}
+}
+
+// probesInScope reports whether the sender of probes has a domain in scope, or
+// one that isn't known.
+func (c *compiler) probesInScope() bool {
+	sender := c.base.get("address_verify_sender")
+	if sender == "" || sender == "<>" {
+		return false
+	}
+	local, domain := splitAddress(fold(sender))
+	if domain == "" {
+		local, domain = fold(sender), fold(c.base.get("myorigin"))
+	}
+	scope, ok := c.table(postfix.MapSpec{Type: "hash", Name: c.path(c.names.scope)})
+	if !ok || domain == "" {
+		return true
+	}
+	for _, key := range []string{local + "@" + domain, "@" + domain} {
+		if _, _, ok := scope.table.Lookup(key); ok {
+			return true
+		}
+	}
+	return false
 }
 
 // ref names a parameter of ours where it has a value.

@@ -86,7 +86,7 @@ func (c *compiler) inside(networks netip.Addr) []postfix.Param {
 		opt("smtpd_tls_security_level", "none"),
 		opt("smtpd_sasl_auth_enable", "no"),
 		opt("smtpd_reject_unlisted_sender", "no"),
-		opt("smtpd_discard_ehlo_keywords"),
+		opt("smtpd_discard_ehlo_keywords", c.notNeededInside()...),
 		opt("smtpd_discard_ehlo_keyword_address_maps"),
 		opt("smtpd_client_restrictions", "permit_mynetworks", "reject"),
 		opt("smtpd_helo_restrictions"),
@@ -98,7 +98,20 @@ func (c *compiler) inside(networks netip.Addr) []postfix.Param {
 		opt("smtpd_client_event_limit_exceptions", networks.String()+"/32"),
 		opt("smtpd_client_connection_count_limit", "0"),
 		opt("smtpd_client_connection_rate_limit", "0"),
-	}, c.rare(rareInside)...)
+	}, c.neutral(postfix.InsideListener)...)
+}
+
+// notNeededInside are the words of main.cf's that EHLO keeps quiet about on the
+// listeners on loopback too: not those by which smtp(8) hands on what the first
+// pass was told.
+func (c *compiler) notNeededInside() []string {
+	return slices.DeleteFunc(list(c.base.get("smtpd_discard_ehlo_keywords")), func(word string) bool {
+		switch strings.ToLower(word) {
+		case "size", "8bitmime", "dsn", "smtputf8", "xforward", "enhancedstatuscodes":
+			return true
+		}
+		return false
+	})
 }
 
 // reEntry is where Dovecot's redirects come back: mail that was accepted
@@ -122,8 +135,9 @@ func (c *compiler) sharedListener() {
 			opt("receive_override_options", "no_unknown_recipient_checks", "no_address_mappings", "no_milters"),
 			opt("message_size_limit", "0"),
 		}, c.inside(a.Addr())...)...)
-	c.add(n.cleanupShare, "unix", "0", "cleanup", "",
-		opt("header_checks", c.regexpMap(n.strip)), opt("mime_header_checks"), opt("nested_header_checks"), opt("body_checks"), opt("message_size_limit", "0"))
+	c.add(n.cleanupShare, "unix", "0", "cleanup", "", append([]postfix.Param{
+		opt("header_checks", c.regexpMap(n.strip)), opt("mime_header_checks"), opt("nested_header_checks"), opt("body_checks"), opt("message_size_limit", "0"),
+	}, c.neutral(postfix.PassCleanup)...)...)
 	c.loopbackTransport(n.stripGate, "")
 }
 
@@ -140,13 +154,14 @@ func (c *compiler) secondPass() {
 			opt("receive_override_options", "no_unknown_recipient_checks", "no_address_mappings", "no_milters"),
 			opt("message_size_limit", "0"),
 		}, c.inside(a.Addr())...)...)
-	c.add(n.cleanupOut, "unix", "0", "cleanup", "",
+	c.add(n.cleanupOut, "unix", "0", "cleanup", "", append([]postfix.Param{
 		opt("header_checks", c.bypassOption()),
 		opt("mime_header_checks", c.regexpMap(n.bypassMIME)),
 		opt("nested_header_checks"),
 		opt("body_checks"),
 		opt("disable_mime_input_processing", "no"),
-		opt("message_size_limit", "0"))
+		opt("message_size_limit", "0"),
+	}, c.neutral(postfix.PassCleanup)...)...)
 	c.loopbackTransport(n.gate, "into the second pass")
 }
 
@@ -168,7 +183,7 @@ func (c *compiler) loopbackTransport(name, comment string) {
 		opt("smtp_body_checks"),
 		opt("smtp_discard_ehlo_keywords"),
 		opt("smtp_discard_ehlo_keyword_address_maps"),
-	}, c.rare(rareLoopback))...)
+	}, c.neutral(postfix.HopTransport))...)
 }
 
 // leaving removes markers where mail leaves: on the transport of all mail that

@@ -26,7 +26,7 @@ func (c *compiler) smartHost() {
 		opt("smtp_tls_dkey_file"),
 	}, c.noPerSite(), c.login(s), []postfix.Param{
 		opt("smtp_fallback_relay"),
-	}, c.alwaysVerified(), c.rare(rareSmartHost))
+	}, c.alwaysVerified(), c.neutral(postfix.SmartHostTransport))
 	c.add(c.names.smartHost, "unix", "-", "smtp", "the gateway's smart host", o...)
 }
 

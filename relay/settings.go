@@ -3,6 +3,7 @@ package relay
 import (
 	"cmp"
 	"io/fs"
+	"regexp"
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/postfix"
@@ -59,3 +60,34 @@ func (c *compiler) checkExpansion(s settings, fix string) {
 		c.errs.wrap(e.Name+":"+itoa(e.Line), &also{e.Err, ErrConflict}, fix)
 	}
 }
+
+// checkReferences refuses values of the installation's that name a parameter
+// which the generated configuration defines: they would mean something else
+// from now on, or lead in a circle.
+func (c *compiler) checkReferences() {
+	generated := map[string]bool{}
+	for _, p := range c.params {
+		if _, known := postfix.LookupParameter(p.Name); !known {
+			generated[p.Name] = true
+		}
+	}
+	check := func(file string, line int, name, value string) {
+		for _, used := range reference.FindAllStringSubmatch(value, -1) {
+			if generated[used[1]] {
+				c.errs.add(place{file, line}.String(), ErrConflict, "write out what it stands for",
+					"%s refers to $%s, which is set for the gateway", name, used[1])
+			}
+		}
+	}
+	for _, p := range c.base.Main.Params() {
+		check("main.cf", p.Line, p.Name, p.Value)
+	}
+	for _, sv := range c.master.Services() {
+		for _, o := range sv.Options {
+			check("master.cf", sv.Line, o.Name, o.Value)
+		}
+	}
+}
+
+// reference is a $name of postconf(5), in any of its forms.
+var reference = regexp.MustCompile(`\$[({]?([A-Za-z0-9_]+)`)

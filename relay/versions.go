@@ -182,8 +182,5 @@ func (c *compiler) alwaysVerified() []postfix.Param {
 	if !c.postfix.before(tlsRequired) {
 		o = append(o, opt("tls_required_enable", "no"))
 	}
-	if c.base.yes("smtp_tls_enable_rpk") { // a bare key has no name
-		o = append(o, opt("smtp_tls_enable_rpk", "no"))
-	}
 	return o
 }
