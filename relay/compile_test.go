@@ -102,17 +102,17 @@ func withoutOrg(tb testing.TB) relay.Installation {
 
 // result is the configuration directory after a run.
 func result(in relay.Installation, files []relay.File, obsolete []string) relay.Installation {
-	out := relay.Installation{Files: map[string][]byte{}}
+	out := relay.Installation{Files: map[string][]byte{}, ConfigDirectory: in.ConfigDirectory}
 	for name, data := range configured(in) {
-		out.Files["/etc/postfix/"+name] = data
+		out.Files[confDir(in)+"/"+name] = data
 	}
 	for _, f := range files {
 		if name, ok := strings.CutPrefix(f.Name, "postfix/"); ok {
-			out.Files["/etc/postfix/"+name] = f.Data
+			out.Files[confDir(in)+"/"+name] = f.Data
 		}
 	}
 	for _, name := range obsolete {
-		delete(out.Files, "/etc/"+name)
+		delete(out.Files, confDir(in)+"/"+strings.TrimPrefix(name, "postfix/"))
 	}
 	return out
 }

@@ -141,6 +141,7 @@ func layouts(tb testing.TB) []layout {
 			switch base, ours := strings.CutPrefix(f.Name, "postfix/"); {
 			case f.Name == "policy.json":
 				l.policy = overLab(tb, file, f.Data)
+				l.in.ConfigDirectory = l.policy.Server.ConfigDirectory
 			case f.Name == "test.json":
 				d := json.NewDecoder(strings.NewReader(string(f.Data)))
 				d.DisallowUnknownFields()
@@ -148,7 +149,7 @@ func layouts(tb testing.TB) []layout {
 					tb.Fatal(file, ": ", err)
 				}
 			case ours:
-				l.in.Files["/etc/postfix/"+base] = stocked(f.Data)
+				l.in.Files["/etc/"+l.directory()+"/"+base] = stocked(f.Data)
 			default:
 				l.others[f.Name] = stocked(f.Data)
 			}
@@ -589,12 +590,12 @@ func TestLayoutsCompile(t *testing.T) {
 				}
 				back := result(twice, r.Files, r.Obsolete)
 				for name, data := range configured(twice) {
-					if string(once.Files["/etc/postfix/"+name]) != string(data) {
+					if string(once.Files[confDir(once)+"/"+name]) != string(data) {
 						t.Errorf("%s: compiled twice, other bytes", name)
 					}
 				}
 				for name, data := range configured(l.in) {
-					if string(back.Files["/etc/postfix/"+name]) != string(data) {
+					if string(back.Files[confDir(back)+"/"+name]) != string(data) {
 						t.Errorf("%s: removed, not the bytes from before", name)
 					}
 				}

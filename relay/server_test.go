@@ -2,6 +2,7 @@ package relay_test
 
 import (
 	"bytes"
+	"cmp"
 	"fmt"
 	"maps"
 	"math/rand/v2"
@@ -409,12 +410,15 @@ func pick[T any](g *generator, choices []T) T { return choices[g.rand.IntN(len(c
 func configured(in relay.Installation) map[string][]byte {
 	out := map[string][]byte{}
 	for name, data := range in.Files {
-		if base, ok := strings.CutPrefix(name, "/etc/postfix/"); ok {
+		if base, ok := strings.CutPrefix(name, confDir(in)+"/"); ok {
 			out[base] = data
 		}
 	}
 	return out
 }
+
+// confDir is where an installation's main.cf is.
+func confDir(in relay.Installation) string { return cmp.Or(in.ConfigDirectory, "/etc/postfix") }
 
 // whole is the output of `doveconf -n` with these settings.
 func whole(version, settings string) []byte {
