@@ -42,12 +42,16 @@ func servicePlace(sv postfix.Service, gateway []string) postfix.Place {
 // is there.
 func TestTreatments(t *testing.T) {
 	tests := map[string]func(*relay.Policy){
-		"as it is":    func(*relay.Policy) {},
-		"3.10":        func(p *relay.Policy) { p.Server.Postfix = "3.10" },
-		"shared":      func(p *relay.Policy) { p.Inbound.Shared, p.Gateway.Client.Names = true, nil },
-		"login":       func(p *relay.Policy) { p.Gateway.SmartHost.Auth = relay.Auth{PasswordFile: "/etc/postfix/secret", Mechanisms: []string{"plain"}} },
-		"DANE":        func(p *relay.Policy) { p.Gateway.SmartHost.Level, p.Gateway.SmartHost.TLSName = relay.LevelDANE, "" },
-		"fingerprint": func(p *relay.Policy) { p.Gateway.Client = relay.ClientCertificate{Fingerprints: []string{strings.Repeat("AB:", 31) + "AB"}} },
+		"as it is": func(*relay.Policy) {},
+		"3.10":     func(p *relay.Policy) { p.Server.Postfix = "3.10" },
+		"shared":   func(p *relay.Policy) { p.Inbound.Shared, p.Gateway.Client.Names = true, nil },
+		"login": func(p *relay.Policy) {
+			p.Gateway.SmartHost.Auth = relay.Auth{PasswordFile: "/etc/postfix/secret", Mechanisms: []string{"plain"}}
+		},
+		"DANE": func(p *relay.Policy) { p.Gateway.SmartHost.Level, p.Gateway.SmartHost.TLSName = relay.LevelDANE, "" },
+		"fingerprint": func(p *relay.Policy) {
+			p.Gateway.Client = relay.ClientCertificate{Fingerprints: []string{strings.Repeat("AB:", 31) + "AB"}}
+		},
 	}
 	for name, alter := range tests {
 		t.Run(name, func(t *testing.T) {
