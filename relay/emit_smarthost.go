@@ -150,6 +150,24 @@ func (c *compiler) checkSecret(add func(silent bool, why string, args ...string)
 	}
 }
 
+// checkCertificates is the command that refuses a certificate, key or authority
+// that is not there, or empty: mail would wait for it, and nothing else looks
+// before the reload. Package deploy looks into them.
+func (c *compiler) checkCertificates(add func(silent bool, why string, args ...string)) {
+	files := []string{c.policy.Server.CertFile, c.policy.Server.KeyFile}
+	for _, g := range c.policy.gateways() {
+		files = append(files, g.SmartHost.CertFile, g.SmartHost.KeyFile, g.SmartHost.CAFile, g.Client.CAFile)
+	}
+	slices.Sort(files)
+	files = slices.DeleteFunc(slices.Compact(files), func(f string) bool { return f == "" })
+	if len(files) == 0 {
+		return
+	}
+	add(true, "certificates, keys and authorities are files with something in them, or their names are printed",
+		slices.Concat([]string{"find", "-L"}, files, []string{"-maxdepth", "0", "(", "!", "-type", "f", "-o", "-size", "0", ")",
+			"-fprint", "/dev/stderr"})...)
+}
+
 // demand is a mechanism that nobody has. A server that offers nothing but it
 // can't be logged in to, which smtp(8) takes for a failed login; where AUTH is
 // not offered at all, it would send without.

@@ -97,6 +97,7 @@ func (c *compiler) collectCommands() {
 	}
 	dir := c.policy.configDir()
 	c.checkSecret(add)
+	c.checkCertificates(add)
 	slices.Sort(c.indexes)
 	for _, f := range c.indexes {
 		add(true, "compile the table", "postmap", "-c", dir, "hash:"+path.Join(dir, f))

@@ -37,7 +37,8 @@ func (p Policy) Places() Places {
 // name that no emitted file has.
 func (p Places) Path(name string) string {
 	for _, d := range [...]struct{ prefix, dir string }{
-		{"postfix/", p.Postfix}, {"dovecot/", p.Dovecot}, {"sieve/before/", p.Global}, {tenantScriptDir, p.Tenants}, {"nftables/", p.Nft}, {"haproxy/", p.HAProxy},
+		{"postfix/", p.Postfix}, {"dovecot/", p.Dovecot}, {"sieve/before/", p.Global}, {tenantScriptDir, p.Tenants}, {"nftables/",
+			p.Nft}, {"haproxy/", p.HAProxy},
 	} {
 		if rest, ok := strings.CutPrefix(name, d.prefix); ok && rest != "" && d.dir != "" {
 			return path.Join(d.dir, rest)

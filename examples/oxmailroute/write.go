@@ -25,6 +25,8 @@ func write(args []string, _ io.Reader, stdout, stderr io.Writer) error {
 	doveconf := fs.String("doveconf", "", "`file` with the output of doveconf -n, for a free sieve_before number")
 	vouched := vouches(fs)
 	out := fs.String("out", "", "output `directory`")
+	try := fs.Bool("try", false,
+		"try the files on this machine, which must be the server, before they are written; as root with a Postfix of the trial's own")
 	if err := parseFlags(fs, args, 0, 0); err != nil {
 		return err
 	}
@@ -60,6 +62,18 @@ func write(args []string, _ io.Reader, stdout, stderr io.Writer) error {
 	files := c.Files()
 	if err := keep(&files, *base, policy.Gateway.Name, c.Obsolete()); err != nil {
 		return err
+	}
+	if *try {
+		trial, err := deploy.Try(ctx, deploy.Local{Dir: "/"}, files, deploy.Options{Places: policy.Places(), Obsolete: c.Obsolete()})
+		for _, w := range trial.Warnings {
+			fmt.Fprintln(stderr, "warning:", w)
+		}
+		for _, u := range trial.Untried {
+			fmt.Fprintln(stderr, "not tried:", u)
+		}
+		if err != nil {
+			return err
+		}
 	}
 	done, err := deploy.Write(ctx, tree, files, deploy.Options{Gateway: policy.Gateway.Name, Obsolete: c.Obsolete()})
 	if err != nil {

@@ -11,11 +11,15 @@ import (
 	"syscall"
 	"testing"
 
+	"github.com/oxmailroute/oxmailroute/internal/maillab"
 	"github.com/oxmailroute/oxmailroute/relay"
 	"github.com/oxmailroute/oxmailroute/relay/deploy"
 )
 
 func TestMain(m *testing.M) {
+	if maillab.IsChild() {
+		os.Exit(maillab.Child())
+	}
 	if os.Getenv(killVariable) != "" {
 		os.Exit(killed())
 	}
@@ -89,8 +93,9 @@ func policy() relay.Policy {
 	gateway := relay.Conbool(netip.MustParsePrefix("198.51.100.0/28"))
 	gateway.SmartHost.CertFile, gateway.SmartHost.KeyFile = "/etc/ssl/ox/ox.pem", "/etc/ssl/ox/ox.key"
 	return relay.Policy{
-		Gateway:   gateway,
-		Server:    relay.Server{Postfix: "3.7", Dovecot: "2.3", Hostname: "ox.example.com", CertFile: "/etc/ssl/ox/ox.pem", KeyFile: "/etc/ssl/ox/ox.key"},
+		Gateway: gateway,
+		Server: relay.Server{Postfix: "3.7", Dovecot: "2.3", Hostname: "ox.example.com", CertFile: "/etc/ssl/ox/ox.pem",
+			KeyFile: "/etc/ssl/ox/ox.key"},
 		Topology:  relay.Mailboxes,
 		Tenants:   []relay.Tenant{{Name: "Example", Domains: []string{"example.com"}, Scope: relay.Scope{Use: relay.AllDomains}}},
 		Inbound:   relay.Inbound{Host: "ox.example.com"},

@@ -42,8 +42,10 @@ func changed(tb testing.TB) (before func(tb testing.TB) string, files []relay.Fi
 		return dir
 	}
 	files = []relay.File{
-		{Name: "postfix/main.cf", Data: []byte("new main\n")}, {Name: "postfix/master.cf", Data: []byte("new master\n")}, {Name: "postfix/stays", Data: []byte("same\n")},
-		{Name: "postfix/mode", Mode: 0o600, Data: []byte("same\n")}, {Name: "sieve/before/x.sieve", Data: []byte("keep;\n")}, {Name: "postfix/table", Data: []byte("a b\n")},
+		{Name: "postfix/main.cf", Data: []byte("new main\n")}, {Name: "postfix/master.cf", Data: []byte("new master\n")},
+		{Name: "postfix/stays", Data: []byte("same\n")},
+		{Name: "postfix/mode", Mode: 0o600, Data: []byte("same\n")}, {Name: "sieve/before/x.sieve", Data: []byte("keep;\n")},
+		{Name: "postfix/table", Data: []byte("a b\n")},
 	}
 	return before, files, deploy.Options{Gateway: "conbool", Obsolete: []string{"postfix/conbool_scope", "postfix/conbool_scope.db"}}
 }

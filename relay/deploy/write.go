@@ -29,6 +29,9 @@ type Options struct {
 	// from them. What main.cf or master.cf, as they will be, still names stays,
 	// and is in Result.Left.
 	Obsolete []string
+	// Ask are the addresses that Try asks RCPT of on each listener, hosted ones and
+	// others. Empty: postmaster, and one that no server can have.
+	Ask []string
 }
 
 // Result is what a writing did.
@@ -113,7 +116,8 @@ func (p *plan) files() {
 	for i, f := range p.all {
 		name := p.place(f.Name)
 		if !p.valid(name) {
-			p.errs = append(p.errs, &Error{fmt.Sprintf("%q", cmp.Or(name, f.Name)), ErrName, "give a path below " + p.t.Root() + " without control characters"})
+			p.errs = append(p.errs, &Error{fmt.Sprintf("%q", cmp.Or(name, f.Name)), ErrName,
+				"give a path below " + p.t.Root() + " without control characters"})
 			continue
 		}
 		if _, twice := p.seen[name]; twice {

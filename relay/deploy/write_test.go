@@ -103,7 +103,8 @@ func TestWriteAttributes(t *testing.T) {
 	}
 	_, err = write(dir, deploy.Options{}, relay.File{Name: "open", Owner: &relay.Owner{UID: 54321, GID: 54321}, Data: []byte("new")})
 	info, _ := os.Stat(filepath.Join(dir, "open"))
-	if root := os.Getuid() == 0; root && (err != nil || deploy.Owner(info).UID != 54321) || !root && !has(err, "open", "54321", "run as root") {
+	if root := os.Getuid() == 0; root && (err != nil || deploy.Owner(info).UID != 54321) || !root && !has(err, "open", "54321",
+		"run as root") {
 		t.Errorf("owner %v, %v", deploy.Owner(info), err)
 	}
 }
@@ -130,13 +131,19 @@ func TestObstacles(t *testing.T) {
 		make       func(t *testing.T, dir string)
 		want       []string
 	}{
-		{"a directory in its place", "d/x", func(t *testing.T, dir string) { mkdir(t, dir+"/d/x") }, []string{"d/x", "directory", "move it away"}},
+		{"a directory in its place", "d/x", func(t *testing.T, dir string) { mkdir(t, dir+"/d/x") }, []string{"d/x", "directory",
+			"move it away"}},
 		{"a file where a directory must be", "old/below/x", nil, []string{"old: is not a directory", "move it away"}},
-		{"a link", "d/x", func(t *testing.T, dir string) { mkdir(t, dir+"/d"); symlink(t, "../old", dir+"/d/x") }, []string{"d/x", "symbolic link", "name what"}},
-		{"a link to nowhere", "d/x", func(t *testing.T, dir string) { mkdir(t, dir+"/d"); symlink(t, "nowhere", dir+"/d/x") }, []string{"d/x", "symbolic link"}},
-		{"a directory that is a link", "d/main.cf", func(t *testing.T, dir string) { symlink(t, outside, dir+"/d") }, []string{"/d:", "symbolic link"}},
-		{"a directory that is a link within", "d/x", func(t *testing.T, dir string) { mkdir(t, dir+"/e"); symlink(t, "e", dir+"/d") }, []string{"/d:", "symbolic link"}},
-		{"a directory further up is a link", "d/e/x", func(t *testing.T, dir string) { symlink(t, outside, dir+"/d") }, []string{"/d:", "symbolic link"}},
+		{"a link", "d/x", func(t *testing.T, dir string) { mkdir(t, dir+"/d"); symlink(t, "../old", dir+"/d/x") }, []string{"d/x",
+			"symbolic link", "name what"}},
+		{"a link to nowhere", "d/x", func(t *testing.T, dir string) { mkdir(t, dir+"/d"); symlink(t, "nowhere", dir+"/d/x") },
+			[]string{"d/x", "symbolic link"}},
+		{"a directory that is a link", "d/main.cf", func(t *testing.T, dir string) { symlink(t, outside, dir+"/d") }, []string{"/d:",
+			"symbolic link"}},
+		{"a directory that is a link within", "d/x", func(t *testing.T, dir string) { mkdir(t, dir+"/e"); symlink(t, "e", dir+"/d") },
+			[]string{"/d:", "symbolic link"}},
+		{"a directory further up is a link", "d/e/x", func(t *testing.T, dir string) { symlink(t, outside, dir+"/d") }, []string{"/d:",
+			"symbolic link"}},
 		{"a pipe", "p", func(t *testing.T, dir string) {
 			if err := syscall.Mkfifo(dir+"/p", 0o644); err != nil {
 				t.Fatal(err)
@@ -218,9 +225,11 @@ func TestObsolete(t *testing.T) {
 		put(t, dir, "postfix/foreign", "x", 0o644)
 		return dir
 	}
-	names := []string{"postfix/conbool_scope", "postfix/conbool_scope.db", script, "sieve/before/10-conbool.svbin", "postfix/foreign", "postfix/none"}
+	names := []string{"postfix/conbool_scope", "postfix/conbool_scope.db", script, "sieve/before/10-conbool.svbin",
+		"postfix/foreign", "postfix/none"}
 	replaced := func(main string) []relay.File {
-		return []relay.File{{Name: "postfix/main.cf", Data: []byte(main)}, {Name: "postfix/master.cf", Data: []byte("smtp inet n - n - - smtpd\n")}}
+		return []relay.File{{Name: "postfix/main.cf", Data: []byte(main)}, {Name: "postfix/master.cf",
+			Data: []byte("smtp inet n - n - - smtpd\n")}}
 	}
 	t.Run("gone", func(t *testing.T) {
 		dir := install(t)
@@ -255,8 +264,10 @@ func TestObsolete(t *testing.T) {
 	})
 	// By whatever spelling, in the new files or, where they aren't written, in those that are there.
 	for _, value := range []string{
-		"transport_maps = hash:/etc/postfix/conbool_scope\n", "a =\n  # no\n  hash:/etc/postfix/conbool_scope\n", "a = hash:$config_directory/conbool_scope,b\n",
-		"a = { hash:${config_directory}/conbool_scope }\n", "a = texthash:conbool_scope\n", "a = proxy:pipemap:{hash:/etc/postfix/conbool_scope}\n",
+		"transport_maps = hash:/etc/postfix/conbool_scope\n", "a =\n  # no\n  hash:/etc/postfix/conbool_scope\n",
+		"a = hash:$config_directory/conbool_scope,b\n",
+		"a = { hash:${config_directory}/conbool_scope }\n", "a = texthash:conbool_scope\n",
+		"a = proxy:pipemap:{hash:/etc/postfix/conbool_scope}\n",
 	} {
 		t.Run("named/"+value, func(t *testing.T) {
 			dir := install(t)
@@ -345,7 +356,8 @@ func TestLock(t *testing.T) {
 	}
 	ctx, cancel := context.WithTimeout(context.Background(), 100*time.Millisecond)
 	defer cancel()
-	if _, err := deploy.Write(ctx, deploy.Local{Dir: dir}, []relay.File{{Name: "x"}}, deploy.Options{}); !errors.Is(err, context.DeadlineExceeded) {
+	if _, err := deploy.Write(ctx, deploy.Local{Dir: dir}, []relay.File{{Name: "x"}}, deploy.Options{}); !errors.Is(err,
+		context.DeadlineExceeded) {
 		t.Errorf("error %v", err)
 	}
 	unlock()
