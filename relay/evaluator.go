@@ -145,6 +145,9 @@ func (c *compiler) buildEvaluator() {
 	e.untrusted = main.yes("allow_untrusted_routing")
 	e.asciiDovecot = c.dovecot.before(dovecotBlocks)
 	e.rewriting = buildRewriting(main)
+	if _, err := main.Get("myorigin"); err != nil && main.yes("append_at_myorigin") {
+		e.rewriting.openOrigin = c.placeOf(main, "myorigin")
+	}
 	e.canonical = e.rewriting.canonical
 	if domain := main.get("remote_header_rewrite_domain"); domain != "" {
 		remote := e.rewriting

@@ -197,6 +197,23 @@ func TestProbes(t *testing.T) {
 	}
 }
 
+// TestOrigin: myorigin's file, and what Route says where nobody gave it.
+func TestOrigin(t *testing.T) {
+	m := &relay.Message{Origin: relay.Origin{Role: relay.FromPickup}, From: "alice", To: "x@remote1.test", Raw: hello}
+	for file, want := range map[string]relay.Action{"": relay.MX, "example.com\n": relay.Relay} {
+		in := withMain("myorigin = /etc/mailname\n", nil)(t)
+		if file != "" {
+			in.Files["/etc/mailname"] = []byte(file)
+		}
+		c := compile(t, labPolicy(t, "lab.json"), in)
+		d := c.Route(t.Context(), m)
+		open := slices.ContainsFunc(d.Unevaluated, func(u relay.Unevaluated) bool { return u.Setting == "myorigin" && u.Asked == "alice" })
+		if open != (file == "") || len(d.Outcomes) != 1 || d.Outcomes[0].Action != want {
+			t.Errorf("with %q: %+v", file, d)
+		}
+	}
+}
+
 // TestInherited: what main.cf says for everybody, on real servers: a TLS session
 // that is to be reused in tlsproxy(8), which isn't there, and which could not
 // read the key; address verification with a sender in scope; an alias table by

@@ -19,6 +19,21 @@ type rewriting struct {
 	utf8         bool   // smtputf8_enable
 	host         string // myhostname
 	emptyAddress string // empty_address_recipient
+	openOrigin   place  // where myorigin names a file that can't be read here
+}
+
+// origin notes addresses without a domain where nobody here knows which one
+// they are given.
+func (w *walk) origin() {
+	r := &w.e.rewriting
+	if r.openOrigin == (place{}) {
+		return
+	}
+	for _, a := range w.written {
+		if a != "" && !strings.Contains(a, "@") {
+			w.depends("myorigin", r.openOrigin, a, "no domain")
+		}
+	}
 }
 
 func buildRewriting(s settings) rewriting {

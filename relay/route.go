@@ -34,6 +34,7 @@ func (c *Config) Route(ctx context.Context, m *Message) Decision {
 	buffer := sections.Get().(*section)
 	w.fields, w.body = headers.Scan(buffer.fields[:0], m.Raw, headers.HeaderChecks)
 	w.trace = make(Trace, 0, 8)
+	w.origin()
 	w.enter()
 	d.Err = w.q.err()
 	clear(buffer.fields[:]) // it must not keep the message alive

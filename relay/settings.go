@@ -19,7 +19,8 @@ type settings struct {
 // settingsOf are main.cf's as all services see them.
 func (c *compiler) settingsOf(main *postfix.Main) settings {
 	return settings{Settings: postfix.Settings{
-		Main: main, Release: c.postfix.String(), ConfigDirectory: c.policy.configDir(), Hostname: cmp.Or(c.in.Nodename, c.policy.Server.Hostname), ReadFile: c.readFile,
+		Main: main, Release: c.postfix.String(), ConfigDirectory: c.policy.configDir(),
+		Hostname: cmp.Or(c.in.Nodename, c.policy.Server.Hostname), ReadFile: c.readFile,
 	}}
 }
 
