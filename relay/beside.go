@@ -22,6 +22,9 @@ func (c *compiler) emitPace() {
 	if c.policy.Inbound.Shared {
 		transports = append(transports, c.names.stripGate)
 	}
+	if c.policy.Topology == Mailboxes {
+		transports = append(transports, c.names.sortGate)
+	}
 	for _, delay := range []string{"_destination_rate_delay", "_transport_rate_delay"} {
 		v := c.base.get("default" + delay)
 		if v == "" || strings.Trim(v, "0smhdw") == "" {

@@ -71,6 +71,7 @@ func (c *compiler) checkInstallation() {
 	c.checkProxy()
 	c.checkBehind()
 	c.ownChecks()
+	c.checkReEntry()
 	c.unfollowed()
 	if c.policy.Topology != Outbound && b.get("smtpd_tls_cert_file") == "" && b.get("smtpd_tls_chain_files") == "" && b.get("smtpd_tls_eccert_file") == "" {
 		c.conflict("smtpd_tls_cert_file", "set it and smtpd_tls_key_file", "there is none, so the gateway can't use TLS")
@@ -248,7 +249,7 @@ func (c *compiler) checkServices() {
 		}
 	}
 	ours := map[string]bool{}
-	for _, n := range []string{c.policy.reEntry().String(), c.policy.strip().String()} {
+	for _, n := range []string{c.policy.reEntry().String(), c.policy.strip().String(), c.policy.sorting().String(), c.policy.generated().String()} {
 		ours[n] = true
 	}
 	for _, g := range c.gateways {

@@ -124,6 +124,7 @@ func (w *walk) checks(c *cleanup) (v cleaned, prepended int) {
 				v.done = true
 				return false
 			case postfix.Pass:
+				w.step("cleanup", hit.Rule, at, string(f.Name), "no further checks")
 				passed = true
 			case postfix.BCC:
 				v.copies = append(v.copies, bcc{checks[i].file, w.e.canonical(a.Address), string(f.Name), at})

@@ -156,11 +156,26 @@ func (w *walk) actions(r interp.Result, file, to string) {
 	}
 }
 
+// redirectedFields is the header that Pigeonhole gives a redirected message: two
+// fields of its own before all others, in place of those of an earlier redirect.
+func redirectedFields(fields headers.Section, mailbox string) headers.Section {
+	out := make(headers.Section, 0, len(fields)+2)
+	out = append(out, headers.Field{Name: []byte(xSieve), Body: []byte(" Pigeonhole Sieve")},
+		headers.Field{Name: []byte(redirectedFrom), Body: []byte(" " + mailbox)})
+	for _, f := range fields {
+		if n := string(f.Name); !strings.EqualFold(n, xSieve) && !strings.EqualFold(n, redirectedFrom) && !strings.EqualFold(n, "Return-Path") {
+			out = append(out, f)
+		}
+	}
+	return out
+}
+
 // reEnter brings a redirected message back in: Dovecot submits it at the
 // re-entry listener with its original sender (sieve_redirect_envelope_from).
 // It reports false where the listener refuses it for good, and where this
 // mailbox has redirected the message to this address before (Pigeonhole
-// remembers by Message-ID): the message is then kept.
+// remembers by Message-ID): the message is then kept. The listeners behind it
+// see that it is a redirect.
 func (w *walk) reEnter(address, mailbox string) bool {
 	way := redirect{fold(mailbox), fold(address)}
 	if slices.Contains(*w.redirects, way) {
@@ -177,6 +192,7 @@ func (w *walk) reEnter(address, mailbox string) bool {
 	m.Origin = Origin{Role: RoleReEntry, Client: netip.AddrFrom4([4]byte{127, 0, 0, 1})}
 	f := w.fork()
 	f.m = &m
+	f.fields, f.shared = redirectedFields(w.fields, mailbox), false
 	f.written = [2]string{m.From, m.To}
 	f.hops++
 	*w.redirects = append(*w.redirects, way)

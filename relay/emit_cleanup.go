@@ -20,6 +20,7 @@ type cleanedBy struct {
 type variant struct {
 	by                   cleanedBy
 	strip                bool
+	sieve                bool         // for what Sieve sends
 	in                   map[int]bool // by gateway
 	header, mime, nested string       // the installation's checks, expanded
 }
@@ -127,7 +128,7 @@ func (c *compiler) emitVariants() {
 	n := c.names
 	comment := "the installation's own checks, copied so that they run beside ours"
 	for i, v := range c.variants {
-		if !v.strip && len(v.in) == 0 {
+		if !v.strip && !v.sieve && len(v.in) == 0 {
 			continue // no service and no parameter names them, of which postconf warns
 		}
 		for _, p := range []struct{ name, value string }{{n.ownHeader, v.header}, {n.ownMIME, v.mime}, {n.ownNested, v.nested}} {
@@ -145,6 +146,11 @@ func (c *compiler) emitVariants() {
 			comment = ""
 		}
 	}
+	for i, v := range c.variants {
+		if v.sieve {
+			c.param(c.numbered(n.sieveHeader, "_", i), "what Sieve sends; redirected mail keeps the field that it is known by", c.regexpMap(n.redirect), c.ref(c.numbered(n.ownHeader, "_", i), v.header))
+		}
+	}
 	c.eachGateway(func() {
 		n, comment := c.names, "mail of the gateway"
 		for i, v := range c.variants {
@@ -154,27 +160,6 @@ func (c *compiler) emitVariants() {
 			}
 		}
 	})
-}
-
-// asSubmitted are the options by which a listener of ours treats mail as
-// sendmail(1)'s was treated, which pickup(8) took.
-func (c *compiler) asSubmitted() []postfix.Param {
-	o := []postfix.Param{opt("smtpd_milters", "$non_smtpd_milters")}
-	for _, sv := range c.master.Services() {
-		if sv.Command != "pickup" {
-			continue
-		}
-		for _, p := range sv.Options {
-			switch p.Name {
-			case "content_filter", "cleanup_service_name":
-				o = append(o, p)
-			case "receive_override_options":
-				o = append(o, opt(p.Name, list(p.Value)...))
-			}
-		}
-		break
-	}
-	return o
 }
 
 // checkCleanup reports a listener whose cleanup service is not there.

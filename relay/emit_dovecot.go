@@ -28,7 +28,7 @@ func beforeName(slot int) string {
 }
 
 // emitDovecot writes the fragment that installs the global script and brings
-// redirects back in at the re-entry listener, in the language of the server's
+// what Sieve sends back in at the re-entry listener, in the language of the server's
 // Dovecot: a wrong one keeps all of Dovecot from starting.
 func (c *compiler) emitDovecot() {
 	if c.policy.Topology != Mailboxes {
@@ -36,7 +36,12 @@ func (c *compiler) emitDovecot() {
 	}
 	var b bytes.Buffer
 	fmt.Fprintf(&b, "# %s\n", c.names.managed())
-	fmt.Fprintf(&b, "# Redirects come back in where markers are kept.\nsubmission_host = %s\n", c.policy.reEntry())
+	// In the sections for delivery alone: what Sieve sends elsewhere (imapsieve)
+	// may be of a message that a user has put there himself.
+	b.WriteString("# What Sieve sends at delivery comes back in where redirects keep their markers.\n")
+	for _, section := range deliverySections[1:] {
+		fmt.Fprintf(&b, "%s {\n  submission_host = %s\n}\n", strings.TrimSuffix(section, "/"), c.policy.reEntry())
+	}
 	conf := parseDoveconf(c.in.Doveconf)
 	for _, section := range deliverySections {
 		if have := conf[section+"submission_host"]; have != "" && have != c.policy.reEntry().String() {

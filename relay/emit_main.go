@@ -52,6 +52,7 @@ func (c *compiler) emitMain() {
 		c.param(n.leaveOrigin, "nor does our own header to hosts that we relay to", c.regexpMap(n.leaveOriginFile), c.leaveOriginOwn)
 	}
 	c.emitVariants()
+	c.emitSieveMilters()
 	c.eachGateway(func() {
 		if c.markerMap[c.current] != "" {
 			c.param(c.names.outHeader, "marked mail goes direct; the domains' markers are looked up in lower case", c.bypassMaps())

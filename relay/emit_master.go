@@ -114,14 +114,6 @@ func (c *compiler) notNeededInside() []string {
 	})
 }
 
-// reEntry is where Dovecot's redirects come back: mail that was accepted
-// before keeps its markers. It is treated as sendmail(1)'s mail was.
-func (c *compiler) reEntry() {
-	a := c.policy.reEntry()
-	o := append([]postfix.Param{opt("syslog_name", "postfix/"+c.names.smartHost+"-reentry")}, c.asSubmitted()...)
-	c.add(a.String(), "inet", "-", "smtpd", "re-entry for Dovecot (submission_host): markers are kept", append(o, c.inside(a.Addr())...)...)
-}
-
 // sharedListener takes what others sent to the gateway's listener through a
 // cleanup of its own, which removes markers. The installation's checks and
 // address mappings have run already.

@@ -17,6 +17,12 @@ func (c *compiler) emitTables() {
 		c.regexpTable(c.names.leaveOriginFile, postfix.CheckTable{{When: headers.Exists{Name: c.policy.originHeader()}, Action: postfix.Ignore{}, Rule: "Loop.OriginHeader"}})
 	}
 	c.regexpTable(c.names.bypassMIME, c.calendarTable())
+	if c.policy.Topology == Mailboxes {
+		c.regexpTable(c.names.sort, c.sortTable())
+		if c.cleanupSettings(c.submittedBy().service).get("header_checks") != "" {
+			c.regexpTable(c.names.redirect, c.redirectTable())
+		}
+	}
 	c.eachGateway(c.emitGatewayTables)
 	if c.policy.Topology != Outbound {
 		c.postscreenTable()

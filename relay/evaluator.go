@@ -46,6 +46,12 @@ type evaluator struct {
 	// tenants are the files of the global script by domain, where it is not
 	// everybody's.
 	tenants map[string]string
+	// sorting and generated are the listeners behind the one for Dovecot, and
+	// sortGate is the transport to them.
+	sorting, generated *listener
+	sortGate           string
+	// submits are the transports of filters that hand mail back to sendmail(1).
+	submits map[string]bool
 }
 
 // listener is where a message enters.
@@ -190,6 +196,13 @@ func (c *compiler) buildEvaluator() {
 	if c.policy.Topology == Mailboxes {
 		sv, _ := c.master.Lookup(c.policy.reEntry().String(), "inet")
 		e.listeners = append(e.listeners, c.buildListener(RoleReEntry, sv, main))
+		behind := func(a netip.AddrPort) *listener {
+			sv, _ := c.master.Lookup(a.String(), "inet")
+			l := c.buildListener(RoleReEntry, sv, main)
+			l.rules = nil // every recipient was judged at re-entry
+			return l
+		}
+		e.sorting, e.generated, e.sortGate = behind(c.policy.sorting()), behind(c.policy.generated()), c.names.sortGate
 	}
 	for _, kind := range []string{"unix", "fifo"} {
 		if sv, ok := c.master.Lookup("pickup", kind); ok {

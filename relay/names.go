@@ -24,11 +24,15 @@ const (
 	defaultSecondPass = "127.0.0.1:10030"
 	defaultStrip      = "127.0.0.1:10031"
 	defaultReEntry    = "127.0.0.1:10032"
+	defaultSorting    = "127.0.0.1:10033"
+	defaultGenerated  = "127.0.0.1:10034"
 )
 
 func (p Policy) secondPass() netip.AddrPort { return orAddr(p.Server.SecondPass, defaultSecondPass) }
 func (p Policy) strip() netip.AddrPort      { return orAddr(p.Server.Strip, defaultStrip) }
 func (p Policy) reEntry() netip.AddrPort    { return orAddr(p.Server.ReEntry, defaultReEntry) }
+func (p Policy) sorting() netip.AddrPort    { return orAddr(p.Server.Sorting, defaultSorting) }
+func (p Policy) generated() netip.AddrPort  { return orAddr(p.Server.Generated, defaultGenerated) }
 
 func orAddr(a netip.AddrPort, otherwise string) netip.AddrPort {
 	if a == (netip.AddrPort{}) {
@@ -54,7 +58,11 @@ type names struct {
 	early, certsData, behind, ehlo                                                                                                                               string // files of the gateway's listener
 	mailboxes, aliases                                                                                                                                           string // files, where there is no base
 
-	smartHost, gate, direct, store, stripGate                         string // transports
+	sort, redirect                              string // files of what Sieve sends
+	cleanupSieve, cleanupSort, cleanupGenerated string // its cleanup services
+	sieveHeader, sieveMilters                   string // its parameters
+
+	smartHost, gate, direct, store, stripGate, sortGate               string // transports
 	cleanupIn, cleanupStrip, cleanupOut, cleanupTrusted, cleanupShare string // cleanup services
 
 	dataRestrictions, endOfData, earlyClass, ownData, ehloMaps                                                                                  string // parameters of the gateway's listener
@@ -89,6 +97,9 @@ func newNames(gateway string) names {
 		early: g + "_early.cidr", certsData: g + "_certs_data", behind: g + "_behind", ehlo: g + "_ehlo.cidr",
 		dataRestrictions: g + "_data_restrictions", endOfData: g + "_end_of_data_restrictions", earlyClass: g + "_early", ownData: g + "_own_data",
 		ehloMaps: g + "_ehlo_keyword_address_maps",
+		sort:     g + "_sort", redirect: g + "_redirect", sortGate: g + "-sort",
+		cleanupSieve: g + "-cleanup-sieve", cleanupSort: g + "-cleanup-sort", cleanupGenerated: g + "-cleanup-generated",
+		sieveHeader: g + "_sieve_header_checks", sieveMilters: g + "_sieve_milters",
 		mailName: strings.ToUpper(g[:1]) + g[1:] + "In",
 	}
 }

@@ -132,11 +132,16 @@ type Server struct {
 	CertFile string
 	KeyFile  string
 	Networks []netip.Prefix
-	// SecondPass, ReEntry and Strip are the loopback addresses of our own
+	// SecondPass, ReEntry and Strip are loopback addresses of generated
 	// listeners. Zero: 127.0.0.1:10030, 127.0.0.1:10032, 127.0.0.1:10031.
 	SecondPass netip.AddrPort
 	ReEntry    netip.AddrPort
 	Strip      netip.AddrPort
+	// Sorting and Generated are those behind ReEntry: what Sieve redirects is told
+	// from what it makes at the first, and loses markers at the second. Zero:
+	// 127.0.0.1:10033, 127.0.0.1:10034.
+	Sorting   netip.AddrPort
+	Generated netip.AddrPort
 }
 
 // Tenant is one customer of a multi-domain installation.
@@ -249,8 +254,9 @@ const (
 	RoleSubmission Role = "submission"
 	// RoleInternal: other servers of the installation; markers are removed.
 	RoleInternal Role = "internal"
-	// RoleReEntry: mail that was accepted before and keeps what it had
-	// (Dovecot's redirects). Our own listener has it; others may.
+	// RoleReEntry: mail that was accepted before and keeps what it had. The
+	// generated listener for Dovecot has it, too, and sorts what Sieve redirects
+	// from what it makes; on other listeners of this role nothing is sorted.
 	RoleReEntry Role = "reentry"
 	// RoleReinjection: the way back from a content filter; left alone.
 	RoleReinjection Role = "reinjection"

@@ -206,12 +206,41 @@ func (w *walk) proceed(l *listener, filter string, v cleaned) {
 		return
 	}
 	h := w.e.router.parse(filter, at)
+	if w.e.sorting != nil && h.transport == w.e.sortGate {
+		w.expand(l, func(w *walk, to string) { w.sort(h, to) })
+		return
+	}
 	if w.e.reinjects == nil || w.e.reinjects == l || !w.e.returns(h) {
 		w.expand(l, func(w *walk, to string) { w.handOver(h, to) })
 		return
 	}
 	w.step("filter", "", at, filter, "through the installation's content filter and back")
 	w.expand(l, func(w *walk, to string) { w.reinject(h, to) })
+}
+
+// sort is what happens behind the re-entry listener for Dovecot: a redirect goes
+// on as it is, what Sieve has made loses its markers first.
+func (w *walk) sort(h hop, to string) {
+	m := *w.m
+	m.To = to
+	w.m = &m
+	l := w.e.sorting
+	v := w.cleanup(l.cleanup, l.maps)
+	if v.done {
+		return
+	}
+	note := "Sieve has redirected it: markers stay"
+	if v.filter != "" {
+		note = "Sieve has made it: markers are removed"
+	}
+	w.step("smtpd", "Topology", l.at, h.nexthop, note)
+	if v.filter != "" {
+		l = w.e.generated
+		if v = w.cleanup(l.cleanup, l.maps); v.done {
+			return
+		}
+	}
+	w.proceed(l, "", v)
 }
 
 // returns reports whether a hop is a content filter that hands mail back:

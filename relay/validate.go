@@ -116,7 +116,7 @@ func (v *validator) server(at string, p Policy) {
 		path string
 		addr netip.AddrPort
 	}
-	listeners := []own{{at + ".SecondPass", p.secondPass()}, {at + ".ReEntry", p.reEntry()}, {at + ".Strip", p.strip()}}
+	listeners := []own{{at + ".SecondPass", p.secondPass()}, {at + ".ReEntry", p.reEntry()}, {at + ".Strip", p.strip()}, {at + ".Sorting", p.sorting()}, {at + ".Generated", p.generated()}}
 	for i := range p.Further {
 		listeners = append(listeners, own{gatewayPath(i+1) + ".SecondPass", p.view(i + 1).secondPass()})
 	}

@@ -1,0 +1,219 @@
+package relay
+
+import (
+	"net/netip"
+	"slices"
+	"strconv"
+
+	"github.com/oxmailroute/oxmailroute/headers"
+	"github.com/oxmailroute/oxmailroute/postfix"
+)
+
+// What Sieve sends comes in at one listener: redirected mail, which keeps its
+// markers, and mail that Sieve makes (vacation, notify, reject, reports), which
+// is its user's word and keeps none. Neither envelope nor any single field tells
+// them apart, since vacation's :mime writes any field and notify nearly any. The
+// order does: Pigeonhole begins a redirected message with X-Sieve and
+// X-Sieve-Redirected-From, before all of the message, and one that it makes with
+// X-Sieve, Message-ID and Date, before all that a script says.
+//
+//   - The re-entry listener treats mail as pickup(8) would: aliases, the
+//     installation's checks, milters. What it refuses, Dovecot keeps.
+//   - The sorting listener keeps what begins as a redirect, by PASS, and leads
+//     everything else on, as soon as a field is seen that no redirect begins with.
+//   - The listener of what Sieve has made removes markers.
+const (
+	redirectedFrom = "X-Sieve-Redirected-From"
+	xSieve         = "X-Sieve"
+)
+
+// beforeScript are the fields of which Pigeonhole writes one before anything
+// that a script says; a message that has one before X-Sieve-Redirected-From is
+// no redirect.
+var beforeScript = []string{"Message-ID", "Date", "From", "To", "Subject", "Auto-Submitted", "MIME-Version"}
+
+// reEntry adds the listeners.
+func (c *compiler) reEntry() {
+	n := c.names
+	again := []postfix.Param{
+		opt("receive_override_options", "no_unknown_recipient_checks", "no_address_mappings", "no_milters"),
+		opt("message_size_limit", "0"),
+	}
+	o := []postfix.Param{
+		opt("syslog_name", "postfix/"+n.smartHost+"-reentry"),
+		opt("content_filter", c.sortHop(c.policy.sorting())),
+	}
+	a := c.policy.reEntry()
+	c.add(a.String(), "inet", "-", "smtpd", "re-entry for Dovecot (submission_host): what Sieve sends",
+		slices.Concat(o, c.asSubmitted(), c.inside(a.Addr()))...)
+	filter := c.submittedFilter()
+	for _, l := range []struct {
+		addr                        netip.AddrPort
+		log, cleanup, note, comment string
+		checks                      string
+	}{
+		{c.policy.sorting(), "-sort", n.cleanupSort, "what is redirected keeps its markers; the rest goes on", "", n.sort},
+		{c.policy.generated(), "-sieve", n.cleanupGenerated, "what Sieve has made: markers are removed", "", n.strip},
+	} {
+		o := []postfix.Param{opt("syslog_name", "postfix/"+n.smartHost+l.log), opt("cleanup_service_name", l.cleanup)}
+		c.add(l.addr.String(), "inet", "-", "smtpd", l.note, slices.Concat(o, filter, again, c.inside(l.addr.Addr()))...)
+		c.add(l.cleanup, "unix", "0", "cleanup", l.comment, slices.Concat([]postfix.Param{
+			opt("header_checks", c.regexpMap(l.checks)), opt("mime_header_checks"), opt("nested_header_checks"), opt("body_checks"),
+			opt("message_size_limit", "0"),
+		}, c.wholeHeaders())...)
+	}
+	c.loopbackTransport(n.sortGate, "what Sieve sends, from listener to listener")
+}
+
+// wholeHeaders keeps a short header_size_limit from cutting the names that are
+// looked for.
+func (c *compiler) wholeHeaders() []postfix.Param {
+	const byDefault = 102400
+	if limit, err := strconv.Atoi(c.base.get("header_size_limit")); c.base.set("header_size_limit") && err == nil && limit < byDefault {
+		return []postfix.Param{opt("header_size_limit", itoa(byDefault))}
+	}
+	return nil
+}
+
+// sortHop leads to one of these listeners.
+func (c *compiler) sortHop(a netip.AddrPort) string {
+	return c.names.sortGate + ":[" + a.Addr().String() + "]:" + port(a)
+}
+
+// sortTable tells redirected mail from what Sieve has made. PASS ends all
+// checks, and a FILTER that came before it stays (header_checks(5)).
+func (c *compiler) sortTable() postfix.CheckTable {
+	a := c.policy.generated()
+	on := postfix.Filter{Transport: c.names.sortGate, NextHop: "[" + a.Addr().String() + "]:" + port(a)}
+	t := postfix.CheckTable{{When: headers.Exists{Name: redirectedFrom}, Action: postfix.Pass{}, Rule: "Topology"}}
+	for _, name := range beforeScript {
+		t = append(t, postfix.CheckRule{When: headers.Exists{Name: name}, Action: on, Rule: "Topology"})
+	}
+	// Whatever a message begins with: no marker is kept before a redirect is seen.
+	return append(t, c.reservedTable(on)...)
+}
+
+// redirectTable keeps the field that redirected mail is known by from the
+// installation's own checks.
+func (c *compiler) redirectTable() postfix.CheckTable {
+	return postfix.CheckTable{{When: headers.Exists{Name: redirectedFrom}, Action: postfix.Dunno{}, Rule: "Topology"}}
+}
+
+// pickup is the service that takes sendmail(1)'s mail; without one, what it
+// would be by main.cf.
+func (c *compiler) pickup() postfix.Service {
+	for _, sv := range c.master.Services() {
+		if sv.Command == "pickup" {
+			return sv
+		}
+	}
+	return postfix.Service{}
+}
+
+// asSubmitted are the options by which the re-entry listener treats mail as
+// sendmail(1)'s was treated, which pickup(8) took. Their values are written out:
+// a reference of ours could come back to the parameter that it is the value of
+// (non_smtpd_milters = $smtpd_milters).
+func (c *compiler) asSubmitted() []postfix.Param {
+	s, by := c.base.service(c.pickup()), c.submittedBy()
+	o := []postfix.Param{opt("smtpd_milters", c.ref(c.names.sieveMilters, c.submittedMilters()))}
+	if words := list(s.get("receive_override_options")); len(words) > 0 {
+		o = append(o, opt("receive_override_options", words...))
+	}
+	i := c.addVariant(by)
+	switch {
+	case c.variants[i].header != "":
+		c.variants[i].sieve = true
+		o = append(o, opt("cleanup_service_name", c.names.cleanupSieve))
+		c.add(c.names.cleanupSieve, "unix", "0", "cleanup", "cleanup for what Sieve sends", c.variantOptions(i, c.names.sieveHeader)...)
+	case by.service != c.base.get("cleanup_service_name"):
+		o = append(o, opt("cleanup_service_name", by.service))
+	}
+	return o
+}
+
+// submittedMilters are the milters of sendmail(1)'s mail, which cleanup(8) asks.
+func (c *compiler) submittedMilters() string {
+	return c.cleanupSettings(c.submittedBy().service).get("non_smtpd_milters")
+}
+
+// submittedBy is the cleanup service of sendmail(1)'s mail.
+func (c *compiler) submittedBy() cleanedBy {
+	s := c.base.service(c.pickup())
+	return cleanedBy{s.get("cleanup_service_name"), slices.Contains(list(s.get("receive_override_options")), noChecks)}
+}
+
+// emitSieveMilters names these milters: a value may have spaces in main.cf only.
+func (c *compiler) emitSieveMilters() {
+	if c.policy.Topology == Mailboxes {
+		if milters := c.submittedMilters(); milters != "" {
+			c.param(c.names.sieveMilters, "the milters of what Sieve sends are those of sendmail's mail (non_smtpd_milters)", milters)
+		}
+	}
+}
+
+// submittedFilter is the content filter of sendmail(1)'s mail, where it is not
+// that of main.cf.
+func (c *compiler) submittedFilter() []postfix.Param {
+	if v, main := c.base.service(c.pickup()).get("content_filter"), c.base.get("content_filter"); v != main {
+		return []postfix.Param{opt("content_filter", v)}
+	}
+	return nil
+}
+
+// checkReEntry refuses a FILTER of the installation's checks: the last one
+// counts, and would lead what Sieve has made past the removal of markers.
+func (c *compiler) checkReEntry() {
+	if c.policy.Topology != Mailboxes {
+		return
+	}
+	by := c.submittedBy()
+	s := c.cleanupSettings(by.service)
+	var values []string
+	if !by.off {
+		values = append(values, "header_checks", "mime_header_checks", "nested_header_checks", "body_checks")
+	}
+	if s.get("non_smtpd_milters") != "" {
+		values = append(values, "milter_header_checks")
+	}
+	seen := map[string]bool{}
+	for _, name := range values {
+		specs, err := postfix.ParseMaps(s.get(name))
+		if err != nil {
+			continue
+		}
+		for _, spec := range specs {
+			file, inside := c.fileName(spec.Name)
+			text, ok := c.in.Postfix[file]
+			if !inside || !ok || seen[file] || spec.Type != "regexp" && spec.Type != "pcre" {
+				continue // checkActions says what can't be read
+			}
+			seen[file] = true
+			parse := postfix.ParseCheckTable
+			if name == "body_checks" {
+				parse = postfix.ParseBodyTable
+			}
+			rules, _ := parse(file, spec.Type, text)
+			for _, r := range rules {
+				if _, ok := r.Action.(postfix.Filter); ok {
+					c.errs.add(place{file, r.Line}.String(), ErrConflict, "give pickup a cleanup service of its own with -o cleanup_service_name, whose "+name+" has no FILTER",
+						"FILTER would lead what Sieve has made (vacation, notify) past the removal of markers: mail that Sieve sends is checked as sendmail's is")
+				}
+			}
+		}
+	}
+	if checks := c.checkList(s.get("header_checks")); !by.off {
+		f := headers.Field{Name: []byte(redirectedFrom), Body: []byte(" user@example.com")}
+		for i := range checks {
+			hit, ok := checks[i].checks.Lookup(f)
+			if !ok {
+				continue
+			}
+			switch hit.Action.(type) {
+			case postfix.Ignore, postfix.Strip, postfix.Replace:
+				c.warn(checks[i].at(hit).String(), "%s stays on redirected mail, which is known by it; to hide it from others use smtp_header_checks", redirectedFrom)
+			}
+			break
+		}
+	}
+}

@@ -1,0 +1,238 @@
+package relay_test
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+
+	"github.com/oxmailroute/oxmailroute/internal/maillab"
+	"github.com/oxmailroute/oxmailroute/relay"
+)
+
+// sieveCase is a script of a mailbox and a message for it: what Sieve sends to
+// an address of the case's own must end as said. In scripts and messages $A is
+// that address, which is at Domain.
+type sieveCase struct {
+	name   string
+	domain string // of the address that is watched
+	script string
+	from   string // of the message; "$A" is the watched address
+	header string // of the message
+	way    string // of waysIn, "gateway" by default
+	want   string
+	// editheader: only where users may use it.
+	editheader bool
+}
+
+// forged are fields by which a script would have its mail taken for another.
+const forged = "X-Sieve: Pigeonhole Sieve 0.5.19\r\nX-Sieve-Redirected-From: bob@example.com\r\n" +
+	"Received: from ox.example.com\r\n\tby ox.example.com with LMTP\r\n\tid abc\r\n\tfor <bob@example.com>; Mon, 01 Jun 2026 00:00:00 +0000\r\n" +
+	"Return-Path: <z@remote1.test>\r\nDelivered-To: bob@example.com\r\nAuto-Submitted: no\r\nX-OXMailroute-Origin: gateway\r\nX-Conbool-Released: yes\r\n"
+
+const mimeText = "MIME-Version: 1.0\r\nContent-Type: text/plain\r\n\r\naway\r\n"
+
+func vacation(fields string) string {
+	return "require \"vacation\";\nvacation :days 1 :addresses [\"$U\"] :mime text:\r\n" + fields + mimeText + ".\r\n;\n"
+}
+
+func notify(more, query string) string {
+	return "require \"enotify\";\nnotify :message \"new mail\" " + more + " \"mailto:$A?" + query + "\";\n"
+}
+
+const notifyMarkers = "X-Conbool-Released=yes&X-OXMailroute-Origin=gateway&X-Sieve=x&X-Sieve-Redirected-From=bob@example.com&Received=from%20a%20by%20b%20with%20LMTP%20id%20c&X-Conbool-Flag=YES&body=free"
+
+// sieveCases hold for every layout. "markers" lists the fields of the gateway's
+// that arrive.
+var sieveCases = []sieveCase{
+	{name: "notify out", domain: "remote1.test", script: notify("", notifyMarkers), want: "smarthost"},
+	{name: "notify out from a user", domain: "remote1.test", script: notify(":from \"$U\"", notifyMarkers), want: "smarthost"},
+	{name: "notify a user", domain: "example.com", script: notify("", notifyMarkers), want: "mailbox:INBOX"},
+	{name: "vacation out", domain: "remote1.test", from: "$A", script: vacation(forged + "X-Conbool-Flag: YES\r\n"), want: "mx:remote1.test"},
+	{name: "vacation for a user", domain: "example.com", from: "$A", way: "internal", script: vacation(forged + "X-Conbool-Flag: YES\r\n"), want: "mailbox:INBOX"},
+	{name: "vacation, markers alone", domain: "example.com", from: "$A", way: "internal", script: vacation("X-Conbool-Flag: YES\r\n"), want: "mailbox:INBOX"},
+	{name: "reject", domain: "example.com", from: "$A", way: "internal", script: "require \"reject\";\nreject \"X-Conbool-Flag: YES\r\n\r\nX-Conbool-Flag: YES\";\n", header: "Subject: x\n", want: "mailbox:INBOX"},
+	{name: "report", domain: "example.com", script: "require \"vnd.dovecot.report\";\nreport \"abuse\" \"X-Conbool-Flag: YES\" \"$A\";\n", header: "X-Conbool-Flag: YES\n", want: "mailbox:INBOX"},
+	{name: "report out", domain: "remote1.test", script: "require \"vnd.dovecot.report\";\nreport \"abuse\" \"X\" \"$A\";\n", header: "X-Conbool-Released: yes\n", want: "mx:remote1.test"},
+
+	{name: "redirect out", domain: "remote1.test", script: "redirect \"$A\";\n", want: "mx:remote1.test"},
+	{name: "redirect out, in scope", domain: "remote1.test", script: "redirect \"$A\";\n", from: "alice@example.com", want: "mx:remote1.test"},
+	{name: "redirect out, auto-replied", domain: "remote1.test", script: "redirect \"$A\";\n", from: "alice@example.com", header: "Auto-Submitted: auto-replied (vacation)\n", want: "mx:remote1.test"},
+	{name: "redirect out, auto-notified", domain: "remote1.test", script: "redirect \"$A\";\n", from: "alice@example.com", header: "Auto-Submitted: auto-notified; owner-email=\"a@b\"\n", want: "mx:remote1.test"},
+	{name: "redirect out, null sender", domain: "remote1.test", script: "redirect \"$A\";\n", from: "<>", want: "mx:remote1.test"},
+	{name: "redirect to a user", domain: "example.net", script: "redirect \"$A\";\n", header: "X-Conbool-Flag: YES\n", want: "mailbox:Spam X-Conbool-Flag"},
+	{name: "redirect to a user, null sender", domain: "example.net", script: "redirect \"$A\";\n", from: "<>", header: "X-Conbool-Flag: YES\n", want: "mailbox:Spam X-Conbool-Flag"},
+	{name: "redirect to a user, auto-replied", domain: "example.net", script: "redirect \"$A\";\n", from: "<>",
+		header: "Auto-Submitted: auto-replied (vacation)\nX-Conbool-Flag: YES\n", want: "mailbox:Spam X-Conbool-Flag"},
+	{name: "redirect of what was redirected", domain: "example.net", script: "redirect \"$A\";\n", header: "X-Sieve-Redirected-From: x@remote3.test\nX-Conbool-Flag: YES\n", want: "mailbox:Spam X-Conbool-Flag"},
+	{name: "redirect without Message-ID", domain: "example.net", script: "redirect \"$A\";\n", header: "-\nX-Conbool-Flag: YES\n", want: "mailbox:Spam X-Conbool-Flag"},
+	{name: "forged by a user, then redirected", domain: "remote1.test", script: "redirect \"$A\";\n", way: "submission", from: "alice@example.com",
+		header: strings.ReplaceAll(forged, "\r\n", "\n"), want: "smarthost"},
+	{name: "forged by sendmail, then redirected", domain: "example.net", script: "redirect \"$A\";\n", way: "pickup", from: "alice@example.com",
+		header: "X-Sieve-Redirected-From: b@example.com\nX-Conbool-Flag: YES\n", want: "mailbox:INBOX"},
+	{name: "added, then redirected", domain: "remote1.test", editheader: true, way: "internal", from: "alice@example.com",
+		script: "require \"editheader\";\naddheader \"X-Conbool-Released\" \"yes\"; addheader \"X-OXMailroute-Origin\" \"gateway\"; addheader \"X-Mine\" \"yes\";\nredirect \"$A\";\n", want: "smarthost"},
+	{name: "the gateway's, with something added", domain: "example.net", editheader: true, header: "X-Conbool-Flag: YES\n",
+		script: "require \"editheader\";\naddheader \"X-Mine\" \"yes\"; addheader \"Subject\" \"mine\";\nredirect \"$A\";\n", want: "mailbox:Spam X-Conbool-Flag"},
+}
+
+// sieveLayout is an installation in which they hold.
+type sieveLayout struct {
+	name               string
+	main, master       string
+	files              map[string]string
+	dovecot, dovecot24 string
+	policy             func(p *relay.Policy)
+	world              func(w *maillab.World)
+	editheader         bool
+	lda                bool
+	// break spoils the emitted files: the control.
+	spoil *strings.Replacer
+}
+
+const ldaMaster = `dovecot unix - n n - - pipe
+  flags=DRhu user=mail:mail argv=/usr/lib/dovecot/dovecot-lda -f ${sender} -a ${original_recipient} -d ${user}@${nexthop}
+`
+
+var sieveLayouts = []sieveLayout{
+	{name: "plain"},
+	{name: "TCP, sender of vacation, no trace line", main: "virtual_transport = lmtp:inet:127.0.0.1:24\n", editheader: true,
+		dovecot:   "lmtp_add_received_header = no\nplugin {\n  sieve_vacation_send_from_recipient = yes\n  sieve_extensions = +editheader\n}\n",
+		dovecot24: "lmtp_add_received_header = no\nsieve_vacation_send_from_recipient = yes\nsieve_extensions {\n  editheader = yes\n}\n",
+		policy:    func(p *relay.Policy) { p.Sieve.UserEditheader = true }},
+	{name: "tenants' scripts, own checks and milters",
+		main: "non_smtpd_milters = $smtpd_milters\nsmtpd_milters = { inet:127.0.0.1:8891, connect_timeout=5s }\nheader_size_limit = 400\n" +
+			"header_checks = regexp:/etc/postfix/own\n",
+		files:  map[string]string{"own": "/^X-Sieve/ IGNORE\n/^Received:/ PREPEND X-Own: yes\n/^Subject: refuse/ REJECT\n"},
+		policy: func(p *relay.Policy) { p.Sieve.Form = relay.PerTenant },
+		world:  func(w *maillab.World) { w.Milters = []maillab.Milter{{Name: "dkim", Address: "127.0.0.1:8891"}} }},
+	{name: "LDA", lda: true, main: "virtual_transport = dovecot\ndovecot_destination_recipient_limit = 1\n", master: ldaMaster,
+		dovecot:   "protocol lda {\n  mail_plugins = $mail_plugins sieve\n}\nservice auth {\n  unix_listener auth-userdb {\n    mode = 0666\n  }\n}\n",
+		dovecot24: "protocol lda {\n  mail_plugins {\n    sieve = yes\n  }\n}\nservice auth {\n  unix_listener auth-userdb {\n    mode = 0666\n  }\n}\n"},
+}
+
+// TestSieveSends: what Sieve makes carries no marker, what it redirects keeps
+// its own, in every layout.
+func TestSieveSends(t *testing.T) {
+	for _, l := range sieveLayouts {
+		for _, system := range maillab.Systems() {
+			t.Run(l.name+"/"+system.Name, func(t *testing.T) {
+				maillab.NeedSystem(t, system)
+				t.Parallel()
+				want, got, r := l.run(t, system)
+				if diff := cmp.Diff(want, got); diff != "" {
+					t.Errorf("(-want +got):\n%s", diff)
+				}
+				for _, c := range r.Complaints {
+					t.Errorf("complaint: %s", c)
+				}
+				if t.Failed() {
+					for _, l := range r.Warnings[:min(len(r.Warnings), 20)] {
+						t.Log(l)
+					}
+				}
+			})
+		}
+	}
+}
+
+// run sends each case's message and returns where what Sieve sent ended.
+func (l sieveLayout) run(t *testing.T, system maillab.System) (want, got map[string]string, r maillab.Result) {
+	w := maillab.DefaultWorld()
+	w.Root = system.Root
+	if l.world != nil {
+		l.world(&w)
+	}
+	p := fromLab(t, &w)
+	p.Server.Postfix, p.Server.Dovecot = system.Postfix, system.Dovecot
+	if l.policy != nil {
+		l.policy(&p)
+	}
+	in := withMain(l.main, l.files)(t)
+	in.Postfix["master.cf"] = append(in.Postfix["master.cf"], l.master...)
+	boxes := in.Postfix["mailboxes"]
+	scripts, watched := map[string]string{}, map[string]string{}
+	want = map[string]string{}
+	var msgs []maillab.Message
+	var names []string
+	for i, c := range sieveCases {
+		if c.editheader && !l.editheader {
+			continue
+		}
+		user, address := fmt.Sprintf("u%d@example.com", i), fmt.Sprintf("a%d@%s", i, c.domain)
+		fill := strings.NewReplacer("$A", address, "$U", user).Replace
+		scripts[user], watched[address], want[c.name] = fill(c.script), c.name, c.want
+		names = append(names, user, address)
+		if c.domain != "remote1.test" {
+			boxes = append(boxes, address+" x\n"...)
+		}
+		boxes = append(boxes, user+" x\n"...)
+		m := waysIn["gateway"].lab
+		if c.way != "" {
+			m = waysIn[c.way].lab
+		}
+		m.ID, m.Recipients = fmt.Sprintf("m%d", i), []string{user}
+		if m.From = fill(c.from); c.from == "" {
+			m.From = "z@remote3.test"
+		} else if c.from == "<>" {
+			m.From = ""
+		}
+		head := fmt.Sprintf("Message-ID: <m%d@lab.invalid>\n", i)
+		if rest, ok := strings.CutPrefix(c.header, "-\n"); ok {
+			head, c.header = "", rest
+		}
+		m.Raw = []byte(fmt.Sprintf("%sDate: Mon, 01 Jun 2026 00:00:00 +0000\nFrom: <%s>\nTo: <%s>\n%s\nhello\n", head, m.From, user, c.header))
+		msgs = append(msgs, m)
+	}
+	in.Postfix["mailboxes"] = boxes
+	_, site := labSite(t, p, in)
+	site.Users = append(slices.Clone(users), names...)
+	site.Dovecot, site.Dovecot24 = l.dovecot, l.dovecot24
+	for user, text := range scripts {
+		site.Files["sieve/users/"+user+".sieve"] = []byte(text)
+	}
+	if l.spoil != nil {
+		for name, text := range site.Files {
+			site.Files[name] = []byte(l.spoil.Replace(string(text)))
+		}
+	}
+	r = maillab.Run(t, w, site, msgs)
+	got = map[string]string{}
+	add := func(places []maillab.Place) {
+		for _, p := range places {
+			name, ok := watched[strings.ToLower(p.Address)]
+			if !ok || p.Kind == maillab.KindConsumed {
+				continue
+			}
+			end := string(p.Kind)
+			if p.Name != "" && p.Kind != maillab.KindSmartHost {
+				end += ":" + p.Name
+			}
+			for _, f := range []string{"X-Conbool-Flag", "X-Conbool-Released"} {
+				if len(p.Fields(f)) > 0 && p.Kind == maillab.KindMailbox {
+					end += " " + f
+				}
+			}
+			if p.Kind == maillab.KindBounced || p.Kind == maillab.KindDeferred || p.Kind == maillab.KindRejected {
+				end += ": " + p.Text
+			}
+			if got[name] != "" && got[name] != end {
+				end = got[name] + ", " + end
+			}
+			got[name] = end
+		}
+	}
+	for _, id := range slices.Sorted(maps.Keys(r.Messages)) {
+		o := r.Messages[id]
+		for _, places := range o.Recipients {
+			add(places)
+		}
+		add(o.Redirected)
+		add(o.Notices)
+	}
+	add(r.Stray)
+	return want, got, r
+}
