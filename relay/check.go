@@ -72,6 +72,7 @@ func (c *compiler) checkInstallation() {
 	c.checkBehind()
 	c.ownChecks()
 	c.checkReEntry()
+	c.checkFilters()
 	c.unfollowed()
 	if c.policy.Topology != Outbound && b.get("smtpd_tls_cert_file") == "" && b.get("smtpd_tls_chain_files") == "" && b.get("smtpd_tls_eccert_file") == "" {
 		c.conflict("smtpd_tls_cert_file", "set it and smtpd_tls_key_file", "there is none, so the gateway can't use TLS")

@@ -383,6 +383,7 @@ func (p Policy) clone() Policy {
 		p.Further[i].Inbound.Allow = slices.Clone(p.Further[i].Inbound.Allow)
 	}
 	p.Server.Networks = slices.Clone(p.Server.Networks)
+	p.Server.SMTPFilters = slices.Clone(p.Server.SMTPFilters)
 	p.Tenants = slices.Clone(p.Tenants)
 	for i := range p.Tenants {
 		t := &p.Tenants[i]

@@ -30,7 +30,7 @@ const (
 // beforeScript are the fields of which Pigeonhole writes one before anything
 // that a script says; a message that has one before X-Sieve-Redirected-From is
 // no redirect.
-var beforeScript = []string{"Message-ID", "Date", "From", "To", "Subject", "Auto-Submitted", "MIME-Version"}
+var beforeScript = []string{"Message-ID", "Date", "From", "To", "Subject", "Auto-Submitted"}
 
 // reEntry adds the listeners.
 func (c *compiler) reEntry() {
@@ -184,7 +184,7 @@ func (c *compiler) checkReEntry() {
 		}
 		for _, spec := range specs {
 			file, inside := c.fileName(spec.Name)
-			text, ok := c.in.Postfix[file]
+			text, ok := c.stock[file]
 			if !inside || !ok || seen[file] || spec.Type != "regexp" && spec.Type != "pcre" {
 				continue // checkActions says what can't be read
 			}

@@ -215,6 +215,12 @@ func (c *compiler) buildEvaluator() {
 		sv, _ := c.master.Lookup(c.policy.strip().String(), "inet")
 		e.share = c.buildCleanup(main.service(sv).get("cleanup_service_name"), main)
 	}
+	e.submits = map[string]bool{}
+	for _, sv := range c.master.Services() {
+		if yes, _ := submits(sv); yes && sv.Command == "pipe" {
+			e.submits[sv.Name] = true
+		}
+	}
 	c.eachGateway(func() { e.passages = append(e.passages, c.buildPassage(main)) })
 	e.leaves = map[string]*leaf{}
 	for _, sv := range c.master.Services() {

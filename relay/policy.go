@@ -142,6 +142,11 @@ type Server struct {
 	// 127.0.0.1:10033, 127.0.0.1:10034.
 	Sorting   netip.AddrPort
 	Generated netip.AddrPort
+	// SMTPFilters are services of master.cf that run pipe(8) as a content filter,
+	// by name, of which the caller vouches that what they filtered comes back by
+	// SMTP at a listener of [RoleReinjection], or not at all, and never by
+	// sendmail(1): there markers are removed, and a program can't be looked into.
+	SMTPFilters []string
 }
 
 // Tenant is one customer of a multi-domain installation.

@@ -28,6 +28,9 @@ type sieveCase struct {
 	editheader bool
 }
 
+// mark is what the gateway writes and the global script leaves to the user's.
+const mark = "X-Conbool-Example-Net: true\n"
+
 // forged are fields by which a script would have its mail taken for another.
 const forged = "X-Sieve: Pigeonhole Sieve 0.5.19\r\nX-Sieve-Redirected-From: bob@example.com\r\n" +
 	"Received: from ox.example.com\r\n\tby ox.example.com with LMTP\r\n\tid abc\r\n\tfor <bob@example.com>; Mon, 01 Jun 2026 00:00:00 +0000\r\n" +
@@ -55,28 +58,28 @@ var sieveCases = []sieveCase{
 	{name: "vacation for a user", domain: "example.com", from: "$A", way: "internal", script: vacation(forged + "X-Conbool-Flag: YES\r\n"), want: "mailbox:INBOX"},
 	{name: "vacation, markers alone", domain: "example.com", from: "$A", way: "internal", script: vacation("X-Conbool-Flag: YES\r\n"), want: "mailbox:INBOX"},
 	{name: "reject", domain: "example.com", from: "$A", way: "internal", script: "require \"reject\";\nreject \"X-Conbool-Flag: YES\r\n\r\nX-Conbool-Flag: YES\";\n", header: "Subject: x\n", want: "mailbox:INBOX"},
-	{name: "report", domain: "example.com", script: "require \"vnd.dovecot.report\";\nreport \"abuse\" \"X-Conbool-Flag: YES\" \"$A\";\n", header: "X-Conbool-Flag: YES\n", want: "mailbox:INBOX"},
-	{name: "report out", domain: "remote1.test", script: "require \"vnd.dovecot.report\";\nreport \"abuse\" \"X\" \"$A\";\n", header: "X-Conbool-Released: yes\n", want: "mx:remote1.test"},
+	{name: "report", domain: "example.com", script: "require \"vnd.dovecot.report\";\nreport \"abuse\" \"X-Conbool-Flag: YES\" \"$A\";\n", header: mark, want: "mailbox:INBOX"},
+	{name: "report out", domain: "remote1.test", script: "require \"vnd.dovecot.report\";\nreport \"abuse\" \"X\" \"$A\";\n", header: mark, want: "mx:remote1.test"},
 
 	{name: "redirect out", domain: "remote1.test", script: "redirect \"$A\";\n", want: "mx:remote1.test"},
 	{name: "redirect out, in scope", domain: "remote1.test", script: "redirect \"$A\";\n", from: "alice@example.com", want: "mx:remote1.test"},
 	{name: "redirect out, auto-replied", domain: "remote1.test", script: "redirect \"$A\";\n", from: "alice@example.com", header: "Auto-Submitted: auto-replied (vacation)\n", want: "mx:remote1.test"},
 	{name: "redirect out, auto-notified", domain: "remote1.test", script: "redirect \"$A\";\n", from: "alice@example.com", header: "Auto-Submitted: auto-notified; owner-email=\"a@b\"\n", want: "mx:remote1.test"},
 	{name: "redirect out, null sender", domain: "remote1.test", script: "redirect \"$A\";\n", from: "<>", want: "mx:remote1.test"},
-	{name: "redirect to a user", domain: "example.net", script: "redirect \"$A\";\n", header: "X-Conbool-Flag: YES\n", want: "mailbox:Spam X-Conbool-Flag"},
-	{name: "redirect to a user, null sender", domain: "example.net", script: "redirect \"$A\";\n", from: "<>", header: "X-Conbool-Flag: YES\n", want: "mailbox:Spam X-Conbool-Flag"},
+	{name: "redirect to a user", domain: "example.net", script: "redirect \"$A\";\n", header: mark, want: "mailbox:INBOX marked"},
+	{name: "redirect to a user, null sender", domain: "example.net", script: "redirect \"$A\";\n", from: "<>", header: mark, want: "mailbox:INBOX marked"},
 	{name: "redirect to a user, auto-replied", domain: "example.net", script: "redirect \"$A\";\n", from: "<>",
-		header: "Auto-Submitted: auto-replied (vacation)\nX-Conbool-Flag: YES\n", want: "mailbox:Spam X-Conbool-Flag"},
-	{name: "redirect of what was redirected", domain: "example.net", script: "redirect \"$A\";\n", header: "X-Sieve-Redirected-From: x@remote3.test\nX-Conbool-Flag: YES\n", want: "mailbox:Spam X-Conbool-Flag"},
-	{name: "redirect without Message-ID", domain: "example.net", script: "redirect \"$A\";\n", header: "-\nX-Conbool-Flag: YES\n", want: "mailbox:Spam X-Conbool-Flag"},
+		header: "Auto-Submitted: auto-replied (vacation)\n" + mark, want: "mailbox:INBOX marked"},
+	{name: "redirect of what was redirected", domain: "example.net", script: "redirect \"$A\";\n", header: "X-Sieve-Redirected-From: x@remote3.test\n" + mark, want: "mailbox:INBOX marked"},
+	{name: "redirect without Message-ID", domain: "example.net", script: "redirect \"$A\";\n", header: "-\n" + mark, want: "mailbox:INBOX marked"},
 	{name: "forged by a user, then redirected", domain: "remote1.test", script: "redirect \"$A\";\n", way: "submission", from: "alice@example.com",
 		header: strings.ReplaceAll(forged, "\r\n", "\n"), want: "smarthost"},
 	{name: "forged by sendmail, then redirected", domain: "example.net", script: "redirect \"$A\";\n", way: "pickup", from: "alice@example.com",
 		header: "X-Sieve-Redirected-From: b@example.com\nX-Conbool-Flag: YES\n", want: "mailbox:INBOX"},
 	{name: "added, then redirected", domain: "remote1.test", editheader: true, way: "internal", from: "alice@example.com",
 		script: "require \"editheader\";\naddheader \"X-Conbool-Released\" \"yes\"; addheader \"X-OXMailroute-Origin\" \"gateway\"; addheader \"X-Mine\" \"yes\";\nredirect \"$A\";\n", want: "smarthost"},
-	{name: "the gateway's, with something added", domain: "example.net", editheader: true, header: "X-Conbool-Flag: YES\n",
-		script: "require \"editheader\";\naddheader \"X-Mine\" \"yes\"; addheader \"Subject\" \"mine\";\nredirect \"$A\";\n", want: "mailbox:Spam X-Conbool-Flag"},
+	{name: "the gateway's, with something added", domain: "example.net", editheader: true, header: mark,
+		script: "require \"editheader\";\naddheader \"X-Mine\" \"yes\"; addheader \"Subject\" \"mine\";\nredirect \"$A\";\n", want: "mailbox:INBOX marked"},
 }
 
 // sieveLayout is an installation in which they hold.
@@ -100,8 +103,8 @@ const ldaMaster = `dovecot unix - n n - - pipe
 var sieveLayouts = []sieveLayout{
 	{name: "plain"},
 	{name: "TCP, sender of vacation, no trace line", main: "virtual_transport = lmtp:inet:127.0.0.1:24\n", editheader: true,
-		dovecot:   "lmtp_add_received_header = no\nplugin {\n  sieve_vacation_send_from_recipient = yes\n  sieve_extensions = +editheader\n}\n",
-		dovecot24: "lmtp_add_received_header = no\nsieve_vacation_send_from_recipient = yes\nsieve_extensions {\n  editheader = yes\n}\n",
+		dovecot:   "lmtp_add_received_header = no\nplugin {\n  sieve_vacation_send_from_recipient = yes\n}\n",
+		dovecot24: "lmtp_add_received_header = no\nsieve_vacation_send_from_recipient = yes\n",
 		policy:    func(p *relay.Policy) { p.Sieve.UserEditheader = true }},
 	{name: "tenants' scripts, own checks and milters",
 		main: "non_smtpd_milters = $smtpd_milters\nsmtpd_milters = { inet:127.0.0.1:8891, connect_timeout=5s }\nheader_size_limit = 400\n" +
@@ -152,8 +155,8 @@ func (l sieveLayout) run(t *testing.T, system maillab.System) (want, got map[str
 		l.policy(&p)
 	}
 	in := withMain(l.main, l.files)(t)
-	in.Postfix["master.cf"] = append(in.Postfix["master.cf"], l.master...)
-	boxes := in.Postfix["mailboxes"]
+	in.Files["/etc/postfix/master.cf"] = append(in.Files["/etc/postfix/master.cf"], l.master...)
+	boxes := in.Files["/etc/postfix/mailboxes"]
 	scripts, watched := map[string]string{}, map[string]string{}
 	want = map[string]string{}
 	var msgs []maillab.Message
@@ -187,10 +190,18 @@ func (l sieveLayout) run(t *testing.T, system maillab.System) (want, got map[str
 		m.Raw = []byte(fmt.Sprintf("%sDate: Mon, 01 Jun 2026 00:00:00 +0000\nFrom: <%s>\nTo: <%s>\n%s\nhello\n", head, m.From, user, c.header))
 		msgs = append(msgs, m)
 	}
-	in.Postfix["mailboxes"] = boxes
+	in.Files["/etc/postfix/mailboxes"] = boxes
 	_, site := labSite(t, p, in)
 	site.Users = append(slices.Clone(users), names...)
-	site.Dovecot, site.Dovecot24 = l.dovecot, l.dovecot24
+	site.Dovecot = "postmaster_address = postmaster@example.com\n" + l.dovecot
+	site.Dovecot24 = "postmaster_address = postmaster@example.com\n" + l.dovecot24 + "sieve_extensions {\n  vnd.dovecot.report = yes\n"
+	extensions := "+vnd.dovecot.report"
+	if l.editheader {
+		extensions += " +editheader"
+		site.Dovecot24 += "  editheader = yes\n"
+	}
+	site.Dovecot += "plugin {\n  sieve_extensions = " + extensions + "\n}\n"
+	site.Dovecot24 += "}\n"
 	for user, text := range scripts {
 		site.Files["sieve/users/"+user+".sieve"] = []byte(text)
 	}
@@ -211,10 +222,8 @@ func (l sieveLayout) run(t *testing.T, system maillab.System) (want, got map[str
 			if p.Name != "" && p.Kind != maillab.KindSmartHost {
 				end += ":" + p.Name
 			}
-			for _, f := range []string{"X-Conbool-Flag", "X-Conbool-Released"} {
-				if len(p.Fields(f)) > 0 && p.Kind == maillab.KindMailbox {
-					end += " " + f
-				}
+			if p.Kind == maillab.KindMailbox && slices.ContainsFunc([]string{"X-Conbool-Flag", "X-Conbool-Released", "X-Conbool-Example-Net"}, func(f string) bool { return len(p.Fields(f)) > 0 }) {
+				end += " marked"
 			}
 			if p.Kind == maillab.KindBounced || p.Kind == maillab.KindDeferred || p.Kind == maillab.KindRejected {
 				end += ": " + p.Text

@@ -210,12 +210,18 @@ func (w *walk) proceed(l *listener, filter string, v cleaned) {
 		w.expand(l, func(w *walk, to string) { w.sort(h, to) })
 		return
 	}
+	if w.e.submits[h.transport] && w.e.pickup != nil {
+		w.step("filter", "", at, filter, "through the installation's content filter and back by sendmail")
+		w.expand(l, func(w *walk, to string) { w.reinject(h, to, Origin{Role: FromPickup}) })
+		return
+	}
 	if w.e.reinjects == nil || w.e.reinjects == l || !w.e.returns(h) {
 		w.expand(l, func(w *walk, to string) { w.handOver(h, to) })
 		return
 	}
 	w.step("filter", "", at, filter, "through the installation's content filter and back")
-	w.expand(l, func(w *walk, to string) { w.reinject(h, to) })
+	back := Origin{Role: RoleReinjection, Service: w.e.reinjects.name, Client: netip.AddrFrom4([4]byte{127, 0, 0, 1})}
+	w.expand(l, func(w *walk, to string) { w.reinject(h, to, back) })
 }
 
 // sort is what happens behind the re-entry listener for Dovecot: a redirect goes
@@ -260,7 +266,7 @@ func (e *evaluator) returns(h hop) bool {
 
 // reinject is the way through a content filter: out by its transport, and back
 // in where it hands mail over.
-func (w *walk) reinject(h hop, to string) {
+func (w *walk) reinject(h hop, to string, back Origin) {
 	if w.hops >= w.e.redirects {
 		w.step("filter", "", h.at, to, "filtered too often")
 		w.end(Bounce, "554", to, "5.4.6 too many hops")
@@ -269,10 +275,10 @@ func (w *walk) reinject(h hop, to string) {
 	w.hops++
 	m := *w.m
 	m.To = to
-	m.Origin = Origin{Role: RoleReinjection, Service: w.e.reinjects.name, Client: netip.AddrFrom4([4]byte{127, 0, 0, 1})}
+	m.Origin = back
 	w.m = &m
 	w.leave(h.transport)
-	if leaf := w.e.leaves[h.transport]; leaf != nil && leaf.forwards && w.e.reinjects.forwarded {
+	if leaf := w.e.leaves[h.transport]; leaf != nil && leaf.forwards && back.Role == RoleReinjection && w.e.reinjects.forwarded {
 		w.forwarded = true
 	}
 	w.written = [2]string{w.m.From, w.m.To}
