@@ -39,7 +39,7 @@ func testStrangeSettings(t *testing.T, p relay.Policy, w maillab.World) {
 	out := maillab.Message{ID: "out", To: "127.0.1.2:25", From: "gen@example.com", Recipients: []string{"x@remote1.test"}, Raw: hello}
 	msgs := []maillab.Message{
 		out,
-		{ID: "marked", To: "127.0.0.1:10032", Source: "127.0.0.1", From: "gen@example.com", Recipients: []string{"x@remote1.test"}, Raw: []byte("X-Conbool-Released: yes\n\n")},
+		{ID: "marked", To: "127.0.0.1:10032", Source: "127.0.0.1", From: "gen@example.com", Recipients: []string{"x@remote1.test"}, Raw: []byte(redirectedHead + "X-Conbool-Released: yes\n\n")},
 		{ID: "unscoped", To: "127.0.1.2:25", From: "gen@other.test", Recipients: []string{"x@remote1.test"}, Raw: hello},
 		{ID: "calendar", To: "127.0.1.2:25", From: "alice@example.com", Recipients: []string{"x@remote1.test"},
 			Raw: []byte("MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/calendar; method=REQUEST\n\nX\n--b--\n")},

@@ -102,10 +102,17 @@
 //     No setting of Postfix closes that: the listener is on loopback, where
 //     programs of this server can still claim an address but not the gateway's
 //     certificate, or [Firewall] admits the balancer alone.
-//   - Our own listeners on loopback (Server.SecondPass, ReEntry, Strip) take mail
-//     from every program of this server without a login, as sendmail(1) does, and
-//     the first two believe markers. Who can run programs there can send past the
-//     gateway.
+//   - The generated listeners on loopback (Server.SecondPass, ReEntry, Sorting,
+//     Strip, Generated) take mail from every program of this server without a
+//     login, as sendmail(1) does, and the first three believe markers. Who can run
+//     programs there can send past the gateway.
+//   - What Sieve makes (vacation, notify, reject, reports) loses all markers; what
+//     it redirects at delivery keeps them. Dovecot's own fields tell the two apart
+//     by their order, which no script can change. What Sieve sends elsewhere
+//     (imapsieve) goes the way it went before, by sendmail(1) or the installation's
+//     submission_host.
+//   - Redirects are treated as sendmail(1)'s mail was: its header checks, milters and
+//     content filter. X-Sieve-Redirected-From stays, whatever header_checks say of it.
 //   - [Firewall] filters what comes in to the server itself. What is forwarded to
 //     containers passes another hook, and loopback stays open.
 //   - Route follows the installation's own settings too: canonical, generic and

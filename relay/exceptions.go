@@ -208,8 +208,9 @@ func (e Exceptions) Matcher() (*ExceptionMatcher, error) {
 }
 
 // Match reports whether the message stays off the gateway. Markers count in
-// mail of the gateway's listener and of the re-entry listener; everybody else's
-// are removed before they could be seen.
+// mail of the gateway's listener and in what Sieve redirects (RoleReEntry);
+// everybody else's, and those of mail that Sieve makes, are removed before they
+// could be seen.
 func (m *ExceptionMatcher) Match(msg *Message) bool {
 	if msg.From == "" && m.nullSender {
 		return true

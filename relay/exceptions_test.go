@@ -64,6 +64,9 @@ func TestExceptionsMatch(t *testing.T) {
 			for i := range n {
 				made := g.message(i)
 				msg := relay.Message{Origin: pick(&g, origins), From: pick(&g, senders), To: pick(&g, recipients), Raw: append([]byte(pick(&g, extra)), made.query.Raw...)}
+				if msg.Origin.Role == relay.RoleReEntry {
+					msg.Raw = append([]byte(redirectedHead), msg.Raw...)
+				}
 				d := c.Route(t.Context(), &msg)
 				o := d.Outcomes[0]
 				if o.Action != relay.Relay && o.Action != relay.MX {

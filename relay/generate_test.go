@@ -77,12 +77,15 @@ func (g *generator) entries() []entry {
 	}
 	if g.policy.Topology == relay.Mailboxes {
 		e := entry{"reentry", relay.Origin{Role: relay.RoleReEntry, Client: netip.MustParseAddr("127.0.0.1")}, maillab.Message{To: "127.0.0.1:10032", Source: "127.0.0.1"}}
-		out = append(out, e, e,
+		out = append(out, e, entry{redirectedEntry, e.origin, e.lab},
 			entry{"reentry stranger", relay.Origin{Role: relay.RoleReEntry, Client: netip.MustParseAddr("127.0.66.6")}, maillab.Message{To: "127.0.0.1:10032", Source: "127.0.66.6"}})
 	}
 	e := entry{"pickup", relay.Origin{Role: relay.FromPickup}, maillab.Message{To: "sendmail"}}
 	return append(out, e, e, e)
 }
+
+// redirectedEntry is the re-entry listener's for what begins as Sieve redirects.
+const redirectedEntry = "redirected"
 
 var senders = []string{
 	"alice@example.com", "alice@example.com", "Alice+tag@Example.COM", "bob@example.com", "carol@example.net", "dave@example.org",
@@ -222,6 +225,9 @@ func (g *generator) message(i int) generated {
 	raw := header + claim[1] + body[1]
 	if g.rand.IntN(2) == 0 && !strings.HasPrefix(claim[0], "junk") {
 		raw = claim[1] + header + body[1]
+	}
+	if e.name == redirectedEntry {
+		raw = redirectedHead + raw
 	}
 	m := generated{
 		what:  fmt.Sprintf("#%d %s, from <%s>, %s, %s:", i, e.name, from, claim[0], body[0]),

@@ -64,7 +64,7 @@ func TestParsePolicy(t *testing.T) {
 			`p.json:4:16: Listeners[0]: invalid: a text, not an object; write { and }, and in it any of Service, Role, Gateway`,
 			`p.json:4:36: Listeners[1].Service: invalid: a list, not a text; write one, in quotes and without [ and ]`,
 			`p.json:4:66: Sieve.Slot: invalid: a number, not a whole number; write the number alone, such as 1`,
-			`p.json:4:82: Server: invalid: true or false, not an object; write { and }, and in it any of Hostname, Postfix, Dovecot, ConfigDirectory, CertFile, KeyFile, Networks, SecondPass, ReEntry, Strip`,
+			`p.json:4:82: Server: invalid: true or false, not an object; write { and }, and in it any of Hostname, Postfix, Dovecot, ConfigDirectory, CertFile, KeyFile, Networks, SecondPass, ReEntry, Strip, Sorting, Generated, SMTPFilters`,
 			`p.json:4:115: Firewall.Ports[1]: invalid: a number, not a whole number from 0 to 65535; write the number alone, such as 25`}},
 		{"networks and addresses", `{"Gateway": {"Networks": ["192.0.2.1", 5, "192.0.2.0/24"]}, "Server": {"ReEntry": "10032"}, "Firewall": {"Addresses": ["ox.test"]}}`, []string{
 			`p.json:1:27: Gateway.Networks[0]: invalid: "192.0.2.1" is not a network; write address/length in quotes, such as "192.0.2.0/24"`,

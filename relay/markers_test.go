@@ -156,7 +156,7 @@ func TestDomainMarkers(t *testing.T) {
 			// alone decides.
 			hits := 0
 			for _, l := range lines {
-				d := c.Route(t.Context(), &relay.Message{Origin: c.Origin(relay.RoleReEntry), From: "a@d000000.example", To: "x@remote1.test", Raw: []byte(l + "\n\nhi\n")})
+				d := c.Route(t.Context(), &relay.Message{Origin: c.Origin(relay.RoleReEntry), From: "a@d000000.example", To: "x@remote1.test", Raw: []byte(redirectedHead + l + "\n\nhi\n")})
 				got := ""
 				if d.Outcomes[0].Action == relay.MX {
 					got = "mx"

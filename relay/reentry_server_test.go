@@ -1,13 +1,14 @@
 package relay_test
 
 import (
+	"cmp"
 	"fmt"
 	"maps"
 	"slices"
 	"strings"
 	"testing"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 
 	"github.com/oxmailroute/oxmailroute/internal/maillab"
 	"github.com/oxmailroute/oxmailroute/relay"
@@ -24,9 +25,14 @@ type sieveCase struct {
 	header string // of the message
 	way    string // of waysIn, "gateway" by default
 	want   string
+	// inScope is want where vacation's sender is the user, who is in scope.
+	inScope string
 	// editheader: only where users may use it.
 	editheader bool
 }
+
+// redirectedHead begins a message that Sieve redirects.
+const redirectedHead = "X-Sieve: Pigeonhole Sieve 0.5.19 (4eae2f79)\nX-Sieve-Redirected-From: bob@example.com\n"
 
 // mark is what the gateway writes and the global script leaves to the user's.
 const mark = "X-Conbool-Example-Net: true\n"
@@ -54,7 +60,7 @@ var sieveCases = []sieveCase{
 	{name: "notify out", domain: "remote1.test", script: notify("", notifyMarkers), want: "smarthost"},
 	{name: "notify out from a user", domain: "remote1.test", script: notify(":from \"$U\"", notifyMarkers), want: "smarthost"},
 	{name: "notify a user", domain: "example.com", script: notify("", notifyMarkers), want: "mailbox:INBOX"},
-	{name: "vacation out", domain: "remote1.test", from: "$A", script: vacation(forged + "X-Conbool-Flag: YES\r\n"), want: "mx:remote1.test"},
+	{name: "vacation out", domain: "remote1.test", from: "$A", script: vacation(forged + "X-Conbool-Flag: YES\r\n"), want: "mx:remote1.test", inScope: "smarthost"},
 	{name: "vacation for a user", domain: "example.com", from: "$A", way: "internal", script: vacation(forged + "X-Conbool-Flag: YES\r\n"), want: "mailbox:INBOX"},
 	{name: "vacation, markers alone", domain: "example.com", from: "$A", way: "internal", script: vacation("X-Conbool-Flag: YES\r\n"), want: "mailbox:INBOX"},
 	{name: "reject", domain: "example.com", from: "$A", way: "internal", script: "require \"reject\";\nreject \"X-Conbool-Flag: YES\r\n\r\nX-Conbool-Flag: YES\";\n", header: "Subject: x\n", want: "mailbox:INBOX"},
@@ -85,13 +91,15 @@ var sieveCases = []sieveCase{
 // sieveLayout is an installation in which they hold.
 type sieveLayout struct {
 	name               string
+	transport          string // virtual_transport
 	main, master       string
 	files              map[string]string
 	dovecot, dovecot24 string
 	policy             func(p *relay.Policy)
 	world              func(w *maillab.World)
 	editheader         bool
-	lda                bool
+	vacationSender     bool // sieve_vacation_send_from_recipient
+	lda                bool // what it does, Route does not follow
 	// break spoils the emitted files: the control.
 	spoil *strings.Replacer
 }
@@ -102,7 +110,7 @@ const ldaMaster = `dovecot unix - n n - - pipe
 
 var sieveLayouts = []sieveLayout{
 	{name: "plain"},
-	{name: "TCP, sender of vacation, no trace line", main: "virtual_transport = lmtp:inet:127.0.0.1:24\n", editheader: true,
+	{name: "TCP, sender of vacation, no trace line", transport: "lmtp:inet:127.0.0.1:24", editheader: true, vacationSender: true,
 		dovecot:   "lmtp_add_received_header = no\nplugin {\n  sieve_vacation_send_from_recipient = yes\n}\n",
 		dovecot24: "lmtp_add_received_header = no\nsieve_vacation_send_from_recipient = yes\n",
 		policy:    func(p *relay.Policy) { p.Sieve.UserEditheader = true }},
@@ -112,7 +120,7 @@ var sieveLayouts = []sieveLayout{
 		files:  map[string]string{"own": "/^X-Sieve/ IGNORE\n/^Received:/ PREPEND X-Own: yes\n/^Subject: refuse/ REJECT\n"},
 		policy: func(p *relay.Policy) { p.Sieve.Form = relay.PerTenant },
 		world:  func(w *maillab.World) { w.Milters = []maillab.Milter{{Name: "dkim", Address: "127.0.0.1:8891"}} }},
-	{name: "LDA", lda: true, main: "virtual_transport = dovecot\ndovecot_destination_recipient_limit = 1\n", master: ldaMaster,
+	{name: "LDA", lda: true, transport: "dovecot", main: "dovecot_destination_recipient_limit = 1\n", master: ldaMaster,
 		dovecot:   "protocol lda {\n  mail_plugins = $mail_plugins sieve\n}\nservice auth {\n  unix_listener auth-userdb {\n    mode = 0666\n  }\n}\n",
 		dovecot24: "protocol lda {\n  mail_plugins {\n    sieve = yes\n  }\n}\nservice auth {\n  unix_listener auth-userdb {\n    mode = 0666\n  }\n}\n"},
 }
@@ -126,7 +134,7 @@ func TestSieveSends(t *testing.T) {
 				maillab.NeedSystem(t, system)
 				t.Parallel()
 				want, got, r := l.run(t, system)
-				if diff := cmp.Diff(want, got); diff != "" {
+				if diff := gocmp.Diff(want, got); diff != "" {
 					t.Errorf("(-want +got):\n%s", diff)
 				}
 				for _, c := range r.Complaints {
@@ -155,10 +163,14 @@ func (l sieveLayout) run(t *testing.T, system maillab.System) (want, got map[str
 		l.policy(&p)
 	}
 	in := withMain(l.main, l.files)(t)
+	if l.transport != "" {
+		in.Files["/etc/postfix/main.cf"] = []byte(strings.Replace(string(in.Files["/etc/postfix/main.cf"]), "lmtp:unix:private/dovecot-lmtp", l.transport, 1))
+	}
 	in.Files["/etc/postfix/master.cf"] = append(in.Files["/etc/postfix/master.cf"], l.master...)
 	boxes := in.Files["/etc/postfix/mailboxes"]
 	scripts, watched := map[string]string{}, map[string]string{}
 	want = map[string]string{}
+	asked, programs := map[string]relay.Message{}, relay.ScriptMap{}
 	var msgs []maillab.Message
 	var names []string
 	for i, c := range sieveCases {
@@ -168,15 +180,16 @@ func (l sieveLayout) run(t *testing.T, system maillab.System) (want, got map[str
 		user, address := fmt.Sprintf("u%d@example.com", i), fmt.Sprintf("a%d@%s", i, c.domain)
 		fill := strings.NewReplacer("$A", address, "$U", user).Replace
 		scripts[user], watched[address], want[c.name] = fill(c.script), c.name, c.want
+		if l.vacationSender && c.inScope != "" {
+			want[c.name] = c.inScope
+		}
 		names = append(names, user, address)
 		if c.domain != "remote1.test" {
 			boxes = append(boxes, address+" x\n"...)
 		}
 		boxes = append(boxes, user+" x\n"...)
-		m := waysIn["gateway"].lab
-		if c.way != "" {
-			m = waysIn[c.way].lab
-		}
+		way := waysIn[cmp.Or(c.way, "gateway")]
+		m := way.lab
 		m.ID, m.Recipients = fmt.Sprintf("m%d", i), []string{user}
 		if m.From = fill(c.from); c.from == "" {
 			m.From = "z@remote3.test"
@@ -189,9 +202,19 @@ func (l sieveLayout) run(t *testing.T, system maillab.System) (want, got map[str
 		}
 		m.Raw = []byte(fmt.Sprintf("%sDate: Mon, 01 Jun 2026 00:00:00 +0000\nFrom: <%s>\nTo: <%s>\n%s\nhello\n", head, m.From, user, c.header))
 		msgs = append(msgs, m)
+		if strings.Contains(c.script, "redirect") {
+			asked[c.name] = relay.Message{Origin: way.origin, From: m.From, To: user, Raw: m.Raw}
+			programs[user] = program(t, user, scripts[user])
+		}
 	}
 	in.Files["/etc/postfix/mailboxes"] = boxes
-	_, site := labSite(t, p, in)
+	in.Scripts = programs
+	config, site := labSite(t, p, in)
+	for name, m := range asked {
+		if !l.lda {
+			l.route(t, config, name, m, watched, want[name])
+		}
+	}
 	site.Users = append(slices.Clone(users), names...)
 	site.Dovecot = "postmaster_address = postmaster@example.com\n" + l.dovecot
 	site.Dovecot24 = "postmaster_address = postmaster@example.com\n" + l.dovecot24 + "sieve_extensions {\n  vnd.dovecot.report = yes\n"
@@ -244,4 +267,32 @@ func (l sieveLayout) run(t *testing.T, system maillab.System) (want, got map[str
 	}
 	add(r.Stray)
 	return want, got, r
+}
+
+// route holds Route to the end of what a script redirects.
+func (l sieveLayout) route(t *testing.T, c *relay.Config, name string, m relay.Message, watched map[string]string, want string) {
+	t.Helper()
+	d := c.Route(t.Context(), &m)
+	got := ""
+	for _, o := range d.Outcomes {
+		if watched[o.To] != name {
+			continue
+		}
+		switch o.Action {
+		case relay.Relay:
+			got += "smarthost"
+		default:
+			got += fmt.Sprintf("%s:%s", o.Action, o.Target)
+		}
+		taken := slices.ContainsFunc(o.Edits, func(e relay.Edit) bool { return e.Removed && strings.HasPrefix(e.Name, "X-Conbool-") })
+		if strings.Contains(string(m.Raw), "\nX-Conbool-") && !taken {
+			got += " marked"
+		}
+		if !strings.Contains(o.Trace.String(), "Sieve has redirected it") {
+			t.Errorf("%s: the trace does not say why:\n%s", name, o.Trace)
+		}
+	}
+	if got != want {
+		t.Errorf("%s: Route says %q, want %q\n%s", name, got, want, traces(d))
+	}
 }

@@ -164,7 +164,8 @@ func TestRoute(t *testing.T) {
 		{"wrong certificate", released, []string{"-origin", "gateway", "-tls", "name=stranger.test", "-from", "z@remote2.test", "-to", "bob@example.com"}, "reject 550 bob@example.com"},
 		{"another address", released, []string{"-origin", "gateway", "-client", "127.0.9.9", "-from", "z@remote2.test", "-to", "bob@example.com"}, "reject 554 bob@example.com"},
 		{"stranger", released, []string{"-origin", "internet", "-from", "z@remote2.test", "-to", "bob@example.com"}, "reject 554 bob@example.com"},
-		{"re-entry", released, []string{"-origin", "reentry", "-from", "alice@example.com", "-to", "x@remote1.test"}, "mx remote1.test x@remote1.test"},
+		{"re-entry of a redirect", "X-Sieve: Pigeonhole\nX-Sieve-Redirected-From: bob@example.com\n" + released, []string{"-origin", "reentry", "-from", "alice@example.com", "-to", "x@remote1.test"}, "mx remote1.test x@remote1.test"},
+		{"re-entry of a notification", "X-Sieve: Pigeonhole\nDate: x\n" + released, []string{"-origin", "reentry", "-from", "alice@example.com", "-to", "x@remote1.test"}, "relay [mail.conbool.com]:25 x@remote1.test"},
 		{"script", plain, []string{"-script", "fwd@example.com=" + script, "-origin", "internal", "-from", "alice@example.com", "-to", "fwd@example.com"}, "relay [mail.conbool.com]:25 out@remote1.test"},
 		{"smart host without TLS", plain, []string{"-smarthost", "plaintext", "-origin", "internal", "-from", "alice@example.com", "-to", "x@remote1.test"}, "defer 450 x@remote1.test"},
 	}
