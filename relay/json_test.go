@@ -51,7 +51,7 @@ func TestParsePolicy(t *testing.T) {
 		{"a preset in another case, twice, elsewhere", `{"Gateway": {"preset": "conbool"}, "Further": [{"Preset": "conbool", "Preset": "conbool"}], "Server": {"Preset": "conbool"}}`, []string{
 			`p.json:1:14: Gateway.preset: invalid: there is no such field; write Preset, or remove it`,
 			`p.json:1:70: Further[0].Preset: duplicate: the field stands there already; remove one`,
-			`p.json:1:104: Server.Preset: invalid: there is no such field; remove it, or write one of Hostname, Postfix, Dovecot, ConfigDirectory, CertFile, KeyFile, Networks, SecondPass, ReEntry, Strip`}},
+			`p.json:1:104: Server.Preset: invalid: there is no such field; remove it, or write one of Hostname, Postfix, Dovecot, ConfigDirectory, CertFile, KeyFile, Networks, SecondPass, ReEntry, Strip, Sorting, Generated, SMTPFilters`}},
 		{"a marker beside a preset", `{"Gateway": {"Preset": "conbool", "Markers": {"Spam": {"Match": {"Name": "X-Conbol-Flag", "Op": "is", "Values": ["YES"]}}}}}`, []string{
 			`p.json:1:13: Gateway.Markers: invalid: "X-Conbol-Flag" is no header of conbool's; write X-Conbool-Flag, or give the gateway another Name`}},
 		{"wrong kinds", "{\n\"Gateway\": {\"SmartHost\": {\"Port\": \"25\", \"Host\": 7, \"LookupMX\": \"true\"}},\n \"Tenants\": {\"Name\": \"a\"}, \"Direct\": \"a.test\",\n" +
