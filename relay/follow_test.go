@@ -25,6 +25,7 @@ type followed struct {
 	// doesn't see a database; given is what it has in place of them.
 	hidden   map[string]string
 	given    func(in *relay.Installation)
+	pickup   string // options of pickup
 	scripts  map[string]string
 	policy   func(p *relay.Policy)
 	senders  []string
@@ -78,7 +79,8 @@ func (f followed) run(t *testing.T, system maillab.System) {
 		main = f.edit.Replace(main)
 	}
 	in.Files["/etc/postfix/main.cf"] = []byte(main + "\n" + f.main)
-	in.Files["/etc/postfix/master.cf"] = append(in.Files["/etc/postfix/master.cf"], f.master...)
+	master := string(in.Files["/etc/postfix/master.cf"]) + f.master
+	in.Files["/etc/postfix/master.cf"] = []byte(strings.Replace(master, "1       pickup\n", "1       pickup\n"+f.pickup, 1))
 	for name, text := range f.files {
 		in.Files["/etc/postfix/"+name] = []byte(text)
 	}
@@ -409,7 +411,10 @@ func TestFollow(t *testing.T) {
 		},
 		{
 			name: "body checks", main: "body_checks = regexp:/etc/postfix/body\nbody_checks_size_limit = 5000\nsmtp_destination_recipient_limit = 1\nconbool_destination_recipient_limit = 1\n", messages: 150,
-			files:   map[string]string{"body": bodyTable},
+			files: map[string]string{"body": bodyTable, "plain": strings.Replace(bodyTable, "/^filter me/ FILTER", "#", 1)},
+			// What Sieve sends is checked as pickup's mail, and must not be led past the
+			// removal of markers.
+			pickup: "  -o cleanup_service_name=plain\n", master: "plain unix n - n - 0 cleanup\n  -o body_checks=regexp:/etc/postfix/plain\n",
 			senders: []string{"alice@example.com", "x@remote3.test", ""}, rcpts: []string{"bob@example.com", "x@remote1.test", "y@remote2.test"}, raws: bodies2,
 			scripts: map[string]string{"bob@example.com": "require [\"body\",\"fileinto\"]; if body :raw :contains \"NEW TEXT\" { fileinto \"Replaced\"; } elsif body :raw :contains \"vanish\" { fileinto \"Still there\"; }\n"},
 		},
