@@ -1,7 +1,6 @@
 package relay
 
 import (
-	"maps"
 	"slices"
 	"strings"
 
@@ -60,14 +59,19 @@ func (c *compiler) checkCopies() {
 		}
 		addresses := []string{value}
 		if name != "always_bcc" {
-			known, opaque := c.maps(value)
 			addresses = nil
-			for _, o := range opaque {
-				c.warn(c.at(name), "%s can't be read here; copies for a domain elsewhere leave through the gateway where the sender is in scope, unless Direct has the domain", o)
-			}
-			for _, s := range known {
-				for _, e := range c.entries(s) {
-					addresses = append(addresses, e.Value)
+			specs, _ := postfix.ParseMaps(value)
+			for _, spec := range specs {
+				results, opaque := c.results(spec, c.at(name))
+				for _, o := range opaque {
+					c.warn(c.at(name), "%s can't be read here; copies for a domain elsewhere leave through the gateway where the sender is in scope, unless Direct has the domain", o)
+				}
+				for _, r := range results {
+					if _, d := splitAddress(r.text); r.pattern && strings.Contains(d, "$") {
+						c.warn(r.at, "%s: copies for %q leave through the gateway where the sender is in scope, unless Direct has the domain", name, r.text)
+						continue
+					}
+					addresses = append(addresses, r.text)
 				}
 			}
 		}
@@ -106,65 +110,6 @@ func (c *compiler) isLocal(domain string) bool {
 		}
 	}
 	return false
-}
-
-// genericScope puts the addresses in scope that smtp_generic_maps turn into
-// addresses in scope when mail leaves: trivial-rewrite(8) asks the sender map
-// before that (ADDRESS_REWRITING_README).
-func (c *compiler) genericScope(t postfix.Table) postfix.Table {
-	value := c.base.get("smtp_generic_maps")
-	if value == "" || len(t) == 0 {
-		return t
-	}
-	known, opaque := c.maps(value)
-	for _, o := range opaque {
-		c.warn(c.at("smtp_generic_maps"), "%s can't be read here; a sender that it turns into one in scope leaves past the gateway", o)
-	}
-	index, own := t.Index(), len(t)
-	seen := map[string]bool{}
-	for _, e := range t {
-		seen[fold(e.Key)] = true
-	}
-	var sites []string
-	add := func(key, value string, s source, line int) {
-		if !seen[key] {
-			seen[key] = true
-			t = append(t, postfix.Entry{Key: key, Value: value, Rule: "smtp_generic_maps, " + s.file + ":" + itoa(line)})
-		}
-	}
-	for _, s := range known {
-		for _, e := range c.entries(s) {
-			local, domain := splitAddress(fold(strings.TrimSpace(e.Value)))
-			hit, _, ok := index.Lookup(local + "@" + domain)
-			if local == "" || !ok {
-				hit, _, ok = index.Lookup("@" + domain)
-			}
-			if domain == "" || !ok {
-				continue
-			}
-			key := fold(e.Key)
-			switch {
-			case strings.HasPrefix(key, "@"):
-				// Single senders of the domain that are treated otherwise, first.
-				for _, other := range t[:own] {
-					if l, d := splitAddress(fold(other.Key)); l != "" && d == domain {
-						add(l+key, other.Value, s, e.Line)
-					}
-				}
-				add(key, hit.Value, s, e.Line)
-			case strings.Contains(key, "@"):
-				add(key, hit.Value, s, e.Line)
-			default: // a bare name matches at every name of this host (generic(5))
-				if sites == nil {
-					sites = append([]string{fold(c.base.get("myorigin"))}, slices.Sorted(maps.Keys(c.domains(c.base, "mydestination").names))...)
-				}
-				for _, site := range slices.Compact(sites) {
-					add(key+"@"+site, hit.Value, s, e.Line)
-				}
-			}
-		}
-	}
-	return t
 }
 
 // behindPostscreen reports whether the gateway's listener gets its connections

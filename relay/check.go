@@ -322,6 +322,8 @@ func (c *compiler) ownChecks() {
 	}
 	c.checkActions()
 	c.checkAccess()
+	c.checkNullSender()
+	c.checkIdle()
 }
 
 // unfollowed are settings of the installation that stay in force, and that Route

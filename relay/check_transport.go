@@ -16,8 +16,11 @@ func (c *compiler) checkTransportMaps() {
 		return
 	}
 	known, opaque := c.maps(c.base.get(name))
+	scoped := slices.ContainsFunc(c.policy.Tenants, func(t Tenant) bool { return t.Scope.Use != NoSenders })
 	for _, o := range opaque {
-		c.warn(c.at(name), "%s can't be read here; a \"*\" or a pattern in it may take all mail past the gateway, and a \":[host]\" without a transport past the second pass", o)
+		if scoped && !c.vouched(o) {
+			c.conflict(name, readable, "%s can't be read here; a \"*\" or a pattern in it may take all mail past the gateway, and a \":[host]\" without a transport past the second pass", o)
+		}
 	}
 	ours := c.transportTable()
 	for _, m := range known {
@@ -31,7 +34,7 @@ func (c *compiler) checkTransportMaps() {
 			}
 		}
 	}
-	if slices.ContainsFunc(c.policy.Tenants, func(t Tenant) bool { return t.Scope.Use != NoSenders }) {
+	if scoped {
 		c.checkNextHops(name)
 		c.checkPatterns(name)
 	}
@@ -65,7 +68,9 @@ func (c *compiler) checkSenderRows(name string) {
 	for _, spec := range specs {
 		src, ok := c.table(spec)
 		if !ok {
-			c.warn(c.at(name), "%s can't be read here; a row or a pattern in it that matches a whole address in scope, or all of them, would take the sender past the gateway", spec)
+			if len(scope) > 0 && !c.vouched(spec.String()) {
+				c.conflict(name, readable, "%s can't be read here; a row or a pattern in it that matches a whole address in scope, or all of them, would take the sender past the gateway", spec)
+			}
 			continue
 		}
 		c.checkSenderPatterns(name, spec, late)
@@ -83,7 +88,10 @@ func (c *compiler) checkSenderRows(name string) {
 					break
 				}
 			}
-			c.warn(c.at(name), "%s is asked for whole addresses before the scope; a pattern for one sender in scope takes him past the gateway", spec)
+			if spec.Type != "static" && len(scope) > 0 && !c.vouched(spec.String()) {
+				c.conflict(name, "write its rules without a pipemap:, or vouch for it in Installation.Tables (Harmless)",
+					"%s is asked for whole addresses before the scope; a pattern for one sender in scope would take him past the gateway", spec)
+			}
 			continue
 		}
 		for _, leaf := range spec.Leaves() {

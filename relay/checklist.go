@@ -26,12 +26,11 @@ func (c *compiler) checkFiles(value, kind string, parse func(name, kind string, 
 			l = append(l, f)
 			continue
 		}
-		file, inside := c.fileName(spec.Name)
+		file, inside, text, ok := c.checkText(spec)
 		if f, ok := c.checks[kind+file]; inside && ok {
 			l = append(l, f)
 			continue
 		}
-		text, ok := c.stock[file]
 		if !inside || !ok || spec.Type != "regexp" && spec.Type != "pcre" {
 			c.warn("main.cf", "%s:%s can't be read here; Route leaves these checks out", spec.Type, spec.Name)
 			continue
@@ -44,10 +43,24 @@ func (c *compiler) checkFiles(value, kind string, parse func(name, kind string, 
 			continue
 		}
 		f := checkFile{file: label(file), checks: checks}
+		if file == spec.String() {
+			f.file = file // and the number of the rule
+		}
 		c.checks[kind+file] = f
 		l = append(l, f)
 	}
 	return l
+}
+
+// checkText is a table's text: of a file of the installation's, or what stands in
+// the setting itself, whose name is the table.
+func (c *compiler) checkText(spec postfix.MapSpec) (name string, inside bool, text []byte, ok bool) {
+	if text, inline, err := spec.InlineRules(); inline {
+		return spec.String(), true, text, err == nil
+	}
+	name, inside = c.fileName(spec.Name)
+	text, ok = c.stock[name]
+	return name, inside, text, ok
 }
 
 // unread names the tables of a value that checkFiles leaves out, in full or in
@@ -62,11 +75,10 @@ func (c *compiler) unread(value string) []string {
 		if _, ok := c.markers[spec.String()]; ok {
 			continue
 		}
-		file, inside := c.fileName(spec.Name)
+		file, inside, text, ok := c.checkText(spec)
 		if _, ours := c.emitted["postfix/"+file]; inside && ours {
 			continue
 		}
-		text, ok := c.stock[file]
 		if !inside || !ok || spec.Type != "regexp" && spec.Type != "pcre" {
 			out = append(out, spec.String())
 			continue

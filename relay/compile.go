@@ -64,6 +64,7 @@ func Compile(p Policy, in Installation) (*Config, error) {
 		markers:    map[string]checkFile{},
 		emitted:    map[string][]byte{},
 		warned:     map[Warning]bool{},
+		refused:    map[string]bool{},
 		cfg:        &Config{},
 	}
 	if len(invalid) > 0 {
@@ -176,6 +177,7 @@ type compiler struct {
 	errs     Errors
 	warnings []Warning
 	warned   map[Warning]bool
+	refused  map[string]bool // errors that were told
 	cfg      *Config
 
 	main   *postfix.Main

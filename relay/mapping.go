@@ -101,7 +101,9 @@ func (w *walk) canonicalAddress(l *tableList, address string, propagate bool) st
 	}
 	a := postfix.Aliases{Rewrite: w.e.canonical, Propagate: propagate}
 	for range maxCanonical {
-		hit, ok := w.find(l, address)
+		// The null sender is looked up, too: patterns may match it.
+		l.unknown(w, address)
+		hit, ok := w.e.addresses.Address(l.asked, address)
 		if !ok {
 			break
 		}

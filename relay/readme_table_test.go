@@ -84,6 +84,7 @@ var readmeRows = map[string]evidence{
 			"`*` in transport_maps: move it to `relayhost`": {base: table("transport_maps", "hash", "* smtp:[a.test]\n"), says: "move the route to relayhost"},
 			"a pattern that is not limited to domains and has another result than `error:`, `retry:` or `discard:`: end it with one and `$`": {base: table("transport_maps", "regexp", "/^info@/ smtp:[a.test]\n"), says: "end the pattern with the domain"},
 			"`:[host]` for a domain elsewhere: name the transport, as in `smtp:[host]`":                                                      {base: table("transport_maps", "hash", "partner.test :[a.test]\n"), says: "such as smtp:[a.test]"},
+			"a table that can't be read: vouch for it in `Installation.Tables`":                                                              {base: withMain("transport_maps = proxy:mysql:/etc/postfix/x.cf\n", nil), says: "Installation.Tables"},
 		},
 	},
 	"`sender_dependent_default_transport_maps`": {
@@ -109,11 +110,17 @@ var readmeRows = map[string]evidence{
 		settings: []string{"smtp_fallback_relay", "smtp_tls_trust_anchor_file", "smtp_tls_policy_maps", "smtp_bind_address", "default_destination_rate_delay"},
 		tests:    []string{"TestBeside", "TestStrangeSettings"},
 	},
-	"BCC maps":                {settings: []string{"always_bcc", "sender_bcc_maps", "recipient_bcc_maps"}, tests: []string{"TestCopyWarnings"}},
-	"canonical, masquerading": {settings: []string{"canonical_maps", "masquerade_domains"}, tests: []string{"TestFollow"}},
+	"BCC maps": {settings: []string{"always_bcc", "sender_bcc_maps", "recipient_bcc_maps"}, tests: []string{"TestCopyWarnings"}},
+	"canonical, masquerading": {
+		settings: []string{"canonical_maps", "masquerade_domains"}, tests: []string{"TestFollow", "TestNullSender"},
+		refused: map[string]refusal{"a table that makes a sender in scope of the null sender: let the pattern want an address": {base: table("sender_canonical_maps", "regexp", "/.*/ alice@example.com\n"), says: "let the pattern want an address"}},
+	},
 	"generic maps": {
 		settings: []string{"smtp_generic_maps"}, tests: []string{"TestGenericScope", "TestFollow"},
-		refused: map[string]refusal{"a map that can't be read is a warning": {base: withMain("smtp_generic_maps = pgsql:/etc/postfix/generic.cf\n", nil), says: "pgsql:/etc/postfix/generic.cf", warned: true}},
+		refused: map[string]refusal{
+			"a map that can't be read: vouch for it in `Installation.Tables`":                                     {base: withMain("smtp_generic_maps = pgsql:/etc/postfix/generic.cf\n", nil), says: "Installation.Tables"},
+			"a pattern that may make senders in scope of others: write rows, such as `@int.example @example.com`": {base: table("smtp_generic_maps", "regexp", "/^root@/ alice@example.com\n"), says: "@int.example @example.com"},
+		},
 	},
 	"rules at DATA and behind it, discarded EHLO keywords, `smtpd_forbid_bare_newline`": {
 		settings: []string{"smtpd_data_restrictions = ", "smtpd_end_of_data_restrictions = "}, tests: []string{"TestGatewayOwnDefence", "TestBareNewline", "TestGatewayPort"},

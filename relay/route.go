@@ -120,7 +120,7 @@ func (w *walk) enter() {
 	}
 	w.step("smtpd", "Listeners", l.at, string(l.role), "enters")
 	w.declare(l)
-	filter := ""
+	filter, to, hold := "", "", false
 	var copies []bcc
 	if l.rules != nil {
 		s := session{w: w, l: l}
@@ -133,14 +133,7 @@ func (w *walk) enter() {
 			return
 		}
 		filter = s.filter
-		if s.hold {
-			w.end(Defer, "", w.m.To, "held in the queue")
-			return
-		}
-		if s.to != "" {
-			w.redirected(s.to)
-			return
-		}
+		hold, to = s.hold, s.to
 		copies = s.copies
 		for _, line := range s.prepend {
 			w.prepend(line)
@@ -166,6 +159,14 @@ func (w *walk) enter() {
 		return
 	}
 	w.detect()
+	if hold { // cleanup(8) has done all its work
+		w.end(Defer, "", w.m.To, "held in the queue")
+		return
+	}
+	if to != "" { // one recipient in the place of all, copies too
+		w.redirected(to)
+		return
+	}
 	if verdict.filter != "" {
 		filter = verdict.filter
 	}

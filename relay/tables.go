@@ -59,6 +59,14 @@ func (c *compiler) readTable(spec postfix.MapSpec) source {
 		}
 		return source{spec.String(), unplaced{postfix.Union(maps)}}
 	}
+	if text, inline, err := spec.InlineRules(); inline && spec.Type != "cidr" {
+		t, warnings := postfix.ParsePatternTable(spec.String(), spec.Type, text)
+		if err != nil || slices.ContainsFunc(warnings, func(w postfix.Warning) bool { return w.Unevaluated }) {
+			return source{}
+		}
+		c.tableWarnings(warnings)
+		return source{spec.String(), t}
+	}
 	name, ok := c.fileName(spec.Name)
 	if !ok {
 		return source{}

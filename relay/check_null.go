@@ -1,0 +1,75 @@
+package relay
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/oxmailroute/oxmailroute/postfix"
+)
+
+// checkNullSender refuses canonical(5) tables that make a sender in scope of the
+// null sender: cleanup(8) asks them for the empty address, too, which patterns and
+// static: tables may match. Bounces would then go to the gateway.
+func (c *compiler) checkNullSender() {
+	scope := c.scopeTable()
+	if len(scope) == 0 {
+		return
+	}
+	index := scope.Index()
+	search := postfix.Search{Delimiter: c.base.get("recipient_delimiter")}
+	rewriting := buildRewriting(c.base)
+	inScope := func(address string) bool {
+		hit, ok := search.Sender(index, fold(rewriting.canonical(address)))
+		return ok && hit.Entry.Value != "DUNNO"
+	}
+	ways := []struct {
+		s  settings
+		at func(name string) string
+	}{{c.base, c.at}}
+	for _, sv := range c.master.Services() {
+		if sv.Command == "cleanup" && slices.ContainsFunc(sv.Options, func(p postfix.Param) bool { return strings.HasSuffix(p.Name, "canonical_maps") }) {
+			at := place{"master.cf", sv.Line}.String()
+			ways = append(ways, struct {
+				s  settings
+				at func(name string) string
+			}{c.base.service(sv), func(string) string { return at }})
+		}
+	}
+	for _, way := range ways {
+		address := ""
+		for _, l := range [][3]string{
+			{"sender_canonical_maps", "sender_canonical_classes", "envelope_sender, header_sender"},
+			{"canonical_maps", "canonical_classes", "envelope_sender, envelope_recipient, header_sender, header_recipient"},
+		} {
+			if !classesOf(way.s, l[1], l[2]).envelopeSender || way.s.get(l[0]) == "" {
+				continue
+			}
+			specs, _ := postfix.ParseMaps(way.s.get(l[0]))
+			for _, spec := range specs {
+				src, ok := c.table(spec)
+				switch {
+				case c.vouched(spec.String()):
+				case !ok:
+					c.errs.add(way.at(l[0]), ErrConflict, readable, "%s: %s can't be read here and may make a sender in scope of the null sender, whose mail would go to the gateway", l[0], spec)
+				default:
+					at, asked := way.at(l[0]), map[string]bool{}
+					for !asked[address] {
+						asked[address] = true
+						e, line, ok := src.table.Lookup(address)
+						if !ok || e.Value == "" {
+							break
+						}
+						if line > 0 {
+							at = place{strings.TrimPrefix(src.file, "postfix/"), line}.String()
+						}
+						if address = e.Value; inScope(address) {
+							c.errs.add(at, ErrConflict, "let the pattern want an address, as /.@example\\.com$/",
+								"%s: the null sender becomes %s, who is in scope: bounces would go to the gateway", l[0], address)
+							break
+						}
+					}
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,153 @@
+package relay
+
+import (
+	"fmt"
+	"maps"
+	"slices"
+	"strings"
+
+	"github.com/oxmailroute/oxmailroute/postfix"
+)
+
+// genericScope puts the addresses in scope that smtp_generic_maps turn into
+// addresses in scope when mail leaves: trivial-rewrite(8) asks the sender map
+// before that (ADDRESS_REWRITING_README).
+func (c *compiler) genericScope(t postfix.Table) postfix.Table {
+	value := c.base.get("smtp_generic_maps")
+	if value == "" || len(t) == 0 {
+		return t
+	}
+	var known []source
+	var patterns []postfix.MapSpec
+	specs, _ := postfix.ParseMaps(value)
+	for _, spec := range specs {
+		for _, leaf := range spec.Leaves() {
+			src, ok := c.table(leaf)
+			_, indexed := src.table.(*postfix.Index)
+			switch {
+			case c.vouched(spec.String()) || c.vouched(leaf.String()):
+			case !ok || spec.Type == "pipemap":
+				c.conflictOnce("smtp_generic_maps", readable, "%s can't be read here; a sender that it turns into one in scope would leave past the gateway", spec)
+			case indexed || leaf.Type == "inline":
+				known = append(known, src)
+			default:
+				patterns = append(patterns, leaf)
+			}
+		}
+	}
+	index, own := t.Index(), len(t)
+	seen := map[string]bool{}
+	for _, e := range t {
+		seen[fold(e.Key)] = true
+	}
+	var sites []string
+	add := func(key, value string, s source, line int) {
+		if !seen[key] {
+			seen[key] = true
+			t = append(t, postfix.Entry{Key: key, Value: value, Rule: "smtp_generic_maps, " + s.file + ":" + itoa(line)})
+		}
+	}
+	for _, s := range known {
+		for _, e := range c.indexedRows(s) {
+			local, domain := splitAddress(fold(strings.TrimSpace(e.Value)))
+			hit, _, ok := index.Lookup(local + "@" + domain)
+			if local == "" || !ok {
+				hit, _, ok = index.Lookup("@" + domain)
+			}
+			if domain == "" || !ok {
+				continue
+			}
+			key := fold(e.Key)
+			switch {
+			case strings.HasPrefix(key, "@"):
+				// Single senders of the domain that are treated otherwise, first.
+				for _, other := range t[:own] {
+					if l, d := splitAddress(fold(other.Key)); l != "" && d == domain {
+						add(l+key, other.Value, s, e.Line)
+					}
+				}
+				add(key, hit.Value, s, e.Line)
+			case strings.Contains(key, "@"):
+				add(key, hit.Value, s, e.Line)
+			default: // a bare name matches at every name of this host (generic(5))
+				if sites == nil {
+					sites = append([]string{fold(c.base.get("myorigin"))}, slices.Sorted(maps.Keys(c.domains(c.base, "mydestination").names))...)
+				}
+				for _, site := range slices.Compact(sites) {
+					add(key+"@"+site, hit.Value, s, e.Line)
+				}
+			}
+		}
+	}
+	c.genericPatterns(patterns, t[:own])
+	return t
+}
+
+// indexedRows are the rows of an indexed or inline: table.
+func (c *compiler) indexedRows(s source) []postfix.Entry {
+	if name, ok := strings.CutPrefix(s.file, "inline:"); ok {
+		t, _ := postfix.InlineTable(name)
+		return t
+	}
+	return c.entries(s)
+}
+
+// genericPatterns refuses rules of smtp_generic_maps that may make senders in scope
+// of others: for a pattern there is no row in the scope.
+func (c *compiler) genericPatterns(specs []postfix.MapSpec, scope postfix.Table) {
+	const name = "smtp_generic_maps"
+	whole, some := map[string]bool{}, map[string]bool{}
+	for _, e := range scope {
+		if local, domain := splitAddress(fold(e.Key)); e.Value != "DUNNO" {
+			some[domain] = true
+			whole[domain] = whole[domain] || local == ""
+		}
+	}
+	inScope := func(result string) bool {
+		_, domain := splitAddress(fold(strings.TrimSpace(result)))
+		return some[domain] || strings.Contains(domain, "$")
+	}
+	refuse := func(at, result string) {
+		c.conflictAt(at, `write it as a row of an indexed table (hash:), such as "@int.example @example.com"; or end the pattern with "@", a domain that is in scope, and "$"`,
+			"%s: the pattern for %q may turn senders who are not in scope into some who are, and who would leave past the gateway", name, result)
+	}
+	for _, spec := range specs {
+		if spec.Type == "static" {
+			if v, _ := postfix.StaticValue(spec.Name); inScope(v) {
+				refuse(c.at(name), v)
+			}
+			continue
+		}
+		src, _ := c.table(spec)
+		t, ok := src.table.(*postfix.PatternTable)
+		if !ok {
+			c.conflictOnce(name, readable, "%s can't be read here; a sender that it turns into one in scope would leave past the gateway", spec)
+			continue
+		}
+		for _, r := range t.Endings() {
+			if !inScope(r.Value) || slices.ContainsFunc(r.Endings, func(l []string) bool {
+				return !slices.ContainsFunc(l, func(e string) bool { _, domain, ok := strings.Cut(e, "@"); return !ok || !whole[domain] })
+			}) {
+				continue
+			}
+			at := place{strings.TrimPrefix(src.file, "postfix/"), r.Line}.String()
+			if src.file == spec.String() {
+				at = c.at(name)
+			}
+			refuse(at, r.Value)
+		}
+	}
+}
+
+// conflictOnce is conflict for what is looked at several times.
+func (c *compiler) conflictOnce(name, fix, format string, args ...any) {
+	c.conflictAt(c.at(name), fix, name+": "+format, args...)
+}
+
+func (c *compiler) conflictAt(at, fix, format string, args ...any) {
+	told := at + ": " + fmt.Sprintf(format, args...)
+	if !c.refused[told] {
+		c.refused[told] = true
+		c.errs.add(at, ErrConflict, fix, format, args...)
+	}
+}
