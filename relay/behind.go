@@ -78,7 +78,9 @@ func (v *validator) stranded(p Policy) {
 	case in.Shared || in.Elsewhere || len(stays) == 0 || p.anotherDoor():
 	default:
 		v.errs.add("Inbound.Shared", ErrConflict,
-			`set it: strangers then deliver to these on the gateway's port, and the gateway's certificate is checked as before; or give them a listener of their own, on another address, with role "internal"; or set Inbound.Elsewhere where their mail comes in by another server`,
+			`set it: strangers then deliver to these on the gateway's port, and the gateway's certificate is checked as before; `+
+				`or give them a listener of their own, on another address, with role "internal"; `+
+				`or set Inbound.Elsewhere where their mail comes in by another server`,
 			"nobody could deliver to %s: these don't use the gateway, and the gateway's listener refuses strangers", strings.Join(stays, ", "))
 	}
 }
@@ -110,7 +112,8 @@ func (c *compiler) behindTable() postfix.Table {
 			}
 			for _, k := range domainKeys(d) {
 				behind[k] = true
-				t = append(t, postfix.Entry{Key: k, Value: "REJECT 5.7.1 mail for this domain comes by its gateway", Rule: index(index("Tenants", i)+".Domains", j)})
+				t = append(t, postfix.Entry{Key: k, Value: "REJECT 5.7.1 mail for this domain comes by its gateway", Rule: index(index("Tenants",
+					i)+".Domains", j)})
 			}
 		}
 	}
@@ -164,7 +167,8 @@ func (c *compiler) hostedBelow(behind map[string]bool) []string {
 				}
 			}
 			if len(opaque) > 0 {
-				c.warn(c.at(name), "%s can't be read here: a subdomain in it of a domain behind the gateway is refused to strangers as that one is, unless a tenant that stays as it is has it", word)
+				c.warn(c.at(name), "%s can't be read here: a subdomain in it of a domain behind the gateway "+
+					"is refused to strangers as that one is, unless a tenant that stays as it is has it", word)
 			}
 		}
 	}
@@ -190,7 +194,8 @@ func (c *compiler) checkBehind() {
 			if err == nil && t.uses(ascii) && t.Store == "" && slices.ContainsFunc(domainKeys(ascii), local.has) {
 				c.errs.add(index(index("Tenants", i)+".Domains", j), headers.ErrNotExpressible,
 					"put it into virtual_mailbox_domains, give the gateway a listener of its own, or set Inbound.Anybody",
-					"%s of %q is in mydestination, where strangers reach its users by every other name and address of the server, past the gateway", ascii, t.Name)
+					"%s of %q is in mydestination, where strangers reach its users by every other name and address of the server, past the gateway",
+					ascii, t.Name)
 			}
 		}
 	}

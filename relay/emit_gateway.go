@@ -55,12 +55,14 @@ func (c *compiler) gatewayListener(name, kind string) {
 		// Such a host may say that it is the gateway (XCLIENT_README), and be
 		// believed as if it had its address. XFORWARD is for the log alone.
 		o = append(o, opt("smtpd_authorized_xclient_hosts"))
-		c.warn(c.at("smtpd_authorized_xclient_hosts"), "nobody may use XCLIENT on the gateway's listener %s: it could claim the gateway's address", name)
+		c.warn(c.at("smtpd_authorized_xclient_hosts"),
+			"nobody may use XCLIENT on the gateway's listener %s: it could claim the gateway's address", name)
 	}
 	if len(g.Client.Names) > 0 || len(g.Client.Fingerprints) > 0 {
 		// The authorities are the policy's: another one's certificate could have the
 		// same name.
-		o = append(o, opt("smtpd_tls_ask_ccert", "yes"), opt("smtpd_tls_CAfile", g.clientCAFile()), opt("smtpd_tls_CApath"), opt("tls_append_default_CA", "no"))
+		o = append(o, opt("smtpd_tls_ask_ccert", "yes"), opt("smtpd_tls_CAfile", g.clientCAFile()), opt("smtpd_tls_CApath"),
+			opt("tls_append_default_CA", "no"))
 	}
 	if len(g.Client.Names) > 0 {
 		// The line that cleanup(8) reads the name in, and how it knows that line.
@@ -216,7 +218,8 @@ func (c *compiler) emitRestrictions() {
 	}
 	c.param(n.earlyClass, "what the gateway must fulfil on a shared listener, at RCPT and at DATA", plaintext, certs, after, permit)
 	c.param(n.class, "", plaintext, prepend, pipelining, certsData, after, dataLast, permit)
-	c.param(n.clientRestrictions, "the gateway; others are judged as before", "check_client_access cidr:"+c.path(n.early), c.copied(own, "smtpd_client_restrictions"))
+	c.param(n.clientRestrictions, "the gateway; others are judged as before", "check_client_access cidr:"+c.path(n.early), c.copied(own,
+		"smtpd_client_restrictions"))
 	c.param(n.dataRestrictions, "and their mail is stripped of markers", clients, pipelining, ownData)
 }
 
@@ -278,7 +281,8 @@ func (c *compiler) recipientRules() string {
 		case strings.Contains(name, "recipient") || name == "reject_unauth_destination":
 			keep = append(keep, strings.TrimSpace(r.Name+" "+r.Arg))
 		default:
-			c.warn(c.at("smtpd_recipient_restrictions"), "%s is not asked about mail of the gateway, which it would take for the sender's own server", strings.TrimSpace(r.Name+" "+r.Arg))
+			c.warn(c.at("smtpd_recipient_restrictions"),
+				"%s is not asked about mail of the gateway, which it would take for the sender's own server", strings.TrimSpace(r.Name+" "+r.Arg))
 		}
 	}
 	return strings.Join(keep, ", ")
@@ -293,8 +297,10 @@ func (c *compiler) traceable(service string) []postfix.Param {
 	}
 	s := c.cleanupSettings(service)
 	for _, name := range []string{"message_strip_characters", "message_reject_characters"} {
-		if v := s.get(name); slices.ContainsFunc([]byte(unescapedCharacters(v)), func(b byte) bool { return b >= ' ' && b <= '~' || b == '\t' || b == '\n' }) {
-			c.conflict(name, "take what can be printed out of it, or use Gateway.Client.Fingerprints", "%q has characters of the line in which the certificate's name is looked for", v)
+		if v := s.get(name); slices.ContainsFunc([]byte(unescapedCharacters(v)),
+			func(b byte) bool { return b >= ' ' && b <= '~' || b == '\t' || b == '\n' }) {
+			c.conflict(name, "take what can be printed out of it, or use Gateway.Client.Fingerprints",
+				"%q has characters of the line in which the certificate's name is looked for", v)
 		}
 	}
 	// Of a longer line the rest is thrown away, the name with it, and what is not

@@ -33,10 +33,15 @@ func (c *compiler) checkBareNewline() {
 		case c.policy.view(i).Inbound.NoBareNewline || c.patch >= first[0]:
 		case c.patch >= 0:
 			c.errs.add("Server.Postfix", ErrUnsupported,
-				fmt.Sprintf("update to %s.%d or later, or set Inbound.NoBareNewline where something else keeps lines that end in LF alone away from this server", c.postfix, first[0]),
-				"Postfix %s.%d can't tell the end of a message from a line of it that ends in LF alone (it lacks %s), so that others could put messages with markers of their own into the gateway's", c.postfix, c.patch, bareNewline)
+				fmt.Sprintf("update to %s.%d or later, "+
+					"or set Inbound.NoBareNewline where something else "+
+					"keeps lines that end in LF alone away from this server", c.postfix, first[0]),
+				"Postfix %s.%d can't tell the end of a message from a line of it that ends in LF alone (it lacks %s), "+
+					"so that others could put messages with markers of their own into the gateway's", c.postfix, c.patch, bareNewline)
 		default:
-			c.warn("Server.Postfix", "only %s is known: give what `%s` prints; before %s.%d there is no %s, and messages could be smuggled into the gateway's", c.postfix, postfixProgram.ask, c.postfix, first[0], bareNewline)
+			c.warn("Server.Postfix",
+				"only %s is known: give what `%s` prints; before %s.%d there is no %s, and messages could be smuggled into the gateway's",
+				c.postfix, postfixProgram.ask, c.postfix, first[0], bareNewline)
 		}
 	}
 }
@@ -65,7 +70,8 @@ func (c *compiler) lineEnds(sv postfix.Service, own settings) []postfix.Param {
 	}
 	words := list(own.get(ehloKeywords))
 	if hasWord(words, "starttls") {
-		c.errs.add(place{masterFile, sv.Line}.String(), ErrConflict, "take starttls out of it for this listener", "%s = %s: the gateway could not use TLS", ehloKeywords, own.get(ehloKeywords))
+		c.errs.add(place{masterFile, sv.Line}.String(), ErrConflict, "take starttls out of it for this listener",
+			"%s = %s: the gateway could not use TLS", ehloKeywords, own.get(ehloKeywords))
 	}
 	// BDAT has no end that could be forged, but servers before this one may
 	// disagree with it on what it is.
@@ -109,7 +115,8 @@ func (c *compiler) patchRelease() {
 	c.patch = patchOf(c.policy.Server.Postfix)
 	if n := patchOf(c.in.PostfixVersion); n >= 0 {
 		if c.patch >= 0 && n != c.patch {
-			c.errs.add("Server.Postfix", ErrConflict, "leave it out", "Server.Postfix says %s, Installation.PostfixVersion says %s", strings.TrimSpace(c.policy.Server.Postfix), strings.TrimSpace(c.in.PostfixVersion))
+			c.errs.add("Server.Postfix", ErrConflict, "leave it out", "Server.Postfix says %s, Installation.PostfixVersion says %s",
+				strings.TrimSpace(c.policy.Server.Postfix), strings.TrimSpace(c.in.PostfixVersion))
 		}
 		c.patch = n
 	}

@@ -71,8 +71,10 @@ func testGatewayPort(t *testing.T, p relay.Policy, w maillab.World) {
 	p.Listeners = append(p.Listeners, relay.Listener{Service: "127.0.1.1:2525", Role: relay.RoleGateway, Gateway: "acme"},
 		relay.Listener{Service: "127.0.1.1:2626", Role: relay.RoleGateway, Gateway: "nada"})
 	in := portBase("smtpd_data_restrictions = permit_mynetworks, reject_multi_recipient_bounce, permit\n")(t)
-	in.Files["/etc/postfix/master.cf"] = append(in.Files["/etc/postfix/master.cf"], "127.0.1.1:2525 inet n - n - - smtpd\n127.0.1.1:2626 inet n - n - - smtpd\n  -o smtpd_data_restrictions=reject_multi_recipient_bounce\n"...)
-	const both, gone, byName, byPrint, byAddress = "mailbox INBOX, mx remote1.test", "rejected 554", "127.0.1.1:25", "127.0.1.1:2525", "127.0.1.1:2626"
+	in.Files["/etc/postfix/master.cf"] = append(in.Files["/etc/postfix/master.cf"],
+		"127.0.1.1:2525 inet n - n - - smtpd\n127.0.1.1:2626 inet n - n - - smtpd\n  -o smtpd_data_restrictions=reject_multi_recipient_bounce\n"...)
+	const both, gone, byName, byPrint, byAddress = "mailbox INBOX, mx remote1.test", "rejected 554", "127.0.1.1:25", "127.0.1.1:2525",
+		"127.0.1.1:2626"
 	var cases []portCase
 	for _, rcpt := range append(postmasters, "postmaster@example.com", "bob@example.com bob@example.com team@example.com") {
 		want := both
@@ -171,7 +173,8 @@ func testSharedPort(t *testing.T, p relay.Policy, w maillab.World, by string) {
 			cases = append(cases, portCase{from: "127.0.2.1", tls: "tls", cert: cert, rcpt: rcpt, want: want})
 		}
 	}
-	for _, rcpt := range []string{"bob%example.com@ox.example.com", "example.com!bob", "@remote2.test:bob@example.com", `"bob"@example.com`, "BOB@EXAMPLE.COM", "bob+x@example.com", "bob@sub.example.com"} {
+	for _, rcpt := range []string{"bob%example.com@ox.example.com", "example.com!bob", "@remote2.test:bob@example.com",
+		`"bob"@example.com`, "BOB@EXAMPLE.COM", "bob+x@example.com", "bob@sub.example.com"} {
 		cases = append(cases, portCase{from: "127.0.66.6", rcpt: rcpt, want: gone})
 	}
 	// A local user's, who is none of the domain's.
@@ -193,7 +196,8 @@ func testSharedPort(t *testing.T, p relay.Policy, w maillab.World, by string) {
 	cases = append(cases,
 		portCase{from: "127.0.66.6", rcpt: "dave@example.org", want: refused, header: forged},
 		portCase{from: "127.0.66.6", rcpt: "dave@example.org", want: stays, header: old},
-		portCase{from: "127.0.66.7", rcpt: "bob@example.com", want: gone, before: []string{"XCLIENT ADDR=127.0.2.1", "XFORWARD ADDR=127.0.2.1"}},
+		portCase{from: "127.0.66.7", rcpt: "bob@example.com", want: gone, before: []string{"XCLIENT ADDR=127.0.2.1",
+			"XFORWARD ADDR=127.0.2.1"}},
 		portCase{from: "127.0.1.20", rcpt: "bob@example.com", want: "mailbox INBOX"}, // mynetworks
 		portCase{from: "127.0.66.6", rcpt: "postmaster", want: "rejected 521", bdat: true},
 	)
@@ -241,7 +245,8 @@ func runPort(t *testing.T, p relay.Policy, w maillab.World, in relay.Installatio
 	for i, tt := range cases {
 		from := "alice@example.com"
 		raw := fmt.Sprintf("%s%sMessage-ID: <p%d@lab.invalid>\nFrom: <a@b.test>\n\nx\n", tt.header, marked, i)
-		msgs = append(msgs, maillab.Message{ID: fmt.Sprintf("p%d", i), Source: tt.from, TLS: tt.tls, Certificate: tt.cert, To: tt.to, Helo: tt.helo,
+		msgs = append(msgs, maillab.Message{ID: fmt.Sprintf("p%d", i), Source: tt.from, TLS: tt.tls, Certificate: tt.cert, To: tt.to,
+			Helo:   tt.helo,
 			Before: tt.before, BDAT: tt.bdat, From: from, Recipients: strings.Fields(tt.rcpt), Raw: []byte(raw)})
 	}
 	w.Senders = 16
@@ -277,7 +282,8 @@ func runPort(t *testing.T, p relay.Policy, w maillab.World, in relay.Installatio
 				}
 			}
 		}
-		if tt.bdat || len(tt.before) > 0 || len(m.Recipients) > 1 || strings.ContainsAny(tt.header, "(") || strings.ContainsAny(tt.rcpt, "!%:[") {
+		if tt.bdat || len(tt.before) > 0 || len(m.Recipients) > 1 || strings.ContainsAny(tt.header, "(") || strings.ContainsAny(tt.rcpt,
+			"!%:[") {
 			continue
 		}
 		origin := relay.Origin{Role: relay.RoleGateway, Service: tt.to, Client: netip.MustParseAddr(tt.from)}

@@ -110,22 +110,30 @@ func TestGatewayOwnDefence(t *testing.T) {
 			main: data + ", permit_mynetworks, reject_multi_recipient_bounce\n"},
 		{name: "by a name", base: withMain("mine = reject_multi_recipient_bounce\nsmtpd_data_restrictions = $mine\n", nil),
 			main: data + ", reject_multi_recipient_bounce\n"},
-		{name: "the listener's own", base: ownOption("smtpd_data_restrictions=reject_multi_recipient_bounce", "smtpd_data_restrictions = permit\n"),
+		{name: "the listener's own", base: ownOption("smtpd_data_restrictions=reject_multi_recipient_bounce",
+			"smtpd_data_restrictions = permit\n"),
 			main: data + ", reject_multi_recipient_bounce\n"},
-		{name: "the same behind it", base: withMain("smtpd_data_restrictions = reject_multi_recipient_bounce\nsmtpd_end_of_data_restrictions = $smtpd_data_restrictions\n", nil),
-			main: "conbool_end_of_data_restrictions = reject_multi_recipient_bounce\n", listener: "-o smtpd_end_of_data_restrictions=$conbool_end_of_data_restrictions"},
-		{name: "behind it, as it is", base: withMain("smtpd_end_of_data_restrictions = check_policy_service unix:private/p\n", nil), not: "end_of_data"},
+		{name: "the same behind it",
+			base:     withMain("smtpd_data_restrictions = reject_multi_recipient_bounce\nsmtpd_end_of_data_restrictions = $smtpd_data_restrictions\n", nil),
+			main:     "conbool_end_of_data_restrictions = reject_multi_recipient_bounce\n",
+			listener: "-o smtpd_end_of_data_restrictions=$conbool_end_of_data_restrictions"},
+		{name: "behind it, as it is", base: withMain("smtpd_end_of_data_restrictions = check_policy_service unix:private/p\n", nil),
+			not: "end_of_data"},
 		{name: "a rule that permits, with fingerprints", base: withMain("smtpd_data_restrictions = permit\n", nil),
 			alter: func(p *relay.Policy) {
 				p.Gateway.Client = relay.ClientCertificate{Fingerprints: []string{strings.Repeat("AB:", 31) + "AB"}}
 			},
 			main: data + ", check_ccert_access hash:/etc/postfix/conbool_certs_data, reject\n"},
-		{name: "EHLO keywords", base: withMain("smtpd_discard_ehlo_keywords = etrn, silent-discard\n", nil), listener: "-o smtpd_discard_ehlo_keywords=etrn,silent-discard,chunking"},
-		{name: "EHLO keywords by client", base: withMain("smtpd_discard_ehlo_keyword_address_maps = cidr:/etc/postfix/ehlo\n", map[string]string{"ehlo": "127.0.0.0/8 starttls\n"}),
-			main: "conbool_ehlo_keyword_address_maps = cidr:/etc/postfix/conbool_ehlo.cidr, cidr:/etc/postfix/ehlo\n", listener: "-o smtpd_discard_ehlo_keyword_address_maps=$conbool_ehlo_keyword_address_maps"},
+		{name: "EHLO keywords", base: withMain("smtpd_discard_ehlo_keywords = etrn, silent-discard\n", nil),
+			listener: "-o smtpd_discard_ehlo_keywords=etrn,silent-discard,chunking"},
+		{name: "EHLO keywords by client", base: withMain("smtpd_discard_ehlo_keyword_address_maps = cidr:/etc/postfix/ehlo\n",
+			map[string]string{"ehlo": "127.0.0.0/8 starttls\n"}),
+			main:     "conbool_ehlo_keyword_address_maps = cidr:/etc/postfix/conbool_ehlo.cidr, cidr:/etc/postfix/ehlo\n",
+			listener: "-o smtpd_discard_ehlo_keyword_address_maps=$conbool_ehlo_keyword_address_maps"},
 		{name: "classes of the listener's own", base: ownOption("smtpd_restriction_classes=mine", "mine = permit\n"),
 			alter: func(p *relay.Policy) { p.Inbound.Shared = true }, listener: "-o smtpd_restriction_classes=mine,conbool_early,conbool_in"},
-		{name: "XCLIENT", base: withMain("smtpd_authorized_xclient_hosts = 192.0.2.1\n", nil), listener: "-o smtpd_authorized_xclient_hosts=\n"},
+		{name: "XCLIENT", base: withMain("smtpd_authorized_xclient_hosts = 192.0.2.1\n", nil),
+			listener: "-o smtpd_authorized_xclient_hosts=\n"},
 		{name: "a short header", base: withMain("header_size_limit = 60\n", nil), listener: "-o header_size_limit=102400\n"},
 	}
 	for _, tt := range tests {
@@ -137,7 +145,8 @@ func TestGatewayOwnDefence(t *testing.T) {
 			c := compile(t, p, tt.base(t))
 			main := strings.ReplaceAll(emitted(t, c, "postfix/main.cf"), "\n ", " ")
 			master := emitted(t, c, "postfix/master.cf")
-			if !strings.Contains(main, tt.main) || !strings.Contains(master, tt.listener) || tt.not != "" && strings.Contains(master[:strings.Index(master, "# users'")], tt.not) {
+			if !strings.Contains(main, tt.main) || !strings.Contains(master,
+				tt.listener) || tt.not != "" && strings.Contains(master[:strings.Index(master, "# users'")], tt.not) {
 				t.Errorf("want %q, %q and not %q in\n%s\n%s", tt.main, tt.listener, tt.not, main, master)
 			}
 		})
@@ -171,13 +180,18 @@ func TestGatewayPortRefused(t *testing.T) {
 		}, labBase, "Gateway.Networks[0]", headers.ErrNotExpressible, func(p *relay.Policy) {
 			p.Gateway.Client = relay.ClientCertificate{Fingerprints: []string{strings.Repeat("AB:", 31) + "AB"}}
 		}},
-		{"a domain behind the gateway in mydestination", shared, inMydestination, "Tenants[0].Domains[0]", headers.ErrNotExpressible, func(p *relay.Policy) { p.Inbound.Anybody = true }},
-		{"no STARTTLS", func(*relay.Policy) {}, withMain("smtpd_discard_ehlo_keywords = starttls\n", nil), "postfix/master.cf:2", relay.ErrConflict, nil},
-		{"characters that are taken out", func(*relay.Policy) {}, withMain("message_strip_characters = \\0(\n", nil), "main.cf:33", relay.ErrConflict, func(p *relay.Policy) {
-			p.Gateway.Client = relay.ClientCertificate{Fingerprints: []string{strings.Repeat("AB:", 31) + "AB"}}
-		}},
-		{"nobody gets in", func(p *relay.Policy) { p.Listeners[2].Role = relay.RoleSubmission }, labBase, "Inbound.Shared", relay.ErrConflict, shared},
-		{"nobody gets in, and it comes elsewhere", func(p *relay.Policy) { p.Listeners[2].Role = relay.RoleSubmission }, labBase, "Inbound.Shared", relay.ErrConflict,
+		{"a domain behind the gateway in mydestination", shared, inMydestination, "Tenants[0].Domains[0]", headers.ErrNotExpressible,
+			func(p *relay.Policy) { p.Inbound.Anybody = true }},
+		{"no STARTTLS", func(*relay.Policy) {}, withMain("smtpd_discard_ehlo_keywords = starttls\n", nil), "postfix/master.cf:2",
+			relay.ErrConflict, nil},
+		{"characters that are taken out", func(*relay.Policy) {}, withMain("message_strip_characters = \\0(\n", nil), "main.cf:33",
+			relay.ErrConflict, func(p *relay.Policy) {
+				p.Gateway.Client = relay.ClientCertificate{Fingerprints: []string{strings.Repeat("AB:", 31) + "AB"}}
+			}},
+		{"nobody gets in", func(p *relay.Policy) { p.Listeners[2].Role = relay.RoleSubmission }, labBase, "Inbound.Shared",
+			relay.ErrConflict, shared},
+		{"nobody gets in, and it comes elsewhere", func(p *relay.Policy) { p.Listeners[2].Role = relay.RoleSubmission }, labBase,
+			"Inbound.Shared", relay.ErrConflict,
 			func(p *relay.Policy) { p.Inbound.Elsewhere = true }},
 	}
 	for _, tt := range tests {

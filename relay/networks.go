@@ -128,3 +128,13 @@ func width(nets []netip.Prefix) uint64 {
 	}
 	return sum
 }
+
+func inNetworks(nets []netip.Prefix, a netip.Addr) bool {
+	a = a.Unmap()
+	for _, n := range nets {
+		if n.Contains(a) {
+			return true
+		}
+	}
+	return false
+}

@@ -2,7 +2,6 @@ package relay
 
 import (
 	"cmp"
-	"net/netip"
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/postfix"
@@ -493,16 +492,6 @@ func (s *session) address(r *restriction, address, class string) verdict {
 		s.text = status + "<" + address + ">: " + class + " rejected: " + text
 	}
 	return v
-}
-
-func inNetworks(nets []netip.Prefix, a netip.Addr) bool {
-	a = a.Unmap()
-	for _, n := range nets {
-		if n.Contains(a) {
-			return true
-		}
-	}
-	return false
 }
 
 func fullyQualified(domain string) bool {

@@ -23,7 +23,8 @@ func (c *compiler) sharedCertificate(guards []postfix.CheckGuard, refuse postfix
 		at := index("Gateway.Networks", i)
 		pattern, err := networkPattern(n)
 		if err != nil {
-			c.errs.add(at, headers.ErrNotExpressible, "use Gateway.Client.Fingerprints, a network in another form, or a listener for the gateway alone (Inbound.Shared)",
+			c.errs.add(at, headers.ErrNotExpressible,
+				"use Gateway.Client.Fingerprints, a network in another form, or a listener for the gateway alone (Inbound.Shared)",
 				"%s: %v, and on a shared listener the certificate's name is checked by the client's address in that line", n, err)
 			continue
 		}
