@@ -30,7 +30,7 @@ func (p *ereParser) bracket() (*[256]bool, error) {
 			continue
 		}
 		if p.in[at] == '-' && !first && !strings.HasPrefix(p.in[at+1:], "]") {
-			return nil, p.errorf(at, "write it last", `"-" stands neither first nor last in its brackets`)
+			return nil, p.foreignf(at, "write it last", `"-" stands neither first nor last in its brackets`)
 		}
 		low, err := p.element()
 		if err != nil {
@@ -81,7 +81,7 @@ func (p *ereParser) element() (byte, error) {
 	}
 	if c == '[' && at+1 < len(p.in) && (p.in[at+1] == '.' || p.in[at+1] == '=') {
 		if at+4 >= len(p.in) || p.in[at+3] != p.in[at+1] || p.in[at+4] != ']' {
-			return 0, p.errorf(at, "write the octet itself", "%q is no single octet", p.in[at:min(at+5, len(p.in))])
+			return 0, p.foreignf(at, "write the octet itself", "%q is no single octet", p.in[at:min(at+5, len(p.in))])
 		}
 		p.pos += 5
 		return p.in[at+2], nil

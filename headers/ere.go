@@ -17,7 +17,8 @@ import (
 //
 // What POSIX leaves undefined or what Go's regexp can't do is an error that
 // names it: back-references, "\<", "\w" and the other GNU escapes, a
-// repetition of nothing, more than 1000 repetitions. It wraps [ErrInvalid].
+// repetition of nothing, more than 1000 repetitions. It wraps [ErrInvalid],
+// and where regcomp takes the pattern, or may take it, [ErrUnsupported].
 //
 // The result works on octets; text that isn't ASCII must be given to it by
 // [MatchERE]. For ASCII text its own methods do as well.
@@ -28,7 +29,7 @@ func CompileERE(pattern string, foldCase bool) (*regexp.Regexp, error) {
 	}
 	re, err := regexp.Compile(string(p.out))
 	if err != nil {
-		return nil, mistake(ErrInvalid, "make several of it", "regular expression %q is too large", pattern)
+		return nil, mistake(ErrUnsupported, "make several of it", "regular expression %q is too large", pattern)
 	}
 	re.Longest()
 	return re, nil
@@ -97,8 +98,16 @@ type ereParser struct {
 // limit is 1000.
 const ereMaxDepth = 250
 
+// maxInterval is the largest number in an interval (RE_DUP_MAX of glibc).
+const maxInterval = 0x7fff
+
 func (p *ereParser) errorf(at int, fix, format string, args ...any) error {
 	return mistake(ErrInvalid, fix, "regular expression %q: at octet %d: %s", p.in, at+1, fmt.Sprintf(format, args...))
+}
+
+// foreignf is errorf for what regcomp(3) takes, or may take.
+func (p *ereParser) foreignf(at int, fix, format string, args ...any) error {
+	return mistake(ErrUnsupported, fix, "regular expression %q: at octet %d: %s", p.in, at+1, fmt.Sprintf(format, args...))
 }
 
 func (p *ereParser) more() bool { return p.pos < len(p.in) }
@@ -106,7 +115,7 @@ func (p *ereParser) more() bool { return p.pos < len(p.in) }
 // alternatives reads up to the end or, inside a group, to its ")".
 func (p *ereParser) alternatives(depth int) error {
 	if depth > ereMaxDepth {
-		return p.errorf(p.pos, "leave out groups", "more than %d nested groups", ereMaxDepth)
+		return p.foreignf(p.pos, "leave out groups", "more than %d nested groups", ereMaxDepth)
 	}
 	for p.more() {
 		switch p.in[p.pos] {
@@ -117,7 +126,7 @@ func (p *ereParser) alternatives(depth int) error {
 			if depth > 0 {
 				return nil
 			}
-			return p.errorf(p.pos, `write "\\)" for the octet`, `")" without "("`)
+			return p.foreignf(p.pos, `write "\\)" for the octet`, `")" without "("`)
 		default:
 			if err := p.piece(depth); err != nil {
 				return err
@@ -168,7 +177,7 @@ func (p *ereParser) piece(depth int) error {
 			return err
 		}
 	case 0:
-		return p.errorf(start, "remove it", "NUL")
+		return p.foreignf(start, "remove it", "NUL")
 	default:
 		p.pos++
 		p.literal(c)
@@ -222,12 +231,16 @@ func (p *ereParser) repetition() (string, error) {
 		n, ok = number(high)
 	}
 	switch {
+	case !ok && low == "" && comma:
+		return "", p.foreignf(start, "write {0,5}", "%q is no interval of POSIX", p.in[start:p.pos])
 	case !ok:
 		return "", p.errorf(start, "write {2}, {2,} or {2,5}", "%q is no interval", p.in[start:p.pos])
 	case m > n:
 		return "", p.errorf(start, "write the smaller number first", "the interval %q is empty", p.in[start:p.pos])
+	case n > maxInterval:
+		return "", p.errorf(start, "repeat a group of repetitions", "%q asks for too many repetitions", p.in[start:p.pos])
 	case n > 1000:
-		return "", p.errorf(start, "repeat a group of repetitions", "%q asks for more than 1000 repetitions", p.in[start:p.pos])
+		return "", p.foreignf(start, "repeat a group of repetitions", "%q asks for more than 1000 repetitions", p.in[start:p.pos])
 	case !comma:
 		return fmt.Sprintf("{%d}", m), nil
 	case high == "":
@@ -245,10 +258,13 @@ func (p *ereParser) escape() error {
 	c := p.in[start+1]
 	p.pos += 2
 	if c >= '1' && c <= '9' {
-		return p.errorf(start, "write the text itself", "the back-reference \\%c can't be matched", c)
+		if strings.Count(p.in[:start], "(") < int(c-'0') {
+			return p.errorf(start, "write the text itself", "there is no group for the back-reference \\%c", c)
+		}
+		return p.foreignf(start, "write the text itself", "the back-reference \\%c can't be matched", c)
 	}
 	if !strings.ContainsRune(`^.[]$()|*+?{}\/-"#,:;=!%&@_~ `, rune(c)) {
-		return p.errorf(start, gnuEscape(c), "\\%c is not defined in POSIX", c)
+		return p.foreignf(start, gnuEscape(c), "\\%c is not defined in POSIX", c)
 	}
 	p.literal(c)
 	return nil

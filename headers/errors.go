@@ -12,6 +12,9 @@ var (
 	ErrRequired = errors.New("headers: required")
 	// ErrInvalid: a value is not legal where it stands.
 	ErrInvalid = errors.New("headers: invalid")
+	// ErrUnsupported: the servers take a regular expression that [CompileERE]
+	// doesn't. It wraps ErrInvalid.
+	ErrUnsupported = fmt.Errorf("%w: not supported", ErrInvalid)
 	// ErrNotExpressible: a target can't say what a predicate asks. The error
 	// is a [NotExpressibleError].
 	ErrNotExpressible = errors.New("headers: not expressible")

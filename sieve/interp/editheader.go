@@ -8,14 +8,15 @@ import (
 	"github.com/oxmailroute/oxmailroute/sieve/internal/ascii"
 )
 
-// protected reports the fields that editheader leaves as they are: a change of
-// one is skipped (RFC 5293 section 6).
+// protectedField reports the fields that editheader leaves as they are: a change
+// of one is skipped (RFC 5293 section 6). Received and Auto-Submitted can be
+// added, but not removed; the mark of the loop guard of redirect neither.
 func protectedField(name string, remove bool) bool {
 	switch ascii.Lower(name) {
 	case "received", "auto-submitted":
+		return remove
+	case "x-sieve-redirected-from":
 		return true
-	case "subject":
-		return false
 	}
 	return false
 }

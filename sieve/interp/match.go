@@ -2,6 +2,7 @@ package interp
 
 import (
 	"bytes"
+	"errors"
 	"regexp"
 	resyntax "regexp/syntax"
 	"strconv"
@@ -40,8 +41,10 @@ type matcher struct {
 	find *automaton
 }
 
-// bind returns the matcher with the keys as they are now, or nil where one of
-// them can't be used.
+// bind returns the matcher with the keys as they are now, or nil where the
+// script fails. A regular expression that is broken is an error in the server's
+// log, and matches nothing; one that is right, but not for this package, is a
+// run-time error, since what it matches isn't known.
 func (r *run) bind(m *matcher) *matcher {
 	if !m.dynamic {
 		return m
@@ -50,6 +53,9 @@ func (r *run) bind(m *matcher) *matcher {
 	for _, k := range r.strs(m.texts) {
 		r.spend(8 * len(k))
 		if err := out.add(k); err != nil {
+			if out.kind == sieve.Regex && !errors.Is(err, headers.ErrUnsupported) {
+				continue
+			}
 			r.failed = err
 			return nil
 		}

@@ -3,34 +3,28 @@ package field
 
 import (
 	"fmt"
-	"unicode/utf8"
+	"strings"
 )
 
 // MaxValue is what a field may hold (sieve_editheader_max_header_size).
 const MaxValue = 2048
 
-// CheckName says whether editheader takes a name.
+// CheckName says whether editheader takes a name: the server takes the empty
+// one, and DEL in one.
 func CheckName(name string) error {
 	for i := 0; i < len(name); i++ {
-		if c := name[i]; c <= ' ' || c >= 0x7f || c == ':' {
+		if c := name[i]; c <= ' ' || c > 0x7f || c == ':' {
 			return fmt.Errorf("header field name %q is invalid", name)
 		}
-	}
-	if name == "" {
-		return fmt.Errorf("header field name %q is empty", name)
 	}
 	return nil
 }
 
-// CheckValue says whether editheader takes a value.
+// CheckValue says whether editheader takes a value: the server takes everything
+// but NUL.
 func CheckValue(s string) error {
-	for i := 0; i < len(s); i++ {
-		if c := s[i]; c < ' ' && c != '\t' && c != '\r' && c != '\n' || c == 0x7f {
-			return fmt.Errorf("header field value %.40q is invalid", s)
-		}
-	}
-	if !utf8.ValidString(s) {
-		return fmt.Errorf("header field value %.40q is not UTF-8", s)
+	if strings.IndexByte(s, 0) >= 0 {
+		return fmt.Errorf("header field value %.40q has a NUL", s)
 	}
 	if len(s) > MaxValue {
 		return fmt.Errorf("header field value %.40q has more than %d octets", s, MaxValue)

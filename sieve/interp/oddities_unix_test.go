@@ -1,0 +1,76 @@
+//go:build unix
+
+package interp_test
+
+import (
+	"fmt"
+	"testing"
+
+	"github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/oxmailroute/oxmailroute/internal/servertest"
+	"github.com/oxmailroute/oxmailroute/sieve/internal/sievetest"
+)
+
+const oddRequire = `require ["copy", "editheader", "encoded-character", "environment", "fileinto", "foreverypart", "mailbox", "mime",
+	"regex", "relational", "variables", "vnd.dovecot.environment"];
+`
+
+// odd is a message with a control character and a NUL in encoded words, and
+// with the fields that editheader protects.
+const odd = "From: sender@example.net\nTo: user@example.org\nSubject: =?utf-8?q?a=07b?=\nX-Nul: =?utf-8?q?a=00b?=\n" +
+	"Received: by a\nAuto-Submitted: no\nX-Sieve-Redirected-From: other@example.org\n\nbody\n"
+
+// check is a command that tells by a copy whether a test holds.
+func check(mailbox, test string) string {
+	return fmt.Sprintf("if %s { fileinto :copy :create %q; }\n", test, mailbox)
+}
+
+// oddities are what is decided while a script runs.
+var oddities = []struct{ name, src string }{
+	{"a broken expression", `set "r" "["; if header :regex "to" "${r}" { keep; } else { discard; }`},
+	{"broken expressions beside others", `set "r" "[";` + check("a", `header :regex "to" ["${r}", "user"]`) +
+		check("b", `header :regex "to" ["nobody", "${r}"]`) + check("c", `not header :regex "to" "${r}"`) + check("d", `string :regex "x" ["${r}", "x"]`)},
+	{"kinds of broken expressions", `set "a" "(us"; set "b" "*a"; set "c" "a{"; set "d" "[[:foo:]]"; set "e" "[z-a]"; set "f" "\\"; set "g" "\\1"; set "h" "a{2,1}"; set "i" "^*";` +
+		check("a", `header :regex "to" "${a}"`) + check("b", `header :regex "to" "${b}"`) + check("c", `header :regex "to" "${c}"`) +
+		check("d", `header :regex "to" "${d}"`) + check("e", `header :regex "to" "${e}"`) + check("f", `header :regex "to" "${f}"`) +
+		check("g", `header :regex "to" "${g}"`) + check("h", `header :regex "to" "${h}"`) + check("i", `header :regex "to" "${i}"`)},
+	{"a broken expression in deleteheader", `set "r" "["; deleteheader :regex "to" "${r}";` + check("a", `exists "to"`)},
+	{"a control character in a value", `if header :matches "subject" "*" { addheader "X-Orig" "${1}"; } fileinto :create "done"; set "s" "${hex:07}";` +
+		check("a", `header "X-Orig" "a${s}b"`)},
+	{"octets in literal values", `addheader "X-A" "a${hex:01}b"; addheader "X-B" "a${hex:7f}b"; addheader "X-C" "a${hex:ff}b"; addheader "X-D" "a${hex:0d}b";` +
+		check("a", `header "X-A" "a${hex:01}b"`) + check("b", `header "X-B" "a${hex:7f}b"`) + check("c", `header "X-C" "a${hex:ff}b"`) +
+		check("d", `exists ["X-D", "X-A"]`)},
+	{"a value with a NUL in a variable", `set "n" "${hex:00}"; addheader "X-A" "a${n}b"; fileinto :create "done";`},
+	{"a NUL in an encoded word", `if header :matches "x-nul" "*" { addheader "X-Orig" "${1}"; } fileinto :create "done";`},
+	{"an empty name", `set "n" ""; addheader "${n}" "v"; deleteheader "${n}"; fileinto :create "done";`},
+	{"an empty literal name", `addheader "" "v"; fileinto :create "done";`},
+	{"an empty value", `set "n" ""; addheader "X-A" "${n}";` + check("a", `header "X-A" ""`)},
+	{"DEL in a name", `set "n" "${hex:7f}"; addheader "X${n}" "v"; deleteheader "X${n}"; fileinto :create "done";`},
+	{"a space in a name", `set "n" "a b"; addheader "${n}" "v"; fileinto :create "done";`},
+	{"an octet in a name", `set "n" "${hex:ff}"; addheader "X${n}" "v"; fileinto :create "done";`},
+	{"a colon in a name to delete", `set "n" "a:b"; deleteheader "${n}"; fileinto :create "done";`},
+	{"protected fields are added", `addheader "Received" "new"; addheader "Auto-Submitted" "new"; addheader "X-Sieve-Redirected-From" "new"; addheader "Subject" "new";` +
+		check("a", `header "received" "new"`) + check("b", `header "auto-submitted" "new"`) + check("c", `header "x-sieve-redirected-from" "new"`) + check("d", `header "subject" "new"`)},
+	{"protected fields are deleted", `deleteheader "Received"; deleteheader "Auto-Submitted"; deleteheader "X-Sieve-Redirected-From"; deleteheader "Subject";` +
+		check("a", `exists "received"`) + check("b", `exists "auto-submitted"`) + check("c", `exists "x-sieve-redirected-from"`) + check("d", `exists "subject"`)},
+}
+
+// TestOddities delivers a message under each of the scripts.
+func TestOddities(t *testing.T) {
+	servertest.Need(t, "dovecot-lda")
+	o := sievetest.NewOracle(t)
+	for _, tt := range oddities {
+		t.Run(tt.name, func(t *testing.T) {
+			src := []byte(oddRequire + tt.src)
+			want := deliver(o, t, []byte(odd), "sender@example.net", "user@example.org", src)
+			in := sievetest.Input([]byte(odd), "sender@example.net", "user@example.org")
+			in.MailboxExists = folderExists
+			r := compileSequence(t, [][]byte{src}).Run(in)
+			if diff := cmp.Diff(want, executedOf(r), cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("(-Pigeonhole +ours, %v):\n%s\n%s", r.Err, diff, src)
+			}
+		})
+	}
+}
