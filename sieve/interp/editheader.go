@@ -83,6 +83,27 @@ func canonicalName(name string) string {
 	return string(b)
 }
 
+// resize adds to the size of the message what a new header has more than the
+// one that is there, or less. The server adds fields with the line ends of the
+// message, and holds it with CRLF where the size counts more than the octets do.
+func (r *run) resize(next headers.Section) {
+	// measure returns the octets of a header with LF, and its lines.
+	measure := func(list headers.Section) (octets, lines int64) {
+		for _, f := range list {
+			octets += int64(len(f.Name) + len(":\n") + len(f.Body) - bytes.Count(f.Body, []byte("\r\n")))
+			lines += int64(1 + bytes.Count(f.Body, []byte("\n")))
+		}
+		return octets, lines
+	}
+	size := int64(r.size())
+	octets, lines := measure(r.in.Header)
+	more, moreLines := measure(next)
+	if rest := size - octets - int64(len(r.in.Body)); rest > 1 && rest >= lines {
+		size += moreLines - lines
+	}
+	r.in.Size = size + more - octets
+}
+
 // edit replaces the header, and records the action.
 func (r *run) edit(in *instruction, next headers.Section, acts ...Action) {
 	r.spend(16 * len(next))
@@ -90,6 +111,7 @@ func (r *run) edit(in *instruction, next headers.Section, acts ...Action) {
 	if r.edits == 0 {
 		r.original = r.header()
 	}
+	r.resize(next)
 	r.in.Header, r.in.Body = next, body
 	r.edits++
 	r.parts = nil

@@ -4,6 +4,7 @@ package interp_test
 
 import (
 	"fmt"
+	"strings"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -55,6 +56,48 @@ var oddities = []struct{ name, src string }{
 		check("a", `header "received" "new"`) + check("b", `header "auto-submitted" "new"`) + check("c", `header "x-sieve-redirected-from" "new"`) + check("d", `header "subject" "new"`)},
 	{"protected fields are deleted", `deleteheader "Received"; deleteheader "Auto-Submitted"; deleteheader "X-Sieve-Redirected-From"; deleteheader "Subject";` +
 		check("a", `exists "received"`) + check("b", `exists "auto-submitted"`) + check("c", `exists "x-sieve-redirected-from"`) + check("d", `exists "subject"`)},
+}
+
+// sizes are changes of the header and the sizes around which the message is then,
+// in octets.
+var sizes = []string{
+	``, `addheader "X-New" "value";`, `addheader :last "X-New" "v${hex:c3 a9}w";`, `deleteheader "To";`, `deleteheader "Subject"; addheader "Y" "1";`,
+	`addheader "Y" "` + strings.Repeat("aaaaaaaaa ", 30) + `";`, `addheader "Y" "1"; deleteheader "Y";`, `addheader "Y" "";`,
+	`addheader "Y" "a${hex:0d 0a}b"; addheader "Y" "2"; deleteheader :index 1 "Y";`, `deleteheader "Subject"; deleteheader "To"; deleteheader "From";`,
+}
+
+// TestSizeOfEdited asks for the size of messages whose header was changed.
+func TestSizeOfEdited(t *testing.T) {
+	servertest.Need(t, "dovecot-lda")
+	o := sievetest.NewOracle(t)
+	const lf = "From: sender@example.net\nTo: a,\n  b@c\nSubject: x y\n\nbody\nbody\n"
+	for _, raw := range []string{lf, strings.ReplaceAll(lf, "\n", "\r\n")} {
+		for _, edit := range sizes {
+			var b strings.Builder
+			b.WriteString(oddRequire + edit)
+			for n := range 500 {
+				fmt.Fprintf(&b, "if size :over %d { set \"n\" \"%d\"; }\n", n, n)
+			}
+			b.WriteString(`fileinto :create "over${n}";`)
+			want := deliver(o, t, []byte(raw), "sender@example.net", "user@example.org", []byte(b.String()))
+			in := sequenceInput()
+			in.Header, in.Body, in.Raw, in.Size = nil, nil, []byte(raw), 0
+			got := executedOf(compileSequence(t, [][]byte{[]byte(b.String())}).Run(in))
+			if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
+				t.Errorf("%s (-Pigeonhole +ours):\n%s", edit, diff)
+			}
+			if raw != lf {
+				// The same octets with line ends that the size alone has.
+				in.Raw, in.Size = []byte(lf), int64(len(raw))
+				if strings.Contains(edit, "hex") {
+					continue
+				}
+				if diff := cmp.Diff(want, executedOf(compileSequence(t, [][]byte{[]byte(b.String())}).Run(in)), cmpopts.EquateEmpty()); diff != "" {
+					t.Errorf("%s with counted line ends (-Pigeonhole +ours):\n%s", edit, diff)
+				}
+			}
+		}
+	}
 }
 
 // TestOddities delivers a message under each of the scripts.
