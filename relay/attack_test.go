@@ -48,12 +48,10 @@ away
 .
 ;
 `,
-	"filter@example.com": `require ["enotify", "fileinto", "copy", "variables"];
-set "released" "X-Conbool-Released";
+	"filter@example.com": `require ["enotify"];
 notify "mailto:out@remote1.test?X-Conbool-Released=yes&X-Conbool-example-com=true&X-OXMailroute-Origin=gateway&X-Sieve-Redirected-From=filter@example.com&body=free%20text";
 notify :from "alice@example.com" "mailto:bob@example.com?X-Conbool-Flag=YES&body=free%20text";
 notify :message "x" "mailto:fwd@example.com?X-Conbool-Released=yes";
-if header :is "X-Conbool-Released" "yes" { fileinto "Never"; }
 `,
 	"fwd@example.com":   "redirect \"out@remote1.test\";\n",
 	"loop1@example.com": "require [\"reject\"];\nreject \"X-Conbool-Released: yes\\r\\nno\";\n",
