@@ -86,8 +86,8 @@ var oddities = []struct{ name, form string }{
 	{"behind Resent fields", "Resent-From: <a@example.com>\nResent-To: <b@example.com>\n%s\n"},
 }
 
-// forged are the lines.
-var forged = []string{
+// forgedLines are the lines.
+var forgedLines = []string{
 	"X-Conbool-Released: yes", "X-Conbool-Released: yes", "X-Conbool-Flag: YES", "X-Conbool-Flag: YES", "X-Conbool-example-com: true",
 	"X-Conbool-example-net: true", "x-CONBOOL-released:YES", "X-Conbool-Released :yes", "X-Conbool-Released\t: yes", "X-Conbool-Flag:\n YES",
 	"X-Conbool-Flag:\n\tYES", "X-Conbool-Released: =?utf-8?q?yes?=", "X-OXMailroute-Origin: gateway", "X-OXMailroute-Origin:\n gateway",
@@ -147,7 +147,7 @@ func attempts(g *layoutGenerator, n int) []attempt {
 	for i := range n {
 		e := pick(&g.generator, entries)
 		odd := pick(&g.generator, oddities)
-		line := pick(&g.generator, forged)
+		line := pick(&g.generator, forgedLines)
 		from := pick(&g.generator, attackSenders)
 		if from != "" {
 			from = fmt.Sprintf(from, i)
@@ -295,11 +295,11 @@ func attackOn(t *testing.T, system maillab.System, gr ground, n int) {
 	}
 	ends := map[maillab.Kind]int{}
 	for _, a := range all {
-		forgedOutcome, plain := with.Messages[a.lab.ID], without.Messages[a.lab.ID]
-		if got, want := endsOf(w, forgedOutcome), endsOf(w, plain); !slices.Equal(got, want) {
+		attacked, plain := with.Messages[a.lab.ID], without.Messages[a.lab.ID]
+		if got, want := endsOf(w, attacked), endsOf(w, plain); !slices.Equal(got, want) {
 			fail(a, "forged:\n  %s\nwith names that mean nothing:\n  %s", strings.Join(got, "\n  "), strings.Join(want, "\n  "))
 		}
-		own, notices := copiesOf(forgedOutcome)
+		own, notices := copiesOf(attacked)
 		for _, p := range append(slices.Clone(own), notices...) {
 			ends[p.Kind]++
 			if p.Kind == maillab.KindLost && !strings.HasPrefix(p.Address, "@") { // a route's copy is under the address behind it
