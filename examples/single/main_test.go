@@ -14,6 +14,7 @@ func Example() {
 	//   postfix/conbool_leave_origin
 	//   postfix/conbool_origin.cidr
 	//   postfix/conbool_scope
+	//   postfix/conbool_sort
 	//   postfix/conbool_strip
 	//   postfix/main.cf
 	//   postfix/master.cf

@@ -27,6 +27,8 @@ func Example() {
 	// delete, if it is there: postfix/conbool_origin.cidr.db
 	// delete, if it is there: postfix/conbool_scope
 	// delete, if it is there: postfix/conbool_scope.db
+	// delete, if it is there: postfix/conbool_sort
+	// delete, if it is there: postfix/conbool_sort.db
 	// delete, if it is there: postfix/conbool_strip
 	// delete, if it is there: postfix/conbool_strip.db
 	// delete, if it is there: sieve/before/10-conbool.sieve
