@@ -1,8 +1,10 @@
 package sieve
 
+import "strings"
+
 // InEffect returns the extensions of the script that change what its strings
-// and flags mean: ExtVariables and ExtIMAP4Flags where a command or test is of
-// them, besides those of s.Extensions.
+// and flags mean: ExtVariables, ExtIMAP4Flags and ExtDovecotEnvironment where a
+// command or test is of them, besides those of s.Extensions.
 func (s *Script) InEffect() Extensions {
 	u := uses{ext: s.Extensions}
 	u.commands(s.Commands)
@@ -70,6 +72,10 @@ func (u *uses) test(t Test) {
 		}
 	case String:
 		u.ext |= ExtVariables
+	case Environment:
+		if strings.HasPrefix(t.Item, dovecotItem) {
+			u.ext |= ExtDovecotEnvironment
+		}
 	case HasFlag:
 		u.ext |= ExtIMAP4Flags
 		if t.Variables != nil {

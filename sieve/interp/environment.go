@@ -2,6 +2,8 @@ package interp
 
 import (
 	"strings"
+
+	"github.com/oxmailroute/oxmailroute/sieve"
 )
 
 // environmentTest is the test environment (RFC 5183 section 4).
@@ -22,24 +24,29 @@ func (c *environmentTest) eval(r *run) bool {
 	return r.compare(c.step, c.match, values)
 }
 
-// envItem returns the name of an item for the variable ${env.item}.
-func envItem(name string) string {
-	if strings.HasPrefix(name, "vnd.") {
-		return name
-	}
-	return "vnd.dovecot." + name
-}
+// envItem returns the name of an item for the variable ${env.item}: "_" stands
+// for "-", which the name of a variable can't have.
+func envItem(name string) string { return strings.ReplaceAll(name, "_", "-") }
 
 // environment returns an item of the environment.
 func (r *run) environment(item string) (string, bool) {
+	short, own := strings.CutPrefix(item, "vnd.dovecot.")
+	if !own {
+		if item == "username" || strings.HasPrefix(item, "config.") {
+			return "", false
+		}
+	} else if short == "default-mailbox" {
+		return sieve.Inbox, true
+	}
 	if v, ok := r.in.Environment[item]; ok {
 		return v, true
 	}
-	if short, ok := strings.CutPrefix(item, "vnd.dovecot."); ok {
-		if v, ok := r.in.Environment[short]; ok {
-			return v, true
+	if own {
+		if short != "username" && !strings.HasPrefix(short, "config.") {
+			return "", false
 		}
-		return "", short == "username" || short == "default-mailbox" || short == "config"
+		v, ok := r.in.Environment[short]
+		return v, ok || short == "username"
 	}
 	switch item {
 	case "domain", "host":

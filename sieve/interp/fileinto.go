@@ -19,9 +19,18 @@ func (c *compiler) flagsTag(in *instruction, flags []string) {
 	})
 }
 
+// named returns the mailbox that a name stands for: the empty one is the
+// inbox's, but stores beside a keep once more.
+func named(mailbox string) string {
+	if mailbox == "" {
+		return sieve.Inbox
+	}
+	return mailbox
+}
+
 func (c *compiler) fileInto(in *instruction, cmd sieve.FileInto) {
 	in.kind, in.key = opFileInto, cmd.Mailbox
-	in.act = ActionFileInto{Mailbox: cmd.Mailbox, Create: cmd.Create, Copy: cmd.Copy}
+	in.act = ActionFileInto{Mailbox: named(cmd.Mailbox), Create: cmd.Create, Copy: cmd.Copy}
 	c.flagsTag(in, cmd.Flags)
 	if !c.hasVariables(cmd.Mailbox) && cmd.SpecialUse == "" {
 		if err := mboxname.Check(cmd.Mailbox); err != nil {
@@ -44,7 +53,7 @@ func (c *compiler) fileInto(in *instruction, cmd sieve.FileInto) {
 			}
 		}
 		act := in.act.(ActionFileInto)
-		act.Mailbox = name
+		act.Mailbox = named(name)
 		in.act, in.key = act, name
 		return in, nil
 	})

@@ -40,10 +40,10 @@ type Input struct {
 	// Spam and Virus are the results of scanners.
 	Spam, Virus Score
 	// Environment holds items of the environment (RFC 5183 section 4.1) and
-	// those of vnd.dovecot.environment, such as "username", by their names in
-	// lower case. It comes before the defaults: "location" is "MDA", "phase" is
-	// "during", "name" is "Pigeonhole Sieve", "version" is "0.5.19"; "domain"
-	// and "host" are empty.
+	// of vnd.dovecot.environment "username" and what sieve_env_NAME sets, as
+	// "config.NAME". It comes before the defaults: "location" is "MDA", "phase"
+	// is "during", "name" is "Pigeonhole Sieve", "version" is "0.5.19"; "domain"
+	// and "host" are empty. vnd.dovecot.default-mailbox is always INBOX.
 	Environment map[string]string
 }
 

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/sieve"
+	"github.com/oxmailroute/oxmailroute/sieve/internal/mboxname"
 )
 
 // mailboxTest is mailboxexists (RFC 5490 section 3.1).
@@ -23,5 +24,8 @@ func (c *mailboxTest) eval(r *run) bool {
 }
 
 func (r *run) mailboxExists(name string) bool {
+	if mboxname.Check(name) != nil {
+		return false // with a warning
+	}
 	return r.in.MailboxExists == nil || strings.EqualFold(name, sieve.Inbox) || r.in.MailboxExists(name)
 }

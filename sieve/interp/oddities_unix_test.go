@@ -28,6 +28,29 @@ func check(mailbox, test string) string {
 	return fmt.Sprintf("if %s { fileinto :copy :create %q; }\n", test, mailbox)
 }
 
+// environmentChecks ask for items of the environment, by test and by variable.
+func environmentChecks(test bool) []string {
+	var out []string
+	for i, name := range []string{"location", "name", "phase", "version", "host", "domain", "username", "default-mailbox", "vnd.dovecot.default-mailbox",
+		"vnd.dovecot.default_mailbox", "vnd.dovecot.username", "nosuch", "vnd.dovecot.config.x", "vnd.dovecot.config.a-b", "vnd.dovecot.config.none",
+		"config.x", "vnd.dovecot.host"} {
+		if test {
+			out = append(out, check(fmt.Sprint("there", i), fmt.Sprintf("environment :matches %q \"*\"", name)))
+			continue
+		}
+		variable := "${env." + strings.ReplaceAll(name, "-", "_") + "}"
+		out = append(out, check(fmt.Sprint("full", i), fmt.Sprintf("not string %q \"\"", variable)))
+		if variable == "${env."+name+"}" {
+			out = append(out, check(fmt.Sprint("same", i), fmt.Sprintf("environment %q %q", name, variable)))
+		}
+		if name == "host" || name == "vnd.dovecot.username" || strings.HasPrefix(name, "vnd.dovecot.config.") || strings.HasPrefix(name, "vnd.dovecot.d") {
+			v := strings.ToUpper(variable[len("${env."):])
+			out = append(out, check(fmt.Sprint("upper", i), fmt.Sprintf("not string %q \"\"", "${env."+v)))
+		}
+	}
+	return out
+}
+
 // oddities are what is decided while a script runs.
 var oddities = []struct{ name, src string }{
 	{"a broken expression", `set "r" "["; if header :regex "to" "${r}" { keep; } else { discard; }`},
@@ -52,6 +75,12 @@ var oddities = []struct{ name, src string }{
 	{"a space in a name", `set "n" "a b"; addheader "${n}" "v"; fileinto :create "done";`},
 	{"an octet in a name", `set "n" "${hex:ff}"; addheader "X${n}" "v"; fileinto :create "done";`},
 	{"a colon in a name to delete", `set "n" "a:b"; deleteheader "${n}"; fileinto :create "done";`},
+	{"items of the environment", strings.Join(environmentChecks(true), "")},
+	{"items of the environment in variables", strings.Join(environmentChecks(false), "")},
+	{"the empty mailbox", `fileinto "";`},
+	{"the empty mailbox by a variable", `set "e" ""; fileinto "${e}"; fileinto "A";`},
+	{"the empty mailbox and a missing one", `set "e" ""; fileinto "${e}"; fileinto "nosuch";`},
+	{"mailboxexists of no UTF-8", `set "e" "${hex:ff}";` + check("a", `mailboxexists ["A", "${e}"]`) + check("b", `mailboxexists "A"`)},
 	{"protected fields are added", `addheader "Received" "new"; addheader "Auto-Submitted" "new"; addheader "X-Sieve-Redirected-From" "new"; addheader "Subject" "new";` +
 		check("a", `header "received" "new"`) + check("b", `header "auto-submitted" "new"`) + check("c", `header "x-sieve-redirected-from" "new"`) + check("d", `header "subject" "new"`)},
 	{"protected fields are deleted", `deleteheader "Received"; deleteheader "Auto-Submitted"; deleteheader "X-Sieve-Redirected-From"; deleteheader "Subject";` +
@@ -110,6 +139,7 @@ func TestOddities(t *testing.T) {
 			want := deliver(o, t, []byte(odd), "sender@example.net", "user@example.org", src)
 			in := sievetest.Input([]byte(odd), "sender@example.net", "user@example.org")
 			in.MailboxExists = folderExists
+			in.Environment = map[string]string{"username": "x", "host": "x", "domain": "x", "config.x": "y", "config.a-b": "z"}
 			r := compileSequence(t, [][]byte{src}).Run(in)
 			if diff := cmp.Diff(want, executedOf(r), cmpopts.EquateEmpty()); diff != "" {
 				t.Errorf("(-Pigeonhole +ours, %v):\n%s\n%s", r.Err, diff, src)

@@ -68,7 +68,7 @@ func (c *compiler) variable(name, where string) part {
 func (c *compiler) namespaced(ref varname.Reference, where string) part {
 	switch ns := ascii.Lower(ref.Namespace); {
 	case ns == "env" && c.env:
-		return part{kind: partEnv, lit: envItem(ascii.Lower(ref.Name))}
+		return part{kind: partEnv, lit: envItem(ref.Name)}
 	case ns == "global":
 		return part{kind: partGlobal, index: c.global(ascii.Lower(ref.Name), where)}
 	}
