@@ -419,3 +419,6 @@ func TestCompileKeepsNoReference(t *testing.T) {
 		t.Error(diff)
 	}
 }
+
+// inPostfix is the path of a file of the configuration directory.
+func inPostfix(in relay.Installation, name string) string { return confDir(in) + "/" + name }

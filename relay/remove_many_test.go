@@ -27,7 +27,7 @@ func TestRemoveManyEdits(t *testing.T) {
 		c := l.compile(t, maillab.System{Postfix: "3.7.11", Dovecot: "2.3.19"})
 		after := result(l.in, c.Files(), c.Obsolete())
 		for _, name := range []string{"main.cf", "master.cf"} {
-			w := newWritten(t, name, string(l.in.Files["/etc/postfix/"+name]), string(after.Files["/etc/postfix/"+name]))
+			w := newWritten(t, name, string(l.in.Files[inPostfix(l.in, name)]), string(after.Files[inPostfix(after, name)]))
 			for round := range rounds {
 				r := rand.New(rand.NewPCG(uint64(i), uint64(round+1000)))
 				e, ok := w.editMany(r, 2+r.IntN(4))
@@ -138,16 +138,16 @@ func (w written) editMany(r *rand.Rand, n int) (edited, bool) {
 // loose are findings where lines are looked for in any order.
 func (w written) loose(in relay.Installation, e edited) []string {
 	var wrong []string
-	in.Files["/etc/postfix/"+w.name] = []byte(strings.Join(e.lines, "\n"))
+	in.Files[inPostfix(in, w.name)] = []byte(strings.Join(e.lines, "\n"))
 	removal, err := relay.Remove("conbool", in)
 	if err != nil {
-		if w.broken(in.Files["/etc/postfix/"+w.name]) {
+		if w.broken(in.Files[inPostfix(in, w.name)]) {
 			return nil
 		}
 		return []string{"refused: " + err.Error()}
 	}
 	after := result(in, removal.Files, removal.Obsolete)
-	got := strings.Split(string(after.Files["/etc/postfix/"+w.name]), "\n")
+	got := strings.Split(string(after.Files[inPostfix(after, w.name)]), "\n")
 	named := map[string]bool{}
 	for _, l := range removal.Left {
 		if l.File == "postfix/"+w.name {
@@ -202,8 +202,8 @@ func (w written) loose(in relay.Installation, e edited) []string {
 		return append(wrong, "the second removal: "+err.Error())
 	}
 	for _, f := range again.Files {
-		if string(f.Data) != string(after.Files["/etc/postfix/"+strings.TrimPrefix(f.Name, "postfix/")]) {
-			wrong = append(wrong, "a second removal changes "+f.Name+cmp.Diff(string(after.Files["/etc/postfix/"+strings.TrimPrefix(f.Name, "postfix/")]), string(f.Data)))
+		if string(f.Data) != string(after.Files[inPostfix(after, strings.TrimPrefix(f.Name, "postfix/"))]) {
+			wrong = append(wrong, "a second removal changes "+f.Name+cmp.Diff(string(after.Files[inPostfix(after, strings.TrimPrefix(f.Name, "postfix/"))]), string(f.Data)))
 		}
 	}
 	return wrong
@@ -224,13 +224,13 @@ func (w written) broken(text []byte) bool {
 func (w written) upsert(p relay.Policy, base, after relay.Installation, e edited) []string {
 	in := base
 	in.Files = result(after, nil, nil).Files
-	in.Files["/etc/postfix/"+w.name] = []byte(strings.Join(e.lines, "\n"))
+	in.Files[inPostfix(in, w.name)] = []byte(strings.Join(e.lines, "\n"))
 	c, err := relay.Compile(p, in)
 	if err != nil {
 		return nil
 	}
 	var wrong []string
-	got := strings.Split(string(result(in, c.Files(), c.Obsolete()).Files["/etc/postfix/"+w.name]), "\n")
+	got := strings.Split(string(result(in, c.Files(), c.Obsolete()).Files[inPostfix(in, w.name)]), "\n")
 	have := map[string]int{}
 	for _, l := range got {
 		have[trimmed(strings.TrimPrefix(l, asidePrefix))]++

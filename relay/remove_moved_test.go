@@ -75,7 +75,7 @@ func TestRemoveMoved(t *testing.T) {
 		c := l.compile(t, maillab.System{Postfix: "3.7.11", Dovecot: "2.3.19"})
 		after := result(l.in, c.Files(), c.Obsolete())
 		for _, name := range []string{"main.cf", "master.cf"} {
-			w := newWritten(t, name, string(l.in.Files["/etc/postfix/"+name]), string(after.Files["/etc/postfix/"+name]))
+			w := newWritten(t, name, string(l.in.Files[inPostfix(l.in, name)]), string(after.Files[inPostfix(after, name)]))
 			edits := []edited{w.sorted()}
 			for at := range w.lines {
 				if w.kinds[at] != inside {
@@ -152,8 +152,8 @@ func TestRemoveMovedLines(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			now := result(after, nil, nil)
-			text := tt.edit(string(now.Files["/etc/postfix/"+tt.file]))
-			now.Files["/etc/postfix/"+tt.file] = []byte(text)
+			text := tt.edit(string(now.Files[inPostfix(now, tt.file)]))
+			now.Files[inPostfix(now, tt.file)] = []byte(text)
 			removal, err := relay.Remove("conbool", now)
 			if err != nil {
 				t.Fatal(err)

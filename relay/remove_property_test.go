@@ -253,14 +253,14 @@ func trimmed(line string) string { return strings.TrimRight(line, " \t\r\v\f") }
 // findings are what is wrong with a removal from e.
 func (w written) findings(in relay.Installation, e edited) []string {
 	var wrong []string
-	in.Files["/etc/postfix/"+w.name] = []byte(strings.Join(e.lines, "\n"))
+	in.Files[inPostfix(in, w.name)] = []byte(strings.Join(e.lines, "\n"))
 	removal, err := relay.Remove("conbool", in)
 	if err != nil {
 		var broken error
 		if w.name == "main.cf" {
-			_, broken = postfix.ParseMain(w.name, in.Files["/etc/postfix/"+w.name])
+			_, broken = postfix.ParseMain(w.name, in.Files[inPostfix(in, w.name)])
 		} else {
-			_, broken = postfix.ParseMaster(w.name, in.Files["/etc/postfix/"+w.name])
+			_, broken = postfix.ParseMaster(w.name, in.Files[inPostfix(in, w.name)])
 		}
 		// What Postfix itself would stop on.
 		if broken == nil || !strings.Contains(err.Error(), w.name+":") {
@@ -269,7 +269,7 @@ func (w written) findings(in relay.Installation, e edited) []string {
 		return wrong
 	}
 	after := result(in, removal.Files, removal.Obsolete)
-	got := strings.Split(string(after.Files["/etc/postfix/"+w.name]), "\n")
+	got := strings.Split(string(after.Files[inPostfix(after, w.name)]), "\n")
 	named := map[string]int{}
 	for _, l := range removal.Left {
 		if l.File != "postfix/"+w.name {
@@ -321,7 +321,7 @@ func (w written) findings(in relay.Installation, e edited) []string {
 		return append(wrong, "the second removal: "+err.Error())
 	}
 	for _, f := range again.Files {
-		if string(f.Data) != string(after.Files["/etc/postfix/"+strings.TrimPrefix(f.Name, "postfix/")]) {
+		if string(f.Data) != string(after.Files[inPostfix(after, strings.TrimPrefix(f.Name, "postfix/"))]) {
 			wrong = append(wrong, "a second removal changes "+f.Name)
 		}
 	}
@@ -347,7 +347,7 @@ func TestRemoveEveryEdit(t *testing.T) {
 		c := l.compile(t, maillab.System{Postfix: "3.7.11", Dovecot: "2.3.19"})
 		after := result(l.in, c.Files(), c.Obsolete())
 		for _, name := range []string{"main.cf", "master.cf"} {
-			w := newWritten(t, name, string(l.in.Files["/etc/postfix/"+name]), string(after.Files["/etc/postfix/"+name]))
+			w := newWritten(t, name, string(l.in.Files[inPostfix(l.in, name)]), string(after.Files[inPostfix(after, name)]))
 			for at := range w.lines {
 				if at == len(w.lines)-1 && w.lines[at] == "" || w.kinds[at] == theirs && (at == 0 || w.kinds[at-1] != end) && (at+1 == len(w.lines) || w.kinds[at+1] != begin) {
 					continue

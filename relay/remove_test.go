@@ -63,8 +63,8 @@ func TestRemoveEdited(t *testing.T) {
 			if r.IntN(2) == 0 {
 				name, line = "master.cf", fmt.Sprintf("s%d unix - - n - - smtp\n", n)
 			}
-			text, above := insertLine(r, string(after.Files["/etc/postfix/"+name]), line)
-			after.Files["/etc/postfix/"+name] = []byte(text)
+			text, above := insertLine(r, string(after.Files[inPostfix(after, name)]), line)
+			after.Files[inPostfix(after, name)] = []byte(text)
 			lines := strings.SplitAfter(want[name], "\n")
 			want[name] = strings.Join(slices.Insert(lines, min(above, len(lines)), line), "")
 		}
@@ -132,7 +132,7 @@ func TestRemoveLeft(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			after := result(before, c.Files(), nil)
-			after.Files["/etc/postfix/"+tt.file] = []byte(tt.edit(string(after.Files["/etc/postfix/"+tt.file])))
+			after.Files[inPostfix(after, tt.file)] = []byte(tt.edit(string(after.Files[inPostfix(after, tt.file)])))
 			removal, err := relay.Remove("conbool", after)
 			if err != nil {
 				t.Fatal(err)
@@ -150,7 +150,7 @@ func TestRemoveLeft(t *testing.T) {
 			if tt.kept != "" && (slices.Contains(removal.Obsolete, tt.kept) || slices.Contains(removal.Obsolete, tt.kept+".db")) {
 				t.Errorf("%s is to be deleted", tt.kept)
 			}
-			if got := string(result(after, removal.Files, removal.Obsolete).Files["/etc/postfix/"+tt.file]); !strings.Contains(got, tt.has) {
+			if got := string(result(after, removal.Files, removal.Obsolete).Files[inPostfix(after, tt.file)]); !strings.Contains(got, tt.has) {
 				t.Errorf("no %q in\n%s", tt.has, got)
 			}
 			// To compile anew over the same file says what was found, or refuses.
