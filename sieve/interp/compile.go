@@ -178,8 +178,9 @@ type compiler struct {
 	labels    []string
 	globals   map[string]int
 	included  map[string]*script
-	depth     int  // of includes
-	plus      bool // the script has spamtestplus
+	open      map[string]bool // the included scripts that are being compiled
+	depth     int             // of includes
+	plus      bool            // the script has spamtestplus
 }
 
 // place is a step of the way to a value.

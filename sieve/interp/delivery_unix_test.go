@@ -63,7 +63,10 @@ func deliver(o *sievetest.Oracle, tb testing.TB, message []byte, from, to string
 	}
 	conf := file("dovecot.conf", fmt.Sprintf("log_path = /dev/stderr\nmail_uid = %s\nmail_gid = %d\nfirst_valid_uid = 0\nfirst_valid_gid = 0\n"+
 		"mail_location = maildir:%s\nmail_home = %s\nssl = no\npostmaster_address = postmaster@example.org\nsendmail_path = %s\n"+
-		"protocol lda {\n  mail_plugins = sieve\n}\nplugin {\n  sieve_extensions = +editheader +vnd.dovecot.environment\n  sieve_env_x = y\n  sieve_env_a-b = z\n%s}\n", name, gid, dir, dir, sendmail, plugin.String()), 0o644)
+		"protocol lda {\n  mail_plugins = sieve\n}\nplugin {\n"+
+		"  sieve_extensions = +editheader +vnd.dovecot.environment\n  sieve_env_x = y\n  sieve_env_a-b = z\n"+
+		"  sieve_global = %s\n%s}\n", name, gid, dir, dir, sendmail,
+		filepath.Join(o.Dir, "included"), plugin.String()), 0o644)
 	msg := file("message.eml", string(message), 0o644)
 
 	logged := runLDA(tb, lda, dir, []string{"-c", conf, "-e", "-f", from, "-a", to, "-r", to, "-p", msg}, name, uid, gid)

@@ -68,6 +68,7 @@
 //     the parts from before a change of Content-Type
 //   - that "X" matches "*?X"
 //   - that a foreverypart inside of another one fails at run time
+//   - that the limit of 4 nested foreverypart counts across includes
 //   - that date forgets an :index that is written before :zone or
 //     :originalzone; Format prints the zone first
 //   - that removeflag of a variable with the variable itself leaves flags over

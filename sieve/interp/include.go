@@ -37,6 +37,10 @@ func (c *compiler) include(cmd sieve.Include) operation {
 		c.errorf("Location", "unknown location %q", string(where))
 	}
 	key := string(where) + " " + cmd.Script
+	if c.open[key] && !cmd.Once {
+		c.errorf("Script", "the %s script %q includes itself: leave it out, or include it with :once", where, cmd.Script)
+		return &includeCommand{}
+	}
 	if s, ok := c.included[key]; ok {
 		return &includeCommand{s, cmd.Once}
 	}
@@ -62,7 +66,14 @@ func (c *compiler) include(cmd sieve.Include) operation {
 		return &includeCommand{}
 	}
 	c.depth++
-	defer func() { c.depth-- }()
+	if c.open == nil {
+		c.open = make(map[string]bool)
+	}
+	c.open[key] = true
+	defer func() {
+		c.depth--
+		delete(c.open, key)
+	}()
 	return &includeCommand{c.script(s, cmd.Script, key), cmd.Once}
 }
 
@@ -90,10 +101,7 @@ func (i *includeCommand) perform(r *run, in *instruction) error {
 		}
 	}
 	r.frame = &frame{script: i.script, outer: r.frame, local: make([]string, i.script.locals)}
-	part, at := r.part, r.partAt
-	r.part = nil
 	err := r.exec(&i.script.code)
-	r.part, r.partAt = part, at
 	r.frame = r.frame.outer
 	if err == errReturn {
 		err = nil
