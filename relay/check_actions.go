@@ -17,6 +17,16 @@ type ruleResult struct {
 	pattern, joined bool
 }
 
+// filters reports whether it is a FILTER that cleanup(8) follows, as far as it is
+// known.
+func (r ruleResult) filters() bool {
+	verb, text := r.text, ""
+	if i := strings.IndexAny(verb, " \t"); i >= 0 {
+		verb, text = verb[:i], verb[i:]
+	}
+	return strings.EqualFold(verb, "FILTER") && (r.joined || strings.Contains(text, ":") || r.pattern && strings.Contains(text, "$"))
+}
+
 // results are all that a table may answer, whatever it is asked; at is where a
 // setting names it. opaque are the tables that can't be read here, and for which
 // nobody vouches.
@@ -276,6 +286,8 @@ func (c *compiler) checkAdded(verb, line string, macro func(string) bool, refuse
 	switch {
 	case macro(name):
 		refuse("write the name of the header field as text", "%s %q lets the message itself make a field of any name, a marker too, which is not removed any more", verb, line)
+	case ok && c.policy.Topology == Mailboxes && strings.EqualFold(name, redirectedFrom):
+		refuse("take another name", "%s %q makes mail that Sieve has made (vacation, notify) look like redirected mail, which keeps its markers", verb, line)
 	case ok && c.isReserved(name):
 		refuse("take another name", "%s %q makes a marker, which only the gateway may set", verb, line)
 	}
@@ -296,6 +308,14 @@ func (c *compiler) isReserved(name string) bool {
 // go back to it, or into the wrong folder.
 func (c *compiler) checkMarkers(s checkSetting, specs []postfix.MapSpec) {
 	told := map[string]bool{}
+	var leaves []postfix.MapSpec // what stands behind proxy: and in unionmap:, too
+	for _, spec := range specs {
+		if spec.Type == "pipemap" {
+			continue // its rules see what another table says
+		}
+		leaves = append(leaves, spec.Leaves()...)
+	}
+	specs = leaves
 	for _, line := range c.sampleMarkers() {
 		f := fieldOf(line)
 	tables:

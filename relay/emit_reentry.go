@@ -183,22 +183,25 @@ func (c *compiler) checkReEntry() {
 			continue
 		}
 		for _, spec := range specs {
-			file, inside := c.fileName(spec.Name)
-			text, ok := c.stock[file]
-			if !inside || !ok || seen[file] || spec.Type != "regexp" && spec.Type != "pcre" {
-				continue // checkActions says what can't be read
+			if seen[spec.String()] {
+				continue
 			}
-			seen[file] = true
-			parse := postfix.ParseCheckTable
-			if name == "body_checks" {
-				parse = postfix.ParseBodyTable
-			}
-			rules, _ := parse(file, spec.Type, text)
-			for _, r := range rules {
-				if _, ok := r.Action.(postfix.Filter); ok {
-					c.errs.add(place{file, r.Line}.String(), ErrConflict, "give pickup a cleanup service of its own with -o cleanup_service_name, whose "+name+" has no FILTER",
+			seen[spec.String()] = true
+			// In every form of table: of regexp_table(5), in the setting itself, behind
+			// proxy:, in unionmap: and pipemap:, one answer for all.
+			found, opaque := c.results(spec, c.at(name))
+			for _, r := range found {
+				if r.filters() {
+					c.errs.add(r.at, ErrConflict, "give pickup a cleanup service of its own with -o cleanup_service_name, whose "+name+" has no FILTER",
 						"FILTER would lead what Sieve has made (vacation, notify) past the removal of markers: mail that Sieve sends is checked as sendmail's is")
 				}
+			}
+			if name != "body_checks" && name != "milter_header_checks" {
+				continue // checkActions says what can't be read
+			}
+			for _, o := range opaque {
+				c.errs.add(c.at(name), ErrConflict, readable+"; or give pickup a cleanup service of its own with -o cleanup_service_name, without "+name,
+					"%s: %s can't be read here; a FILTER in it would lead what Sieve has made (vacation, notify) past the removal of markers", name, o)
 			}
 		}
 	}

@@ -86,6 +86,28 @@ var sieveCases = []sieveCase{
 		script: "require \"editheader\";\naddheader \"X-Conbool-Released\" \"yes\"; addheader \"X-OXMailroute-Origin\" \"gateway\"; addheader \"X-Mine\" \"yes\";\nredirect \"$A\";\n", want: "smarthost"},
 	{name: "the gateway's, with something added", domain: "example.net", editheader: true, header: mark,
 		script: "require \"editheader\";\naddheader \"X-Mine\" \"yes\"; addheader \"Subject\" \"mine\";\nredirect \"$A\";\n", want: "mailbox:INBOX marked"},
+
+	// What a script writes where it has no business, and what strangers begin a message with.
+	{name: "notify, fields in everything", domain: "remote1.test", script: "require \"enotify\";\nnotify :from \"\\\"X-Sieve-Redirected-From: a\\\" <$U>\" :importance \"1\" " +
+		":message \"a\\r\\nX-Sieve-Redirected-From: b\\r\\nX-Conbool-Released: yes\" \"mailto:$A?subject=a%20X-Sieve-Redirected-From:%20b" +
+		"&X-SIEVE-Redirected-From=b&message-id=%3Ca@b%3E&date=x&X-CONBOOL-RELEASED=yes&from=c@d\";\n", want: "smarthost"},
+	{name: "vacation, first line folded", domain: "example.com", from: "$A", way: "internal", script: "require \"vacation\";\nvacation :days 1 :handle \"X-Sieve-Redirected-From: b\" " +
+		":subject \"a\\r\\nX-Sieve-Redirected-From: b\" :addresses [\"$U\"] :mime text:\r\n folded\r\nX-Sieve-Redirected-From: b\r\nX-Conbool-Flag: YES\r\n" + mimeText + ".\r\n;\n", want: "mailbox:INBOX"},
+	{name: "vacation, subject and from", domain: "example.com", from: "$A", way: "internal", script: "require [\"vacation\", \"variables\", \"encoded-character\"];\nset \"n\" \"${hex:0d 0a}\";\n" +
+		"vacation :days 1 :from \"$U\" :addresses [\"$U\"] :subject \"a${n}X-Sieve-Redirected-From: b${n}X-Conbool-Flag: YES\" \"X-Conbool-Flag: YES\";\n", want: "mailbox:INBOX"},
+	{name: "redirect and vacation", domain: "example.net", from: "$A", way: "internal", script: "require [\"vacation\", \"copy\"];\nredirect :copy \"$A\";\n" +
+		"vacation :addresses [\"$U\"] :mime text:\r\nX-Sieve-Redirected-From: b\r\nX-Conbool-Flag: YES\r\n" + mimeText + ".\r\n;\n", want: "mailbox:INBOX"},
+	{name: "redirect, folded and long", domain: "example.net", script: "redirect \"$A\";\n",
+		header: "X-Long: " + strings.Repeat("a", 3000) + "\nX-Fold:\n\tx\n " + strings.Repeat("b", 1500) + "\n" + mark, want: "mailbox:INBOX marked"},
+	{name: "redirect, begun as a redirect", domain: "remote1.test", way: "internal", from: "alice@example.com", script: "redirect \"$A\";\n",
+		header: "-\n" + redirectedHead + strings.ReplaceAll(forged, "\r\n", "\n"), want: "smarthost"},
+	{name: "redirect, NUL", domain: "example.net", script: "redirect \"$A\";\n", header: "X-Nul: a\x00b\n" + mark, want: "mailbox:INBOX marked"},
+	{name: "redirect, no header line", domain: "example.net", script: "redirect \"$A\";\n", header: mark + "this is none\nX-Conbool-Flag: YES\n", want: "mailbox:INBOX marked"},
+	{name: "redirect, huge", domain: "example.net", script: "redirect \"$A\";\n", header: mark + "X-Huge:" + strings.Repeat(" aaaaaaaaa\n", 15000), want: "mailbox:INBOX marked"},
+	{name: "deleted, then redirected", domain: "remote1.test", editheader: true, from: "alice@example.com",
+		script: "require [\"editheader\",\"variables\"];\nset \"x\" \"X-OXMailroute-Origin\";\ndeleteheader \"${x}\"; deleteheader \"x-oxmailroute-origin\"; deleteheader \"Received\";\nredirect \"$A\";\n", want: "mx:remote1.test"},
+	{name: "added by variable, then redirected", domain: "remote1.test", editheader: true, way: "internal", from: "alice@example.com",
+		script: "require [\"editheader\",\"variables\"];\nset \"x\" \"X-Conbool-\";\naddheader \"${x}Released\" \"yes\"; addheader \"${x}Example-Com\" \"true\"; addheader :last \"x-conbool-example-org\" \"true\"; addheader \"X-Sieve-Redirected-From\" \"x\"; addheader \"Date\" \"x\";\nredirect \"$A\";\n", want: "smarthost"},
 }
 
 // sieveLayout is an installation in which they hold.
