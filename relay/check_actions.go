@@ -187,6 +187,7 @@ func (c *compiler) checkSettings() (out []checkSetting) {
 // take messages past the removal of forged markers, make markers, remove those of
 // the gateway, or send mail to the smart host without its certificate's check.
 func (c *compiler) checkActions() {
+	c.checkDropped()
 	seen := map[string]bool{}
 	for _, s := range c.checkSettings() {
 		specs, err := postfix.ParseMaps(s.value)
