@@ -9,6 +9,9 @@ import "bytes"
 // line longer than 2048 octets comes in pieces. fields and body are what [Scan]
 // returns for [HeaderChecks]. It ends early where yield returns false.
 func Lines(fields Section, body []byte, yield func(line []byte, offset int) bool) {
+	if yield == nil {
+		return
+	}
 	w := walker{kind: kindText}
 	for _, f := range fields {
 		w.field(f, Primary)

@@ -63,8 +63,9 @@ func compile(p Predicate, v View) (node, error) {
 			n.add(of)
 		}
 		return n, nil
+	default:
+		return nil, fmt.Errorf("headers: %T is not a predicate of this package", p)
 	}
-	panic(fmt.Sprintf("headers: unknown predicate %T", p))
 }
 
 func (n *anyNode) add(of node) {

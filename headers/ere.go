@@ -39,6 +39,9 @@ func CompileERE(pattern string, foldCase bool) (*regexp.Regexp, error) {
 // Octets that aren't ASCII count as one character each, as in the POSIX
 // locale. What follows a NUL isn't seen, as regexec(3) doesn't see it.
 func MatchERE(re *regexp.Regexp, value []byte) bool {
+	if re == nil {
+		return false
+	}
 	text, _ := posixText(value)
 	return re.Match(text)
 }
@@ -48,6 +51,9 @@ func MatchERE(re *regexp.Regexp, value []byte) bool {
 // it isn't found, that is nil. Of two ways to the longest match the groups are
 // those of Go's regexp, which POSIX may fill otherwise.
 func FindERE(re *regexp.Regexp, value []byte) [][]byte {
+	if re == nil {
+		return nil
+	}
 	text, wide := posixText(value)
 	list := re.FindSubmatch(text)
 	if !wide {

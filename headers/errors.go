@@ -33,7 +33,10 @@ type Error struct {
 
 // Error gives the path, what is wrong and what would be right.
 func (e *Error) Error() string {
-	text := e.Err.Error()
+	if e == nil {
+		return "<nil>"
+	}
+	text := fmt.Sprint(e.Err)
 	if e.Path != "" {
 		text = e.Path + ": " + text
 	}
@@ -74,7 +77,12 @@ func (e wrapError) Error() string { return e.text }
 func (e wrapError) Unwrap() error { return e.sentinel }
 
 // Unwrap returns what is wrong.
-func (e *Error) Unwrap() error { return e.Err }
+func (e *Error) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return e.Err
+}
 
 // Errors is everything wrong with a value, in the order of its fields.
 type Errors []*Error
@@ -123,6 +131,9 @@ type NotExpressibleError struct {
 
 // Error names predicate, target, reason and fix.
 func (e *NotExpressibleError) Error() string {
+	if e == nil {
+		return "<nil>"
+	}
 	return withFix(e.Target+" can't express that "+Sentence(e.Predicate)+": "+e.Reason, e.Fix)
 }
 

@@ -49,6 +49,12 @@ func CompileGlob(pattern string, foldCase bool) *Glob {
 // length of the value, whatever the pattern, and allocates nothing unless a
 // part of the pattern with a "?" is longer than 256 octets.
 func (g *Glob) Match(value []byte) bool {
+	if g == nil {
+		g = new(Glob)
+	}
+	if len(g.parts) == 0 {
+		return len(value) == 0 // the zero Glob is that of ""
+	}
 	first, last := &g.parts[0], &g.parts[len(g.parts)-1]
 	if len(g.parts) == 1 {
 		return len(value) == len(first.text) && first.at(value)
@@ -71,10 +77,16 @@ func (g *Glob) Match(value []byte) bool {
 // returns the value and what each "*" and "?" stands for, in order (RFC 5229
 // section 3.2): a star is as short as it can be, those to the left first.
 func (g *Glob) Captures(value []byte) (list [][]byte, ok bool) {
+	if g == nil {
+		g = new(Glob)
+	}
 	if !g.Match(value) {
 		return nil, false
 	}
 	list = append(list, value)
+	if len(g.parts) == 0 {
+		return list, true
+	}
 	first, last := &g.parts[0], &g.parts[len(g.parts)-1]
 	list = first.wild(list, value)
 	if len(g.parts) == 1 {

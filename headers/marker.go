@@ -93,6 +93,9 @@ func NewMarkers(prefix string, domains []string) (*Markers, error) {
 // Name returns the marker of a domain in any spelling, and whether the domain
 // is one of those indexed.
 func (m *Markers) Name(domain string) (string, bool) {
+	if m == nil {
+		m = new(Markers)
+	}
 	if _, ok := m.known[domain]; !ok {
 		ascii, err := ASCIIDomain(domain)
 		if err != nil {
@@ -109,6 +112,9 @@ func (m *Markers) Name(domain string) (string, bool) {
 // Domains returns all indexed domains that have the header's name, in any
 // case, as their marker, sorted; nil where it is no known marker.
 func (m *Markers) Domains(headerName string) []string {
+	if m == nil {
+		m = new(Markers)
+	}
 	if len(headerName) < len(m.prefix) || !strings.EqualFold(headerName[:len(m.prefix)], m.prefix) {
 		return nil
 	}
@@ -130,6 +136,9 @@ func (m *Markers) chain(i int32) []string {
 // Collisions returns the groups of domains that have one marker, each group
 // and the groups sorted.
 func (m *Markers) Collisions() [][]string {
+	if m == nil {
+		m = new(Markers)
+	}
 	var groups [][]string
 	for i, d := range m.domains {
 		if m.next[i] >= 0 && m.first[dashed(d)] == int32(i) {

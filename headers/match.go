@@ -55,6 +55,9 @@ func Compile(p Predicate, v View) (*Matcher, error) {
 // RFC 5703, or without ":anychild" for Top. Its MIME structure is that of
 // go-message, as far as that can read the message.
 func (m *Matcher) Match(fields Section, body []byte) bool {
+	if m == nil || m.root == nil {
+		return false
+	}
 	return m.root.match(mail{m.view, fields, body})
 }
 
@@ -67,11 +70,19 @@ func (m *Matcher) Match(fields Section, body []byte) bool {
 // The caller decides which table sees which field (see [Walk]); MatchField
 // doesn't look at that. It allocates nothing but for Regex.
 func (m *Matcher) MatchField(f Field) bool {
+	if m == nil {
+		m = new(Matcher)
+	}
 	return m.fieldwise && m.root.matchField(f)
 }
 
 // Fieldwise reports whether [Matcher.MatchField] can answer.
-func (m *Matcher) Fieldwise() bool { return m.fieldwise }
+func (m *Matcher) Fieldwise() bool {
+	if m == nil {
+		m = new(Matcher)
+	}
+	return m.fieldwise
+}
 
 // mail is what a Matcher looks at.
 type mail struct {

@@ -70,6 +70,9 @@ const (
 // 5.6.0 "MIME nesting exceeds safety limit") while any of the three tables is
 // set; Walk doesn't tell, and sees no parts below the 102nd.
 func Walk(fields Section, body []byte, yield func(c Class, f Field) bool) {
+	if yield == nil {
+		return
+	}
 	w := walker{kind: kindText}
 	for _, f := range fields {
 		if !yield(w.field(f, Primary), f) {

@@ -13,6 +13,9 @@ func NewReader(raw []byte) Reader { return Reader{raw} }
 // Next returns the next field, whose octets alias raw. Behind the last one it
 // reports false.
 func (r *Reader) Next() (f Field, ok bool) {
+	if r == nil {
+		r = new(Reader)
+	}
 	for {
 		line := r.rest
 		colon, odd := 0, false
@@ -49,7 +52,12 @@ func (r *Reader) Next() (f Field, ok bool) {
 }
 
 // Rest returns what Next has not read: the body, once it reported false.
-func (r *Reader) Rest() []byte { return r.rest }
+func (r *Reader) Rest() []byte {
+	if r == nil {
+		r = new(Reader)
+	}
+	return r.rest
+}
 
 // foldedEnd returns where the field of b ends, in a search from offset i on:
 // behind the last of its lines.

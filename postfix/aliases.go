@@ -46,6 +46,9 @@ type Alias struct {
 // at commas and white space outside quotes; comments and display names are
 // not understood.
 func (a *Aliases) Expand(rcpt string) ([]Alias, error) {
+	if a == nil {
+		a = new(Aliases)
+	}
 	recursion, expansion, length := a.RecursionLimit, a.ExpansionLimit, a.AddressLimit
 	if recursion == 0 {
 		recursion = 1000
@@ -107,6 +110,9 @@ func (a *Aliases) Expand(rcpt string) ([]Alias, error) {
 // propagates. It is the rule of canonical(5) and generic(5) as well, which use
 // the first result.
 func (a *Aliases) Results(addr string, hit Hit) []string {
+	if a == nil {
+		a = new(Aliases)
+	}
 	value := hit.Entry.Value
 	if strings.HasPrefix(value, "@") {
 		user := addr

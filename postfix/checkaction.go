@@ -154,8 +154,9 @@ func formatAction(a CheckAction) (string, error) {
 			return bad("action %q: %s", a.Text, why)
 		}
 		return a.Text, nil
+	default:
+		return bad("%T is not an action of this package: give the value, not a pointer to it", a)
 	}
-	panic(fmt.Sprintf("postfix: unknown action %T", a))
 }
 
 // isHeader reports whether text begins with a header name and a colon

@@ -141,6 +141,9 @@ func (t CheckTable) units() ([]unit, Errors) {
 // first rule that matches. Rules about one exact header name cost other
 // headers nothing.
 func (c *Checks) Lookup(f headers.Field) (hit CheckHit, ok bool) {
+	if c == nil {
+		c = new(Checks)
+	}
 	var buf [128]byte
 	name := buf[:0]
 	for _, b := range f.Name {
@@ -181,6 +184,9 @@ func (r *check) action(line []byte, body bool) CheckAction {
 // (body_checks): the first rule whose pattern matches it. Rules with conditions
 // on header fields match none.
 func (c *Checks) LookupLine(line []byte) (hit CheckHit, ok bool) {
+	if c == nil {
+		c = new(Checks)
+	}
 next:
 	for i := range c.rules {
 		r := &c.rules[i]

@@ -9,7 +9,7 @@ type Union []Map
 // Lookup asks all tables. The line is that of the first that answered.
 func (u Union) Lookup(key string) (e Entry, line int, ok bool) {
 	for _, m := range u {
-		one, at, found := m.Lookup(key)
+		one, at, found := lookup(m, key)
 		if !found {
 			continue
 		}
@@ -36,7 +36,7 @@ func (p Pipe) Lookup(key string) (e Entry, line int, ok bool) {
 		if i > 0 {
 			key = e.Value
 		}
-		if e, line, ok = m.Lookup(key); !ok {
+		if e, line, ok = lookup(m, key); !ok {
 			return Entry{}, 0, false
 		}
 	}

@@ -26,6 +26,9 @@ type RuleEndings struct {
 // of an expression to the first part that may be any text; an expression that
 // doesn't end at the end of the key tells nothing.
 func (t *PatternTable) Endings() []RuleEndings {
+	if t == nil {
+		t = new(PatternTable)
+	}
 	out := make([]RuleEndings, len(t.rules))
 	for i, r := range t.rules {
 		out[i] = RuleEndings{Value: r.result, Line: r.line}

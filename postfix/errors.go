@@ -37,17 +37,25 @@ type Error struct {
 
 // Error gives the place and the text.
 func (e *Error) Error() string {
+	if e == nil {
+		return "<nil>"
+	}
 	switch {
 	case e.Line > 0:
-		return e.Name + ":" + strconv.Itoa(e.Line) + ": " + e.Err.Error()
+		return e.Name + ":" + strconv.Itoa(e.Line) + ": " + errorText(e.Err)
 	case e.Name != "":
-		return e.Name + ": " + e.Err.Error()
+		return e.Name + ": " + errorText(e.Err)
 	}
-	return e.Err.Error()
+	return errorText(e.Err)
 }
 
 // Unwrap returns what is wrong.
-func (e *Error) Unwrap() error { return e.Err }
+func (e *Error) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return e.Err
+}
 
 // Errors is everything wrong, in the order of the file or of the value.
 type Errors []*Error
@@ -108,4 +116,12 @@ type Warning struct {
 // String gives the place and the text.
 func (w Warning) String() string {
 	return w.Name + ":" + strconv.Itoa(w.Line) + ": " + w.Text
+}
+
+// errorText is an error's text; an Error that somebody built may have none.
+func errorText(err error) string {
+	if err == nil {
+		return "<nil>"
+	}
+	return err.Error()
 }

@@ -230,4 +230,9 @@ func (ix *Index) findBytes(h uint64, key []byte) int {
 }
 
 // Len is the number of rows, those that are never found included.
-func (ix *Index) Len() int { return len(ix.rows) }
+func (ix *Index) Len() int {
+	if ix == nil {
+		ix = new(Index)
+	}
+	return len(ix.rows)
+}

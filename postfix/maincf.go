@@ -116,11 +116,19 @@ func squeeze(value []byte) string {
 
 // Format returns the file. Without a change it is byte for byte what was
 // parsed.
-func (m *Main) Format() []byte { return bytes.Clone(m.src) }
+func (m *Main) Format() []byte {
+	if m == nil {
+		m = new(Main)
+	}
+	return bytes.Clone(m.src)
+}
 
 // Params returns all definitions in the order of the file, those that a later
 // one overrides included.
 func (m *Main) Params() []Param {
+	if m == nil {
+		m = new(Main)
+	}
 	list := make([]Param, len(m.defs))
 	for i, d := range m.defs {
 		list[i] = d.Param
@@ -132,6 +140,9 @@ func (m *Main) Params() []Param {
 // that counts. ok is false where the file doesn't define it and Postfix uses
 // its default.
 func (m *Main) Get(name string) (value string, ok bool) {
+	if m == nil {
+		m = new(Main)
+	}
 	i, ok := m.last[name]
 	if !ok {
 		return "", false
@@ -142,6 +153,9 @@ func (m *Main) Get(name string) (value string, ok bool) {
 // Line returns the first physical line of the parameter's last definition, 0
 // where there is none.
 func (m *Main) Line(name string) int {
+	if m == nil {
+		m = new(Main)
+	}
 	if i, ok := m.last[name]; ok {
 		return m.defs[i].Line
 	}
@@ -149,7 +163,12 @@ func (m *Main) Line(name string) int {
 }
 
 // Warnings returns what Postfix would log about the file, in its order.
-func (m *Main) Warnings() []Warning { return m.warnings }
+func (m *Main) Warnings() []Warning {
+	if m == nil {
+		m = new(Main)
+	}
+	return slices.Clone(m.warnings)
+}
 
 // Expand replaces the $name expressions in a value (postconf(5)), recursively.
 // A parameter's value is what override says, else what the file says, else

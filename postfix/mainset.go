@@ -3,6 +3,7 @@ package postfix
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 )
 
@@ -26,6 +27,9 @@ import (
 // comment lines are not as they were written. An owner is letters, digits,
 // ".", "_" and "-".
 func (m *Main) Set(owner string, params []Param) error {
+	if m == nil {
+		return &Error{Err: errors.New("Set needs a Main: see ParseMain")}
+	}
 	var errs Errors
 	if err := checkOwner(owner); err != nil {
 		errs = append(errs, err)
@@ -99,6 +103,9 @@ func (m *Main) Set(owner string, params []Param) error {
 // come back, and so does a missing newline at the end of the file. Without a
 // block it does nothing. The error is as that of Set, and nothing is changed.
 func (m *Main) Remove(owner string) error {
+	if m == nil {
+		m = new(Main)
+	}
 	if err := checkOwner(owner); err != nil {
 		return Errors{err}
 	}
@@ -127,6 +134,9 @@ func (m *Main) Remove(owner string) error {
 // it defines something, and is reported; one whose prefix was changed stays as it
 // is, and is reported.
 func (m *Main) Extract(owner string) ([]Leftover, error) {
+	if m == nil {
+		m = new(Main)
+	}
 	if err := checkOwner(owner); err != nil {
 		return nil, Errors{err}
 	}
@@ -140,6 +150,9 @@ func (m *Main) Extract(owner string) ([]Leftover, error) {
 // Edits reports what was edited by hand within the owner's block, and what
 // becomes of it by [Main.Set] and [Main.Remove].
 func (m *Main) Edits(owner string) []Leftover {
+	if m == nil {
+		m = new(Main)
+	}
 	_, left, _ := m.without(owner, false)
 	return left
 }

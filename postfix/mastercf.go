@@ -239,11 +239,19 @@ func badFields(s Service) []string {
 
 // Format returns the file. Without a change it is byte for byte what was
 // parsed.
-func (m *Master) Format() []byte { return bytes.Clone(m.src) }
+func (m *Master) Format() []byte {
+	if m == nil {
+		m = new(Master)
+	}
+	return bytes.Clone(m.src)
+}
 
 // Services returns all services in the order of the file, those that a later
 // one replaces included.
 func (m *Master) Services() []Service {
+	if m == nil {
+		m = new(Master)
+	}
 	list := make([]Service, len(m.entries))
 	for i, e := range m.entries {
 		list[i] = e.clone()
@@ -262,6 +270,9 @@ func (s Service) clone() Service {
 // "smtp" and "25" are two services to it, even though the second can't be
 // started; see [ServicePort].
 func (m *Master) Lookup(name, typ string) (Service, bool) {
+	if m == nil {
+		m = new(Master)
+	}
 	if e := m.find(name, typ); e != nil {
 		return e.clone(), true
 	}
@@ -278,7 +289,12 @@ func (m *Master) find(name, typ string) *masterEntry {
 }
 
 // Warnings returns what Postfix would log about the file, in its order.
-func (m *Master) Warnings() []Warning { return m.warnings }
+func (m *Master) Warnings() []Warning {
+	if m == nil {
+		m = new(Master)
+	}
+	return slices.Clone(m.warnings)
+}
 
 // Option returns the value of the last -o option of that name.
 func (s Service) Option(name string) (value string, ok bool) {

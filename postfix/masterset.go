@@ -3,6 +3,7 @@ package postfix
 import (
 	"bytes"
 	"cmp"
+	"errors"
 	"fmt"
 	"slices"
 )
@@ -28,6 +29,9 @@ import (
 // the block says, ErrDamaged where the comment lines are not as they were
 // written.
 func (m *Master) Set(owner string, add []Service, options []ServiceOptions) error {
+	if m == nil {
+		return &Error{Err: errors.New("Set needs a Master: see ParseMaster")}
+	}
 	var errs Errors
 	if err := checkOwner(owner); err != nil {
 		errs = append(errs, err)
@@ -156,6 +160,9 @@ func (m *Master) startsBetween(after, before int) bool {
 // Remove undoes [Master.Set]. Without anything of the owner's it does nothing.
 // The error is as that of Set, and nothing is changed.
 func (m *Master) Remove(owner string) error {
+	if m == nil {
+		m = new(Master)
+	}
 	if err := checkOwner(owner); err != nil {
 		return Errors{err}
 	}
@@ -169,6 +176,9 @@ func (m *Master) Remove(owner string) error {
 // Extract is [Master.Remove] for a file that somebody may have edited within
 // what is the owner's, or torn it; see [Main.Extract].
 func (m *Master) Extract(owner string) ([]Leftover, error) {
+	if m == nil {
+		m = new(Master)
+	}
 	if err := checkOwner(owner); err != nil {
 		return nil, Errors{err}
 	}
@@ -182,6 +192,9 @@ func (m *Master) Extract(owner string) ([]Leftover, error) {
 // Edits reports what was edited by hand in what is the owner's, and what
 // becomes of it by [Master.Set] and [Master.Remove].
 func (m *Master) Edits(owner string) []Leftover {
+	if m == nil {
+		m = new(Master)
+	}
 	_, left, _ := m.without(owner, false)
 	return left
 }

@@ -125,6 +125,9 @@ func number(digits string) int {
 // of trivial-rewrite(8), alias_maps and the other tables of local(8)): rules
 // with $number are skipped; skipped has their lines.
 func (t *PatternTable) WithoutSubstitution() (plain *PatternTable, skipped []int) {
+	if t == nil {
+		t = new(PatternTable)
+	}
 	plain = &PatternTable{kind: t.kind}
 	for _, r := range t.rules {
 		if slices.ContainsFunc(r.parts, func(p patternPart) bool { return p.group > 0 }) {
@@ -139,6 +142,9 @@ func (t *PatternTable) WithoutSubstitution() (plain *PatternTable, skipped []int
 // Results returns what the rules answer, in their order: Value is the result as
 // it is written, with its $numbers, Line the rule's; Key is empty.
 func (t *PatternTable) Results() []Entry {
+	if t == nil {
+		t = new(PatternTable)
+	}
 	out := make([]Entry, len(t.rules))
 	for i, r := range t.rules {
 		out[i] = Entry{Value: r.result, Line: r.line}
@@ -152,6 +158,9 @@ func (t *PatternTable) Patterns() bool { return true }
 // Lookup returns the result of the first rule whose pattern matches the key,
 // with the rule's line. The case of the key is kept.
 func (t *PatternTable) Lookup(key string) (e Entry, line int, ok bool) {
+	if t == nil {
+		t = new(PatternTable)
+	}
 	if i := strings.IndexByte(key, 0); i >= 0 {
 		key = key[:i]
 	}

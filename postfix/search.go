@@ -23,18 +23,26 @@ type Maps []Map
 // Lookup asks the tables in order and returns the first answer.
 func (l Maps) Lookup(key string) (e Entry, line int, ok bool) {
 	for _, m := range l {
-		if e, line, ok = m.Lookup(key); ok {
+		if e, line, ok = lookup(m, key); ok {
 			return e, line, ok
 		}
 	}
 	return Entry{}, 0, false
 }
 
+// lookup asks a table; where there is none, nothing is found.
+func lookup(m Map, key string) (e Entry, line int, ok bool) {
+	if m == nil {
+		return Entry{}, 0, false
+	}
+	return m.Lookup(key)
+}
+
 // lookupPart asks for a key that is a part of what is searched.
 func lookupPart(m Map, key string) (e Entry, line int, ok bool) {
 	switch m := m.(type) {
 	case *Index:
-		return m.Lookup(key)
+		return lookup(m, key)
 	case Maps:
 		for _, one := range m {
 			if e, line, ok = lookupPart(one, key); ok {
@@ -47,7 +55,7 @@ func lookupPart(m Map, key string) (e Entry, line int, ok bool) {
 			return Entry{}, 0, false
 		}
 	}
-	return m.Lookup(key)
+	return lookup(m, key)
 }
 
 // Search holds what the search order of address tables depends on. The zero
@@ -92,7 +100,10 @@ const NullSender = "<>"
 // user@domain, then for local domains user+ext and user, then @domain. It is
 // the order of virtual(5) and canonical(5).
 func (s *Search) Address(m Map, addr string) (Hit, bool) {
-	if e, line, ok := m.Lookup(addr); ok {
+	if s == nil {
+		s = new(Search)
+	}
+	if e, line, ok := lookup(m, addr); ok {
 		return Hit{Entry: e, Line: line, Key: addr}, true
 	}
 	bare, ext := s.strip(addr)
@@ -126,6 +137,9 @@ func (s *Search) Address(m Map, addr string) (Hit, bool) {
 // sender_dependent_relayhost_maps: as [Search.Address], with the empty sender
 // as [NullSender]. A value of "DUNNO" means that there is no row.
 func (s *Search) Sender(m Map, sender string) (Hit, bool) {
+	if s == nil {
+		s = new(Search)
+	}
 	if sender == "" {
 		sender = NullSender
 	}
@@ -135,6 +149,9 @@ func (s *Search) Sender(m Map, sender string) (Hit, bool) {
 // Mailbox searches virtual_mailbox_maps: user+ext@domain, user@domain, @domain
 // (virtual(8)).
 func (s *Search) Mailbox(m Map, addr string) (Hit, bool) {
+	if s == nil {
+		s = new(Search)
+	}
 	one := Search{Delimiter: s.Delimiter}
 	return one.Address(m, addr)
 }
@@ -144,11 +161,14 @@ func (s *Search) Mailbox(m Map, addr string) (Hit, bool) {
 // $empty_address_recipient@$myhostname; that is for the caller to say. An
 // address without a domain has no transport.
 func (s *Search) Transport(m Map, addr string) (Hit, bool) {
+	if s == nil {
+		s = new(Search)
+	}
 	at := strings.LastIndexByte(addr, '@')
 	if at < 0 || at == len(addr)-1 {
 		return Hit{}, false
 	}
-	if e, line, ok := m.Lookup(addr); ok {
+	if e, line, ok := lookup(m, addr); ok {
 		return Hit{Entry: e, Line: line, Key: addr}, true
 	}
 	if bare, ext := s.strip(addr); ext != "" {
@@ -160,7 +180,7 @@ func (s *Search) Transport(m Map, addr string) (Hit, bool) {
 		return hit, true
 	}
 	// A full key to Postfix, so that patterns see it too.
-	if e, line, ok := m.Lookup("*"); ok {
+	if e, line, ok := lookup(m, "*"); ok {
 		return Hit{Entry: e, Line: line, Key: "*"}, true
 	}
 	return Hit{}, false
@@ -170,10 +190,13 @@ func (s *Search) Transport(m Map, addr string) (Hit, bool) {
 // user+ext@domain, user@domain, domain, its parents, user+ext@, user@ (access(5),
 // EMAIL ADDRESS PATTERNS). The empty address is looked up as [NullSender].
 func (s *Search) Access(m Map, addr string) (Hit, bool) {
+	if s == nil {
+		s = new(Search)
+	}
 	if addr == "" {
 		addr = NullSender
 	}
-	if e, line, ok := m.Lookup(addr); ok {
+	if e, line, ok := lookup(m, addr); ok {
 		return Hit{Entry: e, Line: line, Key: addr}, true
 	}
 	bare, ext := s.strip(addr)
@@ -207,6 +230,9 @@ func (s *Search) Access(m Map, addr string) (Hit, bool) {
 // an empty name is not looked up. An IPv4 address in IPv6 form counts as IPv4,
 // as smtpd(8) has it.
 func (s *Search) Client(m Map, name string, addr netip.Addr) (Hit, bool) {
+	if s == nil {
+		s = new(Search)
+	}
 	if hit, ok := s.Domain(m, name); ok {
 		return hit, true
 	}
@@ -219,7 +245,7 @@ func (s *Search) Client(m Map, name string, addr netip.Addr) (Hit, bool) {
 		separator = '.'
 	}
 	key := addr.String()
-	e, line, ok := m.Lookup(key)
+	e, line, ok := lookup(m, key)
 	for !ok {
 		end := strings.LastIndexByte(key, separator)
 		if end < 0 {
@@ -236,9 +262,12 @@ func (s *Search) Client(m Map, name string, addr netip.Addr) (Hit, bool) {
 // Domain searches for a name and its parents, as lists of domains such as
 // relay_domains ask their tables (match_list(3)).
 func (s *Search) Domain(m Map, name string) (Hit, bool) {
+	if s == nil {
+		s = new(Search)
+	}
 	return s.domain(m, name, func(m Map, key string) (Entry, int, bool) {
 		if len(key) == len(name) {
-			return m.Lookup(key)
+			return lookup(m, key)
 		}
 		return lookupPart(m, key)
 	})
@@ -264,6 +293,9 @@ func (s *Search) domain(m Map, domain string, lookup func(Map, string) (Entry, i
 
 // Bare takes the extension off an address, or off a user part.
 func (s *Search) Bare(address string) string {
+	if s == nil {
+		s = new(Search)
+	}
 	bare, _ := s.strip(address)
 	return bare
 }

@@ -38,7 +38,12 @@ func (w Warning) String() string { return namedPath(w.Path, w.Tenant) + ": " + w
 
 // Warnings are what Compile noticed: the policy's own ([Policy.Warnings]) and
 // what the installation has that can't be read or judged here.
-func (c *Config) Warnings() []Warning { return slices.Clone(c.warnings) }
+func (c *Config) Warnings() []Warning {
+	if c == nil {
+		c = new(Config)
+	}
+	return slices.Clone(c.warnings)
+}
 
 // Compile turns a policy into the files for an installation. Its error is an
 // [Errors] with everything that is wrong: what [Policy.Validate] finds, versions
@@ -454,6 +459,9 @@ func clonePredicate(p headers.Predicate) headers.Predicate {
 			l[i] = clonePredicate(l[i])
 		}
 		return l
+	case headers.Condition:
+		return cloneCondition(p)
+	default: // validation refuses it
+		return p
 	}
-	panic(fmt.Sprintf("relay: unknown predicate %T", p))
 }

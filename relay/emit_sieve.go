@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"github.com/oxmailroute/oxmailroute/internal/clone"
 	"reflect"
 	"slices"
 	"strings"
@@ -97,10 +98,20 @@ func (c *compiler) emitSieve() {
 // GlobalScript is the script that runs before the mailboxes' own, every one's or
 // those of the domains that use the gateway (see [SieveForm]); nil where the
 // policy has none.
-func (c *Config) GlobalScript() *sieve.Script { return c.global }
+func (c *Config) GlobalScript() *sieve.Script {
+	if c == nil {
+		c = new(Config)
+	}
+	return clone.Of(c.global)
+}
 
 // MailboxScript holds the same rules in the form for a mailbox's own script:
 // they go before the user's rules. It uses nothing that OX App Suite's
 // mailfilter can't read. Nil where the policy has no rules for delivery. To put
 // them into a script that is there already, see [Config.MailboxRules].
-func (c *Config) MailboxScript() *sieve.Script { return c.mailbox }
+func (c *Config) MailboxScript() *sieve.Script {
+	if c == nil {
+		c = new(Config)
+	}
+	return c.mailbox
+}

@@ -46,7 +46,10 @@ type Error struct {
 // Error returns place, problem and fix in one line. A place in Tenants has the
 // tenant's name in it: "Tenants[2] (Example Ltd).Domains[0]".
 func (e *Error) Error() string {
-	s := namedPath(e.Path, e.Tenant) + ": " + e.Err.Error() + "; " + e.Fix
+	if e == nil {
+		return "<nil>"
+	}
+	s := namedPath(e.Path, e.Tenant) + ": " + fmt.Sprint(e.Err) + "; " + e.Fix
 	if e.Position != "" {
 		s = e.Position + ": " + s
 	}
@@ -54,7 +57,12 @@ func (e *Error) Error() string {
 }
 
 // Unwrap returns Err.
-func (e *Error) Unwrap() error { return e.Err }
+func (e *Error) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return e.Err
+}
 
 // Errors are all the problems of a policy, in the order of its fields.
 type Errors []*Error

@@ -60,6 +60,9 @@ func ExceptionsSchema() []byte { return bytes.Clone(exceptionsSchema) }
 // Exceptions returns what keeps mail off each gateway, that of Policy.Gateway
 // first.
 func (c *Config) Exceptions() []Exceptions {
+	if c == nil {
+		c = new(Config)
+	}
 	out := make([]Exceptions, len(c.exceptions))
 	for i, e := range c.exceptions {
 		out[i] = e.clone()
@@ -212,6 +215,12 @@ func (e Exceptions) Matcher() (*ExceptionMatcher, error) {
 // everybody else's, and those of mail that Sieve makes, are removed before they
 // could be seen.
 func (m *ExceptionMatcher) Match(msg *Message) bool {
+	if m == nil {
+		m = new(ExceptionMatcher)
+	}
+	if msg == nil {
+		return false
+	}
 	if msg.From == "" && m.nullSender {
 		return true
 	}

@@ -33,6 +33,9 @@ type File struct {
 // same policy and installation on every run and machine. Files of the
 // installation that stay as they are are not among them.
 func (c *Config) Files() []File {
+	if c == nil {
+		c = new(Config)
+	}
 	out := make([]File, len(c.files))
 	for i, f := range c.files {
 		f.Data = bytes.Clone(f.Data)
@@ -44,7 +47,12 @@ func (c *Config) Files() []File {
 // Obsolete returns the names, as in File.Name, of files that an earlier run may
 // have left and that this policy does not have: to be deleted where they are
 // there and as they were written ([Intact]), and no setting names them any more, as package deploy does.
-func (c *Config) Obsolete() []string { return slices.Clone(c.removed) }
+func (c *Config) Obsolete() []string {
+	if c == nil {
+		c = new(Config)
+	}
+	return slices.Clone(c.removed)
+}
 
 func (c *compiler) collectFiles() {
 	for name, data := range c.emitted {
@@ -83,6 +91,9 @@ func (c Command) String() string {
 // Commands activate the files once they are on the server, in this order:
 // tables and scripts are compiled and checked before anything is reloaded.
 func (c *Config) Commands() []Command {
+	if c == nil {
+		c = new(Config)
+	}
 	out := make([]Command, len(c.commands))
 	for i, cmd := range c.commands {
 		cmd.Args = slices.Clone(cmd.Args)

@@ -243,6 +243,9 @@ func anyCovers(list []reserved, r reserved) bool {
 // listener's name in [Listener]: for a gateway's, that gateway. It reports
 // whether there is such a listener.
 func (c *Config) OriginAt(service string) (Origin, bool) {
+	if c == nil {
+		c = new(Config)
+	}
 	for _, l := range c.eval.listeners {
 		if l.name != service {
 			continue

@@ -79,6 +79,9 @@ const maxInstallation = 1 << 28
 // Compiled tables, and what is not a file, are left out. It runs no programs:
 // what they print is filled in by the caller.
 func ReadInstallation(dir fs.FS, configDirectory string) (Installation, error) {
+	if dir == nil {
+		return Installation{}, fmt.Errorf("ReadInstallation: dir: %w", ErrRequired)
+	}
 	in := Installation{Files: map[string][]byte{}, ConfigDirectory: cmp.Or(configDirectory, defaultConfigDir)}
 	err := fs.WalkDir(dir, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil {

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"fmt"
+	"github.com/oxmailroute/oxmailroute/internal/clone"
 	"slices"
 	"strings"
 
@@ -63,7 +64,12 @@ func (p Policy) MailboxRules() (*MailboxRules, error) {
 // MailboxRules returns the rules for mailboxes' own scripts. It is nil where
 // the form of the policy's Sieve rules is another and OX App Suite couldn't read
 // them.
-func (c *Config) MailboxRules() *MailboxRules { return c.own }
+func (c *Config) MailboxRules() *MailboxRules {
+	if c == nil {
+		c = new(Config)
+	}
+	return c.own
+}
 
 func (p Policy) mailboxRules(errs *Errors) *MailboxRules {
 	name := strings.ReplaceAll(p.Gateway.Name, "0", "O")
@@ -136,19 +142,32 @@ func (s switches) add(t Tenant) {
 }
 
 // All returns the rules, release first, for callers with a switch of their own.
-func (m *MailboxRules) All() []mailfilter.Managed { return slices.Clone(m.rules) }
+func (m *MailboxRules) All() []mailfilter.Managed {
+	if m == nil {
+		m = new(MailboxRules)
+	}
+	return clone.Of(m.rules)
+}
 
 // Flags returns the flags that the policy's rules have, those too that it has
 // no rule for: the gateway's name, with a capital O for each 0 since OX reads
 // no 0 in flags, and "released" or "spam" ("conboolreleased"). They are what
 // [mailfilter.Document.Remove] needs and, of the rules that are there,
 // [mailfilter.Document.Findings].
-func (m *MailboxRules) Flags() []string { return slices.Clone(m.flags) }
+func (m *MailboxRules) Flags() []string {
+	if m == nil {
+		m = new(MailboxRules)
+	}
+	return slices.Clone(m.flags)
+}
 
 // For returns the rules that the mailbox has by the policy, release first, and
 // none where it has none. An address that isn't hosted is an error: it is more
 // likely misspelt than without rules.
 func (m *MailboxRules) For(mailbox string) ([]mailfilter.Managed, error) {
+	if m == nil {
+		m = new(MailboxRules)
+	}
 	address, err := checkAddress(mailbox)
 	if err != nil {
 		return nil, err
@@ -176,6 +195,9 @@ func (m *MailboxRules) For(mailbox string) ([]mailfilter.Managed, error) {
 //
 // It is fit for Options.Edit of package provision.
 func (m *MailboxRules) Edit(mailbox string, script []byte) ([]byte, error) {
+	if m == nil {
+		m = new(MailboxRules)
+	}
 	rules, err := m.For(mailbox)
 	if err != nil {
 		return nil, err
@@ -186,12 +208,18 @@ func (m *MailboxRules) Edit(mailbox string, script []byte) ([]byte, error) {
 // Insert is Edit for a mailbox that has the rules whatever the scope says. The
 // name is for errors.
 func (m *MailboxRules) Insert(name string, script []byte) ([]byte, error) {
+	if m == nil {
+		m = new(MailboxRules)
+	}
 	return m.put(name, script, m.rules)
 }
 
 // Remove takes the rules out of a script; without any it stays as it is. The
 // name is for errors. It is fit for Options.Edit of package provision.
 func (m *MailboxRules) Remove(name string, script []byte) ([]byte, error) {
+	if m == nil {
+		m = new(MailboxRules)
+	}
 	return m.put(name, script, nil)
 }
 

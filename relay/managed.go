@@ -163,6 +163,9 @@ var writtenDirs = []string{"dovecot", "haproxy", "nftables", "sieve/before", "si
 // Installation.Written, and what stands beside it there. A directory that isn't
 // there has nothing.
 func ReadWritten(dir fs.FS) (map[string][]byte, error) {
+	if dir == nil {
+		return nil, fmt.Errorf("ReadWritten: dir: %w", ErrRequired)
+	}
 	out := map[string][]byte{}
 	for _, d := range writtenDirs {
 		entries, err := fs.ReadDir(dir, d)

@@ -11,6 +11,9 @@ import (
 // installation. For [FromInternet] it is a stranger of TEST-NET-1 (RFC 5737)
 // without TLS.
 func (c *Config) Origin(role Role) Origin {
+	if c == nil {
+		c = new(Config)
+	}
 	o := Origin{Role: role}
 	loopback := netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	switch role {
@@ -37,6 +40,9 @@ var stranger = netip.AddrFrom4([4]byte{192, 0, 2, 1})
 // Role that is none, and for one, or a Service, without a listener. What Route
 // answers for such a message, reject, says nothing of the policy.
 func (c *Config) Enters(o Origin) error {
+	if c == nil {
+		c = new(Config)
+	}
 	switch o.Role {
 	case RoleGateway, RoleSubmission, RoleInternal, RoleReEntry, RoleReinjection, FromInternet, FromPickup:
 	default:

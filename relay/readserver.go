@@ -19,6 +19,9 @@ import (
 // or may not be read, keys, passwords, and the configurations of databases are
 // left out.
 func ReadServer(root fs.FS, configDirectory string) (Installation, error) {
+	if root == nil {
+		return Installation{}, fmt.Errorf("ReadServer: root: %w", ErrRequired)
+	}
 	dir := cmp.Or(configDirectory, defaultConfigDir)
 	sub, err := fs.Sub(root, strings.TrimPrefix(path.Clean(dir), "/"))
 	if err != nil {

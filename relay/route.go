@@ -21,6 +21,12 @@ import (
 // for Directory and Scripts: what they don't answer because it is done is an
 // error of theirs, which [Decision].Err has.
 func (c *Config) Route(ctx context.Context, m *Message) Decision {
+	if c == nil {
+		c = new(Config)
+	}
+	if m == nil {
+		m = new(Message)
+	}
 	d := Decision{To: m.To}
 	written := [2]string{m.From, m.To}
 	if r := &c.eval.rewriting; !r.plain(m.To) || !r.plain(m.From) {

@@ -16,6 +16,9 @@ import (
 // the test false. A number that doesn't fit an int is
 // cut to the largest int.
 func (s *Script) AST() []gosieve.Command {
+	if s == nil {
+		s = new(Script)
+	}
 	nodes, requires := s.nodes()
 	var out []gosieve.Command
 	if requires != 0 {

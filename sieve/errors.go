@@ -31,6 +31,9 @@ type Error struct {
 // Error returns "name:line:column: text", or "name: path: text" for a script
 // that was built in Go.
 func (e *Error) Error() string {
+	if e == nil {
+		return "<nil>"
+	}
 	var b strings.Builder
 	b.WriteString(e.Name)
 	if e.Line > 0 {
@@ -48,12 +51,17 @@ func (e *Error) Error() string {
 	if b.Len() > 0 {
 		b.WriteString(": ")
 	}
-	b.WriteString(e.Err.Error())
+	b.WriteString(errorText(e.Err))
 	return b.String()
 }
 
 // Unwrap returns e.Err.
-func (e *Error) Unwrap() error { return e.Err }
+func (e *Error) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return e.Err
+}
 
 // ErrorList is every error of a script, in the order of the script.
 type ErrorList []*Error
@@ -85,4 +93,12 @@ func (l ErrorList) Err() error {
 		return nil
 	}
 	return l
+}
+
+// errorText is an error's text; an Error that somebody built may have none.
+func errorText(err error) string {
+	if err == nil {
+		return "<nil>"
+	}
+	return err.Error()
 }

@@ -6,6 +6,9 @@ import "strings"
 // and flags mean: ExtVariables, ExtIMAP4Flags and ExtDovecotEnvironment where a
 // command or test is of them, besides those of s.Extensions.
 func (s *Script) InEffect() Extensions {
+	if s == nil {
+		s = new(Script)
+	}
 	u := uses{ext: s.Extensions}
 	u.commands(s.Commands)
 	return u.ext

@@ -3,6 +3,9 @@ package sieve
 // PrintedLines returns the lines of the commands and tests in what Format
 // prints, in the order of Lines.
 func (s *Script) PrintedLines() []int {
+	if s == nil {
+		s = new(Script)
+	}
 	nodes, requires := s.nodes()
 	var p printer
 	p.script(nodes, requires)
@@ -12,6 +15,9 @@ func (s *Script) PrintedLines() []int {
 // Texts returns the commands and tests in the order of Lines, each on one line
 // without its block or its tests, and cut behind 160 octets.
 func (s *Script) Texts() []string {
+	if s == nil {
+		s = new(Script)
+	}
 	nodes, _ := s.nodes()
 	list := flatten(nil, nodes)
 	out := make([]string, len(list))

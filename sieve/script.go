@@ -20,6 +20,9 @@ type Script struct {
 // Requires returns the extensions that the script uses, sorted, as its require
 // command lists them.
 func (s *Script) Requires() []string {
+	if s == nil {
+		s = new(Script)
+	}
 	_, requires := s.nodes()
 	return requires.Names()
 }
@@ -32,6 +35,9 @@ func (s *Script) Requires() []string {
 // may be a text that no Sieve compiler accepts. What is in a string, a name or
 // a comment stays there, whatever it holds.
 func (s *Script) Format() []byte {
+	if s == nil {
+		s = new(Script)
+	}
 	nodes, requires := s.nodes()
 	var p printer
 	p.script(nodes, requires)

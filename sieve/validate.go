@@ -20,6 +20,9 @@ import (
 // that no header field can have, mailbox names with control characters, unknown
 // flags and strings that aren't UTF-8.
 func (s *Script) Validate() error {
+	if s == nil {
+		s = new(Script)
+	}
 	v := validator{}
 	v.commands(s.Commands, "Commands")
 	if len(v.errs) > 0 {

@@ -31,10 +31,20 @@ type Error struct {
 }
 
 // Error returns place, problem and fix in a line.
-func (e *Error) Error() string { return e.Path + ": " + e.Err.Error() + ": " + e.Fix }
+func (e *Error) Error() string {
+	if e == nil {
+		return "<nil>"
+	}
+	return e.Path + ": " + fmt.Sprint(e.Err) + ": " + e.Fix
+}
 
 // Unwrap returns Err.
-func (e *Error) Unwrap() error { return e.Err }
+func (e *Error) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return e.Err
+}
 
 // plain is the error for what is not a plain file.
 func plain(mode fs.FileMode) error {
@@ -96,3 +106,6 @@ func failure(path string, err error) error {
 	}
 	return &Error{path, err, fix}
 }
+
+// errNoTarget is the error for a nil target.
+var errNoTarget = errors.New("deploy: a target is needed: see Local")

@@ -121,6 +121,9 @@ func absent(err error) error {
 // before it begins. To be called before a tree is read, so that it is not read
 // half written. It reports whether there was one, and that it was finished.
 func Recover(ctx context.Context, t Files) (found, finished bool, err error) {
+	if t == nil {
+		return false, false, errNoTarget
+	}
 	unlock, err := t.Lock(ctx)
 	if err != nil {
 		return false, false, failure(t.Root(), err)

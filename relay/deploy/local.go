@@ -390,7 +390,12 @@ func lookPath(root, name string) (string, error) {
 }
 
 // Owner is a file's owner; nil where the system has none that could be told.
-func Owner(info fs.FileInfo) *relay.Owner { return describe(info).Owner }
+func Owner(info fs.FileInfo) *relay.Owner {
+	if info == nil {
+		return nil
+	}
+	return describe(info).Owner
+}
 
 // Dial connects from this machine.
 func (l Local) Dial(ctx context.Context, network, address string) (net.Conn, error) {

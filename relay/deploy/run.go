@@ -13,6 +13,9 @@ import (
 // relay.Config.Commands once the files are in place. The error has what the
 // program printed.
 func Run(ctx context.Context, t Target, commands []relay.Command) error {
+	if t == nil {
+		return errNoTarget
+	}
 	for _, c := range commands {
 		if len(c.Args) == 0 {
 			return errors.New("a command without words")

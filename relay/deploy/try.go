@@ -27,6 +27,9 @@ type Trial struct {
 // needed. It takes some seconds, and where it is root runs a Postfix of its own
 // meanwhile.
 func Try(ctx context.Context, t Target, files []relay.File, o Options) (Trial, error) {
+	if t == nil {
+		return Trial{}, errNoTarget
+	}
 	s := &stage{t: t, o: o, files: files}
 	if o.Places.Postfix == "" {
 		return Trial{}, errors.New("deploy.Options.Places: without the server's directories there is nothing to try")
@@ -334,6 +337,9 @@ func whole(doveconf []byte) error {
 // Installation.Doveconf. Output of one that failed, or with no setting in it, is
 // an error: it would look like a server without scripts of its own.
 func Doveconf(ctx context.Context, t Target) ([]byte, error) {
+	if t == nil {
+		return nil, errNoTarget
+	}
 	out, err := t.Run(ctx, []string{"doveconf", "-n"}, nil)
 	if err == nil && out.Status != 0 {
 		err = fmt.Errorf("exit status %d", out.Status)

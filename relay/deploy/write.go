@@ -53,6 +53,9 @@ type Result struct {
 // else is no plain file, or has several names, are refused, and so are directories
 // that are links.
 func Write(ctx context.Context, t Files, files []relay.File, o Options) (Result, error) {
+	if t == nil {
+		return Result{}, errNoTarget
+	}
 	unlock, err := t.Lock(ctx)
 	if err != nil {
 		return Result{}, failure(t.Root(), err)

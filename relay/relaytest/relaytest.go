@@ -172,6 +172,9 @@ func Run(t *testing.T, c *relay.Config, fixtures ...Fixture) {
 // Load reads a fixture file and compiles the policy that it names. Paths in it
 // are relative to the file and stay below fsys.
 func Load(fsys fs.FS, name string) (*relay.Config, Fixture, error) {
+	if fsys == nil {
+		return nil, Fixture{}, errors.New("relaytest: Load needs a file system")
+	}
 	data, err := fs.ReadFile(fsys, name)
 	if err != nil {
 		return nil, Fixture{}, err

@@ -162,6 +162,9 @@ type Result struct {
 // Mailboxes returns the mailboxes in which the message is stored, each once.
 // What is kept, explicitly or not, is in [sieve.Inbox].
 func (r *Result) Mailboxes() []string {
+	if r == nil {
+		r = new(Result)
+	}
 	var out []string
 	add := func(name string) {
 		for _, have := range out {

@@ -135,6 +135,9 @@ func (s *script) line(step int) int {
 // program shares strings and slices with the script: its values must not be
 // changed afterwards.
 func Compile(s *sieve.Script, o Options) (*Program, error) {
+	if s == nil {
+		return nil, fmt.Errorf("interp: there is no script: an empty one is new(sieve.Script)")
+	}
 	p := &Program{
 		autoCreate: o.AutoCreate, trace: o.Trace, delimiter: o.Delimiter, extensions: o.Extensions,
 		maxRedirects: o.MaxRedirects, maxActions: o.MaxActions, maxSteps: o.MaxSteps,

@@ -27,6 +27,9 @@ func (p *Program) Run(in *Input) Result {
 // uses it again for the next message, once it is done with what it holds, has
 // no allocations for Actions and Steps.
 func (p *Program) RunInto(in *Input, out *Result) {
+	if p == nil {
+		p = new(Program)
+	}
 	list := [1]*Program{p}
 	runAll(list[:], in, false, out)
 }
@@ -65,6 +68,9 @@ func (s Sequence) RunInto(in *Input, out *Result) { runAll(s, in, true, out) }
 var runs = sync.Pool{New: func() any { return new(run) }}
 
 func runAll(programs []*Program, in *Input, delivery bool, out *Result) {
+	if out == nil {
+		out = new(Result)
+	}
 	r := runs.Get().(*run)
 	if in != nil {
 		r.in = *in

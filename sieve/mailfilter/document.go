@@ -216,6 +216,9 @@ func (d *Document) name(roundcube []tag) {
 
 // Rules are the rules in their order, disabled ones too.
 func (d *Document) Rules() []Rule {
+	if d == nil || d.tree == nil {
+		d = d.whole()
+	}
 	out := make([]Rule, len(d.rules))
 	for i, r := range d.rules {
 		out[i] = r.Rule
@@ -225,10 +228,18 @@ func (d *Document) Rules() []Rule {
 }
 
 // Format returns the script.
-func (d *Document) Format() []byte { return []byte(d.tree.src) }
+func (d *Document) Format() []byte {
+	if d == nil || d.tree == nil {
+		d = d.whole()
+	}
+	return []byte(d.tree.src)
+}
 
 // Requires are the extensions that the script requires, in its order.
 func (d *Document) Requires() []string {
+	if d == nil || d.tree == nil {
+		d = d.whole()
+	}
 	var out []string
 	for _, i := range d.requires {
 		for _, s := range d.entries(i) {
@@ -265,10 +276,25 @@ func (d *Document) find(flag string) []int {
 
 // Find returns the place in Rules of the first managed rule with the flag, or -1.
 func (d *Document) Find(flag string) int {
+	if d == nil || d.tree == nil {
+		d = d.whole()
+	}
 	for i, r := range d.rules {
 		if r.managed(flag) {
 			return i
 		}
 	}
 	return -1
+}
+
+// whole is the document, for the zero one and nil that of an empty script.
+func (d *Document) whole() *Document {
+	if d != nil && d.tree != nil {
+		return d
+	}
+	empty, err := Parse("", nil)
+	if err != nil {
+		return new(Document)
+	}
+	return empty
 }

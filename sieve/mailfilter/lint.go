@@ -59,6 +59,9 @@ func Lint(name string, src []byte, reader Reader) ([]Problem, error) {
 
 // Lint is the function [Lint] for a document.
 func (d *Document) Lint(reader Reader) []Problem {
+	if d == nil || d.tree == nil {
+		d = d.whole()
+	}
 	out := d.lintRequires()
 	ids := map[int]string{}
 	belongs := map[int]bool{}

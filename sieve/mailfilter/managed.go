@@ -175,6 +175,12 @@ func (d *Document) apply(splices ...splice) error {
 // The first require command is extended by what the rules need; where there is
 // none, it is put where OX looks for it.
 func (d *Document) Upsert(rules ...Managed) ([]Change, error) {
+	if d == nil {
+		return nil, errors.New("mailfilter: Upsert needs a Document: see Parse")
+	}
+	if d.tree == nil {
+		*d = *d.whole()
+	}
 	wants, err := prepare(rules, d.eol)
 	if err != nil {
 		return nil, err

@@ -45,6 +45,9 @@ type Finding struct {
 // catches a certain message is not looked into. A script that is as it should
 // be has none.
 func (d *Document) Findings(flags ...string) []Finding {
+	if d == nil || d.tree == nil {
+		d = d.whole()
+	}
 	var out []Finding
 	add := func(kind FindingKind, i int, flag, format string, args ...any) {
 		f := Finding{Kind: kind, Rule: i, Flag: flag, Text: fmt.Sprintf(format, args...)}
@@ -131,6 +134,9 @@ func takes(nodes []*sieve.Node) string {
 // stays where it is, so that moving back gives the same script again. It fails
 // where one of the rules shares a line with something else.
 func (d *Document) Move(from, to int) error {
+	if d == nil || d.tree == nil {
+		d = d.whole()
+	}
 	if from < 0 || from >= len(d.rules) || to < 0 || to >= len(d.rules) {
 		return fmt.Errorf("mailfilter: there are %d rules: a move from %d to %d is out of range", len(d.rules), from, to)
 	}

@@ -14,6 +14,9 @@ import (
 // between, it is then the one from before the insertion, byte for byte. On an
 // error the document is as it was.
 func (d *Document) Remove(flags ...string) (int, error) {
+	if d == nil || d.tree == nil {
+		d = d.whole()
+	}
 	edited := *d
 	count := 0
 	for {

@@ -17,6 +17,9 @@ import (
 // another try. Nothing of what was sent is in the error: a text of the server
 // that repeats it is left out.
 func (c *Client) Authenticate(ctx context.Context, mechanism sasl.Client) error {
+	if c == nil {
+		c = new(Client)
+	}
 	const command = "AUTHENTICATE"
 	return c.run(ctx, command, c.options.CommandTimeout, func() error {
 		if !c.tls && c.options.Security != LoopbackCleartext {
@@ -156,6 +159,9 @@ func repeats(text string, sent [][]byte) bool {
 // another mailbox (RFC 5804 section 2.14). Few servers have it; the others give
 // errors.ErrUnsupported.
 func (c *Client) Unauthenticate(ctx context.Context) error {
+	if c == nil {
+		c = new(Client)
+	}
 	if !c.Capabilities().Unauthenticate {
 		return unsupported("UNAUTHENTICATE", "the server does not offer it")
 	}

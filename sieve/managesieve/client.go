@@ -60,6 +60,9 @@ func Dial(ctx context.Context, address string, options Options) (*Client, error)
 // capabilities are read anew. TLS needs Options.TLS.ServerName here. On an error
 // the connection is closed.
 func NewClient(ctx context.Context, conn net.Conn, options Options) (*Client, error) {
+	if conn == nil {
+		return nil, errors.New("managesieve: NewClient needs a connection")
+	}
 	options, err := options.withDefaults()
 	if err != nil {
 		conn.Close()
@@ -107,6 +110,9 @@ func isLoopback(a net.Addr) bool {
 
 // Capabilities are what the server said last.
 func (c *Client) Capabilities() Capabilities {
+	if c == nil {
+		c = new(Client)
+	}
 	c.busy.Lock()
 	defer c.busy.Unlock()
 	return c.caps.clone()
@@ -114,6 +120,9 @@ func (c *Client) Capabilities() Capabilities {
 
 // Close closes the connection without LOGOUT. A command under way fails.
 func (c *Client) Close() error {
+	if c == nil {
+		c = new(Client)
+	}
 	c.close(errors.New("Close was called"))
 	return nil
 }
@@ -123,6 +132,9 @@ func (c *Client) close(cause error) {
 	defer c.state.Unlock()
 	if c.cause == nil {
 		c.cause = cause
+		if c.raw == nil {
+			return // the zero Client
+		}
 		c.raw.Close() // without TLS's farewell, which waits where the server doesn't read
 	}
 }
@@ -130,6 +142,9 @@ func (c *Client) close(cause error) {
 func (c *Client) closedErr(command string) error {
 	c.state.Lock()
 	defer c.state.Unlock()
+	if c.raw == nil {
+		return fmt.Errorf("managesieve: %s: %w: it was never opened, see Dial", command, ErrClosed)
+	}
 	if c.cause == nil {
 		return nil
 	}

@@ -18,6 +18,9 @@ type Script struct {
 // ListScripts lists the mailbox's scripts in the server's order (RFC 5804
 // section 2.7).
 func (c *Client) ListScripts(ctx context.Context) ([]Script, error) {
+	if c == nil {
+		c = new(Client)
+	}
 	var scripts []Script
 	seen, active := map[string]bool{}, false
 	_, err := c.command(ctx, "LISTSCRIPTS", []byte("LISTSCRIPTS\r\n"), maxName, func(d data) error {
@@ -56,6 +59,9 @@ func (c *Client) ListScripts(ctx context.Context) ([]Script, error) {
 // GetScript reads a script, byte for byte (RFC 5804 section 2.9). Without such a
 // script the error is [CodeNonexistent] on servers that give codes.
 func (c *Client) GetScript(ctx context.Context, name string) ([]byte, error) {
+	if c == nil {
+		c = new(Client)
+	}
 	line, err := named("GETSCRIPT", name)
 	if err != nil {
 		return nil, err
@@ -85,6 +91,9 @@ func (c *Client) GetScript(ctx context.Context, name string) ([]byte, error) {
 // connection broke after the script was sent (a [*ConnError]) may the new one be
 // there, too.
 func (c *Client) PutScript(ctx context.Context, name string, script []byte) (warnings string, err error) {
+	if c == nil {
+		c = new(Client)
+	}
 	line, err := named("PUTSCRIPT", name)
 	if err != nil {
 		return "", err
@@ -96,6 +105,9 @@ func (c *Client) PutScript(ctx context.Context, name string, script []byte) (war
 // warned of (RFC 5804 section 2.12). A server before RFC 5804 gives
 // errors.ErrUnsupported.
 func (c *Client) CheckScript(ctx context.Context, script []byte) (warnings string, err error) {
+	if c == nil {
+		c = new(Client)
+	}
 	if !c.Capabilities().HasVersion() {
 		return "", unsupported("CHECKSCRIPT", "the server has no VERSION")
 	}
@@ -123,12 +135,18 @@ func (c *Client) upload(ctx context.Context, name string, line, script []byte) (
 
 // SetActive makes a script the one that runs (RFC 5804 section 2.8).
 func (c *Client) SetActive(ctx context.Context, name string) error {
+	if c == nil {
+		c = new(Client)
+	}
 	return c.simple(ctx, "SETACTIVE", name)
 }
 
 // Deactivate leaves the mailbox without a script that runs: SETACTIVE with an
 // empty name, which SetActive refuses.
 func (c *Client) Deactivate(ctx context.Context) error {
+	if c == nil {
+		c = new(Client)
+	}
 	_, err := c.command(ctx, "SETACTIVE", []byte("SETACTIVE \"\"\r\n"), 0, nil)
 	return err
 }
@@ -136,6 +154,9 @@ func (c *Client) Deactivate(ctx context.Context) error {
 // DeleteScript deletes a script (RFC 5804 section 2.10). The active one gives
 // [CodeActive].
 func (c *Client) DeleteScript(ctx context.Context, name string) error {
+	if c == nil {
+		c = new(Client)
+	}
 	return c.simple(ctx, "DELETESCRIPT", name)
 }
 
@@ -146,6 +167,9 @@ func (c *Client) DeleteScript(ctx context.Context, name string) error {
 // one deleted. Cut in between, that leaves both, one of them active where one
 // was.
 func (c *Client) RenameScript(ctx context.Context, old, name string) error {
+	if c == nil {
+		c = new(Client)
+	}
 	line, err := named("RENAMESCRIPT", old)
 	if err != nil {
 		return err
@@ -196,6 +220,9 @@ func (c *Client) renameByCopy(ctx context.Context, old, name string) error {
 // HaveSpace asks whether a script of the size in bytes could be stored under the
 // name (RFC 5804 section 2.5). Where not, the error is a [CodeQuota].
 func (c *Client) HaveSpace(ctx context.Context, name string, size uint32) error {
+	if c == nil {
+		c = new(Client)
+	}
 	line, err := named("HAVESPACE", name)
 	if err != nil {
 		return err
@@ -207,6 +234,9 @@ func (c *Client) HaveSpace(ctx context.Context, name string, size uint32) error 
 
 // Capability asks for the capabilities again (RFC 5804 section 2.4).
 func (c *Client) Capability(ctx context.Context) (Capabilities, error) {
+	if c == nil {
+		c = new(Client)
+	}
 	err := c.run(ctx, "CAPABILITY", c.options.CommandTimeout, func() error {
 		if err := c.send([]byte("CAPABILITY\r\n")); err != nil {
 			return err
@@ -223,6 +253,9 @@ func (c *Client) Capability(ctx context.Context) (Capabilities, error) {
 // to their commands: it sends a tag that must come back (RFC 5804 section 2.13).
 // A server before RFC 5804 gives errors.ErrUnsupported.
 func (c *Client) Noop(ctx context.Context) error {
+	if c == nil {
+		c = new(Client)
+	}
 	if !c.Capabilities().HasVersion() {
 		return unsupported("NOOP", "the server has no VERSION")
 	}
@@ -246,6 +279,9 @@ func (c *Client) Noop(ctx context.Context) error {
 // Logout says LOGOUT and closes the connection (RFC 5804 section 2.3), whatever
 // comes back.
 func (c *Client) Logout(ctx context.Context) error {
+	if c == nil {
+		c = new(Client)
+	}
 	_, err := c.command(ctx, "LOGOUT", []byte("LOGOUT\r\n"), 0, nil)
 	c.close(errors.New("Logout was called"))
 	return err

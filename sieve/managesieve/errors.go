@@ -69,6 +69,9 @@ type ResponseError struct {
 
 // Error names the command, the answer, its code and its text, quoted.
 func (e *ResponseError) Error() string {
+	if e == nil {
+		return "<nil>"
+	}
 	var b strings.Builder
 	fmt.Fprintf(&b, "managesieve: %s: %s", e.Command, e.Status)
 	if e.Code != "" {
@@ -85,6 +88,9 @@ func (e *ResponseError) Error() string {
 
 // Unwrap is the Code, or nil without one.
 func (e *ResponseError) Unwrap() error {
+	if e == nil {
+		return nil
+	}
 	if e.Code == "" {
 		return nil
 	}
@@ -108,6 +114,9 @@ type ProtocolError struct {
 
 // Error names the command and the reason.
 func (e *ProtocolError) Error() string {
+	if e == nil {
+		return "<nil>"
+	}
 	return "managesieve: " + e.Command + ": protocol error: " + e.Reason
 }
 
@@ -119,10 +128,20 @@ type ConnError struct {
 }
 
 // Error names the command and the cause.
-func (e *ConnError) Error() string { return "managesieve: " + e.Command + ": " + e.Err.Error() }
+func (e *ConnError) Error() string {
+	if e == nil {
+		return "<nil>"
+	}
+	return "managesieve: " + e.Command + ": " + fmt.Sprint(e.Err)
+}
 
 // Unwrap is the cause.
-func (e *ConnError) Unwrap() error { return e.Err }
+func (e *ConnError) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return e.Err
+}
 
 // unsupported is the error of a command that the server doesn't have.
 func unsupported(command, why string) error {

@@ -63,6 +63,9 @@ type InactiveError struct {
 
 // Error names both scripts and the ways out.
 func (e *InactiveError) Error() string {
+	if e == nil {
+		return "<nil>"
+	}
 	if e.Active == "" {
 		return fmt.Sprintf("provision: script %q is not active and no other one is: activate it, or set Options.Inactive to EditNamed", e.Script)
 	}
@@ -73,10 +76,20 @@ func (e *InactiveError) Error() string {
 type EditError struct{ Err error }
 
 // Error is the edit function's error.
-func (e *EditError) Error() string { return "provision: edit: " + e.Err.Error() }
+func (e *EditError) Error() string {
+	if e == nil {
+		return "<nil>"
+	}
+	return "provision: edit: " + fmt.Sprint(e.Err)
+}
 
 // Unwrap is the edit function's error.
-func (e *EditError) Unwrap() error { return e.Err }
+func (e *EditError) Unwrap() error {
+	if e == nil {
+		return nil
+	}
+	return e.Err
+}
 
 // A PanicError is in the error of a mailbox, as that of its edit in an
 // [*EditError], where a function of the options or the work on it panicked.
@@ -86,10 +99,18 @@ type PanicError struct {
 }
 
 // Error is the panic's value, without the stack.
-func (e *PanicError) Error() string { return fmt.Sprintf("panic: %v", e.Value) }
+func (e *PanicError) Error() string {
+	if e == nil {
+		return "<nil>"
+	}
+	return fmt.Sprintf("panic: %v", e.Value)
+}
 
 // Unwrap is the value of the panic where that is an error.
 func (e *PanicError) Unwrap() error {
+	if e == nil {
+		return nil
+	}
 	err, _ := e.Value.(error)
 	return err
 }
