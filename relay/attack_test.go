@@ -204,8 +204,9 @@ func trustedEntry(p relay.Policy, e entry) bool {
 	if e.origin.Role != relay.RoleGateway {
 		return false
 	}
-	c := p.Gateway.Client
-	return len(c.Names) == 0 && len(c.Fingerprints) == 0 || e.lab.Certificate == "conbool" || e.lab.Certificate == "acme"
+	c, shown := p.Gateway.Client, e.origin.Certificate
+	return len(c.Names) == 0 && len(c.Fingerprints) == 0 || e.lab.Certificate == "conbool" || e.lab.Certificate == "acme" ||
+		shown.Verified && slices.Contains(c.Names, shown.Name) // by name any certificate of that name will do
 }
 
 // endsOf renders where everything went that a message gave rise to, but for
