@@ -336,10 +336,9 @@ func (l layout) run(t *testing.T, system maillab.System) {
 	}
 	differ := 0
 	ends := map[string]int{}
-	for _, m := range sent {
-		o := result.Messages[m.lab.ID]
-		var want, got []string
-		var trace strings.Builder
+	var trace strings.Builder
+	judge := func(m generated, o maillab.Outcome) (want, got []string) {
+		trace.Reset()
 		for _, to := range m.lab.Recipients {
 			q := m.query
 			q.To = to
@@ -353,13 +352,20 @@ func (l layout) run(t *testing.T, system maillab.System) {
 				got = append(got, observed(o, to, relay.Decision{}, l.policy)...)
 			}
 		}
-		want, got = portless(want), l.known(portless(got), m)
+		return portless(want), l.known(portless(got), m)
+	}
+	for _, m := range sent {
+		want, got := judge(m, result.Messages[m.lab.ID])
 		for _, k := range want {
 			ends[strings.Fields(k)[0]]++
 		}
 		if !slices.Equal(want, got) {
-			if differ++; differ <= 10 {
-				t.Errorf("%s %s\nRoute:\n  %s\nservers:\n  %s\n%s%s", m.what, m.lab.Recipients, strings.Join(want, "\n  "), strings.Join(got, "\n  "), m.lab.Raw[:min(len(m.lab.Raw), 600)], trace.String())
+			if differ++; differ == 1 {
+				defer smallest(t, w, site, l.name+"/policy.json", m, judge)
+			}
+			if differ <= 10 {
+				t.Errorf("%s %s\nRoute:\n  %s\nservers:\n  %s\n%s%s", m.what, m.lab.Recipients,
+					strings.Join(want, "\n  "), strings.Join(got, "\n  "), m.lab.Raw[:min(len(m.lab.Raw), 600)], trace.String())
 			}
 		}
 	}

@@ -159,6 +159,15 @@ func (s scenario) runOn(t *testing.T, system maillab.System) {
 	}
 	differ := 0
 	kinds := map[string]int{}
+	judge := func(m generated, o maillab.Outcome) (want, got []string) {
+		for _, to := range m.lab.Recipients {
+			q := m.query
+			q.To = to
+			d := c.Route(t.Context(), &q)
+			want, got = append(want, expected(d, p, m.lab.Raw)...), append(got, observed(o, to, d, p)...)
+		}
+		return want, got
+	}
 	for _, m := range sent {
 		for _, to := range m.lab.Recipients {
 			q := m.query
@@ -170,7 +179,10 @@ func (s scenario) runOn(t *testing.T, system maillab.System) {
 				kinds[strings.Fields(k)[0]]++
 			}
 			if !slices.Equal(want, got) {
-				if differ++; differ <= 10 {
+				if differ++; differ == 1 {
+					defer smallest(t, w, site, "policy.json", m, judge)
+				}
+				if differ <= 10 {
 					t.Errorf("%s %s\nRoute:\n  %s\nservers:\n  %s\n%s%s", m.what, to, strings.Join(want, "\n  "), strings.Join(got, "\n  "), m.lab.Raw[:min(len(m.lab.Raw), 600)], traces(d))
 				}
 			}
