@@ -56,6 +56,8 @@ func TestActions(t *testing.T) {
 		{"body_checks = static:{FILTER scan:x}", "", here, "what Sieve has made", nil},
 		{"header_checks = regexp:/etc/postfix/own", "/^X:/ FILTER scan", ok, "", nil},
 		{"header_checks = regexp:/etc/postfix/own", "/^Received:/ PREPEND X-Sieve-Redirected-From: x", "own:1", "look like redirected", nil},
+		{"header_checks = regexp:/etc/postfix/own", "/^Received:/ PREPEND Date: x", "own:1", "taken for mail that Sieve has made", nil},
+		{"header_checks = regexp:/etc/postfix/own", "/^Subject:(.*)/ REPLACE Subject: [x]$1", ok, "", nil},
 		{"header_checks = proxy:regexp:/etc/postfix/own", "/^X-/ IGNORE", "own:1", "removes", nil},
 		{"header_checks = unionmap:{regexp:{{/^X-/ IGNORE}}}", "", here, "removes", nil},
 		{"message_drop_headers = bcc, x-conbool-Released", "", here, "dropped", nil},
