@@ -3,7 +3,6 @@ package relay_test
 import (
 	"bytes"
 	"errors"
-	"io/fs"
 	"maps"
 	"os"
 	"path/filepath"
@@ -17,25 +16,6 @@ import (
 	"github.com/oxmailroute/oxmailroute/postfix"
 	"github.com/oxmailroute/oxmailroute/relay"
 )
-
-// tree lists a directory: names with contents.
-func tree(tb testing.TB, dir string) map[string]string {
-	tb.Helper()
-	out := map[string]string{}
-	err := filepath.WalkDir(dir, func(path string, d fs.DirEntry, err error) error {
-		if err != nil || d.IsDir() {
-			return err
-		}
-		data, err := os.ReadFile(path)
-		rel, _ := filepath.Rel(dir, path)
-		out[filepath.ToSlash(rel)] = string(data)
-		return err
-	})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return out
-}
 
 func TestReadInstallation(t *testing.T) {
 	dir := t.TempDir()
