@@ -12,6 +12,14 @@ import (
 func (w *walk) bodyChecks(c *cleanup, v *cleaned) {
 	var changed []byte // the body, where lines of it go or are replaced
 	kept := 0          // up to here of w.body
+	prepend := func(line []byte, text string) {
+		start := offsetIn(w.body, line)
+		if start < kept {
+			return // a piece that isn't the body's own octets
+		}
+		changed = append(append(append(changed, w.body[kept:start]...), text...), '\n')
+		kept = start
+	}
 	edit := func(line []byte, text string) {
 		start := offsetIn(w.body, line)
 		if start < kept {
@@ -56,6 +64,9 @@ func (w *walk) bodyChecks(c *cleanup, v *cleaned) {
 			case postfix.Replace:
 				w.step("cleanup", hit.Rule, at, input, "line replaced")
 				edit(line, a.Text)
+			case postfix.Prepend:
+				w.step("cleanup", hit.Rule, at, input, "line added")
+				prepend(line, a.Text)
 			case postfix.Redirect:
 				w.step("cleanup", hit.Rule, at, input, "redirected to "+a.Address)
 				w.redirected(a.Address)
@@ -77,12 +88,14 @@ func (w *walk) bodyChecks(c *cleanup, v *cleaned) {
 				v.copies = append(v.copies, bcc{c.body[i].file, w.e.canonical(a.Address), input, at})
 			case postfix.Pass:
 				return false
+			case postfix.Dunno, postfix.Warn, postfix.Info:
+			case postfix.Unknown: // LookupLine has made another of it
 			}
 			break
 		}
 		return true
 	})
-	if kept > 0 && !v.done {
+	if (kept > 0 || changed != nil) && !v.done {
 		w.body = append(changed, w.body[kept:]...)
 	}
 }

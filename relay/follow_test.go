@@ -327,6 +327,7 @@ const bodyTable = `/^reject me/ REJECT not this
 /^copy me/ BCC copy@remote1.test
 /^vanish/ IGNORE
 /^replace me/ REPLACE NEW TEXT
+/^prepend me/ PREPEND NEW TEXT
 /deep inside/ REJECT found
 /^$/ REJECT empty
 /^a b$/ REJECT carriage return
@@ -335,7 +336,7 @@ const bodyTable = `/^reject me/ REJECT not this
 // bodies2 are messages whose bodies the table above has something to say of.
 var bodies2 = []string{
 	"Subject: x\n\nhello\n", "Subject: x\n\nhello\nreject me\n", "Subject: reject me\n\nnot here\n", "Subject: x\n\ndiscard me\n", "Subject: x\n\nhold me\n", "Subject: x\n\nfilter me\n",
-	"Subject: x\n\nredirect me\n", "Subject: x\n\ncopy me\n", "Subject: x\n\nvanish\nrest\n", "Subject: x\n\nreplace me\nrest\n", "Subject: x\n\nvanishing point stays as vanish\n vanish\n", "Subject: x\n\na\rb\n",
+	"Subject: x\n\nredirect me\n", "Subject: x\n\ncopy me\n", "Subject: x\n\nvanish\nrest\n", "Subject: x\n\nreplace me\nrest\n", "Subject: x\n\nprepend me\nrest\n", "Subject: x\n\nvanishing point stays as vanish\n vanish\n", "Subject: x\n\na\rb\n",
 	"Subject: x\n\n" + strings.Repeat("a", 2040) + "deep inside\n", "Subject: x\n\n" + strings.Repeat("a", 2100) + "deep inside\n", "Subject: x\n\n" + strings.Repeat("a", 2048) + "reject me\n",
 	"Subject: x\n\n" + strings.Repeat("filler line\n", 400) + "reject me\n", "Subject: x\n\n" + strings.Repeat("filler line\n", 420) + "reject me\n",
 	"Subject: x\n\n" + strings.Repeat("filler line\n", 416) + "reject me\n", "Subject: x\n\n" + strings.Repeat("filler line\n", 416) + "123456\nreject me\n", "Subject: x\n\n" + strings.Repeat("filler line\n", 416) + "1234567\nreject me\n",

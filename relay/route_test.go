@@ -68,6 +68,31 @@ func program(tb testing.TB, name, text string) *interp.Program {
 
 var hello = []byte("Subject: hello\n\nhi\n")
 
+// TestBodyPrepend: body_checks add a line before the one that matches, as
+// header_checks(5) has it, and the mailbox's script reads it.
+func TestBodyPrepend(t *testing.T) {
+	dir := &people{
+		mailboxes: map[string]bool{"bob@example.com": true},
+		scripts: map[string]*interp.Program{"bob@example.com": program(t, "bob.sieve",
+			"require [\"body\",\"fileinto\"]; if body :raw :matches \"*NEW TEXT?prepend me*\" { fileinto \"Added\"; }")},
+	}
+	in := withMain("body_checks = regexp:/etc/postfix/own\n", map[string]string{"own": "/^prepend me/ PREPEND NEW TEXT\n/^vanish/ IGNORE\n"})(t)
+	in.Directory, in.Scripts = dir, dir
+	c := compile(t, labPolicy(t, "lab.json"), in)
+	for body, want := range map[string]string{
+		"prepend me\n":                     "mailbox Added",
+		"rest\nvanish\nprepend me\nrest\n": "mailbox Added",
+		"prepend me\nvanish\n":             "mailbox Added",
+		"don't prepend me\n":               "mailbox INBOX",
+	} {
+		d := c.Route(t.Context(), &relay.Message{
+			Origin: c.Origin(relay.RoleInternal), From: "alice@example.com", To: "bob@example.com", Raw: []byte("Subject: x\n\n" + body)})
+		if d.String() != want {
+			t.Errorf("%q: %s, want %s\n%s", body, d, want, d.Outcomes[0].Trace)
+		}
+	}
+}
+
 // TestDirectory: local addresses from the caller, asked with the keys and in
 // the order of Postfix.
 func TestDirectory(t *testing.T) {
