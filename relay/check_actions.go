@@ -346,6 +346,7 @@ func (c *compiler) checkMarkers(s checkSetting, specs []postfix.MapSpec) {
 					c.errs.add(at, ErrConflict, "put before it: "+c.keepMarkers(),
 						"%s: the rule removes %q, by which the gateway's mail is known", s.name, line)
 				}
+			default: // the line stays
 			}
 			break tables
 		}
@@ -419,6 +420,12 @@ func sampleLines(p headers.Predicate) (lines []string) {
 		for _, q := range p {
 			lines = append(lines, sampleLines(q)...)
 		}
+	case headers.Condition:
+		return sampleLines(p.Predicate)
+	case headers.Not:
+		// Without the lines that must not be there, other mail counts as the gateway's.
+		return sampleLines(p.Predicate)
+	default: // ContentType: mail has that of its sender, and no gateway sets it
 	}
 	return lines
 }
