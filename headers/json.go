@@ -127,8 +127,9 @@ func encode(b *bytes.Buffer, path string, p Predicate, depth int) error {
 		return list("All", p)
 	case Any:
 		return list("Any", p)
+	default: // a type around one of them, a Condition too: it stands at the top alone
+		return under(path, mistake(ErrInvalid, ownValues, "%T is none of the predicates", p))
 	}
-	return under(path, mistake(ErrInvalid, ownValues, "%T is none of the predicates", p))
 }
 
 // decoder reads token by token, since encoding/json takes doubled fields and

@@ -87,8 +87,9 @@ func nameOf(p headers.Predicate) (name string, exact bool) {
 		return "Content-Type", true
 	case headers.MatchPrefix:
 		return p.Prefix, false
+	default: // leavesOf leaves no other
+		return "", false
 	}
-	return "", false
 }
 
 // patternFor returns the pattern of a leaf, delimiters and flags included.
@@ -112,6 +113,7 @@ func patternFor(p headers.Predicate) (string, error) {
 		op, values, comparator = p.Op, p.Values, p.Comparator
 	case headers.ContentType:
 		return contentTypePattern(p)
+	default: // leavesOf leaves no other
 	}
 	flags := ""
 	quotedName := quoteERE(name)

@@ -129,6 +129,7 @@ func (w *walk) checks(c *cleanup) (v cleaned, prepended int) {
 			case postfix.BCC:
 				v.copies = append(v.copies, bcc{checks[i].file, w.e.canonical(a.Address), string(f.Name), at})
 			case postfix.Dunno, postfix.Warn, postfix.Info:
+			case postfix.Unknown: // Lookup has made another of it
 			}
 			break
 		}

@@ -215,6 +215,7 @@ func (c *compiler) checkReEntry() {
 			switch hit.Action.(type) {
 			case postfix.Ignore, postfix.Strip, postfix.Replace:
 				c.warn(checks[i].at(hit).String(), "%s stays on redirected mail, which is known by it; to hide it from others use smtp_header_checks", redirectedFrom)
+			default: // the line stays
 			}
 			break
 		}

@@ -137,6 +137,7 @@ func (w *walk) leaveHeader(leaf *leaf) {
 				f = w.fields[position]
 				w.edits = append(w.edits, Edit{Removed: true, Name: name, Value: value},
 					Edit{Name: string(f.Name), Value: strings.TrimSpace(string(f.Body))})
+			default: // smtp(8) logs it at most: a delivery is too late for the rest
 			}
 		}
 		if leaf.generic != nil && class != plainField {

@@ -316,6 +316,7 @@ func withoutExists(p headers.Predicate) headers.Predicate {
 		return headers.Any(list(p))
 	case headers.Condition:
 		return withoutExists(p.Predicate)
+	default: // compares values already
+		return p
 	}
-	return p
 }

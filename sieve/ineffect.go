@@ -44,6 +44,7 @@ func (u *uses) commands(list []Command) {
 			u.flagCommand(c.Variable)
 		case Mark, Unmark:
 			u.ext |= ExtIMAP4Flags
+		default: // has no block, no flags, and sets no variable
 		}
 	}
 }
@@ -84,5 +85,6 @@ func (u *uses) test(t Test) {
 		if t.Variables != nil {
 			u.ext |= ExtVariables
 		}
+	default: // holds no test, and is of no extension that the compiler asks for
 	}
 }

@@ -190,6 +190,7 @@ func (l *linter) command(c Command, f flow) flow {
 		l.warn(off, "import and export are out of date: use global")
 	case ForEveryPart:
 		l.block(c.Block, flow{delivered: f.delivered, rejected: f.rejected, answered: f.answered})
+	default: // neither delivers nor ends anything, and there is nothing to warn of
 	}
 	return f
 }
@@ -260,8 +261,9 @@ func isAlways(t Test) bool {
 		return !slices.ContainsFunc(t, func(u Test) bool { return !isAlways(u) })
 	case AnyOf:
 		return slices.ContainsFunc(t, isAlways)
+	default: // depends on the message, the server or the time
+		return false
 	}
-	return false
 }
 
 // fieldNames warns of names that no field can have, and reports whether all are

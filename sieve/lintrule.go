@@ -85,8 +85,9 @@ func (l *linter) test(t Test) string {
 		return l.date(off, t.Part, t.Zone, t.Match, t.Comparator, t.Keys)
 	case String:
 		return l.relation(t.Match, t.Relation, t.Keys)
+	default: // may be true, for all that a script tells
+		return ""
 	}
-	return ""
 }
 
 // exact reports whether a value must be the same as a key.

@@ -54,8 +54,9 @@ func (w *writer) test(t Test) *node {
 			return &node{raw: string(t)}
 		}
 		return newNode(invalid)
+	default:
+		return w.comparing(t)
 	}
-	return w.comparing(t)
 }
 
 // comparing writes the tests that compare values with keys.
@@ -147,8 +148,9 @@ func (w *writer) comparing(t Test) *node {
 		w.use(ExtENotify)
 		n := w.matching(newNode("notify_method_capability"), matching{match: t.Match, relation: t.Relation, comparator: t.Comparator})
 		return n.str(t.URI).str(t.Capability).strList(t.Keys)
+	default: // nil, or a type that embeds a test; test writes the others
+		return newNode(invalid)
 	}
-	return newNode(invalid)
 }
 
 func (w *writer) tests(name string, tests []Test) *node {

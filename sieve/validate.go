@@ -87,6 +87,7 @@ func (s *Script) paths() []string {
 			for i, u := range t {
 				test(u, fmt.Sprintf("%s[%d]", where, i))
 			}
+		default: // holds no test
 		}
 	}
 	commands = func(list []Command, where string) {
@@ -106,6 +107,7 @@ func (s *Script) paths() []string {
 				commands(c.Else, at+".Else")
 			case ForEveryPart:
 				commands(c.Block, at+".Block")
+			default: // has no block
 			}
 		}
 	}

@@ -17,6 +17,7 @@ func walk(list []Command, visit func(Command), test func(Test)) {
 			for _, u := range t {
 				each(u)
 			}
+		default: // holds no test
 		}
 	}
 	if test == nil {
@@ -37,6 +38,7 @@ func walk(list []Command, visit func(Command), test func(Test)) {
 			walk(c.Else, visit, test)
 		case ForEveryPart:
 			walk(c.Block, visit, test)
+		default: // has no block
 		}
 	}
 }

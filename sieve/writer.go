@@ -131,8 +131,9 @@ func (w *writer) command(c Command) *node {
 			return &node{raw: string(c)}
 		}
 		return newNode(invalid)
+	default:
+		return w.extension(c)
 	}
-	return w.extension(c)
 }
 
 // extension writes the commands of commandext.go.
@@ -218,6 +219,7 @@ func (w *writer) extension(c Command) *node {
 	case Report:
 		w.use(ExtDovecotReport)
 		return newNode("report").flag(w, ExtDovecotReport, "headers_only", c.HeadersOnly).str(c.Type).str(c.Text).str(c.Address)
+	default: // nil, or a type that embeds a command; command writes the others
+		return newNode(invalid)
 	}
-	return newNode(invalid)
 }

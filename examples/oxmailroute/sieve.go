@@ -224,8 +224,11 @@ func actionOf(a interp.Action) any {
 		return deleteHeaderAction{"deleteheader", a.Name, a.Index, a.Value}
 	case interp.ActionReport:
 		return reportAction{"report", a.Type, a.Address, a.Text, a.HeadersOnly}
+	case interp.ActionDiscard:
+		return plainAction{"discard"}
+	default: // no other is made
+		return nil
 	}
-	return plainAction{"discard"}
 }
 
 func mailOf(m *interp.Outgoing) *mail {

@@ -180,6 +180,7 @@ func (r *Result) Mailboxes() []string {
 			add(sieve.Inbox)
 		case ActionFileInto:
 			add(a.Mailbox)
+		default: // stores nothing here
 		}
 	}
 	if r.Keep == KeepImplicit || r.Keep == KeepFailure {

@@ -14,8 +14,9 @@ func (c *compiler) commands(list []sieve.Command) block {
 		switch cmd.(type) {
 		case sieve.Comment, sieve.Unread:
 			continue
+		default: // runs
+			out = append(out, c.command(cmd, step))
 		}
-		out = append(out, c.command(cmd, step))
 	}
 	b := block{code: out}
 	b.index = c.indexRules(out)
@@ -105,8 +106,9 @@ func (c *compiler) operation(cmd sieve.Command) operation {
 		return &debugCommand{c.text(cmd.Text, "Text")}
 	case sieve.Report:
 		return c.report(cmd)
+	default: // DraftNotify and Denotify, which Pigeonhole alone runs, and types that embed a command
+		return nil
 	}
-	return nil
 }
 
 // noBlock stands for an else that isn't there.

@@ -31,8 +31,9 @@ func (p performed) keeps() bool {
 		return a.Copy
 	case ActionVacation, ActionNotify, ActionAddHeader, ActionDeleteHeader, ActionReport, nil:
 		return true
+	default: // keep, discard and reject take its place
+		return false
 	}
-	return false
 }
 
 // counted is how many actions there are; changes of the header are none.
@@ -67,6 +68,7 @@ func (r *run) commit(a *performed) {
 		if a.kind == opRemember {
 			r.marks = append(r.marks, mark{a.key, a.until})
 		}
+	default: // sends nothing that is made here
 	}
 }
 
@@ -86,6 +88,7 @@ func (p *performed) action() Action {
 			x.Flags = publicFlags(p.flags)
 			return x
 		}
+	default: // has no flags
 	}
 	return p.act
 }

@@ -84,12 +84,13 @@ func (c *compiler) test(t sieve.Test) condition {
 	case nil:
 		c.errorf("", "is nil: give it a test value")
 		return constant{step, false}
+	default:
+		if out := c.extensionTest(t, step); out != nil {
+			return out
+		}
+		c.errorf("", "a test of type %T is %w", t, sieve.ErrUnsupported)
+		return constant{step, false}
 	}
-	if out := c.extensionTest(t, step); out != nil {
-		return out
-	}
-	c.errorf("", "a test of type %T is %w", t, sieve.ErrUnsupported)
-	return constant{step, false}
 }
 
 // extensionTest compiles the tests of extensions.
@@ -136,8 +137,9 @@ func (c *compiler) extensionTest(t sieve.Test, step int) condition {
 			c.matcher(t.Match, t.Relation, t.Comparator, t.Keys)}
 	case sieve.IHave:
 		return c.ihave(t, step)
+	default: // a type that embeds a test; test compiles the others
+		return nil
 	}
-	return nil
 }
 
 func (c *compiler) tests(list []sieve.Test) []condition {
