@@ -1,0 +1,70 @@
+package relay
+
+import "github.com/oxmailroute/oxmailroute/postfix"
+
+// redirected is REDIRECT: one recipient instead of all.
+func (w *walk) redirected(address string) {
+	m := *w.m
+	m.To = address
+	f := w.fork()
+	f.m = &m
+	f.forward(address) // not expanded again
+}
+
+// expand is cleanup(8)'s virtual alias expansion, and a way for each result.
+func (w *walk) expand(l *listener, next func(w *walk, to string)) {
+	if !l.maps || l.cleanup.noAliases {
+		next(w, w.m.To)
+		return
+	}
+	a := postfix.Aliases{Search: w.e.addresses, Rewrite: w.e.canonical, Propagate: w.e.expand}
+	var lookup *directory
+	if w.e.aliases != nil {
+		if len(w.e.aliases.maps) == 0 && len(w.e.aliases.opaque) == 0 {
+			next(w, w.m.To)
+			return
+		}
+		w.e.aliases.unknown(w, w.m.To)
+		a.Map = w.e.aliases.asked
+	} else {
+		lookup = &directory{q: w.q, alias: true}
+		a.Map = lookup
+	}
+	list, err := a.Expand(w.m.To)
+	if lookup != nil && lookup.err != nil {
+		w.step("aliases", "", place{"virtual_alias_maps", 0}, w.m.To, lookup.err.Error())
+		w.end(Defer, "451", w.m.To, "4.3.0 Temporary lookup failure")
+		return
+	}
+	if err != nil {
+		w.step("aliases", "", place{"virtual_alias_maps", 0}, w.m.To, err.Error())
+		if w.m.Origin.Role == FromPickup {
+			w.end(Defer, "451", w.m.To, "4.6.0 Alias expansion error")
+		} else {
+			w.end(Reject, "451", w.m.To, "4.6.0 Alias expansion error")
+		}
+		return
+	}
+	if len(list) == 1 {
+		w.alias(list[0], next)
+		return
+	}
+	seen := map[string]bool{}
+	for _, l := range list {
+		if key := fold(l.Address); !seen[key] {
+			seen[key] = true
+			w.fork().alias(l, next)
+		}
+	}
+}
+
+func (w *walk) alias(a postfix.Alias, next func(w *walk, to string)) {
+	for _, h := range a.Hits {
+		at := place{"virtual_alias_maps", 0}
+		if w.e.aliases != nil {
+			at = w.e.aliases.place(h)
+		}
+		w.step("aliases", "", at, h.Key, "expands")
+	}
+	next(w, a.Address)
+}
