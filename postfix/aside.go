@@ -35,10 +35,12 @@ func asides(src []byte, own []frame, owner string) (edits []edit, left []Leftove
 			codes[loose]--
 			at += blank
 		case !meaningful(src, p, prefix, line[at:]):
-			left = append(left, Leftover{p.line, lineAt(src, p.start), fmt.Sprintf("was changed while it was out of use for the block of %s, and says nothing by itself; it stays a comment", owner)})
+			left = append(left, Leftover{p.line, lineAt(src, p.start),
+				fmt.Sprintf("was changed while it was out of use for the block of %s, and says nothing by itself; it stays a comment", owner)})
 			continue
 		case known:
-			left = append(left, Leftover{p.line, lineAt(src, p.start), fmt.Sprintf("was changed while it was out of use for the block of %s; it is in force again as it stands", owner)})
+			left = append(left, Leftover{p.line, lineAt(src, p.start),
+				fmt.Sprintf("was changed while it was out of use for the block of %s; it is in force again as it stands", owner)})
 		}
 		edits = append(edits, edit{start: p.start, end: p.start + at})
 	}
@@ -58,7 +60,8 @@ func asides(src []byte, own []frame, owner string) (edits []edit, left []Leftove
 				if code := asideCode(text[j:]); codes[code] > 0 {
 					codes[code]--
 					missing--
-					left = append(left, Leftover{line, text, fmt.Sprintf("was put out of use for the block of %s, and its prefix was changed; it stays as it is", owner)})
+					left = append(left,
+						Leftover{line, text, fmt.Sprintf("was put out of use for the block of %s, and its prefix was changed; it stays as it is", owner)})
 					break
 				}
 			}

@@ -70,7 +70,8 @@ func leavesOf(list []headers.Predicate, p headers.Predicate) ([]headers.Predicat
 	case headers.Not:
 		return nil, notExpressible(p, "ask for what is there", "the rules look at one line at a time, and no line tells that there is none")
 	case headers.All:
-		return nil, notExpressible(p, "name one header field, or several with Any", "the rules look at one line at a time and don't remember the others")
+		return nil, notExpressible(p, "name one header field, or several with Any",
+			"the rules look at one line at a time and don't remember the others")
 	}
 	return nil, &detail{ErrIllegal, fmt.Sprintf("unknown predicate %T", p)}
 }
@@ -201,7 +202,8 @@ func containsPattern(p headers.Predicate, v string) (string, error) {
 		return "", nil // every value contains it
 	}
 	if before, after := edges(v); before || after {
-		return "", notExpressible(p, "remove the white space", "%q begins or ends with white space, and a pattern can't tell that from the white space around the value", v)
+		return "", notExpressible(p, "remove the white space",
+			"%q begins or ends with white space, and a pattern can't tell that from the white space around the value", v)
 	}
 	return ".*" + quoteERE(v), nil
 }

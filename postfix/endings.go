@@ -103,7 +103,8 @@ var unknown = []ending{{}}
 // ends returns how a match may end.
 func ends(re *syntax.Regexp) []ending {
 	switch re.Op {
-	case syntax.OpEmptyMatch, syntax.OpBeginText, syntax.OpEndText, syntax.OpBeginLine, syntax.OpEndLine, syntax.OpWordBoundary, syntax.OpNoWordBoundary:
+	case syntax.OpEmptyMatch, syntax.OpBeginText, syntax.OpEndText, syntax.OpBeginLine, syntax.OpEndLine, syntax.OpWordBoundary,
+		syntax.OpNoWordBoundary:
 		return []ending{{whole: true}}
 	case syntax.OpNoMatch:
 		return nil

@@ -235,7 +235,8 @@ func (m *Main) without(owner string, lenient bool) ([]byte, []Leftover, Errors) 
 					fail(last, ErrConflict, "the line continues %s in the block of %s: don't indent it", d.Name, owner)
 				}
 			case d.Line > block.endLine && inside[d.Name] && !lenient:
-				fail(d.Line, ErrConflict, "%s is defined again below the block of %s, which sets it: delete this one, or take it out of the policy", d.Name, owner)
+				fail(d.Line, ErrConflict, "%s is defined again below the block of %s, which sets it: delete this one, or take it out of the policy",
+					d.Name, owner)
 			}
 		}
 	}

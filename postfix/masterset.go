@@ -256,7 +256,8 @@ func (m *Master) without(owner string, lenient bool) ([]byte, []Leftover, Errors
 			inside := f.line < first && first < f.endLine
 			switch {
 			case inside && !f.managed && lenient && f.seal == (seal{}):
-				left = append(left, Leftover{f.line, lineAt(m.src, f.start), fmt.Sprintf("service %s %s stands among the options of %s, which stay", e.Name, e.Type, owner)})
+				left = append(left, Leftover{f.line, lineAt(m.src, f.start),
+					fmt.Sprintf("service %s %s stands among the options of %s, which stay", e.Name, e.Type, owner)})
 				own = slices.Delete(own, i, i+1)
 				i--
 			case inside && !f.managed && !lenient:
@@ -264,7 +265,8 @@ func (m *Master) without(owner string, lenient bool) ([]byte, []Leftover, Errors
 			case inside && last > f.endLine && !lenient:
 				fail(last, ErrConflict, "the line continues service %s %s in the block of %s: don't indent it", e.Name, e.Type, owner)
 			case f.managed && first < f.line && last > f.line && !lenient:
-				fail(last, ErrConflict, "the line continues service %s %s in line %d across the block of %s: move it there", e.Name, e.Type, first, owner)
+				fail(last, ErrConflict, "the line continues service %s %s in line %d across the block of %s: move it there", e.Name, e.Type, first,
+					owner)
 			}
 		}
 	}

@@ -73,7 +73,8 @@ func compilePCRE(pattern, flags string) (*regexp.Regexp, error) {
 			}
 		case c == '[':
 			inSet, first = true, true
-		case c == '(' && strings.HasPrefix(pattern[i:], "(?") && !strings.HasPrefix(pattern[i:], "(?:") && !strings.HasPrefix(pattern[i:], "(?i)"):
+		case c == '(' && strings.HasPrefix(pattern[i:], "(?") && !strings.HasPrefix(pattern[i:], "(?:") &&
+			!strings.HasPrefix(pattern[i:], "(?i)"):
 			return unsupported("%q", pattern[i:min(i+4, len(pattern))])
 		case c == '(' && strings.HasPrefix(pattern[i:], "(*"):
 			return unsupported("%q", pattern[i:min(i+4, len(pattern))])

@@ -264,14 +264,16 @@ func (f frame) marks(src []byte) (edits []edit, left []Leftover) {
 	begin, end := edit{start: f.start, end: f.body}, edit{start: f.bodyEnd, end: f.end}
 	if f.behind > 0 {
 		begin.end, begin.text = f.behind, "# "
-		left = append(left, Leftover{f.line, lineAt(src, f.start), fmt.Sprintf("was written behind the BEGIN of %s; it stays as a comment", f.owner)})
+		left = append(left, Leftover{f.line, lineAt(src, f.start),
+			fmt.Sprintf("was written behind the BEGIN of %s; it stays as a comment", f.owner)})
 	} else if f.start > 0 && src[f.start-1] != '\n' {
 		begin.text = "\n" // a line that was joined with the mark
 	}
 	if f.behindEnd > 0 {
 		end.end, end.text = f.behindEnd, "# "
 		at := lineStart(src, f.bodyEnd)
-		left = append(left, Leftover{lineOf(src, at), lineAt(src, at), fmt.Sprintf("was written behind the END of %s; it stays as a comment", f.owner)})
+		left = append(left, Leftover{lineOf(src, at), lineAt(src, at),
+			fmt.Sprintf("was written behind the END of %s; it stays as a comment", f.owner)})
 	}
 	return append([]edit{begin, end}, f.drop...), append(left, f.pieces...)
 }
@@ -379,7 +381,8 @@ func (f frame) detached(src []byte) (edits []edit, left []Leftover) {
 				edits = append(edits, commented(src, e)...)
 				left = append(left, leftover(src, e, fmt.Sprintf("continued the block of %s; it stays as a comment", f.owner)))
 			} else {
-				left = append(left, leftover(src, e, fmt.Sprintf("continues a line within the block of %s that stays, and may be of that block; it stays", f.owner)))
+				left = append(left, leftover(src, e,
+					fmt.Sprintf("continues a line within the block of %s that stays, and may be of that block; it stays", f.owner)))
 			}
 		}
 		pos = end

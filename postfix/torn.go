@@ -19,7 +19,8 @@ func mend(src []byte, list []frame, owner string, bare bool) []frame {
 		if f.owner == owner && f.line > 0 && f.end > 0 && f.seal != (seal{}) && f.endSeal == (seal{}) {
 			f.tornSeal(src)
 		}
-		if f.owner != owner || f.why == "" && (f.managed || !bare) && (f.seal == (seal{}) || f.intact(src) || lineAt(src, f.start) == f.beginMark()) {
+		if f.owner != owner || f.why == "" && (f.managed || !bare) &&
+			(f.seal == (seal{}) || f.intact(src) || lineAt(src, f.start) == f.beginMark()) {
 			continue
 		}
 		if f.line > 0 && f.seal == (seal{}) {
@@ -301,7 +302,8 @@ func (f *frame) torn(src []byte, from int, ends []int, mark string) []edit {
 		case similar(text, mark), len(tail) > 3 && strings.HasSuffix(mark, tail):
 			return []edit{{start: from, end: end}}
 		case len(text) > 2 && strings.HasPrefix(mark, text):
-			f.pieces = append(f.pieces, Leftover{lineOf(src, from), text, fmt.Sprintf("is like the beginning of a line of %s that is missing below; it stays", f.owner)})
+			f.pieces = append(f.pieces, Leftover{lineOf(src, from), text,
+				fmt.Sprintf("is like the beginning of a line of %s that is missing below; it stays", f.owner)})
 		}
 		from = end
 	}
@@ -400,7 +402,8 @@ func (f frame) salvage(src []byte, list []frame, why string) (edits []edit, left
 		}
 		for i, e := range all {
 			if i >= from-missing {
-				left = append(left, leftover(src, e, fmt.Sprintf("stands above an END of %s without BEGIN and may be part of that block; it stays", f.owner)))
+				left = append(left, leftover(src, e, fmt.Sprintf("stands above an END of %s without BEGIN and may be part of that block; it stays",
+					f.owner)))
 			}
 		}
 		return nil, left
@@ -457,11 +460,13 @@ func (f frame) salvage(src []byte, list []frame, why string) (edits []edit, left
 	if s.complete {
 		left = nil
 	} else {
-		left[0].Why = fmt.Sprintf("the block of %s has lost its END line, and some of its lines were changed or deleted; what could be recognized is taken out", f.owner)
+		left[0].Why = fmt.Sprintf("the block of %s has lost its END line, and some of its lines were changed or deleted; what could be "+
+			"recognized is taken out", f.owner)
 	}
 	for _, e := range s.changed {
 		if !s.complete || e.start <= last {
-			left = append(left, leftover(src, e, fmt.Sprintf("stands below a BEGIN of %s without END and may be part of that block, changed; it stays", f.owner)))
+			left = append(left, leftover(src, e,
+				fmt.Sprintf("stands below a BEGIN of %s without END and may be part of that block, changed; it stays", f.owner)))
 		}
 	}
 	for _, e := range s.theirs {
@@ -471,7 +476,8 @@ func (f frame) salvage(src []byte, list []frame, why string) (edits []edit, left
 	}
 	for _, e := range rest {
 		if _, all := e.codes(src); s.missing[all] > 0 {
-			left = append(left, leftover(src, e, fmt.Sprintf("is like a line that is missing in a block of %s without END above; it stays", f.owner)))
+			left = append(left, leftover(src, e, fmt.Sprintf("is like a line that is missing in a block of %s without END above; it stays",
+				f.owner)))
 		}
 	}
 	return edits, left
