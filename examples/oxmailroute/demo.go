@@ -43,10 +43,11 @@ func demoPolicy() relay.Policy {
 			{Service: "smtp", Role: relay.RoleGateway},
 			{Service: "submission", Role: relay.RoleSubmission},
 		},
-		Spam:      relay.Spam{Folder: "Spam"},
-		Sieve:     relay.Sieve{Slot: 1},
-		Mailboxes: []string{"alice@acme.example", "bob@acme.example", "mallory@acme.example", "sales@beta.example", "dora@beta.example", "carla@gamma.example"},
-		Aliases:   []relay.Alias{{Address: "team@acme.example", Members: []string{"bob@acme.example", "partner@remote.example"}}},
+		Spam:  relay.Spam{Folder: "Spam"},
+		Sieve: relay.Sieve{Slot: 1},
+		Mailboxes: []string{"alice@acme.example", "bob@acme.example", "mallory@acme.example", "sales@beta.example", "dora@beta.example",
+			"carla@gamma.example"},
+		Aliases: []relay.Alias{{Address: "team@acme.example", Members: []string{"bob@acme.example", "partner@remote.example"}}},
 	}
 }
 

@@ -136,7 +136,8 @@ func readPolicy(name string) (relay.Policy, error) {
 // vouches is the flag for tables that can't be read from here.
 func vouches(fs *flag.FlagSet) *stringList {
 	var l stringList
-	fs.Var(&l, "vouch", "a `table` as main.cf names it (pgsql:/etc/postfix/x.cf), which is harmless: it takes no mail past the policy (may be given more than once)")
+	fs.Var(&l, "vouch", "a `table` as main.cf names it (pgsql:/etc/postfix/x.cf), which is harmless: it takes no mail past the policy (may "+
+		"be given more than once)")
 	return &l
 }
 

@@ -105,7 +105,8 @@ func route(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	if m.Origin, err = origin(c, *role, *service, *client, *tls, *auth); err != nil {
 		return err
 	}
-	if !slices.Contains([]relay.Peer{relay.PeerVerified, relay.PeerUnverified, relay.PeerPlaintext, relay.PeerNoLogin, relay.PeerDown}, m.SmartHost) {
+	if !slices.Contains([]relay.Peer{relay.PeerVerified, relay.PeerUnverified, relay.PeerPlaintext, relay.PeerNoLogin, relay.PeerDown},
+		m.SmartHost) {
 		return fmt.Errorf("-smarthost %q: unverified, plaintext, nologin or down", *peer)
 	}
 	if m.Raw, err = readMessage(fs.Arg(0), stdin); err != nil {

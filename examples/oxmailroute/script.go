@@ -75,7 +75,8 @@ func readRules(policyFile string, remove bool, stderr io.Writer) (*relay.Mailbox
 		return nil, err
 	}
 	if policy.Sieve.Form != relay.PerMailbox && !remove {
-		fmt.Fprintf(stderr, "warning: Sieve.Form: the policy's rules run before mailboxes' own scripts, where no mailbox needs them; \"mailbox\" is for rules in the scripts\n")
+		fmt.Fprintf(stderr, "warning: Sieve.Form: the policy's rules run before mailboxes' own scripts, where no mailbox needs them; "+
+			"\"mailbox\" is for rules in the scripts\n")
 	}
 	return policy.MailboxRules()
 }

@@ -101,7 +101,8 @@ func runSieve(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	fs := flags("sieve", "MESSAGE (- for standard input)", stderr)
 	script := fs.String("script", "", "the user's script, a `file`")
 	check := fs.String("check", "", "say what is wrong with a script, a `file`, and run nothing")
-	setting := fs.String("extensions", "", "what the server has on, as in sieve_extensions: `names`, with + to add to Debian's default set (default: all)")
+	setting := fs.String("extensions", "",
+		"what the server has on, as in sieve_extensions: `names`, with + to add to Debian's default set (default: all)")
 	trace := fs.Bool("trace", false, "print every test and command, with its line and outcome")
 	var from, to optional
 	fs.Var(&from, "from", "envelope sender `address`; empty for the null sender")

@@ -42,7 +42,8 @@ func syncMailboxes(args []string, stdin io.Reader, stdout, stderr io.Writer) err
 	fs.BoolVar(&login.cleartext, "cleartext", false, "no TLS; for a server on loopback only")
 	var o provision.Options
 	fs.StringVar(&o.Script, "script", "", "`name` of the script (default: the active one)")
-	inactive := fs.String("inactive", "leave", "where the script of -script isn't active: `what` to do: leave the mailbox alone, edit that one (named), or the active one instead (active)")
+	inactive := fs.String("inactive", "leave", "where the script of -script isn't active: `what` to do: leave the mailbox alone, edit that "+
+		"one (named), or the active one instead (active)")
 	fs.BoolVar(&o.Create, "create", false, "make a script where there is none")
 	fs.BoolVar(&o.Activate, "activate", false, "activate scripts that -create makes")
 	fs.IntVar(&o.Parallel, "parallel", 8, "`number` of mailboxes at a time")
@@ -92,7 +93,8 @@ func syncMailboxes(args []string, stdin io.Reader, stdout, stderr io.Writer) err
 	return nil
 }
 
-var whereInactive = map[string]provision.Inactive{"leave": provision.LeaveAlone, "named": provision.EditNamed, "active": provision.EditActive}
+var whereInactive = map[string]provision.Inactive{"leave": provision.LeaveAlone, "named": provision.EditNamed,
+	"active": provision.EditActive}
 
 // readMailboxes adds the addresses of a file.
 func readMailboxes(mailboxes []string, file string, stdin io.Reader) ([]string, error) {
@@ -204,7 +206,8 @@ func (e *editor) edit(mailbox string, before []byte) ([]byte, error) {
 
 // report prints a line for each mailbox, and then how many of each there are.
 func (e *editor) report(reports []provision.Report, stdout, stderr io.Writer) {
-	outcomes := []provision.Outcome{provision.Updated, provision.Created, provision.Unchanged, provision.NoScript, provision.Failed, provision.NotStarted}
+	outcomes := []provision.Outcome{provision.Updated, provision.Created, provision.Unchanged, provision.NoScript, provision.Failed,
+		provision.NotStarted}
 	for _, r := range reports {
 		text := r.Outcome.String()
 		switch {

@@ -60,7 +60,8 @@ func main() {
 	for _, m := range []relay.Message{
 		{Origin: config.Origin(relay.RoleSubmission), From: "alice@example.com", To: "x@remote.example", Raw: []byte("Subject: hello\n\nhi\n")},
 		{Origin: config.Origin(relay.RoleGateway), From: "x@remote.example", To: "bob@example.com", Raw: []byte("X-Conbool-Flag: YES\n\nbuy\n")},
-		{Origin: config.Origin(relay.FromInternet), From: "x@remote.example", To: "bob@example.com", Raw: []byte("Subject: past the gateway\n\nhi\n")},
+		{Origin: config.Origin(relay.FromInternet), From: "x@remote.example", To: "bob@example.com",
+			Raw: []byte("Subject: past the gateway\n\nhi\n")},
 	} {
 		fmt.Printf("  from %s by %s: %s\n", m.From, m.Origin.Role, config.Route(context.Background(), &m))
 	}
