@@ -87,25 +87,30 @@ func (v *validator) balancer(p Policy) {
 	}
 	a, ok := l.bound()
 	if !ok {
-		v.errs.add(listener+".Service", ErrConflict, "give the balancer an inet service with a number or a usual name for its port, such as 127.0.0.1:10025",
+		v.errs.add(listener+".Service", ErrConflict,
+			"give the balancer an inet service with a number or a usual name for its port, such as 127.0.0.1:10025",
 			"%s: nothing can see to it that the balancer alone reaches this port", l.Service)
 		return
 	}
 	switch loopback := a.Addr().IsLoopback(); {
 	case loopback && !b.local():
-		v.errs.add(at+".Addresses", ErrConflict, "leave Addresses empty where the balancer is on this server, or bind the listener to an address that the balancer reaches",
+		v.errs.add(at+".Addresses", ErrConflict,
+			"leave Addresses empty where the balancer is on this server, or bind the listener to an address that the balancer reaches",
 			"%s is loopback, which a balancer elsewhere does not reach", l.Service)
 	case !loopback && b.local():
 		v.errs.add(listener+".Service", ErrConflict, "bind it to loopback (127.0.0.1:10025), or set Balancer.Addresses and Firewall",
-			"%s believes everybody who connects and announces the gateway's address, and others than the balancer on this server reach it", l.Service)
+			"%s believes everybody who connects and announces the gateway's address, and others than the balancer on this server reach it",
+			l.Service)
 	case !loopback && !p.Firewall.closes(a):
-		v.errs.add(listener+".Service", ErrConflict, fmt.Sprintf("put %d into Firewall.Ports, so that the balancer's addresses alone reach it, or bind it to loopback with the balancer on this server", a.Port()),
+		v.errs.add(listener+".Service", ErrConflict, fmt.Sprintf("put %d into Firewall.Ports, so that the balancer's addresses alone reach it, "+
+			"or bind it to loopback with the balancer on this server", a.Port()),
 			"%s believes everybody who connects and announces the gateway's address", l.Service)
 	}
 	for i, other := range p.Listeners {
 		if port, ok := p.proxyPort(); ok && other.Role != RoleGateway {
 			if o, known := other.bound(); known && o.Port() == port && p.Firewall.closes(o) {
-				v.errs.add(index("Listeners", i)+".Service", ErrConflict, "give the balancer a port of its own, or name the gateway's address in Firewall.Addresses",
+				v.errs.add(index("Listeners", i)+".Service", ErrConflict,
+					"give the balancer a port of its own, or name the gateway's address in Firewall.Addresses",
 					"the firewall leaves port %d to the balancer alone", port)
 			}
 		}
@@ -181,7 +186,8 @@ func (c *compiler) checkOpenAddresses() {
 	}
 	open := ""
 	for _, word := range interfaces {
-		if i, err := netip.ParseAddr(strings.Trim(word, "[]")); err == nil && (i.IsLoopback() || slices.Contains(f.Addresses, i)) || word == "localhost" || word == "loopback-only" {
+		if i, err := netip.ParseAddr(strings.Trim(word, "[]")); err == nil && (i.IsLoopback() || slices.Contains(f.Addresses, i)) ||
+			word == "localhost" || word == "loopback-only" {
 			continue
 		}
 		open = word
@@ -189,10 +195,13 @@ func (c *compiler) checkOpenAddresses() {
 	switch {
 	case open == "":
 	case c.policy.Balancer.isZero() || c.policy.Balancer.local():
-		c.warn("Firewall.Addresses", "%s listens at other addresses of this server too (inet_interfaces: %s), where everybody can connect to it; smtpd(8) refuses strangers there", l.Service, open)
+		c.warn("Firewall.Addresses", "%s listens at other addresses of this server too (inet_interfaces: %s), where everybody can connect to "+
+			"it; smtpd(8) refuses strangers there", l.Service, open)
 	default:
-		c.errs.add(at+".Service", ErrConflict, fmt.Sprintf("leave Firewall.Addresses empty, or bind the listener to one of them, such as %s", netip.AddrPortFrom(f.Addresses[0], a.Port())),
-			"it listens at other addresses of this server too (inet_interfaces: %s), where it believes everybody who connects and announces the gateway's address", open)
+		c.errs.add(at+".Service", ErrConflict, fmt.Sprintf("leave Firewall.Addresses empty, or bind the listener to one of them, such as %s",
+			netip.AddrPortFrom(f.Addresses[0], a.Port())),
+			"it listens at other addresses of this server too (inet_interfaces: %s), where it believes everybody who connects and announces the "+
+				"gateway's address", open)
 	}
 }
 

@@ -64,7 +64,8 @@ func (c *compiler) checkCopies() {
 			for _, spec := range specs {
 				results, opaque := c.results(spec, c.at(name))
 				for _, o := range opaque {
-					c.warn(c.at(name), "%s can't be read here; copies for a domain elsewhere leave through the gateway where the sender is in scope, unless Direct has the domain", o)
+					c.warn(c.at(name), "%s can't be read here; copies for a domain elsewhere leave through the gateway where the sender is in scope, "+
+						"unless Direct has the domain", o)
 				}
 				for _, r := range results {
 					if _, d := splitAddress(r.text); r.pattern && strings.Contains(d, "$") {
@@ -82,7 +83,8 @@ func (c *compiler) checkCopies() {
 				continue
 			}
 			seen[d] = true
-			c.warn(c.at(name), "copies for %s leave through the gateway where the sender is in scope; list the domain in Direct if the archive is not to depend on it", d)
+			c.warn(c.at(name), "copies for %s leave through the gateway where the sender is in scope; list the domain in Direct if the archive is "+
+				"not to depend on it", d)
 		}
 	}
 }

@@ -32,11 +32,14 @@ func (c *compiler) checkInstallation() {
 		c.conflict("default_transport", "make it a transport that runs smtp(8)", "%q is not one, so there is no way past the gateway", transport)
 	}
 	if (nexthop != "" || b.get("relayhost") != "") && c.policy.DirectVia == "" {
-		c.warn("DirectVia", "the installation has a relayhost (%s); mail kept off the gateway goes to the MX directly unless DirectVia names it", strings.TrimPrefix(b.get("relayhost")+" "+nexthop, " "))
+		c.warn("DirectVia", "the installation has a relayhost (%s); mail kept off the gateway goes to the MX directly unless DirectVia names it",
+			strings.TrimPrefix(b.get("relayhost")+" "+nexthop, " "))
 	}
-	for _, name := range []string{"relayhost", "default_transport", "smtp_fallback_relay", "fallback_relay", "sender_dependent_relayhost_maps", "sender_dependent_default_transport_maps", "transport_maps", "relay_transport"} {
+	for _, name := range []string{"relayhost", "default_transport", "smtp_fallback_relay", "fallback_relay", "sender_dependent_relayhost_maps",
+		"sender_dependent_default_transport_maps", "transport_maps", "relay_transport"} {
 		if v := b.get(name); c.namesGateway(v) {
-			c.conflict(name, "remove it: the sender map takes its place", "%q sends mail to the gateway without verifying it, the null sender's and foreign senders' too", v)
+			c.conflict(name, "remove it: the sender map takes its place",
+				"%q sends mail to the gateway without verifying it, the null sender's and foreign senders' too", v)
 		}
 	}
 	if v := b.get("empty_address_default_transport_maps_lookup_key"); v != "" && v != "<>" {
@@ -55,7 +58,8 @@ func (c *compiler) checkInstallation() {
 		}
 	}
 	if slices.Contains(c.filterTransports(), transport) {
-		c.conflict("content_filter", "give the filter a transport of its own in master.cf", "%q reaches the filter by the transport of all outgoing mail, where markers are removed", transport)
+		c.conflict("content_filter", "give the filter a transport of its own in master.cf",
+			"%q reaches the filter by the transport of all outgoing mail, where markers are removed", transport)
 	}
 	if c.policy.Topology == Outbound {
 		c.checkOutbound()
@@ -74,7 +78,8 @@ func (c *compiler) checkInstallation() {
 	c.checkReEntry()
 	c.checkFilters()
 	c.unfollowed()
-	if c.policy.Topology != Outbound && b.get("smtpd_tls_cert_file") == "" && b.get("smtpd_tls_chain_files") == "" && b.get("smtpd_tls_eccert_file") == "" {
+	if c.policy.Topology != Outbound && b.get("smtpd_tls_cert_file") == "" && b.get("smtpd_tls_chain_files") == "" &&
+		b.get("smtpd_tls_eccert_file") == "" {
 		c.conflict("smtpd_tls_cert_file", "set it and smtpd_tls_key_file", "there is none, so the gateway can't use TLS")
 	}
 }
@@ -132,7 +137,8 @@ func (c *compiler) checkOutbound() {
 
 // checkHosted compares the policy's domains with the installation's.
 func (c *compiler) checkHosted() {
-	local := []*domainList{c.domains(c.base, "mydestination"), c.domains(c.base, "virtual_alias_domains"), c.domains(c.base, "virtual_mailbox_domains")}
+	local := []*domainList{c.domains(c.base, "mydestination"), c.domains(c.base, "virtual_alias_domains"),
+		c.domains(c.base, "virtual_mailbox_domains")}
 	opaque := false
 	for _, l := range local {
 		opaque = opaque || len(l.opaque) > 0
@@ -143,7 +149,8 @@ func (c *compiler) checkHosted() {
 			if t.Store != "" {
 				if slices.ContainsFunc(local, func(l *domainList) bool { return slices.ContainsFunc(domainKeys(ascii), l.has) }) {
 					c.errs.add(index(index("Tenants", i)+".Domains", j), ErrConflict,
-						"take it out of mydestination, virtual_alias_domains and virtual_mailbox_domains, or leave Store out", "%s is local to the installation, but its mailboxes are at %s", ascii, t.Store)
+						"take it out of mydestination, virtual_alias_domains and virtual_mailbox_domains, or leave Store out",
+						"%s is local to the installation, but its mailboxes are at %s", ascii, t.Store)
 				}
 				continue
 			}
@@ -151,7 +158,8 @@ func (c *compiler) checkHosted() {
 				return slices.ContainsFunc(domainKeys(ascii), l.has)
 			}) {
 				c.errs.add(index(index("Tenants", i)+".Domains", j), ErrConflict,
-					c.unknownName("add it to virtual_mailbox_domains, give the tenant a Store, or remove it"), "%s is not local to the installation", ascii)
+					c.unknownName("add it to virtual_mailbox_domains, give the tenant a Store, or remove it"), "%s is not local to the installation",
+					ascii)
 			}
 		}
 	}
@@ -174,7 +182,8 @@ func (c *compiler) checkSenderMaps() {
 			}
 			at := index(index("Tenants", i)+".Scope.Except", j)
 			if len(opaque) > 0 {
-				c.errs.add(at, ErrConflict, "take the sender's domain out of scope, or give the map as a file", "%s (%s) can't be read here and may route this sender", name, strings.Join(opaque, ", "))
+				c.errs.add(at, ErrConflict, "take the sender's domain out of scope, or give the map as a file",
+					"%s (%s) can't be read here and may route this sender", name, strings.Join(opaque, ", "))
 				continue
 			}
 			_, d := splitAddress(e)
@@ -242,15 +251,18 @@ func (c *compiler) checkServices() {
 		sv, ok := c.master.Lookup(name, kind)
 		switch {
 		case !ok:
-			c.errs.add(index("Listeners", i)+".Service", ErrConflict, "write the name as master.cf has it", "master.cf has no service %q of type %s", name, kind)
+			c.errs.add(index("Listeners", i)+".Service", ErrConflict, "write the name as master.cf has it", "master.cf has no service %q of type %s",
+				name, kind)
 		case sv.Command != "smtpd":
-			c.errs.add(index("Listeners", i)+".Service", ErrConflict, "name the service that runs smtpd(8)", "%q runs %s (master.cf:%d)", name, sv.Command, sv.Line)
+			c.errs.add(index("Listeners", i)+".Service", ErrConflict, "name the service that runs smtpd(8)", "%q runs %s (master.cf:%d)", name,
+				sv.Command, sv.Line)
 		default:
 			c.checkListener(index("Listeners", i), l.Role, sv)
 		}
 	}
 	ours := map[string]bool{}
-	for _, n := range []string{c.policy.reEntry().String(), c.policy.strip().String(), c.policy.sorting().String(), c.policy.generated().String()} {
+	for _, n := range []string{c.policy.reEntry().String(), c.policy.strip().String(), c.policy.sorting().String(),
+		c.policy.generated().String()} {
 		ours[n] = true
 	}
 	for _, g := range c.gateways {
@@ -299,7 +311,8 @@ func (c *compiler) checkListener(path string, role Role, sv postfix.Service) {
 		return
 	}
 	if v := c.base.service(sv).get("smtpd_proxy_filter"); v != "" && c.base.get("smtpd_proxy_filter") == "" {
-		c.errs.add(at, ErrConflict, "use content_filter", "smtpd_proxy_filter=%s takes the messages of %s past the check for forged markers (%s)", v, sv.Name, path)
+		c.errs.add(at, ErrConflict, "use content_filter", "smtpd_proxy_filter=%s takes the messages of %s past the check for forged markers (%s)",
+			v, sv.Name, path)
 	}
 	c.checkCleanup(at, sv)
 }

@@ -254,9 +254,11 @@ func (c *compiler) checkAction(s checkSetting, r ruleResult) {
 		refuse("write the action as text", "the message itself says what is done with it, by %q", r.text)
 	case s.class == atDelivery && upper != "PREPEND" && upper != "REPLACE": // nothing else is done there
 	case upper == "PASS" && s.class == besideRemoval:
-		refuse("use DUNNO, which ends the checks of this line alone", "PASS switches the removal of forged markers off for the rest of the message")
+		refuse("use DUNNO, which ends the checks of this line alone",
+			"PASS switches the removal of forged markers off for the rest of the message")
 	case upper == "REDIRECT" && has("@") && s.class == besideRemoval:
-		refuse("use BCC, HOLD, DISCARD or REJECT; or REDIRECT in a table of check_sender_access or check_recipient_access, behind which all checks are made",
+		refuse("use BCC, HOLD, DISCARD or REJECT; or REDIRECT in a table of check_sender_access or check_recipient_access, behind which all "+
+			"checks are made",
 			"REDIRECT switches the removal of forged markers off for the rest of the message")
 	case (upper == "FILTER" && has(":") || upper == "REDIRECT" && has("@")) && shared:
 		refuse(ownListener, "%s on a shared listener would lead others' mail past the removal of markers", upper)
@@ -273,9 +275,11 @@ func (c *compiler) checkAction(s checkSetting, r ruleResult) {
 func (c *compiler) checkFilter(text string, macro bool, refuse func(fix, format string, args ...any)) {
 	switch {
 	case macro:
-		refuse("write transport and next hop as text", "%q lets the message itself choose where it goes, to the gateway without a check of its certificate, too", text)
+		refuse("write transport and next hop as text",
+			"%q lets the message itself choose where it goes, to the gateway without a check of its certificate, too", text)
 	case c.namesGateway(text):
-		refuse("remove it: the sender map takes its place", "%q sends mail to the gateway without verifying it, the null sender's and foreign senders' too", text)
+		refuse("remove it: the sender map takes its place",
+			"%q sends mail to the gateway without verifying it, the null sender's and foreign senders' too", text)
 	}
 }
 
@@ -286,11 +290,15 @@ func (c *compiler) checkAdded(verb, line string, macro func(string) bool, refuse
 	name = strings.TrimSpace(name)
 	switch {
 	case macro(name):
-		refuse("write the name of the header field as text", "%s %q lets the message itself make a field of any name, a marker too, which is not removed any more", verb, line)
+		refuse("write the name of the header field as text",
+			"%s %q lets the message itself make a field of any name, a marker too, which is not removed any more", verb, line)
 	case ok && c.policy.Topology == Mailboxes && strings.EqualFold(name, redirectedFrom):
-		refuse("take another name", "%s %q makes mail that Sieve has made (vacation, notify) look like redirected mail, which keeps its markers", verb, line)
-	case ok && c.policy.Topology == Mailboxes && verb == "PREPEND" && slices.ContainsFunc(beforeScript, func(n string) bool { return strings.EqualFold(n, name) }):
-		refuse("take another name", "%s %q may stand before what Dovecot begins a redirected message with, which would then be taken for mail that Sieve has made", verb, line)
+		refuse("take another name", "%s %q makes mail that Sieve has made (vacation, notify) look like redirected mail, which keeps its markers",
+			verb, line)
+	case ok && c.policy.Topology == Mailboxes && verb == "PREPEND" &&
+		slices.ContainsFunc(beforeScript, func(n string) bool { return strings.EqualFold(n, name) }):
+		refuse("take another name", "%s %q may stand before what Dovecot begins a redirected message with, which would then be taken for mail "+
+			"that Sieve has made", verb, line)
 	case ok && c.isReserved(name):
 		refuse("take another name", "%s %q makes a marker, which only the gateway may set", verb, line)
 	}

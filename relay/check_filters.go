@@ -28,7 +28,8 @@ func submits(sv postfix.Service) (yes, known bool) {
 		}
 	}
 	// Programs that deliver to a mailbox or to another server: nothing comes back.
-	return false, slices.Contains([]string{"dovecot-lda", "deliver", "maildrop", "procmail", "cyrdeliver", "uux", "bsmtp", "lmtp"}, path.Base(argv[0]))
+	return false, slices.Contains([]string{"dovecot-lda", "deliver", "maildrop", "procmail", "cyrdeliver", "uux", "bsmtp", "lmtp"},
+		path.Base(argv[0]))
 }
 
 // filterUse is a transport that mail goes to as to a content filter, and where
@@ -92,7 +93,8 @@ func (c *compiler) checkFilters() {
 	for i, name := range c.policy.Server.SMTPFilters {
 		sv, ok := c.master.Lookup(name, "unix")
 		if !ok || sv.Command != "pipe" {
-			c.errs.add(index("Server.SMTPFilters", i), ErrConflict, "the name of a service of master.cf that runs pipe(8)", "master.cf has no such service %q", name)
+			c.errs.add(index("Server.SMTPFilters", i), ErrConflict, "the name of a service of master.cf that runs pipe(8)",
+				"master.cf has no such service %q", name)
 		}
 		vouched[name] = true
 	}
@@ -104,10 +106,12 @@ func (c *compiler) checkFilters() {
 		const loses = "mail of the gateway loses its markers there, as users' does, lands in the wrong folder and goes to the gateway again"
 		switch yes, known := submits(sv); {
 		case yes:
-			c.errs.add(f.at, ErrConflict, "make the filter a milter (spamass-milter, rspamd), or one that takes and returns mail by SMTP (spampd, amavis), with a listener of role \"reinjection\"",
+			c.errs.add(f.at, ErrConflict, "make the filter a milter (spamass-milter, rspamd), or one that takes and returns mail by SMTP (spampd, "+
+				"amavis), with a listener of role \"reinjection\"",
 				"%s %s (master.cf:%d) hands what it filtered back to sendmail: %s", f.setting, f.transport, sv.Line, loses)
 		case !known && !vouched[f.transport]:
-			c.errs.add(f.at, ErrConflict, "if it returns mail by SMTP to a listener of role \"reinjection\", or none at all, name it in Server.SMTPFilters; else make it a milter",
+			c.errs.add(f.at, ErrConflict, "if it returns mail by SMTP to a listener of role \"reinjection\", or none at all, name it in "+
+				"Server.SMTPFilters; else make it a milter",
 				"%s %s (master.cf:%d) runs a program that may hand what it filtered back to sendmail: %s", f.setting, f.transport, sv.Line, loses)
 		}
 	}

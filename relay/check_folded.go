@@ -35,14 +35,16 @@ func (c *compiler) checkFolded(scope postfix.Table) {
 					"Postfix takes senders in %s for those in %s, since it compares folded text: they would not be treated as the policy says", d, other)
 				continue
 			}
-			c.warn(at, "Postfix takes addresses in %s for those in %s, since it compares folded text; only its A-labels (%s) are routed", d, other, ascii)
+			c.warn(at, "Postfix takes addresses in %s for those in %s, since it compares folded text; only its A-labels (%s) are routed", d, other,
+				ascii)
 		}
 	}
 	for i, t := range c.policy.Tenants {
 		for j, a := range t.Scope.Except {
 			// In lower case alone it would be another sender's exception, too.
 			if local, domain := splitAddress(a); strings.Contains(a, "@") && fold(local) != strings.ToLower(local) {
-				c.errs.add(index(index("Tenants", i)+".Scope.Except", j), headers.ErrNotExpressible, "write "+fold(local)+"@"+domain+", if both are meant, or remove it",
+				c.errs.add(index(index("Tenants", i)+".Scope.Except", j), headers.ErrNotExpressible, "write "+fold(local)+"@"+domain+
+					", if both are meant, or remove it",
 					"Postfix takes %s for %s@%s, since it compares folded text: both would be out of scope", a, fold(local), domain)
 			}
 		}
@@ -50,7 +52,8 @@ func (c *compiler) checkFolded(scope postfix.Table) {
 	for i, d := range c.policy.Direct {
 		if other := foldedDomain(d); other != "" {
 			ascii, _ := headers.ASCIIDomain(d)
-			c.warn(index("Direct", i), "Postfix takes addresses in %s for those in %s, since it compares folded text; only its A-labels (%s) go direct", d, other, ascii)
+			c.warn(index("Direct", i),
+				"Postfix takes addresses in %s for those in %s, since it compares folded text; only its A-labels (%s) go direct", d, other, ascii)
 		}
 	}
 }

@@ -49,9 +49,11 @@ func (c *compiler) checkIdle() {
 // deliveries says why no Sieve script runs at the delivery of a domain's mail;
 // empty: one does, or it isn't known.
 func (c *compiler) deliveries() func(domain string) (at, why string) {
-	search := postfix.Search{Delimiter: c.base.get("recipient_delimiter"), MatchParents: hasWord(list(c.base.get(parentDomains)), "transport_maps")}
+	search := postfix.Search{Delimiter: c.base.get("recipient_delimiter"),
+		MatchParents: hasWord(list(c.base.get(parentDomains)), "transport_maps")}
 	known, _ := c.maps(c.base.get("transport_maps"))
-	local, aliases, mailboxes := c.domains(c.base, "mydestination"), c.domains(c.base, "virtual_alias_domains"), c.domains(c.base, "virtual_mailbox_domains")
+	local, aliases, mailboxes := c.domains(c.base, "mydestination"), c.domains(c.base, "virtual_alias_domains"),
+		c.domains(c.base, "virtual_mailbox_domains")
 	transports := map[string]string{}
 	for _, name := range []string{"local_transport", "virtual_transport"} {
 		transports[name] = c.withoutSieve(c.base.get(name), name+" = "+c.base.get(name))
@@ -134,7 +136,8 @@ func (c *compiler) checkLists() {
 			return slices.ContainsFunc(known, func(s source) bool { _, ok := search.Address(s.table, k); return ok })
 		})
 	}
-	const text = "%s is in none of the tables of %s, which are read in the place of the policy's list: mail for it is refused; add it there, or correct its name"
+	const text = "%s is in none of the tables of %s, which are read in the place of the policy's list: mail for it is refused; add it " +
+		"there, or correct its name"
 	if !c.fromPolicy("virtual_mailbox_maps", c.names.mailboxes) {
 		for i, m := range c.policy.Mailboxes {
 			if missing("virtual_mailbox_maps", m) && missing("virtual_alias_maps", m) {

@@ -27,7 +27,8 @@ func (c *compiler) checkNullSender() {
 		at func(name string) string
 	}{{c.base, c.at}}
 	for _, sv := range c.master.Services() {
-		if sv.Command == "cleanup" && slices.ContainsFunc(sv.Options, func(p postfix.Param) bool { return strings.HasSuffix(p.Name, "canonical_maps") }) {
+		if sv.Command == "cleanup" && slices.ContainsFunc(sv.Options,
+			func(p postfix.Param) bool { return strings.HasSuffix(p.Name, "canonical_maps") }) {
 			at := place{"master.cf", sv.Line}.String()
 			ways = append(ways, struct {
 				s  settings
@@ -50,7 +51,8 @@ func (c *compiler) checkNullSender() {
 				switch {
 				case c.vouched(spec.String()):
 				case !ok:
-					c.errs.add(way.at(l[0]), ErrConflict, readable, "%s: %s can't be read here and may make a sender in scope of the null sender, whose mail would go to the gateway", l[0], spec)
+					c.errs.add(way.at(l[0]), ErrConflict, readable,
+						"%s: %s can't be read here and may make a sender in scope of the null sender, whose mail would go to the gateway", l[0], spec)
 				default:
 					at, asked := way.at(l[0]), map[string]bool{}
 					for !asked[address] {

@@ -16,7 +16,8 @@ import (
 // all of them. So may one that matches "*", which is asked for where no row is
 // found (transport(5)), and has no domain.
 func (c *compiler) checkPatterns(name string) {
-	const fix = `end the pattern with the domain, from its "@" or a dot on, and "$", as in /@example\.org$/; a route for everybody belongs into relayhost or default_transport`
+	const fix = `end the pattern with the domain, from its "@" or a dot on, and "$", as in /@example\.org$/; a route for everybody belongs ` +
+		`into relayhost or default_transport`
 	specs, err := postfix.ParseMaps(c.base.get(name))
 	if err != nil {
 		return
@@ -26,7 +27,8 @@ func (c *compiler) checkPatterns(name string) {
 			if r.Value == "" || r.Value == ":" || c.ends(r.Value) || slices.ContainsFunc(r.Endings, limited) { // (":" changes nothing, transport(5))
 				return
 			}
-			c.errs.add(place{file, r.Line}.String(), ErrConflict, fix, "%s: the pattern for %q is not limited to domains, and takes mail in scope past the gateway", name, r.Value)
+			c.errs.add(place{file, r.Line}.String(), ErrConflict, fix,
+				"%s: the pattern for %q is not limited to domains, and takes mail in scope past the gateway", name, r.Value)
 		})
 	}
 }
@@ -35,14 +37,16 @@ func (c *compiler) checkPatterns(name string) {
 // match senders in scope whom the scope's own table finds only after that map was
 // asked: by "@domain", or by a whole address without its extension.
 func (c *compiler) checkSenderPatterns(name string, spec postfix.MapSpec, late []lateSenders) {
-	const fix = `end the pattern with a domain that is not in scope, and "$"; or put the tenant's other senders into Scope.Senders, and begin the pattern with "^", the whole name of the one that is not, and "@"`
+	const fix = `end the pattern with a domain that is not in scope, and "$"; or put the tenant's other senders into Scope.Senders, and ` +
+		`begin the pattern with "^", the whole name of the one that is not, and "@"`
 	c.eachPattern(spec, func(file string, r postfix.RuleEndings) {
 		if c.ends(r.Value) {
 			return
 		}
 		for _, l := range late {
 			if r.MayMatch(l.prefix, l.suffix) {
-				c.errs.add(place{file, r.Line}.String(), ErrConflict, fix, "%s: the pattern for %q may match senders in scope (%s), who would leave past the gateway", name, r.Value, l)
+				c.errs.add(place{file, r.Line}.String(), ErrConflict, fix,
+					"%s: the pattern for %q may match senders in scope (%s), who would leave past the gateway", name, r.Value, l)
 				return
 			}
 		}

@@ -19,14 +19,16 @@ func (c *compiler) checkTransportMaps() {
 	scoped := slices.ContainsFunc(c.policy.Tenants, func(t Tenant) bool { return t.Scope.Use != NoSenders })
 	for _, o := range opaque {
 		if scoped && !c.vouched(o) {
-			c.conflict(name, readable, "%s can't be read here; a \"*\" or a pattern in it may take all mail past the gateway, and a \":[host]\" without a transport past the second pass", o)
+			c.conflict(name, readable, "%s can't be read here; a \"*\" or a pattern in it may take all mail past the gateway, and a \":[host]\" "+
+				"without a transport past the second pass", o)
 		}
 	}
 	ours := c.transportTable()
 	for _, m := range known {
 		m.table = c.withoutSubstitution(name, m.file, m.table)
 		if key, line, ok := catchAll(m.table); ok {
-			c.conflict(name, "move the route to relayhost or default_transport", "%q has a route for everybody, %s (%s), which takes all mail past the gateway", raw, key, place{m.file, line})
+			c.conflict(name, "move the route to relayhost or default_transport",
+				"%q has a route for everybody, %s (%s), which takes all mail past the gateway", raw, key, place{m.file, line})
 		}
 		for _, e := range ours {
 			if have, line, ok := m.table.Lookup(e.Key); ok && have.Value != e.Value {
@@ -69,7 +71,8 @@ func (c *compiler) checkSenderRows(name string) {
 		src, ok := c.table(spec)
 		if !ok {
 			if len(scope) > 0 && !c.vouched(spec.String()) {
-				c.conflict(name, readable, "%s can't be read here; a row or a pattern in it that matches a whole address in scope, or all of them, would take the sender past the gateway", spec)
+				c.conflict(name, readable, "%s can't be read here; a row or a pattern in it that matches a whole address in scope, or all of them, "+
+					"would take the sender past the gateway", spec)
 			}
 			continue
 		}
@@ -84,7 +87,8 @@ func (c *compiler) checkSenderRows(name string) {
 			for _, l := range late {
 				e, line, ok := table.Lookup(l.prefix + "some.sender" + l.suffix)
 				if ok && !c.ends(e.Value) {
-					c.errs.add(c.at(name), ErrConflict, fix, "%s matches senders in scope (%s), who would leave past the gateway", place{src.file, line}, l)
+					c.errs.add(c.at(name), ErrConflict, fix, "%s matches senders in scope (%s), who would leave past the gateway", place{src.file, line},
+						l)
 					break
 				}
 			}
@@ -107,7 +111,8 @@ func (c *compiler) checkSenderRows(name string) {
 				if file, inside := c.fileName(leaf.Name); inside && e.Line > 0 {
 					at = place{file, e.Line}.String()
 				}
-				c.errs.add(at, ErrConflict, fix, "%s: %q comes before %q of the scope: the sender would leave past the gateway", name, e.Key+" "+e.Value, "@"+key[strings.LastIndexByte(key, '@')+1:])
+				c.errs.add(at, ErrConflict, fix, "%s: %q comes before %q of the scope: the sender would leave past the gateway", name,
+					e.Key+" "+e.Value, "@"+key[strings.LastIndexByte(key, '@')+1:])
 			}
 		}
 	}
@@ -182,7 +187,8 @@ func (c *compiler) checkNextHops(name string) {
 					at = place{file, e.Line}.String()
 				}
 				c.errs.add(at, ErrConflict, "name the transport, such as "+c.direct+e.Value,
-					"%s: %q has a next hop and no transport: mail in scope would go there by the transport into the second pass, past its checks and without TLS", name, strings.TrimSpace(e.Key+" "+e.Value))
+					"%s: %q has a next hop and no transport: mail in scope would go there by the transport into the second pass, past its checks and "+
+						"without TLS", name, strings.TrimSpace(e.Key+" "+e.Value))
 			}
 		}
 	}

@@ -15,7 +15,9 @@ func (c *compiler) bodyList(value string) []checkFile {
 
 // checkFiles reads tables; kind keeps apart what one file says of headers and
 // of bodies.
-func (c *compiler) checkFiles(value, kind string, parse func(name, kind string, src []byte) (postfix.CheckTable, []postfix.Warning)) []checkFile {
+func (c *compiler) checkFiles(
+	value, kind string, parse func(name, kind string, src []byte) (postfix.CheckTable, []postfix.Warning),
+) []checkFile {
 	specs, err := postfix.ParseMaps(value)
 	if err != nil {
 		return nil

@@ -112,7 +112,8 @@ func (c *compiler) atOnce() {
 // directories: there is one configuration directory.
 func (c *compiler) directories() {
 	if c.policy.configDir() != c.in.configDir() {
-		c.errs.add("Server.ConfigDirectory", ErrConflict, "write "+c.in.configDir()+", or read the installation by the name that it has on the server (ReadInstallation)",
+		c.errs.add("Server.ConfigDirectory", ErrConflict, "write "+c.in.configDir()+
+			", or read the installation by the name that it has on the server (ReadInstallation)",
 			"Installation.ConfigDirectory says %s", c.in.configDir())
 	}
 }

@@ -85,7 +85,8 @@ var merged = []string{"cleanup_service_name", "receive_override_options", "smtp_
 func (c *compiler) emitCleanups() {
 	for i, v := range c.variants {
 		if v.strip {
-			c.add(c.numbered(c.names.cleanupStrip, "-", i), "unix", "0", "cleanup", "cleanup for mail that is not the gateway's: markers are removed", c.variantOptions(i, c.names.stripHeader)...)
+			c.add(c.numbered(c.names.cleanupStrip, "-", i), "unix", "0", "cleanup",
+				"cleanup for mail that is not the gateway's: markers are removed", c.variantOptions(i, c.names.stripHeader)...)
 		}
 	}
 	c.eachGateway(c.emitCleanupsIn)
@@ -95,7 +96,8 @@ func (c *compiler) emitCleanups() {
 func (c *compiler) emitCleanupsIn() {
 	for i, v := range c.variants {
 		if v.in[c.current] {
-			c.add(c.numbered(c.names.cleanupIn, "-", i), "unix", "0", "cleanup", "cleanup for mail of the gateway", c.variantOptions(i, c.names.inHeader, c.traceable(v.by.service)...)...)
+			c.add(c.numbered(c.names.cleanupIn, "-", i), "unix", "0", "cleanup", "cleanup for mail of the gateway",
+				c.variantOptions(i, c.names.inHeader, c.traceable(v.by.service)...)...)
 		}
 	}
 }
@@ -148,14 +150,16 @@ func (c *compiler) emitVariants() {
 	}
 	for i, v := range c.variants {
 		if v.sieve {
-			c.param(c.numbered(n.sieveHeader, "_", i), "what Sieve sends; redirected mail keeps the field that it is known by", c.regexpMap(n.redirect), c.ref(c.numbered(n.ownHeader, "_", i), v.header))
+			c.param(c.numbered(n.sieveHeader, "_", i), "what Sieve sends; redirected mail keeps the field that it is known by",
+				c.regexpMap(n.redirect), c.ref(c.numbered(n.ownHeader, "_", i), v.header))
 		}
 	}
 	c.eachGateway(func() {
 		n, comment := c.names, "mail of the gateway"
 		for i, v := range c.variants {
 			if v.in[c.current] {
-				c.param(c.numbered(n.inHeader, "_", i), comment, c.regexpMap(n.others), c.regexpMap(n.certName), c.regexpMap(n.spam), c.ref(c.numbered(n.ownHeader, "_", i), v.header))
+				c.param(c.numbered(n.inHeader, "_", i), comment, c.regexpMap(n.others), c.regexpMap(n.certName), c.regexpMap(n.spam),
+					c.ref(c.numbered(n.ownHeader, "_", i), v.header))
 				comment = ""
 			}
 		}
@@ -166,6 +170,7 @@ func (c *compiler) emitVariants() {
 func (c *compiler) checkCleanup(at string, sv postfix.Service) {
 	name := c.base.service(sv).get("cleanup_service_name")
 	if s, ok := c.master.Lookup(name, "unix"); !ok || s.Command != "cleanup" {
-		c.errs.add(at, ErrConflict, "name one that is there, or remove it", "cleanup_service_name=%s of %s is no cleanup service of master.cf", name, strings.TrimSpace(sv.Name))
+		c.errs.add(at, ErrConflict, "name one that is there, or remove it", "cleanup_service_name=%s of %s is no cleanup service of master.cf",
+			name, strings.TrimSpace(sv.Name))
 	}
 }

@@ -45,7 +45,8 @@ func (c *compiler) emitDovecot() {
 	conf := parseDoveconf(c.in.Doveconf)
 	for _, section := range deliverySections {
 		if have := conf[section+"submission_host"]; have != "" && have != c.policy.reEntry().String() {
-			c.errs.add(doveconfPlace(section, "submission_host"), ErrConflict, "remove it, and give that server's mail a listener of role \"reentry\"", "redirects go to %s, where markers may be lost", have)
+			c.errs.add(doveconfPlace(section, "submission_host"), ErrConflict,
+				"remove it, and give that server's mail a listener of role \"reentry\"", "redirects go to %s, where markers may be lost", have)
 		}
 	}
 	c.checkSievePlugin(conf)
@@ -68,7 +69,8 @@ func (c *compiler) checkSievePlugin(conf doveconf) {
 			return
 		}
 	}
-	c.warn("Installation.Doveconf", "no protocol has sieve among its mail_plugins, so that no script runs at delivery; add it to protocol lmtp")
+	c.warn("Installation.Doveconf",
+		"no protocol has sieve among its mail_plugins, so that no script runs at delivery; add it to protocol lmtp")
 }
 
 // scriptFile is where the global script lies on the server, or by which name
@@ -115,8 +117,10 @@ func (c *compiler) fragment23(b *bytes.Buffer, conf doveconf) {
 	for _, section := range deliverySections[1:] {
 		// What stands in a protocol's section wins over our fragment.
 		for _, name := range slices.Sorted(maps.Keys(conf)) {
-			if setting, ok := strings.CutPrefix(name, section+"plugin/"); ok && (strings.HasPrefix(setting, "sieve_before") || strings.HasPrefix(setting, "sieve_editheader_forbid")) {
-				c.errs.add(doveconfPlace(section+"plugin/", setting), ErrConflict, "move it to the plugin section outside of the protocol's", "it would hide what the fragment sets")
+			if setting, ok := strings.CutPrefix(name, section+"plugin/"); ok &&
+				(strings.HasPrefix(setting, "sieve_before") || strings.HasPrefix(setting, "sieve_editheader_forbid")) {
+				c.errs.add(doveconfPlace(section+"plugin/", setting), ErrConflict, "move it to the plugin section outside of the protocol's",
+					"it would hide what the fragment sets")
 			}
 		}
 	}
@@ -129,7 +133,8 @@ func (c *compiler) fragment23(b *bytes.Buffer, conf doveconf) {
 	}
 	if c.editheader(conf) {
 		if !known {
-			c.warn("Sieve.UserEditheader", "sieve_editheader_forbid_add and _delete are set anew; give Installation.Doveconf to keep names that are forbidden already")
+			c.warn("Sieve.UserEditheader",
+				"sieve_editheader_forbid_add and _delete are set anew; give Installation.Doveconf to keep names that are forbidden already")
 		}
 		plugin.WriteString("  # " + forbidComment + "\n")
 		markers := c.markerNames()
@@ -166,7 +171,8 @@ func (c *compiler) fragment24(b *bytes.Buffer, conf doveconf) {
 		file := c.scriptFile()
 		for _, section := range deliverySections {
 			if have := conf[section+script+"/path"]; have != "" && !c.ownScript(have) {
-				c.errs.add(doveconfPlace(section, script), ErrConflict, "rename it, or choose another Gateway.Name", "%s is its path, not %s", have, file)
+				c.errs.add(doveconfPlace(section, script), ErrConflict, "rename it, or choose another Gateway.Name", "%s is its path, not %s", have,
+					file)
 			}
 		}
 		fmt.Fprintf(b, "%s {\n  type = before\n  driver = file\n  path = %s\n  precedence = 1\n}\n", script, file)
@@ -179,7 +185,8 @@ func (c *compiler) fragment24(b *bytes.Buffer, conf doveconf) {
 	for _, n := range c.markerNames() {
 		forbidden[strings.ToLower(n)] = true
 		if !blockName.MatchString(n) {
-			c.errs.add("Sieve.UserEditheader", headers.ErrNotExpressible, "leave editheader off for users", "Dovecot's configuration has no plain form for the header name %q", n)
+			c.errs.add("Sieve.UserEditheader", headers.ErrNotExpressible, "leave editheader off for users",
+				"Dovecot's configuration has no plain form for the header name %q", n)
 			continue
 		}
 		fmt.Fprintf(b, "sieve_editheader_header %s {\n  forbid_add = yes\n  forbid_delete = yes\n}\n", n)
@@ -188,7 +195,8 @@ func (c *compiler) fragment24(b *bytes.Buffer, conf doveconf) {
 		_, rest, ok := strings.Cut(name, "sieve_editheader_header ")
 		header, setting, _ := strings.Cut(rest, "/")
 		if ok && conf[name] == "no" && forbidden[strings.ToLower(header)] {
-			c.errs.add("doveconf: sieve_editheader_header "+header, ErrConflict, "remove it", "%s = no would let scripts forge what the gateway says", setting)
+			c.errs.add("doveconf: sieve_editheader_header "+header, ErrConflict, "remove it",
+				"%s = no would let scripts forge what the gateway says", setting)
 		}
 	}
 }
@@ -200,7 +208,8 @@ func (c *compiler) fragmentName() string { return "dovecot/99-" + c.policy.Gatew
 func (c *compiler) slot(conf doveconf, known bool) int {
 	if !known {
 		if c.policy.Sieve.Slot == 0 && !c.noDoveconf {
-			c.errs.required("Sieve.Slot", "give Installation.Doveconf (doveconf -n), or the number of a free sieve_before<N>: 1 where there is none yet")
+			c.errs.required("Sieve.Slot",
+				"give Installation.Doveconf (doveconf -n), or the number of a free sieve_before<N>: 1 where there is none yet")
 		}
 		return c.policy.Sieve.Slot
 	}
@@ -212,7 +221,8 @@ func (c *compiler) slot(conf doveconf, known bool) int {
 			c.errs.add("Sieve.Slot", ErrConflict, "leave it out: the next free number is taken", "%s is %s already", beforeName(n), have)
 			return 0
 		case c.policy.Sieve.Slot > n && free:
-			c.errs.add("Sieve.Slot", ErrConflict, fmt.Sprintf("use %d, or leave it out", n), "Pigeonhole stops at the first gap, and %s is free", beforeName(n))
+			c.errs.add("Sieve.Slot", ErrConflict, fmt.Sprintf("use %d, or leave it out", n), "Pigeonhole stops at the first gap, and %s is free",
+				beforeName(n))
 			return 0
 		case free:
 			return n

@@ -189,5 +189,6 @@ func (c *compiler) bypassOption() string {
 
 // bypassMaps are the tables that keep marked mail off the smart host.
 func (c *compiler) bypassMaps() string {
-	return strings.Join(slices.DeleteFunc([]string{c.markerMap[c.current], c.regexpMap(c.names.bypass)}, func(s string) bool { return s == "" }), ", ")
+	return strings.Join(slices.DeleteFunc([]string{c.markerMap[c.current], c.regexpMap(c.names.bypass)},
+		func(s string) bool { return s == "" }), ", ")
 }

@@ -128,7 +128,8 @@ func (c *compiler) sharedListener() {
 			opt("message_size_limit", "0"),
 		}, c.inside(a.Addr())...)...)
 	c.add(n.cleanupShare, "unix", "0", "cleanup", "", append([]postfix.Param{
-		opt("header_checks", c.regexpMap(n.strip)), opt("mime_header_checks"), opt("nested_header_checks"), opt("body_checks"), opt("message_size_limit", "0"),
+		opt("header_checks", c.regexpMap(n.strip)), opt("mime_header_checks"), opt("nested_header_checks"), opt("body_checks"),
+		opt("message_size_limit", "0"),
 	}, c.neutral(postfix.PassCleanup)...)...)
 	c.loopbackTransport(n.stripGate, "")
 }
@@ -192,7 +193,8 @@ func (c *compiler) leaving() {
 	direct, _ := c.master.Lookup(c.direct, "unix")
 	c.leaveOwn = own(direct)
 	c.option(c.direct, "unix", opt("smtp_header_checks", "$"+c.names.leaveHeader))
-	if sv, ok := c.master.Lookup("relay", "unix"); ok && sv.Command == "smtp" && c.direct != "relay" && c.origin() && !slices.Contains(c.filterTransports(), "relay") {
+	if sv, ok := c.master.Lookup("relay", "unix"); ok && sv.Command == "smtp" && c.direct != "relay" && c.origin() &&
+		!slices.Contains(c.filterTransports(), "relay") {
 		c.usesRelay, c.leaveOriginOwn = true, own(sv)
 		c.option("relay", "unix", opt("smtp_header_checks", "$"+c.names.leaveOrigin))
 	}

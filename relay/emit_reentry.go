@@ -193,14 +193,16 @@ func (c *compiler) checkReEntry() {
 			for _, r := range found {
 				if r.filters() {
 					c.errs.add(r.at, ErrConflict, "give pickup a cleanup service of its own with -o cleanup_service_name, whose "+name+" has no FILTER",
-						"FILTER would lead what Sieve has made (vacation, notify) past the removal of markers: mail that Sieve sends is checked as sendmail's is")
+						"FILTER would lead what Sieve has made (vacation, notify) past the removal of markers: mail that Sieve sends is checked as "+
+							"sendmail's is")
 				}
 			}
 			if name != "body_checks" && name != "milter_header_checks" {
 				continue // checkActions says what can't be read
 			}
 			for _, o := range opaque {
-				c.errs.add(c.at(name), ErrConflict, readable+"; or give pickup a cleanup service of its own with -o cleanup_service_name, without "+name,
+				c.errs.add(c.at(name), ErrConflict, readable+"; or give pickup a cleanup service of its own with -o cleanup_service_name, without "+
+					name,
 					"%s: %s can't be read here; a FILTER in it would lead what Sieve has made (vacation, notify) past the removal of markers", name, o)
 			}
 		}
@@ -214,7 +216,8 @@ func (c *compiler) checkReEntry() {
 			}
 			switch hit.Action.(type) {
 			case postfix.Ignore, postfix.Strip, postfix.Replace:
-				c.warn(checks[i].at(hit).String(), "%s stays on redirected mail, which is known by it; to hide it from others use smtp_header_checks", redirectedFrom)
+				c.warn(checks[i].at(hit).String(), "%s stays on redirected mail, which is known by it; to hide it from others use smtp_header_checks",
+					redirectedFrom)
 			default: // the line stays
 			}
 			break

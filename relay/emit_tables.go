@@ -14,7 +14,8 @@ func (c *compiler) emitTables() {
 	c.regexpTable(c.names.strip, c.reservedTable(postfix.Strip{Text: "untrusted marker"}))
 	c.regexpTable(c.names.leave, c.reservedTable(postfix.Ignore{}))
 	if c.origin() {
-		c.regexpTable(c.names.leaveOriginFile, postfix.CheckTable{{When: headers.Exists{Name: c.policy.originHeader()}, Action: postfix.Ignore{}, Rule: "Loop.OriginHeader"}})
+		c.regexpTable(c.names.leaveOriginFile, postfix.CheckTable{{When: headers.Exists{Name: c.policy.originHeader()}, Action: postfix.Ignore{},
+			Rule: "Loop.OriginHeader"}})
 	}
 	c.regexpTable(c.names.bypassMIME, c.calendarTable())
 	if c.policy.Topology == Mailboxes {
@@ -303,7 +304,8 @@ func (c *compiler) clientTables() {
 		at := index("Gateway.Networks", i)
 		clients = append(clients, postfix.CIDREntry{Prefix: n, Value: ours, Rule: at})
 		early = append(early, postfix.CIDREntry{Prefix: n, Value: c.names.earlyClass, Rule: at})
-		origin = append(origin, postfix.CIDREntry{Prefix: n, Value: "PREPEND " + c.policy.originHeader() + ": " + originValue, Rule: "Loop.OriginHeader"})
+		origin = append(origin, postfix.CIDREntry{Prefix: n, Value: "PREPEND " + c.policy.originHeader() + ": " + originValue,
+			Rule: "Loop.OriginHeader"})
 	}
 	for _, all := range []string{"0.0.0.0/0", "::/0"} {
 		clients = append(clients, postfix.CIDREntry{Prefix: netip.MustParsePrefix(all), Value: others, Rule: rule})

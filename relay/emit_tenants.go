@@ -27,7 +27,8 @@ func (c *compiler) emitTenants(text []byte) {
 		}
 		for _, k := range names {
 			if len(k) > longestTenant {
-				c.errs.add("Sieve.Form", headers.ErrNotExpressible, `use the form "global" or "mailbox"`, "a script can't be named after %s, which is longer than %d octets", k, longestTenant)
+				c.errs.add("Sieve.Form", headers.ErrNotExpressible, `use the form "global" or "mailbox"`,
+					"a script can't be named after %s, which is longer than %d octets", k, longestTenant)
 				continue
 			}
 			name := tenantScriptDir + k + ".sieve"
@@ -102,7 +103,8 @@ func (c *compiler) checkUserName(conf doveconf) {
 		return
 	}
 	if c.in.Doveconf == nil && !c.dovecot.before(dovecotBlocks) {
-		c.warn("Sieve.Form", "Debian's own 20-lmtp.conf for Dovecot 2.4 takes the domain off users' names (auth_username_format), where no tenant's script would be found; give Installation.Doveconf to have it checked")
+		c.warn("Sieve.Form", "Debian's own 20-lmtp.conf for Dovecot 2.4 takes the domain off users' names (auth_username_format), where no "+
+			"tenant's script would be found; give Installation.Doveconf to have it checked")
 	}
 	for _, section := range deliverySections {
 		have, ok := conf[section+"auth_username_format"]

@@ -176,7 +176,8 @@ func (c *compiler) buildEvaluator() {
 	e.access = postfix.Search{Delimiter: e.delimiter}
 	c.buildRouter(main)
 	e.agent = c.buildLocal(main)
-	e.forwarding = &listener{name: "cleanup", maps: true, utf8: buildDetection(main, "forward"), cleanup: c.buildCleanup(main.get("cleanup_service_name"), main)}
+	e.forwarding = &listener{name: "cleanup", maps: true, utf8: buildDetection(main, "forward"),
+		cleanup: c.buildCleanup(main.get("cleanup_service_name"), main)}
 	c.buildDirectory(main)
 	for _, l := range c.policy.Listeners {
 		name, kind := l.split()
@@ -226,7 +227,8 @@ func (c *compiler) buildEvaluator() {
 	for _, sv := range c.master.Services() {
 		if sv.Type == "unix" && (sv.Command == "smtp" || sv.Command == "lmtp") {
 			s := main.service(sv)
-			l := leaf{checks: c.checkList(s.get(sv.Command + "_header_checks")), forwards: s.yes(sv.Command + "_send_xforward_command"), ascii: hasWord(list(s.get(sv.Command+"_discard_ehlo_keywords")), "smtputf8")}
+			l := leaf{checks: c.checkList(s.get(sv.Command + "_header_checks")), forwards: s.yes(sv.Command + "_send_xforward_command"),
+				ascii: hasWord(list(s.get(sv.Command+"_discard_ehlo_keywords")), "smtputf8")}
 			l.fresh = !s.yes(sv.Command+"_connection_cache_on_demand") && s.get(sv.Command+"_connection_cache_destinations") == ""
 			if maps := c.tables(s, sv.Command+"_generic_maps"); maps != nil {
 				l.generic = &generic{maps, hasWord(list(s.get("propagate_unmatched_extensions")), "generic")}
@@ -298,7 +300,8 @@ func (c *compiler) buildListener(role Role, sv postfix.Service, main settings) *
 			c.warn(c.at("mynetworks"), "%s can't be known here; Route takes its clients for strangers", o)
 		}
 	}
-	names := []string{"smtpd_client_restrictions", "smtpd_helo_restrictions", "smtpd_sender_restrictions", "smtpd_relay_restrictions", "smtpd_recipient_restrictions"}
+	names := []string{"smtpd_client_restrictions", "smtpd_helo_restrictions", "smtpd_sender_restrictions", "smtpd_relay_restrictions",
+		"smtpd_recipient_restrictions"}
 	if !s.yes("smtpd_relay_before_recipient_restrictions") {
 		names[3], names[4] = names[4], names[3]
 	}

@@ -91,7 +91,8 @@ func (c *compiler) buildExceptions() {
 	}
 	m := p.Gateway.Markers
 	if m.Domain.Prefix != "" && p.Loop.AnyDomain {
-		e.Markers = append(e.Markers, headers.When(headers.MatchPrefix{Prefix: m.Domain.Prefix, Op: headers.Is, Values: []string{m.Domain.Value}}))
+		e.Markers = append(e.Markers, headers.When(headers.MatchPrefix{Prefix: m.Domain.Prefix, Op: headers.Is,
+			Values: []string{m.Domain.Value}}))
 	}
 	for _, n := range c.domainMarkers() {
 		e.Markers = append(e.Markers, headers.When(headers.Match{Name: n.name, Op: headers.Is, Values: []string{m.Domain.Value}}))
@@ -240,7 +241,8 @@ func (m *ExceptionMatcher) Match(msg *Message) bool {
 // person types in.
 func (e Exceptions) String() string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "Mail does not go to %s, the smart host of %s, but to the MX of the recipient's domain, where one of these holds:\n\n", e.SmartHost, e.Gateway)
+	fmt.Fprintf(&b, "Mail does not go to %s, the smart host of %s, but to the MX of the recipient's domain, where one of these holds:\n\n",
+		e.SmartHost, e.Gateway)
 	n := 0
 	item := func(format string, args ...any) {
 		n++
@@ -264,7 +266,8 @@ func (e Exceptions) String() string {
 		item("%s", upper(headers.Sentence(c.Predicate)))
 	}
 	if n >= first {
-		fmt.Fprintf(&b, "\nConditions %d to %d are about markers, which anybody can write. Before they are asked, remove from all mail that did not\ncome from the gateway:\n\n", first, n)
+		fmt.Fprintf(&b, "\nConditions %d to %d are about markers, which anybody can write. Before they are asked, remove from all mail that "+
+			"did not\ncome from the gateway:\n\n", first, n)
 		for _, r := range e.Reserved {
 			if r.Prefix != "" {
 				fmt.Fprintf(&b, "  -  every header whose name begins with %s\n", r.Prefix)

@@ -102,7 +102,8 @@ func (v *validator) firewall(p Policy) {
 			open = !slices.ContainsFunc(p.Balancer.Bind, f.closes)
 		}
 		if open {
-			v.errs.add(at, ErrConflict, "put the port of the gateway's listener, or of the balancer on this server, into Ports, and its address into Addresses",
+			v.errs.add(at, ErrConflict,
+				"put the port of the gateway's listener, or of the balancer on this server, into Ports, and its address into Addresses",
 				"what the gateway connects to (%s, %s) stays open to everybody", index("Listeners", i), l.Service)
 		}
 	}
@@ -113,7 +114,8 @@ func (v *validator) firewall(p Policy) {
 		}
 		switch l.Role {
 		case RoleSubmission:
-			v.errs.add(index("Listeners", i), ErrConflict, fmt.Sprintf("take %d out of Firewall.Ports, or name the gateway's address in Firewall.Addresses", b.Port()),
+			v.errs.add(index("Listeners", i), ErrConflict,
+				fmt.Sprintf("take %d out of Firewall.Ports, or name the gateway's address in Firewall.Addresses", b.Port()),
 				"the firewall would close %s to the users who log in there", l.Service)
 		case RoleInternal:
 			if len(p.Inbound.Allow) == 0 {
@@ -309,5 +311,6 @@ func (c *compiler) emitFirewall() {
 // not it is there.
 func (n names) firewallOff() Command {
 	t := "inet " + n.table()
-	return Command{Args: []string{"nft", "table " + t + "; delete table " + t}, Why: "open the ports that only the gateway reached", Silent: true}
+	return Command{Args: []string{"nft", "table " + t + "; delete table " + t}, Why: "open the ports that only the gateway reached",
+		Silent: true}
 }

@@ -100,12 +100,15 @@ func (v *validator) further(p Policy) {
 	}
 	switch {
 	case p.Topology == Outbound:
-		v.errs.add("Further", headers.ErrNotExpressible, `use topology "mailboxes" or "store"`, "what one gateway delivered elsewhere carries no header that keeps it off the others")
+		v.errs.add("Further", headers.ErrNotExpressible, `use topology "mailboxes" or "store"`,
+			"what one gateway delivered elsewhere carries no header that keeps it off the others")
 	case p.Loop.NoOrigin:
-		v.errs.add("Loop.NoOrigin", headers.ErrNotExpressible, "remove it", "without the origin header, what one gateway delivered would go to another")
+		v.errs.add("Loop.NoOrigin", headers.ErrNotExpressible, "remove it",
+			"without the origin header, what one gateway delivered would go to another")
 	}
 	if !p.Balancer.isZero() {
-		v.errs.add("Further", headers.ErrNotExpressible, "leave Balancer out, and let Firewall admit each gateway itself", "it is for one gateway's listener: what it announces at another's would be believed there")
+		v.errs.add("Further", headers.ErrNotExpressible, "leave Balancer out, and let Firewall admit each gateway itself",
+			"it is for one gateway's listener: what it announces at another's would be believed there")
 	}
 	for i, g := range p.gateways() {
 		at := gatewayPath(i)
@@ -132,7 +135,8 @@ func (v *validator) further(p Policy) {
 			v.errs.add(at+".Inbound", ErrConflict, "say it in the policy's Inbound", "Anybody and Elsewhere are for the policy's first gateway")
 		}
 		if view.Inbound.Shared {
-			v.errs.add(at+".Inbound.Shared", headers.ErrNotExpressible, "give the gateway a listener of its own", "one listener can be shared with others, that of the policy's first gateway")
+			v.errs.add(at+".Inbound.Shared", headers.ErrNotExpressible, "give the gateway a listener of its own",
+				"one listener can be shared with others, that of the policy's first gateway")
 		}
 		if len(view.Inbound.Allow) > 0 {
 			v.errs.add(at+".Inbound.Allow", ErrConflict, "remove it", "there is no firewall for this gateway")
@@ -151,7 +155,8 @@ func (v *validator) apart(p Policy, i, j int) {
 		for _, b := range reservedOf(p.gateways()[j], gatewayPath(j)) {
 			if a.covers(b) != b.covers(a) {
 				v.errs.add(a.path, headers.ErrNotExpressible, "reserve the same names for both gateways",
-					"%q and %q (%s) share some names, so that what is removed as the one gateway's would be missed as the other's", a.prefix, b.prefix, b.path)
+					"%q and %q (%s) share some names, so that what is removed as the one gateway's would be missed as the other's", a.prefix, b.prefix,
+					b.path)
 			}
 		}
 	}

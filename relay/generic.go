@@ -27,7 +27,8 @@ func (c *compiler) genericScope(t postfix.Table) postfix.Table {
 			switch {
 			case c.vouched(spec.String()) || c.vouched(leaf.String()):
 			case !ok || spec.Type == "pipemap":
-				c.conflictOnce("smtp_generic_maps", readable, "%s can't be read here; a sender that it turns into one in scope would leave past the gateway", spec)
+				c.conflictOnce("smtp_generic_maps", readable,
+					"%s can't be read here; a sender that it turns into one in scope would leave past the gateway", spec)
 			case indexed || leaf.Type == "inline":
 				known = append(known, src)
 			default:
@@ -108,7 +109,8 @@ func (c *compiler) genericPatterns(specs []postfix.MapSpec, scope postfix.Table)
 		return some[domain] || strings.Contains(domain, "$")
 	}
 	refuse := func(at, result string) {
-		c.conflictAt(at, `write it as a row of an indexed table (hash:), such as "@int.example @example.com"; or end the pattern with "@", a domain that is in scope, and "$"`,
+		c.conflictAt(at, `write it as a row of an indexed table (hash:), such as "@int.example @example.com"; or end the pattern with "@", a `+
+			`domain that is in scope, and "$"`,
 			"%s: the pattern for %q may turn senders who are not in scope into some who are, and who would leave past the gateway", name, result)
 	}
 	for _, spec := range specs {

@@ -26,9 +26,9 @@ var addressFields = []struct {
 	name  string
 	class fieldClass
 }{
-	{"From", senderField}, {"To", recipientField}, {"Cc", recipientField}, {"Reply-To", senderField}, {"Sender", senderField}, {"Bcc", recipientField},
-	{"Apparently-To", recipientField}, {"Disposition-Notification-To", senderField}, {"Errors-To", senderField}, {"Mail-Followup-To", senderField},
-	{"Return-Path", senderField}, {"Return-Receipt-To", senderField},
+	{"From", senderField}, {"To", recipientField}, {"Cc", recipientField}, {"Reply-To", senderField}, {"Sender", senderField},
+	{"Bcc", recipientField}, {"Apparently-To", recipientField}, {"Disposition-Notification-To", senderField}, {"Errors-To", senderField},
+	{"Mail-Followup-To", senderField}, {"Return-Path", senderField}, {"Return-Receipt-To", senderField},
 	{"Resent-From", senderField}, {"Resent-Sender", senderField}, {"Resent-To", recipientField}, {"Resent-Cc", recipientField},
 	{"Resent-Bcc", recipientField}, {"Resent-Reply-To", recipientField},
 }
@@ -447,7 +447,8 @@ func (w *walk) differs(l *listener, other *rewriting) bool {
 func authorizes(value string) bool {
 	for _, word := range list(value) {
 		word = strings.NewReplacer("[", "", "]", "").Replace(word)
-		if p, err := netip.ParsePrefix(word); err == nil && p.Contains(netip.AddrFrom4([4]byte{127, 0, 0, 1})) || word == "127.0.0.1" || word == "localhost" {
+		if p, err := netip.ParsePrefix(word); err == nil && p.Contains(netip.AddrFrom4([4]byte{127, 0, 0, 1})) || word == "127.0.0.1" ||
+			word == "localhost" {
 			return true
 		}
 	}

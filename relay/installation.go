@@ -167,7 +167,8 @@ func (c *compiler) takeStock() {
 		}
 	}
 	if elsewhere != "" && len(c.in.configured()) == 0 {
-		c.errs.add("Installation.ConfigDirectory", ErrConflict, "write "+path.Dir(elsewhere), "nothing is in %s, but there is %s", c.policy.configDir(), elsewhere)
+		c.errs.add("Installation.ConfigDirectory", ErrConflict, "write "+path.Dir(elsewhere), "nothing is in %s, but there is %s",
+			c.policy.configDir(), elsewhere)
 	}
 }
 

@@ -243,7 +243,8 @@ func (c *compiler) emit(name string, data []byte, own bool) {
 		c.errs.add(at, ErrConflict, "rename it, or choose another Gateway.Name", "the installation has a file of this name that is not ours")
 	case loses(there, data):
 		kept := File{Name: keptName(name, there), Mode: 0o600, Data: bytes.Clone(there)}
-		c.warn(at, "was edited by hand, or has no checksum that tells; it is written anew, and what it was is kept in %s: put what you need of it into the policy, then delete that file", kept.Name)
+		c.warn(at, "was edited by hand, or has no checksum that tells; it is written anew, and what it was is kept in %s: put what you need of "+
+			"it into the policy, then delete that file", kept.Name)
 		if _, ok := c.in.there(kept.Name); !ok && !slices.ContainsFunc(c.cfg.files, func(f File) bool { return f.Name == kept.Name }) {
 			c.cfg.files = append(c.cfg.files, kept)
 		}
@@ -264,7 +265,8 @@ func (c *compiler) collectObsolete() {
 			continue
 		}
 		if by := c.namedBy(base); by != "" {
-			c.warn(base, "isn't emitted any more, but %s names it: it stays as it is; take it out there, or put what you need of it into the policy", by)
+			c.warn(base, "isn't emitted any more, but %s names it: it stays as it is; take it out there, or put what you need of it into the policy",
+				by)
 		} else if intact(data) {
 			c.cfg.removed = append(c.cfg.removed, name)
 		} else {

@@ -52,10 +52,12 @@ func (g Gateway) clientCAFile() string { return cmp.Or(g.Client.CAFile, g.SmartH
 type names struct {
 	owner string // of the managed blocks
 
-	scope, transport, bypass, bypassMIME, strip, leave, certName, certs, clients, origin, spam, leaveOriginFile, pass, hosted, marker, fold, markers, postscreen string // files
-	tlsPolicy, authDemand, back, others                                                                                                                          string // files of the way to the smart host and back
-	early, certsData, behind, ehlo                                                                                                                               string // files of the gateway's listener
-	mailboxes, aliases                                                                                                                                           string // files, where there is no base
+	scope, transport, bypass, bypassMIME, strip, leave, certName, certs string // files
+	clients, origin, spam, leaveOriginFile, pass, hosted, postscreen    string // files
+	marker, fold, markers                                               string // files
+	tlsPolicy, authDemand, back, others                                 string // files of the way to the smart host and back
+	early, certsData, behind, ehlo                                      string // files of the gateway's listener
+	mailboxes, aliases                                                  string // files, where there is no base
 
 	sort, redirect                              string // files of what Sieve sends
 	cleanupSieve, cleanupSort, cleanupGenerated string // its cleanup services
@@ -64,8 +66,9 @@ type names struct {
 	smartHost, gate, direct, store, stripGate, sortGate               string // transports
 	cleanupIn, cleanupStrip, cleanupOut, cleanupTrusted, cleanupShare string // cleanup services
 
-	dataRestrictions, endOfData, earlyClass, ownData, ehloMaps                                                                                  string // parameters of the gateway's listener
-	clientRestrictions, recipientRestrictions, class, ownHeader, ownMIME, ownNested, stripHeader, inHeader, outHeader, leaveHeader, leaveOrigin string // parameters
+	dataRestrictions, endOfData, earlyClass, ownData, ehloMaps                                string // parameters of the gateway's listener
+	clientRestrictions, recipientRestrictions, class                                          string // parameters
+	ownHeader, ownMIME, ownNested, stripHeader, inHeader, outHeader, leaveHeader, leaveOrigin string // parameters: checks
 
 	mailName string // mail_name of the gateway's listener, by which cleanup knows its Received: line
 }
@@ -90,13 +93,14 @@ func newNames(gateway string) names {
 		clientRestrictions: g + "_client_restrictions", recipientRestrictions: g + "_recipient_restrictions", class: g + "_in",
 		ownHeader: g + "_own_header_checks", ownMIME: g + "_own_mime_header_checks", ownNested: g + "_own_nested_header_checks",
 		stripHeader: g + "_strip_header_checks", inHeader: g + "_in_header_checks", outHeader: g + "_out_header_checks",
-		leaveHeader: g + "_leave_header_checks", leaveOrigin: g + "_leave_origin_header_checks", leaveOriginFile: g + "_leave_origin", pass: g + "_pass.cidr", hosted: g + "_hosted.cidr", postscreen: g + "_postscreen.cidr",
+		leaveHeader: g + "_leave_header_checks", leaveOrigin: g + "_leave_origin_header_checks", leaveOriginFile: g + "_leave_origin",
+		pass: g + "_pass.cidr", hosted: g + "_hosted.cidr", postscreen: g + "_postscreen.cidr",
 		marker: g + "_marker", fold: g + "_fold", markers: g + "_markers",
 		tlsPolicy: g + "_tls_policy", authDemand: g + "_auth_demand", back: g + "_return", others: g + "_others",
 		early: g + "_early.cidr", certsData: g + "_certs_data", behind: g + "_behind", ehlo: g + "_ehlo.cidr",
-		dataRestrictions: g + "_data_restrictions", endOfData: g + "_end_of_data_restrictions", earlyClass: g + "_early", ownData: g + "_own_data",
-		ehloMaps: g + "_ehlo_keyword_address_maps",
-		sort:     g + "_sort", redirect: g + "_redirect", sortGate: g + "-sort",
+		dataRestrictions: g + "_data_restrictions", endOfData: g + "_end_of_data_restrictions", earlyClass: g + "_early",
+		ownData: g + "_own_data", ehloMaps: g + "_ehlo_keyword_address_maps",
+		sort: g + "_sort", redirect: g + "_redirect", sortGate: g + "-sort",
 		cleanupSieve: g + "-cleanup-sieve", cleanupSort: g + "-cleanup-sort", cleanupGenerated: g + "-cleanup-generated",
 		sieveHeader: g + "_sieve_header_checks", sieveMilters: g + "_sieve_milters",
 		mailName: strings.ToUpper(g[:1]) + g[1:] + "In",

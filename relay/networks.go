@@ -84,7 +84,8 @@ func (v *validator) networks(path string, nets []netip.Prefix, whose string) {
 		case n.Bits() < shortest && !isPrivate(n):
 			v.errs.add(at, ErrInvalid, "list "+whose, "%s is too large for anybody's network: the shortest prefix is /%d", n, shortest)
 		case in.IsValid() && !inside.IsValid():
-			v.errs.add(at, ErrInvalid, "list "+whose, "%s has IPv4 addresses in it (%s), and more than a /%d of them: nearly everybody", n, in, shortestIPv4)
+			v.errs.add(at, ErrInvalid, "list "+whose, "%s has IPv4 addresses in it (%s), and more than a /%d of them: nearly everybody", n, in,
+				shortestIPv4)
 		default:
 			if j, dup := seen[n]; dup {
 				v.errs.add(at, ErrDuplicate, "remove it", "%s stands at %s already", n, index(path, j))
@@ -105,7 +106,8 @@ func (v *validator) networks(path string, nets []netip.Prefix, whose string) {
 		widest int
 	}{{"IPv4", four, widestIPv4}, {"IPv6", six, widestIPv6}} {
 		if width(f.nets) > 1<<(63-f.widest) {
-			v.errs.add(path, ErrInvalid, "list "+whose, "the networks together cover more than a /%d of %s: nearly everybody is in them", f.widest, f.name)
+			v.errs.add(path, ErrInvalid, "list "+whose, "the networks together cover more than a /%d of %s: nearly everybody is in them", f.widest,
+				f.name)
 		}
 	}
 }

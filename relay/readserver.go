@@ -89,7 +89,8 @@ func ReadServer(root fs.FS, configDirectory string) (Installation, error) {
 }
 
 // fileLists are the parameters in which a path alone is a list in a file.
-var fileLists = []string{"mydestination", "virtual_alias_domains", "virtual_mailbox_domains", "relay_domains", "mynetworks", "myorigin", "masquerade_exceptions"}
+var fileLists = []string{"mydestination", "virtual_alias_domains", "virtual_mailbox_domains", "relay_domains", "mynetworks", "myorigin",
+	"masquerade_exceptions"}
 
 // filesIn are the files of text that a value names, as absolute paths.
 func filesIn(name, value string) (out []string) {
@@ -103,7 +104,8 @@ func filesIn(name, value string) (out []string) {
 		if !strings.HasPrefix(file, "/") {
 			continue
 		}
-		if kind == "" && slices.Contains(fileLists, name) || slices.Contains(indexed, kind) || kind == "regexp" || kind == "pcre" || kind == "cidr" {
+		if kind == "" && slices.Contains(fileLists, name) || slices.Contains(indexed, kind) || kind == "regexp" || kind == "pcre" ||
+			kind == "cidr" {
 			out = append(out, path.Clean(file))
 		}
 	}

@@ -145,7 +145,8 @@ func (r *Removal) tables(gateway string, in Installation, before, inUse []use) {
 		if !Managed(gateway, data) {
 			// The file of a customer's that our block names is named elsewhere, too,
 			// or is a file of the policy's.
-			if resembles(gateway, name, data) || ourTable(gateway, name) && slices.ContainsFunc(before, names) && !slices.ContainsFunc(inUse, names) {
+			if resembles(gateway, name, data) || ourTable(gateway, name) && slices.ContainsFunc(before, names) &&
+				!slices.ContainsFunc(inUse, names) {
 				r.Left = append(r.Left, unmarked(file))
 			}
 			continue
@@ -159,7 +160,8 @@ func (r *Removal) tables(gateway string, in Installation, before, inUse []use) {
 					r.Left = append(r.Left, l)
 				}
 			}
-			r.Left = append(r.Left, Left{File: file, Why: "the configuration still names it", Fix: "change or delete the lines that name it, then delete it"})
+			r.Left = append(r.Left, Left{File: file, Why: "the configuration still names it",
+				Fix: "change or delete the lines that name it, then delete it"})
 		case !intact(data):
 			r.Left = append(r.Left, leftFile(file, data))
 		default:
@@ -209,9 +211,9 @@ func ourTable(gateway, name string) bool {
 var tableSuffixes = func() map[string]bool {
 	n := newNames("g")
 	out := map[string]bool{}
-	for _, name := range []string{n.scope, n.transport, n.bypass, n.bypassMIME, n.strip, n.leave, n.certName, n.certs, n.clients, n.origin, n.spam,
-		n.leaveOriginFile, n.pass, n.hosted, n.postscreen, n.marker, n.fold, n.markers, n.tlsPolicy, n.authDemand, n.back, n.others, n.mailboxes, n.aliases,
-		n.early, n.certsData, n.behind, n.ehlo} {
+	for _, name := range []string{n.scope, n.transport, n.bypass, n.bypassMIME, n.strip, n.leave, n.certName, n.certs, n.clients, n.origin,
+		n.spam, n.leaveOriginFile, n.pass, n.hosted, n.postscreen, n.marker, n.fold, n.markers, n.tlsPolicy, n.authDemand, n.back, n.others,
+		n.mailboxes, n.aliases, n.early, n.certsData, n.behind, n.ehlo} {
 		out[strings.TrimPrefix(name, "g_")] = true
 	}
 	return out

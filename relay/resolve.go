@@ -216,7 +216,8 @@ func (w *walk) relayhost(h *hop) {
 	}
 	if r.relayhosts != nil {
 		r.relayhosts.unknown(w, w.m.From)
-		if hit, ok := w.e.addresses.Sender(r.relayhosts.asked, w.m.From); ok && hit.Entry.Value != "" && !strings.EqualFold(hit.Entry.Value, "DUNNO") {
+		if hit, ok := w.e.addresses.Sender(r.relayhosts.asked, w.m.From); ok && hit.Entry.Value != "" &&
+			!strings.EqualFold(hit.Entry.Value, "DUNNO") {
 			h.nexthop = hit.Entry.Value
 			w.step("route", "", r.relayhosts.place(hit), hit.Key, "by the sender's relay host")
 			return

@@ -24,10 +24,12 @@ func (v *validator) returnFlow(p Policy) {
 		return
 	}
 	if p.Inbound.Shared {
-		v.errs.add(at, headers.ErrNotExpressible, "give the gateway a listener of its own", "on a shared listener the installation's rules decide who may relay")
+		v.errs.add(at, headers.ErrNotExpressible, "give the gateway a listener of its own",
+			"on a shared listener the installation's rules decide who may relay")
 	}
 	if p.Loop.NoOrigin {
-		v.errs.add("Loop.NoOrigin", ErrConflict, "remove it, or Inbound.Return", "without the origin header, mail that is handed back without a marker would go to the gateway again")
+		v.errs.add("Loop.NoOrigin", ErrConflict, "remove it, or Inbound.Return",
+			"without the origin header, mail that is handed back without a marker would go to the gateway again")
 	}
 	if len(p.Gateway.Client.Names)+len(p.Gateway.Client.Fingerprints) == 0 {
 		v.errs.required("Gateway.Client", "the gateway's certificate, by Names or Fingerprints: whoever comes from its addresses could relay")
@@ -69,7 +71,8 @@ func (c *compiler) returnOptions(own settings) []postfix.Param {
 	}
 	for _, r := range strings.Split(c.recipientRules(), ", ") {
 		if strings.Contains(r, "_access ") {
-			c.errs.add("Inbound.Return", headers.ErrNotExpressible, "take "+accessMaps+" out of "+parentDomains+" and give subdomains entries of their own, beginning with a dot",
+			c.errs.add("Inbound.Return", headers.ErrNotExpressible, "take "+accessMaps+" out of "+parentDomains+
+				" and give subdomains entries of their own, beginning with a dot",
 				"%s answers for subdomains, which the list of the senders in scope must not do on the same listener", r)
 		}
 	}

@@ -58,7 +58,8 @@ func (r *rewriting) plain(a string) bool {
 		return false
 	}
 	for i := range at {
-		if c := a[i]; c <= ' ' || c == '"' || c == '\\' || c == '(' || c == ')' || c == '<' || c == '>' || c == '@' || c == ',' || c == ':' || c == ';' || c == '[' || c == ']' {
+		if c := a[i]; c <= ' ' || c == '"' || c == '\\' || c == '(' || c == ')' || c == '<' || c == '>' || c == '@' || c == ',' || c == ':' ||
+			c == ';' || c == '[' || c == ']' {
 			return false
 		}
 	}

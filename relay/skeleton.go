@@ -154,7 +154,8 @@ func (c *compiler) mailboxTables() {
 	p := c.policy
 	if c.fromPolicy("virtual_mailbox_maps", c.names.mailboxes) {
 		if len(p.Mailboxes) == 0 {
-			c.errs.required("Mailboxes", "the mailboxes, which "+c.names.mailboxes+" is written from; or name other tables in virtual_mailbox_maps ("+c.at("virtual_mailbox_maps")+")")
+			c.errs.required("Mailboxes", "the mailboxes, which "+c.names.mailboxes+
+				" is written from; or name other tables in virtual_mailbox_maps ("+c.at("virtual_mailbox_maps")+")")
 			return
 		}
 		var boxes postfix.Table

@@ -249,7 +249,8 @@ func (d *domainList) has(domain string) bool {
 		if item.table != nil {
 			match = d.listed(item.table, domain)
 		} else {
-			match = item.name == domain || d.parents && len(domain) > len(item.name) && strings.HasSuffix(domain, item.name) && domain[len(domain)-len(item.name)-1] == '.'
+			match = item.name == domain || d.parents && len(domain) > len(item.name) && strings.HasSuffix(domain, item.name) &&
+				domain[len(domain)-len(item.name)-1] == '.'
 		}
 		if match {
 			return !item.not

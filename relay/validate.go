@@ -116,7 +116,8 @@ func (v *validator) server(at string, p Policy) {
 		path string
 		addr netip.AddrPort
 	}
-	listeners := []own{{at + ".SecondPass", p.secondPass()}, {at + ".ReEntry", p.reEntry()}, {at + ".Strip", p.strip()}, {at + ".Sorting", p.sorting()}, {at + ".Generated", p.generated()}}
+	listeners := []own{{at + ".SecondPass", p.secondPass()}, {at + ".ReEntry", p.reEntry()}, {at + ".Strip", p.strip()},
+		{at + ".Sorting", p.sorting()}, {at + ".Generated", p.generated()}}
 	for i := range p.Further {
 		listeners = append(listeners, own{gatewayPath(i+1) + ".SecondPass", p.view(i + 1).secondPass()})
 	}
@@ -258,7 +259,8 @@ func (v *validator) loop(p Policy) {
 		v.errs.add("Loop.OriginHeader", ErrInvalid, "choose a name that nobody uses", "%s is everybody's", other)
 	}
 	for _, r := range p.reservedPrefixes() {
-		if !strings.EqualFold(r.prefix, l.OriginHeader) && len(l.OriginHeader) >= len(r.prefix) && strings.EqualFold(l.OriginHeader[:len(r.prefix)], r.prefix) {
+		if !strings.EqualFold(r.prefix, l.OriginHeader) && len(l.OriginHeader) >= len(r.prefix) &&
+			strings.EqualFold(l.OriginHeader[:len(r.prefix)], r.prefix) {
 			v.errs.add("Loop.OriginHeader", ErrConflict, "choose another name", "the gateway may set %s too (%s)", l.OriginHeader, r.path)
 		}
 	}
@@ -289,7 +291,8 @@ func (v *validator) spam(p Policy) {
 		v.errs.required("Spam.Folder", "the folder to create")
 	}
 	if p.Topology == Store && s.Folder != "" {
-		v.errs.add("Spam.Folder", ErrConflict, "set it in the policy of the host that has the mailboxes", "mailboxes are on another host in topology \"store\"")
+		v.errs.add("Spam.Folder", ErrConflict, "set it in the policy of the host that has the mailboxes",
+			"mailboxes are on another host in topology \"store\"")
 	}
 	v.text("Spam.Folder", s.Folder)
 	if s.Create && p.Sieve.Form == PerMailbox {

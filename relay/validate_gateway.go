@@ -137,7 +137,8 @@ func (v *validator) lineCondition(at string, c headers.Condition) {
 		v.errs.wrap(at, err, "name one header field, or several with Any")
 	}
 	if len(fieldNames(c.Predicate)) == 0 {
-		v.errs.add(at, ErrInvalid, "name the gateway's own header", "a marker must be a header field that can be removed from other people's mail")
+		v.errs.add(at, ErrInvalid, "name the gateway's own header",
+			"a marker must be a header field that can be removed from other people's mail")
 	}
 }
 
@@ -148,7 +149,8 @@ var commonHeaders = []string{
 	"Resent-From", "Resent-To", "Resent-Date", "Resent-Message-ID", "Return-Path", "Received", "MIME-Version", "Content-Type",
 	"Content-Transfer-Encoding", "Content-Disposition", "Content-ID", "Content-Description", "Content-Language", "DKIM-Signature",
 	"ARC-Seal", "ARC-Message-Signature", "ARC-Authentication-Results", "Authentication-Results", "Received-SPF", "Auto-Submitted", "List-ID",
-	"List-Unsubscribe", "List-Post", "Precedence", "Importance", "User-Agent", "Organization", "Delivered-To", "X-Mailer", "X-Priority", "X-Original-To",
+	"List-Unsubscribe", "List-Post", "Precedence", "Importance", "User-Agent", "Organization", "Delivered-To", "X-Mailer", "X-Priority",
+	"X-Original-To",
 }
 
 // commonHeader returns a field that everybody uses and that r would take away.

@@ -52,7 +52,8 @@ func (v *validator) smartHostHost(at string, h FallbackHost, level TLSLevel) {
 	case level == LevelSecure:
 		v.host(at+".TLSName", h.TLSName, "the name in the gateway's certificate")
 	case level == LevelDANE:
-		v.errs.add(at+".TLSName", headers.ErrNotExpressible, "remove it, or use level \"secure\"", "DANE goes by the key in DNS; names are compared only where a TLSA record asks for it, and then with the host's own")
+		v.errs.add(at+".TLSName", headers.ErrNotExpressible, "remove it, or use level \"secure\"",
+			"DANE goes by the key in DNS; names are compared only where a TLSA record asks for it, and then with the host's own")
 	default:
 		v.errs.add(at+".TLSName", ErrConflict, "remove it, or use level \"secure\"", "at level %q the certificate's name is not looked at", level)
 	}
@@ -69,7 +70,8 @@ func (v *validator) smartHostHost(at string, h FallbackHost, level TLSLevel) {
 
 func (v *validator) fingerprint(at, f string) {
 	if !fingerprint.MatchString(f) {
-		v.errs.add(at, ErrInvalid, "32 octets in hex with colons (openssl x509 -noout -fingerprint -sha256)", "%q is not a SHA-256 fingerprint", f)
+		v.errs.add(at, ErrInvalid, "32 octets in hex with colons (openssl x509 -noout -fingerprint -sha256)", "%q is not a SHA-256 fingerprint",
+			f)
 	}
 }
 
@@ -127,7 +129,8 @@ func (v *validator) passwordFile(at, s string) {
 	one.file(at, s, "the file on the server that holds the password, such as /etc/postfix/sasl_gateway")
 	for _, e := range one.errs {
 		if s != "" {
-			e.Err, e.Fix = fmt.Errorf("%w: not the path of a file", ErrInvalid), "give the path from / of the file that holds the password, in its shortest form, with letters, digits and /._+@-"
+			e.Err, e.Fix = fmt.Errorf("%w: not the path of a file", ErrInvalid),
+				"give the path from / of the file that holds the password, in its shortest form, with letters, digits and /._+@-"
 		}
 		v.errs = append(v.errs, e)
 	}

@@ -134,7 +134,8 @@ func (v *validator) member(at, s string, own map[string]bool, in map[string]stri
 		return
 	}
 	if !own[domain] {
-		v.errs.add(at, ErrConflict, "add it to the tenant's Domains, or remove it here", "%s is not a domain of the tenant; foreign senders are never in scope", domain)
+		v.errs.add(at, ErrConflict, "add it to the tenant's Domains, or remove it here",
+			"%s is not a domain of the tenant; foreign senders are never in scope", domain)
 		return
 	}
 	in[key] = at

@@ -70,7 +70,8 @@ func (p Policy) warnings() []Warning {
 		add("Tenants", "nobody is in scope: no mail goes through the gateway")
 	}
 	for i, l := range p.Listeners {
-		if (l.Role == RoleReinjection || l.Role == RoleReEntry) && p.Topology != Outbound && !strings.HasPrefix(l.Service, "127.") && !strings.HasPrefix(l.Service, "localhost:") && !strings.HasPrefix(l.Service, "[::1]:") {
+		if (l.Role == RoleReinjection || l.Role == RoleReEntry) && p.Topology != Outbound && !strings.HasPrefix(l.Service, "127.") &&
+			!strings.HasPrefix(l.Service, "localhost:") && !strings.HasPrefix(l.Service, "[::1]:") {
 			add(index("Listeners", i), "%s believes the markers of whoever reaches it; bind it to loopback", l.Service)
 		}
 	}

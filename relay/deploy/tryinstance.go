@@ -267,10 +267,11 @@ var (
 	// deadly are warnings after which mail is not taken or not delivered.
 	deadly = regexp.MustCompile(`unknown smtpd restriction|bad command startup|exit status|killed by signal|is unavailable\. ` +
 		`|lookup (problem|error)|restriction .* (ignored|needs|requires)|cannot get (RSA|DSA|ECDSA|EC) |TLS library problem: .*(PEM|key)` +
-		`|no SASL|Server configuration|unsupported (dictionary|SASL)|bad (parameter|numerical|boolean)|not a valid|parameter error|ignoring unknown` +
-		`|map .* line \d+|specified without|malformed|missing`)
+		`|no SASL|Server configuration|unsupported (dictionary|SASL)|bad (parameter|numerical|boolean)|not a valid|parameter error` +
+		`|ignoring unknown|map .* line \d+|specified without|malformed|missing`)
 	// harmless are those that hang on the moment, or on the trial itself.
-	harmless = regexp.MustCompile(`overriding earlier entry|clock|file time stamps|not owned by|/etc/\S+ differ|hostname .* does not resolve|exit status 1$.*kill`)
+	harmless = regexp.MustCompile(`overriding earlier entry|clock|file time stamps|not owned by|/etc/\S+ differ` +
+		`|hostname .* does not resolve|exit status 1$.*kill`)
 )
 
 // log reads the instance's log.

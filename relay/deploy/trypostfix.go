@@ -339,7 +339,8 @@ var restrictionName = regexp.MustCompile(`^(permit|defer|reject|warn_if_reject|s
 	`|reject_non_fqdn_(sender|recipient)|reject_unknown_(client|address|sender_domain|recipient_domain)` +
 	`|reject_unknown_(forward_|reverse_)?client_hostname|reject_(unverified|unlisted)_(sender|recipient)` +
 	`|reject_rbl(_client)?|reject_maps_rbl|reject_rhsbl_(client|reverse_client|helo|sender|recipient)|permit_(dnswl|rhswl)_client` +
-	`|check_(client|reverse_client_hostname|helo|sender|recipient)(_(a|ns|mx))?_access|check_(ccert|sasl|etrn)_access|check_recipient_maps|check_relay_domains)$`)
+	`|check_(client|reverse_client_hostname|helo|sender|recipient)(_(a|ns|mx))?_access|check_(ccert|sasl|etrn)_access` +
+	`|check_recipient_maps|check_relay_domains)$`)
 
 // daemon is a service's program.
 func daemon(dir string, sv postfix.Service) string {

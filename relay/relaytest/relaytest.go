@@ -146,7 +146,8 @@ func (f Fixture) assumptions(d relay.Decision) error {
 			}
 		}
 		if !allowed {
-			errs = append(errs, fmt.Errorf("%s: it hangs on %s: allow that by a line \"assume: %s\", or give what it asks for", f.Name, u, u.Setting))
+			errs = append(errs, fmt.Errorf("%s: it hangs on %s: allow that by a line \"assume: %s\", or give what it asks for", f.Name, u,
+				u.Setting))
 		}
 	}
 	for i, a := range f.Assume {
