@@ -18,7 +18,7 @@ var (
 	// ErrConflict: the customer's file says something that an edit would have
 	// to overrule or to guess about.
 	ErrConflict = errors.New("postfix: conflict")
-	// ErrDamaged: the comment lines that frame our edits are not as they were
+	// ErrDamaged: the comment lines that frame a block are not as they were
 	// written.
 	ErrDamaged = errors.New("postfix: damaged block")
 )

@@ -125,10 +125,11 @@ func (m *Main) Remove(owner string) error {
 // a block that has lost its END line and was edited, the lines that the seal
 // knows go; of one that has lost its BEGIN line and its first line, all stay.
 // Without both lines nothing of it is found. A line elsewhere in the file that
-// is like one that is missing from the block is reported, and stays. Where there is no seal, as in files
-// of old, the whole block goes. A block that was copied, or moved to another
-// place in the file, goes from there. A line that went on below the block where
-// the block ended becomes a comment, lest it continue another.
+// is like one that is missing from the block is reported, and stays. Where there
+// is no seal, as in files of earlier versions, the whole block goes. A block that
+// was copied, or moved to another place in the file, goes from there. A line that
+// went on below the block where the block ended becomes a comment, lest it
+// continue another.
 //
 // A line that was out of use comes back also where it was edited meanwhile, if
 // it defines something, and is reported; one whose prefix was changed stays as it

@@ -39,7 +39,7 @@ type ServiceOptions struct {
 	Name, Type string
 	Options    []Param
 	// Override are the names among Options that may have another value in the
-	// customer's part of the entry. His option stays where it is, and the
+	// customer's part of the entry. The option there stays where it is, and the
 	// later one wins (master(5)).
 	Override []string
 }

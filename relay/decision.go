@@ -95,7 +95,7 @@ type Certificate struct {
 type Peer string
 
 const (
-	// PeerVerified: it offers TLS, proves who it is, and takes our login.
+	// PeerVerified: it offers TLS, proves who it is, and takes the login.
 	PeerVerified Peer = ""
 	// PeerUnverified: its certificate has another name, is expired, or is of an
 	// authority that is not trusted; or it has not the key of its TLSA record or
@@ -103,7 +103,7 @@ const (
 	PeerUnverified Peer = "unverified"
 	// PeerPlaintext: it does not offer TLS.
 	PeerPlaintext Peer = "plaintext"
-	// PeerNoLogin: it takes no login of ours, offers none, or there is none for it;
+	// PeerNoLogin: it does not take the login, offers none, or there is none for it;
 	// this says something where the policy has SmartHost.Auth.
 	PeerNoLogin Peer = "nologin"
 	// PeerDown: it can't be reached.

@@ -6,7 +6,7 @@
 // returns a [Config], whose Files are written and whose Commands are run by
 // package deploy, and whose Route walks the very tables and settings that were
 // written. [Remove] takes everything out again, but for what somebody edited by hand,
-// which it names: no line of his is deleted or written over.
+// which it names: no such line is deleted or written over.
 //
 // # What is emitted, and why
 //
@@ -27,7 +27,7 @@
 //     There every recipient is known to be remote, so that FILTER does no harm.
 //
 // The gateway's listener takes mail from its networks alone, over TLS, with its
-// certificate, for hosted recipients; it adds a header of ours
+// certificate, for hosted recipients; it adds a header of its own
 // ([DefaultOriginHeader]), so that what the gateway sent never returns to it,
 // even without a marker. The transport of outgoing mail removes all of these
 // headers (smtp_header_checks); hosts that the server relays to, and content

@@ -14,7 +14,7 @@ import (
 // gateway has delivered goes to none of them again.
 type FurtherGateway struct {
 	Gateway
-	// Inbound is the way from this gateway to us; Shared is for the policy's
+	// Inbound is the way from this gateway to the server; Shared is for the policy's
 	// first gateway alone.
 	Inbound Inbound
 	// SecondPass is a loopback address like Server.SecondPass. Zero:

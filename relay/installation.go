@@ -44,8 +44,8 @@ type Installation struct {
 	Doveconf []byte
 	// Written are the files outside of Postfix's directory that an earlier run
 	// wrote, and what stands beside them, by their names as in File.Name
-	// ([ReadWritten]). By them what somebody edited is kept, what isn't ours is
-	// not written over, and scripts of domains that the policy no longer has are
+	// ([ReadWritten]). By them what somebody edited is kept, what was not
+	// generated is not written over, and scripts of domains that the policy no longer has are
 	// found.
 	Written map[string][]byte
 	// Directory answers for local addresses where they are not in the indexed

@@ -98,7 +98,7 @@ func (n names) owns(data []byte) bool {
 // Intact reports whether a file's contents were emitted for the gateway of that
 // name and are as they were written, by the checksum in the file. Only such a
 // file may be deleted or written over: of another one that is [Managed], lines
-// are somebody's, or it is of old and has no checksum.
+// are somebody's, or it is of an earlier version and has no checksum.
 func Intact(gateway string, data []byte) bool {
 	return Managed(gateway, data) && intact(data)
 }

@@ -53,7 +53,7 @@ type Gateway struct {
 	// IPv4 or a /13 of IPv6 in union. IPv4 addresses inside of IPv6 (NAT64, 6to4
 	// and their like) count as IPv4.
 	Networks []netip.Prefix
-	// Client is the certificate the gateway shows when it connects to us.
+	// Client is the certificate the gateway shows when it connects.
 	Client  ClientCertificate
 	Markers Markers
 }
@@ -72,7 +72,7 @@ type ClientCertificate struct {
 	CAFile string
 }
 
-// Markers are the headers by which the gateway tells us what it did.
+// Markers are the headers by which the gateway tells what it did.
 type Markers struct {
 	// Domain is the loop marker that is named after the hosted domain.
 	Domain DomainMarker
@@ -192,9 +192,9 @@ const (
 	NoSenders   ScopeUse = "none"    // nobody; the tenant stays as it is
 )
 
-// Inbound is the way from the gateway to us.
+// Inbound is the way from the gateway to the server.
 type Inbound struct {
-	// Host is the name under which the gateway reaches us, as it is entered in
+	// Host is the name under which the gateway reaches the server, as it is entered in
 	// the vendor's assistant.
 	Host string
 	// Shared: others than the gateway connect to the gateway's listener too, as
@@ -280,7 +280,7 @@ type Loop struct {
 	// AnyDomain honours the loop marker of any domain with one rule, instead of
 	// the hosted domains' alone: weaker, and a line less to look up.
 	AnyDomain bool
-	// NoOrigin switches off the header of our own, by which mail that the
+	// NoOrigin switches off the origin header, by which mail that the
 	// gateway's listener accepted never returns to the gateway even where the
 	// gateway set no marker.
 	NoOrigin bool
@@ -289,7 +289,7 @@ type Loop struct {
 }
 
 // Calendar is which calendaring mail stays off the smart host: text/calendar
-// in any MIME part. The exemption needs no trust: whoever sends through us can
+// in any MIME part. The exemption needs no trust: whoever sends through the server can
 // avoid the gateway with such a part.
 type Calendar struct {
 	// ICS exempts application/ics too.

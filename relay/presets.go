@@ -10,8 +10,8 @@ import (
 const authorities = "/etc/ssl/certs/ca-certificates.crt"
 
 // Conbool returns the gateway as Conbool's page for Open-Xchange fixes it.
-// networks is the list of addresses that Conbool provides. Our client
-// certificate, SmartHost.CertFile and KeyFile, remains to be filled in.
+// networks is the list of addresses that Conbool provides. The
+// client certificate, SmartHost.CertFile and KeyFile, remains to be filled in.
 func Conbool(networks ...netip.Prefix) Gateway {
 	const host = "mail.conbool.com"
 	return Gateway{
@@ -45,7 +45,7 @@ const (
 // describe it: the smart host of the customer's region takes mail on port 587
 // by STARTTLS, from those who log in with a credential that is made in the
 // administration ("SMTP Authentication", see [ProofpointUS]); it speaks TLS 1.2
-// or higher, and delivers to us over TLS where we offer it
+// or higher, and delivers over TLS where the server offers it
 // (https://help.proofpoint.com/Proofpoint_Essentials/Email_Security/Administrator_Topics/How_TLS_Delivery_Occurs).
 //
 // smartHost is ProofpointUS or ProofpointEU; passwordFile is the file on the

@@ -12,14 +12,14 @@ import (
 
 // Removal takes a gateway out of an installation again.
 type Removal struct {
-	// Files are main.cf and master.cf without our part, byte for byte as they
+	// Files are main.cf and master.cf without the generated part, byte for byte as they
 	// were but for what was edited since outside of it.
 	Files []File
-	// Obsolete are the names of our own files and of what was compiled from them,
+	// Obsolete are the names of the generated files and of what was compiled from them,
 	// to be deleted where they exist and are as they were written, as in File.Name
 	// (deploy.Options).
 	Obsolete []string
-	// Left is what of ours, or beside ours, can't be told apart any more, because
+	// Left is what of the generated, or beside it, can't be told apart any more, because
 	// somebody edited it by hand, and what became of it. Files that what is left
 	// still names are not among Obsolete.
 	Left []Left

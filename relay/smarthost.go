@@ -10,8 +10,8 @@ import (
 // SmartHost is where outbound mail goes: one host, or several in order. TLS is
 // always required, and the server must always prove who it is; how is Level.
 //
-// The gateway knows us by our certificate (CertFile), by a login (Auth), by
-// both, or by our address alone (KnownByAddress).
+// The gateway knows the server by its certificate (CertFile), by a login
+// (Auth), by both, or by its address alone (KnownByAddress).
 type SmartHost struct {
 	// Host is the server's name. Names beyond ASCII are written as A-labels
 	// ("xn--bcher-kva.example"), here and in the other hosts of a policy.
@@ -38,13 +38,13 @@ type SmartHost struct {
 	// CAFile holds the certificates of the authorities that are trusted
 	// (smtp_tls_CAfile); required for LevelSecure, which stops all mail without.
 	CAFile string
-	// CertFile and KeyFile are our client certificate.
+	// CertFile and KeyFile are the client certificate.
 	CertFile string
 	KeyFile  string
-	// Auth is our login. Zero: none.
+	// Auth is the login. Zero: none.
 	Auth Auth
-	// KnownByAddress says that the gateway knows us by our address, so that there
-	// is neither a certificate nor a login.
+	// KnownByAddress says that the gateway knows the server by its address, so that
+	// there is neither a certificate nor a login.
 	KnownByAddress bool
 }
 

@@ -2,7 +2,7 @@
 // of a [relay.Config] or [relay.Removal], tries them, and runs commands.
 //
 // Everything goes through a small interface, [Target], of which [Local] is this
-// machine. A caller who works over SSH implements it with his client's means.
+// machine. A caller who works over SSH implements it with what the client can do.
 //
 //	server := deploy.Local{Dir: "/"}
 //	options := deploy.Options{Places: policy.Places(), Gateway: policy.Gateway.Name, Obsolete: config.Obsolete()}

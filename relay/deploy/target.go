@@ -45,7 +45,7 @@ type Files interface {
 }
 
 // Target is a server: its files, from "/" on, its programs and its ports. The
-// caller who works over SSH implements it with his client's means.
+// caller who works over SSH implements it with what the client can do.
 type Target interface {
 	Files
 	// Run runs a program with its words and returns what it printed. The error is

@@ -5,7 +5,7 @@
 //	d, err := mailfilter.Parse("alice", script)
 //	...                                    // not Sieve: leave it alone
 //	_, err = d.Upsert(rules...)            // of relay's Config.MailboxRules, for example
-//	for _, f := range d.Findings(flags...) // rules of the user's that come before ours
+//	for _, f := range d.Findings(flags...) // rules of the user's that come before the managed ones
 //	script = d.Format()
 //
 // # What OX does

@@ -18,7 +18,7 @@
 // script again and starts over if somebody changed it. What remains is the time
 // between that answer and the server's storing, one round trip: a user who saves
 // within it loses what was saved. A user who saves just afterwards from a page
-// that was opened before takes our rules out, as with any other client; the next
+// that was opened before takes the rules out, as with any other client; the next
 // run puts them in again.
 //
 // # Which script
