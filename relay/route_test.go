@@ -253,9 +253,9 @@ func TestOtherGateway(t *testing.T) {
 		decidedBy string
 	}{
 		{relay.RoleSubmission, "", "alice@example.com", "x@remote1.test", "relay smtp.acme-gateway.test:587", "Tenants[0].Domains[0]"},
-		{relay.RoleReEntry, "X-Acme-Seen: a\n", "alice@example.com", "x@remote1.test", "mx remote1.test", "Gateway.Markers.Loop[0]"},
-		{relay.RoleReEntry, "X-Acme-Seen: A\n", "alice@example.com", "x@remote1.test", "relay smtp.acme-gateway.test:587", "Tenants[0].Domains[0]"},
-		{relay.RoleReEntry, "X-Acme-Action: user-release, 3\n", "alice@example.com", "x@remote1.test", "mx remote1.test", "Gateway.Markers.Released"},
+		{relay.RoleReEntry, redirectedHead + "X-Acme-Seen: a\n", "alice@example.com", "x@remote1.test", "mx remote1.test", "Gateway.Markers.Loop[0]"},
+		{relay.RoleReEntry, redirectedHead + "X-Acme-Seen: A\n", "alice@example.com", "x@remote1.test", "relay smtp.acme-gateway.test:587", "Tenants[0].Domains[0]"},
+		{relay.RoleReEntry, redirectedHead + "X-Acme-Action: user-release, 3\n", "alice@example.com", "x@remote1.test", "mx remote1.test", "Gateway.Markers.Released"},
 		{relay.RoleSubmission, "X-Acme-Seen: a\n", "alice@example.com", "x@remote1.test", "relay smtp.acme-gateway.test:587", "Tenants[0].Domains[0]"},
 		{relay.RoleGateway, "X-Acme-Score: 95\n", "z@remote1.test", "bob@example.com", "mailbox Spam", "Spam.Folder"},
 		{relay.RoleGateway, "X-Acme-Score: 95\nX-Acme-Action: release\n", "z@remote1.test", "bob@example.com", "mailbox INBOX", "Gateway.Markers.Released"},
