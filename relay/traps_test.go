@@ -66,7 +66,7 @@ func testSmartHostModes(t *testing.T, policy relay.Policy, w maillab.World) {
 			r := maillab.Run(t, w, site, []maillab.Message{
 				{ID: "out", To: "127.0.1.2:25", From: "alice@example.com", Recipients: []string{"x@remote1.test"}, Raw: hello},
 				{ID: "opt-out", To: "127.0.1.2:25", From: "alice@example.com", Recipients: []string{"x@remote1.test"}, Raw: []byte("TLS-Required: no\n\n")},
-				{ID: "marked", To: "127.0.0.1:10032", Source: "127.0.0.1", From: "alice@example.com", Recipients: []string{"x@remote1.test"}, Raw: []byte("X-Conbool-Released: yes\n\n")},
+				{ID: "marked", To: "127.0.0.1:10032", Source: "127.0.0.1", From: "alice@example.com", Recipients: []string{"x@remote1.test"}, Raw: []byte(redirectedHead + "X-Conbool-Released: yes\n\n")},
 				{ID: "in", To: "127.0.1.2:25", From: "alice@example.com", Recipients: []string{"bob@example.com"}, Raw: hello},
 			})
 			for id, to := range map[string]string{"out": "x@remote1.test", "opt-out": "x@remote1.test", "marked": "x@remote1.test", "in": "bob@example.com"} {

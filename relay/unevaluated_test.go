@@ -56,7 +56,7 @@ func TestUnevaluated(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			in := withMain(tt.main, nil)(t)
-			in.Tables = map[string]relay.Table{"pgsql:/etc/postfix/x.cf": {Harmless: true}}
+			in.Tables = map[string]relay.Table{"pgsql:/etc/postfix/x.cf": {Harmless: true}, "pcre:/etc/elsewhere": {Harmless: true}}
 			c := compile(t, labPolicy(t, "lab.json"), in)
 			m := relay.Message{Origin: waysIn["submission"].origin, From: "alice@example.com", To: "x@remote1.test", Raw: hello}
 			m.Origin.Login = ""
