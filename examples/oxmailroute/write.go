@@ -169,7 +169,8 @@ func resume(ctx context.Context, tree deploy.Local, stderr io.Writer) error {
 }
 
 // keep adds the files of the base that nothing replaces, whatever they are, and
-// gives each file the mode and the owner that it has there.
+// gives each file the mode that it has there, and the owner as far as root runs
+// it: for anybody else the output is a copy of their own.
 func keep(files *[]relay.File, base, gateway string, obsolete []string) error {
 	if base == "" {
 		return nil
@@ -195,7 +196,7 @@ func keep(files *[]relay.File, base, gateway string, obsolete []string) error {
 		}
 		name := "postfix/" + filepath.ToSlash(rel)
 		if i, ok := ours[name]; ok {
-			(*files)[i].Mode, (*files)[i].Owner = info.Mode().Perm(), deploy.Owner(info)
+			(*files)[i].Mode, (*files)[i].Owner = info.Mode().Perm(), ownerThere(info)
 			return nil
 		}
 		data, err := os.ReadFile(path)
@@ -205,7 +206,16 @@ func keep(files *[]relay.File, base, gateway string, obsolete []string) error {
 		if slices.Contains(obsolete, name) && (strings.HasSuffix(name, ".db") || relay.Intact(gateway, data)) {
 			return nil
 		}
-		*files = append(*files, relay.File{Name: name, Mode: info.Mode().Perm(), Owner: deploy.Owner(info), Data: data})
+		*files = append(*files, relay.File{Name: name, Mode: info.Mode().Perm(), Owner: ownerThere(info), Data: data})
 		return nil
 	})
+}
+
+// ownerThere is the owner of a file of the base; nil where only root could give
+// it to another file.
+func ownerThere(info os.FileInfo) *relay.Owner {
+	if os.Geteuid() > 0 {
+		return nil
+	}
+	return deploy.Owner(info)
 }
