@@ -215,6 +215,10 @@ func endsOf(w maillab.World, o maillab.Outcome) []string {
 	var out []string
 	add := func(what string, places ...maillab.Place) {
 		for _, p := range places {
+			if p.Kind == maillab.KindRejected { // by which of its checks is postscreen(8)'s timing
+				out = append(out, what+" rejected")
+				continue
+			}
 			line := fmt.Sprintf("%s %s <%s>", what, p, strings.ToLower(p.Address))
 			if p.Kind == maillab.KindSmartHost && p.ClientCert == "" {
 				line += " by MX"

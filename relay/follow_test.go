@@ -149,14 +149,19 @@ func (f followed) run(t *testing.T, system maillab.System) {
 	for _, c := range result.Complaints {
 		t.Errorf("complaint: %s", c)
 	}
-	differ, kinds := 0, map[string]int{}
+	differ, unknown, kinds := 0, 0, map[string]int{}
 	for _, q := range asked {
 		var want, trace []string
+		cached := false
 		for _, to := range q.lab.Recipients {
 			m := q.ask
 			m.To = to
 			d := c.Route(t.Context(), &m)
 			for _, u := range d.Unevaluated {
+				if strings.HasPrefix(u.Setting, "lmtp_connection_cache_on_demand") || strings.HasPrefix(u.Setting, "smtp_connection_cache_on_demand") {
+					cached = true // a connection of another message's may be used again
+					continue
+				}
 				t.Errorf("%s: hangs on %s", q.what, u)
 			}
 			for _, o := range d.Outcomes {
@@ -171,6 +176,10 @@ func (f followed) run(t *testing.T, system maillab.System) {
 				want = append(want, line)
 				trace = append(trace, fmt.Sprintf("%s <%s>\n%s", o, o.To, o.Trace))
 			}
+		}
+		if cached {
+			unknown++
+			continue
 		}
 		got := serverEnds(result.Messages[q.lab.ID], f.header)
 		slices.Sort(want)
@@ -187,7 +196,10 @@ func (f followed) run(t *testing.T, system maillab.System) {
 	if differ > 8 {
 		t.Errorf("%d messages differ in all", differ)
 	}
-	t.Logf("%d messages in %.0f s, ends: %v", len(asked), result.Seconds, kinds)
+	if unknown > len(asked)/10 {
+		t.Errorf("%d of %d messages hang on a connection that may be kept", unknown, len(asked))
+	}
+	t.Logf("%d messages in %.0f s, %d of them hang on a connection that may be kept, ends: %v", len(asked), result.Seconds, unknown, kinds)
 	if t.Failed() {
 		for _, l := range result.Warnings[:min(len(result.Warnings), 20)] {
 			t.Log(l)
