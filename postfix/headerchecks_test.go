@@ -11,6 +11,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/oxmailroute/oxmailroute/headers"
+	"github.com/oxmailroute/oxmailroute/internal/servertest"
 )
 
 // byp is the bypass table of the gateway's second pass.
@@ -308,6 +309,7 @@ func bodyFor(r *rand.Rand, value string) string {
 
 // TestChecksAsCleanup sends hundreds of header lines through cleanup(8).
 func TestChecksAsCleanup(t *testing.T) {
+	perRule, customer := servertest.Deep(t, 2, 6), servertest.Deep(t, 200, 600)
 	r := rand.New(rand.NewPCG(7, 8))
 	var generated CheckTable
 	var lines []string
@@ -316,7 +318,7 @@ func TestChecksAsCleanup(t *testing.T) {
 			return
 		}
 		generated = append(generated, CheckRule{When: p, Action: action, Rule: fmt.Sprint(len(generated))})
-		for range 6 {
+		for range perRule {
 			name := names[r.IntN(len(names))]
 			lines = append(lines, name+":"+bodyFor(r, value))
 		}
@@ -347,8 +349,8 @@ func TestChecksAsCleanup(t *testing.T) {
 		kind, text string
 		lines      []string
 	}{
-		{1, "regexp", regexpTable, customerLines(r)},
-		{2, "pcre", pcreTable, customerLines(r)},
+		{1, "regexp", regexpTable, customerLines(r, customer)},
+		{2, "pcre", pcreTable, customerLines(r, customer)},
 	}
 	text, err := generated.Format()
 	if err != nil {

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
@@ -108,18 +109,26 @@ func newPrivate(tb testing.TB, mainCf, masterCf string, files map[string]string)
 // start runs the daemons until the test ends.
 func (p *private) start() {
 	p.tb.Helper()
-	daemons, _ := run(p.tb, nil, "postconf", p.etc, "-h", "daemon_directory")
-	owner, _ := run(p.tb, nil, "postconf", p.etc, "-h", "mail_owner")
-	data := filepath.Join(p.root, "data")
-	if out, err := exec.Command("chown", strings.TrimSpace(owner), data).CombinedOutput(); err != nil {
-		p.tb.Fatalf("chown: %s", out)
+	settings, _ := run(p.tb, nil, "postconf", p.etc, "-h", "daemon_directory", "mail_owner", "setgid_group")
+	names := strings.Fields(settings)
+	if len(names) != 3 {
+		p.tb.Fatalf("postconf: %q", settings)
 	}
-	if stdout, stderr := run(p.tb, nil, "postfix", p.etc, "check"); stdout+stderr != "" {
-		p.tb.Fatalf("postfix check: %s%s", stdout, stderr)
+	// What "postfix check" makes and takes ten times as long for.
+	script := exec.Command("sh", "-ec", `
+		mkdir -m 755 pid
+		mkdir -m 700 active bounce corrupt defer deferred flush hold incoming private saved trace
+		mkdir -m 710 public
+		mkdir -m 730 maildrop
+		chown "$1" active bounce corrupt defer deferred flush hold incoming private saved trace ../data
+		chown "$1:$2" public maildrop`, "-", names[1], names[2])
+	script.Dir = filepath.Join(p.root, "spool")
+	if out, err := script.CombinedOutput(); err != nil {
+		p.tb.Fatalf("making the queue: %s", out)
 	}
 	// It ends by itself, whatever becomes of the test.
 	ctx, cancel := context.WithTimeout(context.Background(), 3*time.Minute)
-	cmd := exec.CommandContext(ctx, filepath.Join(strings.TrimSpace(daemons), "master"), "-c", p.etc, "-d", "-e", "170")
+	cmd := exec.CommandContext(ctx, filepath.Join(names[0], "master"), "-c", p.etc, "-d", "-e", "170")
 	cmd.Cancel = func() error { return cmd.Process.Signal(os.Interrupt) }
 	cmd.WaitDelay = 5 * time.Second
 	if err := cmd.Start(); err != nil {
@@ -127,9 +136,11 @@ func (p *private) start() {
 		p.tb.Fatal(err)
 	}
 	p.tb.Cleanup(func() {
-		run(p.tb, nil, "postfix", p.etc, "abort")
+		cmd.Process.Signal(syscall.SIGTERM) // as "postfix abort" does
+		if err := cmd.Wait(); ctx.Err() != nil {
+			p.tb.Errorf("master: %v", err)
+		}
 		cancel()
-		cmd.Wait()
 		if p.tb.Failed() {
 			log, _ := os.ReadFile(p.log)
 			p.tb.Logf("log:\n%s", log[max(0, len(log)-4000):])
@@ -141,13 +152,13 @@ func (p *private) start() {
 func (p *private) dial(port int) (net.Conn, *bufio.Reader) {
 	p.tb.Helper()
 	var err error
-	for range 100 {
+	for range 500 {
 		var c net.Conn
 		if c, err = net.Dial("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
 			c.SetDeadline(time.Now().Add(60 * time.Second))
 			return c, bufio.NewReader(c)
 		}
-		time.Sleep(100 * time.Millisecond)
+		time.Sleep(20 * time.Millisecond)
 	}
 	p.tb.Fatal(err)
 	return nil, nil
@@ -203,28 +214,26 @@ func (p *private) talk(port int, commands ...string) string {
 // waitLog waits until the log holds text, and returns all of it.
 func (p *private) waitLog(text string) string {
 	p.tb.Helper()
-	for range 200 {
+	for range 1000 {
 		log, _ := os.ReadFile(p.log)
 		if strings.Contains(string(log), text) {
 			return string(log)
 		}
-		time.Sleep(50 * time.Millisecond)
+		time.Sleep(10 * time.Millisecond)
 	}
 	p.tb.Fatalf("%q isn't logged", text)
 	return ""
 }
 
-// resolve asks trivial-rewrite(8) for the transport of an address.
-func (p *private) resolve(sender, address string) (transport, nextHop string) {
+// resolver asks a trivial-rewrite(8) for the transport of an address, again and
+// again on one connection.
+func (p *private) resolver(service string) func(sender, address string) (transport, nextHop string) {
 	p.tb.Helper()
-	c, err := net.Dial("unix", filepath.Join(p.root, "spool/private/rewrite"))
+	c, err := net.Dial("unix", filepath.Join(p.root, "spool/private", service))
 	if err != nil {
 		p.tb.Fatal(err)
 	}
-	defer c.Close()
-	c.SetDeadline(time.Now().Add(10 * time.Second))
-	fmt.Fprintf(c, "request\x00resolve\x00sender\x00%s\x00address\x00%s\x00\x00", sender, address)
-	attributes := make(map[string]string)
+	p.tb.Cleanup(func() { c.Close() })
 	r := bufio.NewReader(c)
 	next := func() string {
 		s, err := r.ReadString(0)
@@ -233,11 +242,19 @@ func (p *private) resolve(sender, address string) (transport, nextHop string) {
 		}
 		return strings.TrimSuffix(s, "\x00")
 	}
-	for _, ok := attributes["recipient"]; !ok; _, ok = attributes["recipient"] {
-		// An empty name ends a list; the server's greeting is one.
-		if name := next(); name != "" {
-			attributes[name] = next()
+	return func(sender, address string) (transport, nextHop string) {
+		p.tb.Helper()
+		c.SetDeadline(time.Now().Add(10 * time.Second))
+		fmt.Fprintf(c, "request\x00resolve\x00sender\x00%s\x00address\x00%s\x00\x00", sender, address)
+		attributes := make(map[string]string)
+		for {
+			// An empty name ends a list; the server's greeting is one.
+			name := next()
+			if name != "" {
+				attributes[name] = next()
+			} else if _, ok := attributes["recipient"]; ok {
+				return attributes["transport"], attributes["nexthop"]
+			}
 		}
 	}
-	return attributes["transport"], attributes["nexthop"]
 }

@@ -5,10 +5,14 @@ import (
 	"math/rand/v2"
 	"net/netip"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
+	"unicode/utf8"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/oxmailroute/oxmailroute/internal/servertest"
 )
 
 // asked records the keys of a search in which nothing is found.
@@ -130,22 +134,33 @@ func TestSearchAsPostfix(t *testing.T) {
 		}
 		return string(text)
 	}
-	for _, c := range []struct{ delimiter, parents, wildcard string }{
+	settings := []struct{ delimiter, parents, wildcard string }{
 		{"+", "", ""}, {"", "", ""}, {"-+", "transport_maps", "* wild:card\n"}, {"-+", "transport_maps", ""},
-	} {
+	}
+	var services strings.Builder
+	for i, c := range settings {
+		name := "transport"
+		if c.wildcard != "" {
+			name = "wildcard"
+		}
+		fmt.Fprintf(&services, "rewrite%d unix - - n - - trivial-rewrite\n  -o { recipient_delimiter = %s }\n  -o { parent_domain_matches_subdomains = %s }\n"+
+			"  -o { transport_maps = texthash:$ETC/%s }\n", i, c.delimiter, c.parents, name)
+	}
+	p := newPrivate(t, "sender_dependent_default_transport_maps = texthash:$ETC/sender\nmyorigin = local.test\nmydestination = local.test\nlocal_transport = local:here\n",
+		services.String(), map[string]string{
+			"transport": format(transport), "wildcard": format(transport) + settings[2].wildcard, "sender": format(sender),
+		})
+	p.start()
+	p.waitLog("daemon started")
+	for i, c := range settings {
 		t.Run(c.delimiter+c.parents+c.wildcard, func(t *testing.T) {
-			p := newPrivate(t, fmt.Sprintf("recipient_delimiter = %s\nparent_domain_matches_subdomains = %s\n"+
-				"transport_maps = texthash:$ETC/transport\nsender_dependent_default_transport_maps = texthash:$ETC/sender\nmyorigin = local.test\nmydestination = local.test\nlocal_transport = local:here\n", c.delimiter, c.parents), "", map[string]string{
-				"transport": format(transport) + c.wildcard, "sender": format(sender),
-			})
-			p.start()
-			p.waitLog("daemon started")
 			table, _ := ParseTable("transport", []byte(format(transport)+c.wildcard))
 			transports, senders := table.Index(), sender.Index()
 			local := func(domain string) bool { return strings.EqualFold(domain, "local.test") }
 			s := Search{Delimiter: c.delimiter, Local: local, MatchParents: c.parents != ""}
 			hits := 0
-			for range 150 {
+			resolve := p.resolver(fmt.Sprintf("rewrite%d", i))
+			for range servertest.Scaled(t, 150) {
 				from, to := pick(users)+"@"+pick(domains), pick(users)+"@"+pick(domains)
 				if r.IntN(8) == 0 {
 					from = ""
@@ -162,7 +177,7 @@ func TestSearchAsPostfix(t *testing.T) {
 					want = hit.Entry.Value
 					hits++
 				}
-				channel, hop := p.resolve(from, to)
+				channel, hop := resolve(from, to)
 				if got := channel + ":" + strings.ToLower(hop); got != want {
 					t.Errorf("from %q to %q: Postfix says %s, the searches %s", from, to, got, want)
 				}
@@ -183,7 +198,11 @@ func TestAccessAsPostfix(t *testing.T) {
 		"example.com", ".example.com", "s.example.com", "h.example.com", "net", ".net", "10.1", "10.1.2.3", "10.1.2", "192", "2001:db8", "2001:db8::1", "2001",
 		"al@example.com", "al@s.example.com", "al@", "al+x@", "bo@", "bo+z@x.net", "<>", "cy@", "unknown", "10", "192.0.2.7",
 	}
-	for _, parents := range []string{"", "smtpd_access_maps"} {
+	styles := []string{"", "smtpd_access_maps"}
+	var services strings.Builder
+	files := make(map[string]string)
+	var tables []Table
+	for i, parents := range styles {
 		var table Table
 		seen := make(map[string]bool)
 		for range 14 {
@@ -196,11 +215,19 @@ func TestAccessAsPostfix(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := newPrivate(t, "recipient_delimiter = +\nmydestination =\nsmtpd_authorized_xclient_hosts = 127.0.0.1\nsmtpd_delay_reject = yes\nmaximal_queue_lifetime = 1d\n"+
-			"parent_domain_matches_subdomains = "+parents+"\nsmtpd_recipient_restrictions = permit_mynetworks, reject\nsmtpd_hard_error_limit = 10000\n",
-			"127.0.0.1:$PORT0 inet n - n - - smtpd\n  -o inet_protocols=all\n  -o { smtpd_relay_restrictions = check_client_access texthash:$ETC/access, reject }\n"+
-				"127.0.0.1:$PORT1 inet n - n - - smtpd\n  -o { smtpd_relay_restrictions = check_sender_access texthash:$ETC/access, reject }\n", map[string]string{"access": string(text)})
-		p.start()
+		tables = append(tables, table)
+		name := fmt.Sprintf("access%d", i)
+		files[name] = string(text)
+		fmt.Fprintf(&services, "127.0.0.1:$PORT%d inet n - n - - smtpd\n  -o inet_protocols=all\n  -o { parent_domain_matches_subdomains = %s }\n"+
+			"  -o { smtpd_relay_restrictions = check_client_access texthash:$ETC/%s, reject }\n", 2*i, parents, name)
+		fmt.Fprintf(&services, "127.0.0.1:$PORT%d inet n - n - - smtpd\n  -o { parent_domain_matches_subdomains = %s }\n"+
+			"  -o { smtpd_relay_restrictions = check_sender_access texthash:$ETC/%s, reject }\n", 2*i+1, parents, name)
+	}
+	p := newPrivate(t, "recipient_delimiter = +\nmydestination =\nsmtpd_authorized_xclient_hosts = 127.0.0.1\nsmtpd_delay_reject = yes\nmaximal_queue_lifetime = 1d\n"+
+		"smtpd_recipient_restrictions = permit_mynetworks, reject\nsmtpd_hard_error_limit = 10000\n", services.String(), files)
+	p.start()
+	for i, parents := range styles {
+		table := tables[i]
 		s := Search{Delimiter: "+", MatchParents: parents != ""}
 		ix := table.Index()
 		found := 0
@@ -211,7 +238,7 @@ func TestAccessAsPostfix(t *testing.T) {
 				found++
 			}
 			if !strings.Contains(reply, want) {
-				t.Errorf("%s: smtpd says %q, the search %q\n%s", what, reply, want, text)
+				t.Errorf("%s: smtpd says %q, the search %q\n%s", what, reply, want, files[fmt.Sprintf("access%d", i)])
 			}
 		}
 		for _, name := range names {
@@ -223,7 +250,7 @@ func TestAccessAsPostfix(t *testing.T) {
 				if strings.Contains(addr, ":") {
 					xaddr = "IPV6:" + addr
 				}
-				reply := p.talk(p.ports[0], "EHLO test", "XCLIENT NAME="+xname+" ADDR="+xaddr, "EHLO test", "MAIL FROM:<a@b.test>", "RCPT TO:<c@d.test>")
+				reply := p.talk(p.ports[2*i], "EHLO test", "XCLIENT NAME="+xname+" ADDR="+xaddr, "EHLO test", "MAIL FROM:<a@b.test>", "RCPT TO:<c@d.test>")
 				if strings.Contains(reply, "Bad ADDR syntax") && strings.Contains(addr, ":") {
 					t.Log("no IPv6 on this machine")
 					continue
@@ -236,7 +263,7 @@ func TestAccessAsPostfix(t *testing.T) {
 			}
 		}
 		for _, mail := range mails {
-			reply := p.talk(p.ports[1], "EHLO test", "MAIL FROM:<"+mail+">", "RCPT TO:<c@d.test>")
+			reply := p.talk(p.ports[2*i+1], "EHLO test", "MAIL FROM:<"+mail+">", "RCPT TO:<c@d.test>")
 			hit, ok := s.Access(ix, mail)
 			compare("sender "+mail, reply, hit, ok)
 		}
@@ -349,8 +376,14 @@ smtpd_recipient_restrictions = check_client_access static:HOLD, permit_mynetwork
 		Search: Search{Delimiter: "+", Local: func(d string) bool { return d == "local.test" }},
 		Origin: "local.test", Propagate: true, RecursionLimit: 20, ExpansionLimit: 30,
 	}
+	type sent struct {
+		rcpt string
+		list []Alias
+		id   string
+	}
+	var all []sent
 	expanded, failed := 0, 0
-	for i := range 60 {
+	for i := range servertest.Scaled(t, 60) {
 		rcpt := address()
 		if i < 2 {
 			rcpt = []string{"plain@x.test", "self@x.test"}[i]
@@ -368,29 +401,40 @@ smtpd_recipient_restrictions = check_client_access static:HOLD, permit_mynetwork
 			t.Errorf("%s: Expand says %v, Postfix %s", rcpt, list, reply)
 			continue
 		}
-		id := strings.TrimSpace(reply[strings.LastIndexByte(reply, ' ')+1:])
-		dump, stderr := run(t, nil, "postcat", p.etc, "-e", filepath.Join(p.root, "spool/hold", id))
-		if stderr != "" {
-			t.Fatal(stderr)
+		all = append(all, sent{rcpt, list, strings.TrimSpace(reply[strings.LastIndexByte(reply, ' ')+1:])})
+	}
+	files := []string{"-e"}
+	for _, mail := range all {
+		files = append(files, filepath.Join(p.root, "spool/hold", mail.id))
+	}
+	dump, stderr := run(t, nil, "postcat", p.etc, files...)
+	if stderr != "" {
+		t.Fatal(stderr)
+	}
+	for _, mail := range all {
+		_, records, ok := strings.Cut(dump, "*** ENVELOPE RECORDS "+filepath.Join(p.root, "spool/hold", mail.id)+" ***\n")
+		if !ok {
+			t.Fatalf("postcat doesn't show %s:\n%s", mail.id, dump)
 		}
+		records, _, _ = strings.Cut(records, "*** ENVELOPE RECORDS ")
 		var got, want []string
-		for line := range strings.SplitSeq(dump, "\n") {
+		for line := range strings.SplitSeq(records, "\n") {
 			if address, ok := strings.CutPrefix(line, "recipient: "); ok {
 				got = append(got, address)
 			}
 		}
 		dropped := make(map[string]bool) // cleanup drops equal recipients
-		for _, one := range list {
+		for _, one := range mail.list {
 			if key := strings.ToLower(one.Address); !dropped[key] {
 				dropped[key] = true
 				want = append(want, one.Address)
 			}
 		}
-		if len(want) > 1 || want[0] != rcpt {
+		if len(want) > 1 || want[0] != mail.rcpt {
 			expanded++
 		}
 		if diff := cmp.Diff(got, want); diff != "" {
-			t.Errorf("%s (-cleanup +Expand):\n%s", rcpt, diff)
+			t.Errorf("%s (-cleanup +Expand):\n%s", mail.rcpt, diff)
 		}
 	}
 	t.Logf("%d expanded, %d refused", expanded, failed)
@@ -465,27 +509,25 @@ var cidrTexts = []string{
 func TestParseCIDRAsPostmap(t *testing.T) {
 	dir := confDir(t, minimalMain, "")
 	queries := []string{"10.1.2.3", "10.9.9.9", "192.0.2.1", "2001:db8::1", "::1", "fe80::1"}
-	check := func(text string) {
+	check := func(text string, postmap found) {
 		t.Helper()
 		table, warnings := ParseCIDR("t", []byte(text))
-		write(t, filepath.Join(dir, "t"), text)
-		stdout, stderr := run(t, []byte(strings.Join(queries, "\n")+"\n"), "postmap", dir, "-q", "-", "cidr:t")
 		for _, w := range warnings {
 			if w.Unevaluated {
 				return
 			}
 		}
-		want := ""
+		want := make(map[string]string)
 		for _, q := range queries {
 			if e, ok := table.Lookup(netip.MustParseAddr(q)); ok {
-				want += q + "\t" + e.Value + "\n"
+				want[q] = e.Value
 			}
 		}
-		if diff := cmp.Diff(stdout, want); diff != "" {
-			t.Errorf("%q (-postmap +Lookup):\n%s%s%v", text, diff, stderr, warnings)
+		if diff := cmp.Diff(postmap.values, want); diff != "" {
+			t.Errorf("%q (-postmap +Lookup):\n%s%s%v", text, diff, postmap.stderr, warnings)
 		}
-		if (stderr == "") != (len(warnings) == 0) {
-			t.Errorf("%q: postmap warns %q, here %v", text, stderr, warnings)
+		if (postmap.stderr == "") != (len(warnings) == 0) {
+			t.Errorf("%q: postmap warns %q, here %v", text, postmap.stderr, warnings)
 		}
 		for _, e := range table {
 			e.Comment, e.Line = "", 0
@@ -494,12 +536,30 @@ func TestParseCIDRAsPostmap(t *testing.T) {
 			}
 		}
 	}
+	var texts []string
 	for _, text := range cidrTexts {
-		check(text)
+		if utf8.ValidString(text) {
+			texts = append(texts, text)
+			continue
+		}
+		alone := found{values: make(map[string]string)}
+		write(t, filepath.Join(dir, "t"), text)
+		stdout, stderr := run(t, []byte(strings.Join(queries, "\n")+"\n"), "postmap", dir, "-q", "-", "cidr:t")
+		for line := range strings.Lines(stdout) {
+			key, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
+			alone.values[key] = value
+		}
+		alone.stderr = stderr
+		check(text, alone)
 	}
 	r := rand.New(rand.NewPCG(15, 16))
 	pieces := []string{"10.0.0.0/8", "10.1.2.3", "2001:db8::/32", "0.0.0.0/0", "!", "if ", "if ", "endif\n", "endif\n", " a", " b\n", " c\n", "\n", "\n ", "#", "[", "]", "/", "::", "1", ".", " "}
-	for range 300 {
-		check(randomText(r, pieces, 20))
+	for range servertest.Scaled(t, 300) {
+		texts = append(texts, randomText(r, pieces, 20))
+	}
+	for part := range slices.Chunk(texts, 100) {
+		for i, postmap := range lookUpAll(t, dir, "cidr", part, queries) {
+			check(part[i], postmap)
+		}
 	}
 }

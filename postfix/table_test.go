@@ -12,6 +12,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/oxmailroute/oxmailroute/internal/servertest"
 )
 
 // tableTexts are source files that postmap reads in interesting ways.
@@ -121,8 +123,13 @@ var tablePieces = []string{
 func TestParseTableRandom(t *testing.T) {
 	dir := confDir(t, minimalMain, "")
 	r := rand.New(rand.NewPCG(1, 2))
-	for range 300 {
-		checkAgainstPostmap(t, dir, randomText(r, tablePieces, 40))
+	long := servertest.Scaled(t, 8)
+	for i := range long + servertest.Deep(t, 24, 300) {
+		n := 40
+		if i < long {
+			n = 4000 // many lines in one process
+		}
+		checkAgainstPostmap(t, dir, randomText(r, tablePieces, n))
 		if t.Failed() {
 			return
 		}

@@ -120,22 +120,31 @@ func TestInlineTableAsPostmap(t *testing.T) {
 	for _, text := range []string{
 		"{ a=b }", "{a=b,c=d}", "{ {k2 = v with  spaces, commas}, A=1 }", "{ a=1 a=2 }", "{ a=b=c }", "{}", "{ a }", "a=b", "{ a=b", "{ {a = {b} c} }", "{ ü=x, Ü=y }", "{ =b, a=c }", `{ {"a b" = c}, a=d }`, `{ {"a=b" = c}, a=d }`, `{ {a\ b = c}, a=d }`, "{ {a b = c} }", `{ {"a = c} }`, "{ a=b }c", "{ {a=b}c }",
 	} {
-		table, err := InlineTable(text)
-		fatal := false
-		for _, key := range []string{"a", "A", "k2", "c", "ü", "missing", `"a b"`, `"A=b"`, `a\ b`} {
-			stdout, stderr := run(t, nil, "postmap", dir, "-q", key, "inline:"+text)
+		t.Run(text, func(t *testing.T) {
+			t.Parallel() // postmap sleeps before it stops on an error
+			table, err := InlineTable(text)
+			fatal := false
+			keys := []string{"a", "A", "k2", "c", "ü", "missing", `"a b"`, `"A=b"`, `a\ b`}
+			stdout, stderr := run(t, []byte(strings.Join(keys, "\n")+"\n"), "postmap", dir, "-q", "-", "inline:"+text)
 			if strings.Contains(stderr, "fatal") {
 				fatal = true
-				break
+				keys = nil
 			}
-			e, _, ok := table.Index().Lookup(key)
-			if got := strings.TrimSuffix(stdout, "\n"); ok != (stdout != "") || got != e.Value {
-				t.Errorf("inline:%s: key %s: postmap %q, here %q", text, key, got, e.Value)
+			values := make(map[string]string)
+			for line := range strings.Lines(stdout) {
+				key, value, _ := strings.Cut(strings.TrimSuffix(line, "\n"), "\t")
+				values[key] = value
 			}
-		}
-		if fatal != (err != nil) {
-			t.Errorf("inline:%s: %v; fatal for postmap: %v", text, err, fatal)
-		}
+			for _, key := range keys {
+				e, _, ok := table.Index().Lookup(key)
+				if got, found := values[key]; ok != found || got != e.Value {
+					t.Errorf("inline:%s: key %s: postmap %q, here %q", text, key, got, e.Value)
+				}
+			}
+			if fatal != (err != nil) {
+				t.Errorf("inline:%s: %v; fatal for postmap: %v", text, err, fatal)
+			}
+		})
 	}
 	for _, text := range []string{"x", "{a b}", "{ a  b }", "{a", "{a}b"} {
 		value, err := StaticValue(text)

@@ -96,6 +96,44 @@ func OneIn(tb testing.TB, n int) int {
 	return max(1, int(float64(n)/scale+0.5))
 }
 
+// DeepScale is the TEST_SCALE from which on Deep and Part cut nothing. CI's
+// second run has it.
+const DeepScale = 1.5
+
+// Deep returns few in a plain run, all at TEST_SCALE=1.5, in proportion between
+// and beyond, and at least 1: for what is too slow to be drawn often in a plain
+// run.
+func Deep(tb testing.TB, few, all int) int {
+	tb.Helper()
+	scale := Scale(tb)
+	drawn(tb)
+	n := float64(few) * scale
+	switch {
+	case scale >= DeepScale:
+		n = float64(all) * scale / DeepScale
+	case scale > 1:
+		n = float64(few) + (scale-1)/(DeepScale-1)*float64(all-few)
+	}
+	return max(1, int(n+0.5))
+}
+
+// Part returns about n of the cases in a plain run, spread evenly over the list
+// and others for another seed, and all of them from TEST_SCALE=1.5 on: for fixed
+// cases each of which costs a process or more.
+func Part[T any](tb testing.TB, cases []T, n int) []T {
+	tb.Helper()
+	n = Deep(tb, n, len(cases))
+	if n >= len(cases) {
+		return cases
+	}
+	step := (len(cases) + n - 1) / n
+	var part []T
+	for i := int(*Seed % uint64(step)); i < len(cases); i += step {
+		part = append(part, cases[i])
+	}
+	return part
+}
+
 // SeedVariable is the environment variable with the seed of what the tests draw,
 // "1" where it is not set.
 const SeedVariable = "TEST_SEED"
