@@ -319,19 +319,53 @@ func (c *compiler) isReserved(name string) bool {
 // go back to it, or into the wrong folder.
 func (c *compiler) checkMarkers(s checkSetting, specs []postfix.MapSpec) {
 	told := map[string]bool{}
+	refuse := func(at, line string) {
+		if !told[at] {
+			told[at] = true
+			c.errs.add(at, ErrConflict, "put before it: "+c.keepMarkers(),
+				"%s: the rule removes %q, by which the gateway's mail is known", s.name, line)
+		}
+	}
+	samples := c.sampleMarkers()
 	var leaves []postfix.MapSpec // what stands behind proxy: and in unionmap:, too
 	for _, spec := range specs {
 		if spec.Type == "pipemap" {
-			continue // its rules see what another table says
+			// Its last table sees what the others say, a marker's line perhaps.
+			results, _ := c.results(spec, s.at)
+			for _, r := range results {
+				if removes(r.text) && len(samples) > 0 {
+					refuse(r.at, samples[0])
+				}
+			}
+			continue
 		}
 		leaves = append(leaves, spec.Leaves()...)
 	}
 	specs = leaves
-	for _, line := range c.sampleMarkers() {
+	for _, line := range samples {
 		f := fieldOf(line)
 	tables:
 		for _, spec := range specs {
-			if spec.Type != "regexp" && spec.Type != "pcre" {
+			switch spec.Type {
+			case "regexp", "pcre":
+			case "static", "randmap":
+				// They answer the same for each line.
+				results, _ := c.results(spec, s.at)
+				for _, r := range results {
+					if removes(r.text) {
+						refuse(r.at, line)
+						break tables
+					}
+				}
+				if spec.Type == "static" && len(results) > 0 {
+					break tables
+				}
+				continue
+			default:
+				// A key is a whole line of a header, which Postfix folds or not.
+				if at, ok := c.removedKey(spec, s.at); ok {
+					refuse(at, line)
+				}
 				continue
 			}
 			text, place, ok := c.rules(spec, s.at)
@@ -349,16 +383,44 @@ func (c *compiler) checkMarkers(s checkSetting, specs []postfix.MapSpec) {
 			}
 			switch hit.Action.(type) {
 			case postfix.Ignore, postfix.Strip, postfix.Replace:
-				if at := place(hit.Line); !told[at] {
-					told[at] = true
-					c.errs.add(at, ErrConflict, "put before it: "+c.keepMarkers(),
-						"%s: the rule removes %q, by which the gateway's mail is known", s.name, line)
-				}
+				refuse(place(hit.Line), line)
 			default: // the line stays
 			}
 			break tables
 		}
 	}
+}
+
+// removes reports whether what a check says takes the line off.
+func removes(text string) bool {
+	verb, _, _ := strings.Cut(strings.ReplaceAll(text, "\t", " "), " ")
+	verb = strings.ToUpper(verb)
+	return verb == "IGNORE" || verb == "STRIP" || verb == "REPLACE"
+}
+
+// removedKey is where a table of whole lines takes a marker's line off.
+func (c *compiler) removedKey(spec postfix.MapSpec, at string) (string, bool) {
+	rows, place := c.in.Tables[spec.String()].Rows, func(int) string { return at }
+	switch {
+	case c.vouched(spec.String()):
+		return "", false
+	case rows != nil:
+	case spec.Type == "inline":
+		rows, _ = postfix.InlineTable(spec.Name)
+	default:
+		text, where, ok := c.rules(spec, at)
+		if !ok || spec.Type != "" && !slices.Contains(indexed, spec.Type) {
+			return "", false
+		}
+		rows, _ = postfix.ParseTable("", text)
+		place = where
+	}
+	for _, e := range rows {
+		if name, _, ok := strings.Cut(e.Key, ":"); ok && c.isReserved(strings.TrimSpace(name)) && removes(e.Value) {
+			return place(e.Line), true
+		}
+	}
+	return "", false
 }
 
 // keepMarkers are rules that leave all markers alone.

@@ -51,10 +51,11 @@ func (c *compiler) gatewayListener(name, kind string) {
 		opt("smtpd_delay_reject", "yes"),    // before STARTTLS there is no TLS to ask for
 	}
 	o = append(o, c.lineEnds(sv, own)...)
+	// A host that may use XCLIENT may say that it is the gateway (XCLIENT_README),
+	// and be believed as if it had its address. XFORWARD is for the log alone. It
+	// is written where nobody may, too: the setting could be made later.
+	o = append(o, opt("smtpd_authorized_xclient_hosts"))
 	if own.get("smtpd_authorized_xclient_hosts") != "" {
-		// Such a host may say that it is the gateway (XCLIENT_README), and be
-		// believed as if it had its address. XFORWARD is for the log alone.
-		o = append(o, opt("smtpd_authorized_xclient_hosts"))
 		c.warn(c.at("smtpd_authorized_xclient_hosts"),
 			"nobody may use XCLIENT on the gateway's listener %s: it could claim the gateway's address", name)
 	}

@@ -95,7 +95,7 @@ func TestTreatments(t *testing.T) {
 				for _, row := range postfix.Parameters() {
 					_, has := row.Default(p.Server.Postfix)
 					late := row.Name() == "smtp_tls_per_site" && p.Server.Postfix == "3.10" // warned of
-					if place != postfix.GatewayListener && row.On(place).Action == postfix.Always && has && !late && !written[row.Name()] {
+					if row.On(place).Action == postfix.Always && has && !late && !written[row.Name()] {
 						t.Errorf("%s has no -o %s=%s", sv.Name, row.Name(), row.On(place).Value)
 					}
 				}
