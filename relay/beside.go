@@ -44,7 +44,7 @@ func (c *compiler) checkBeside() {
 			"mail kept off the gateway goes to MX hosts, and none speaks TLS from the first octet")
 	}
 	if v := list(c.base.get("inet_protocols")); len(v) > 0 && !slices.Contains(v, "all") && !slices.Contains(v, "ipv4") {
-		c.conflict("inet_protocols", "add ipv4", "%q leaves out 127.0.0.1, where our own listeners are", strings.Join(v, ", "))
+		c.conflict("inet_protocols", "add ipv4", "%q leaves out 127.0.0.1, where the generated listeners are", strings.Join(v, ", "))
 	}
 	c.checkCopies()
 }

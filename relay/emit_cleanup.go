@@ -128,7 +128,7 @@ func (c *compiler) variantOptions(i int, header string, more ...postfix.Param) [
 // emitVariants writes the parameters that the cleanup services name.
 func (c *compiler) emitVariants() {
 	n := c.names
-	comment := "the installation's own checks, copied so that they run beside ours"
+	comment := "the installation's own checks, copied so that they run beside the generated ones"
 	for i, v := range c.variants {
 		if !v.strip && !v.sieve && len(v.in) == 0 {
 			continue // no service and no parameter names them, of which postconf warns

@@ -49,7 +49,7 @@ func (c *compiler) emitMain() {
 	c.emitPace()
 	c.param(n.leaveHeader, "markers leave with nothing", c.regexpMap(n.leave), c.leaveOwn)
 	if c.usesRelay {
-		c.param(n.leaveOrigin, "nor does our own header to hosts that we relay to", c.regexpMap(n.leaveOriginFile), c.leaveOriginOwn)
+		c.param(n.leaveOrigin, "nor does the origin header to hosts that this server relays to", c.regexpMap(n.leaveOriginFile), c.leaveOriginOwn)
 	}
 	c.emitVariants()
 	c.emitSieveMilters()

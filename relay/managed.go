@@ -198,7 +198,7 @@ func leftFile(name string, data []byte) Left {
 	why := "was edited by hand"
 	switch m, _ := cutMark(data); {
 	case strings.Contains(name, ".edited-"):
-		why = "is what a file of ours was that somebody had edited by hand, kept when it was written anew"
+		why = "is what a generated file was that somebody had edited by hand, kept when it was written anew"
 	case m.line == m.bare():
 		why = "has no checksum, so that nobody knows whether it was edited by hand"
 	}
@@ -240,7 +240,7 @@ func (c *compiler) emit(name string, data []byte, own bool) {
 	at := strings.TrimPrefix(name, "postfix/")
 	switch {
 	case !c.names.owns(there): // the first gateway's owner, also for a further one
-		c.errs.add(at, ErrConflict, "rename it, or choose another Gateway.Name", "the installation has a file of this name that is not ours")
+		c.errs.add(at, ErrConflict, "rename it, or choose another Gateway.Name", "the installation has a file of this name that was not generated")
 	case loses(there, data):
 		kept := File{Name: keptName(name, there), Mode: 0o600, Data: bytes.Clone(there)}
 		c.warn(at, "was edited by hand, or has no checksum that tells; it is written anew, and what it was is kept in %s: put what you need of "+
@@ -292,7 +292,7 @@ func (c *compiler) collectObsolete() {
 		case Managed(gateway, data):
 			stays(name, data)
 		case slices.Contains(fixed, name) || isTenantScript(name) && resembles(gateway, name, data):
-			c.warn(name, "looks like a file of ours and doesn't say that it is; it stays: delete it where you don't need it")
+			c.warn(name, "looks like a generated file and doesn't say that it is; it stays: delete it where you don't need it")
 		}
 	}
 	slices.Sort(c.cfg.removed)

@@ -52,7 +52,7 @@ var readmeRows = map[string]evidence{
 	"header, MIME, nested checks": {
 		settings: []string{"header_checks = ", "mime_header_checks = ", "nested_header_checks = "}, tests: []string{"TestBeside"},
 		refused: map[string]refusal{
-			"`PASS` in them (it ends our checks too): use `DUNNO`":              {base: table("header_checks", "regexp", "/^X-Ok:/ PASS\n"), says: "DUNNO"},
+			"`PASS` in them (it ends the generated checks too): use `DUNNO`":              {base: table("header_checks", "regexp", "/^X-Ok:/ PASS\n"), says: "DUNNO"},
 			"`REDIRECT`, which does the same: use an access table, or `BCC`":    {base: table("header_checks", "regexp", "/^X-Ok:/ REDIRECT r@remote1.test\n"), says: "check_sender_access"},
 			"a rule that makes markers or removes them":                         {base: table("header_checks", "regexp", "/^X-Ok: (.*)/ PREPEND $1\n"), says: "a marker too"},
 			"a table that can't be read: vouch for it in `Installation.Tables`": {base: withMain("header_checks = mysql:/etc/postfix/x\n", nil), says: "Installation.Tables"},
@@ -74,7 +74,7 @@ var readmeRows = map[string]evidence{
 	"`smtpd_proxy_filter`": {
 		tests: []string{"TestBesideRefused"},
 		refused: map[string]refusal{
-			"always, on listeners that we check: it takes mail past cleanup(8)": {base: withMain("smtpd_proxy_filter = 127.0.0.1:10024\n", nil), says: "past the cleanup service"},
+			"always, on listeners whose mail is checked: it takes mail past cleanup(8)": {base: withMain("smtpd_proxy_filter = 127.0.0.1:10024\n", nil), says: "past the cleanup service"},
 			"use `content_filter`": {base: withMaster(nil, "-o smtpd_sasl_auth_enable=yes", "-o smtpd_proxy_filter=127.0.0.1:10024"), says: "use content_filter"},
 		},
 	},
@@ -94,7 +94,7 @@ var readmeRows = map[string]evidence{
 				alter: func(p *relay.Policy) { p.Tenants[0].Scope.Except = []string{"bob@example.com"} },
 				base:  table("sender_dependent_default_transport_maps", "hash", "@example.com smtp:[a.test]\n"), says: "Tenants[0] (Example Com).Scope.Except[0]: conflict",
 			},
-			"an entry of yours for one address in scope, or a pattern that may match some (or extensions of an address in `Scope.Senders`), which Postfix finds before our `@domain`: remove it, or use `Scope.Senders`": {
+			"an entry of yours for one address in scope, or a pattern that may match some (or extensions of an address in `Scope.Senders`), which Postfix finds before the generated `@domain`: remove it, or use `Scope.Senders`": {
 				base: table("sender_dependent_default_transport_maps", "hash", "alice@example.com smtp:[a.test]\n"), says: "Scope.Senders",
 			},
 		},
@@ -155,12 +155,12 @@ var readmeRows = map[string]evidence{
 	"chroot":                         {settings: []string{"-       y       -"}, tests: []string{"TestLayouts"}},
 	"IPv6 alone (`inet_protocols`)": {
 		tests:   []string{"TestBesideRefused"},
-		refused: map[string]refusal{"our listeners are at 127.0.0.1: add `ipv4`": {base: withMaster(nil, "inet_protocols = ipv4", "inet_protocols = ipv6"), says: "add ipv4"}},
+		refused: map[string]refusal{"the generated listeners are at 127.0.0.1: add `ipv4`": {base: withMaster(nil, "inet_protocols = ipv4", "inet_protocols = ipv6"), says: "add ipv4"}},
 	},
 	"Sieve scripts of your own before the users'": {
 		settings: []string{"sieve_before2 = "}, tests: []string{"TestSieveSlot", "TestFragment24"},
 		refused: map[string]refusal{
-			"settings in a protocol's section that hide ours": {base: doveconf("protocol lmtp {\n  plugin {\n    sieve_before = /srv/x.sieve\n  }\n}\n"), says: "doveconf: protocol lmtp: plugin: sieve_before: conflict"},
+			"settings in a protocol's section that hide the generated ones": {base: doveconf("protocol lmtp {\n  plugin {\n    sieve_before = /srv/x.sieve\n  }\n}\n"), says: "doveconf: protocol lmtp: plugin: sieve_before: conflict"},
 			"a `submission_host` elsewhere":                   {base: doveconf("submission_host = mail.test:587\n"), says: "doveconf: submission_host: conflict"},
 		},
 	},
@@ -178,7 +178,7 @@ func readmeTable(tb testing.TB) map[string][]string {
 	if err != nil {
 		tb.Fatal(err)
 	}
-	_, rest, ok := strings.Cut(string(text), "| what you have | what we do beside it | refused, and the way out |\n|---|---|---|\n")
+	_, rest, ok := strings.Cut(string(text), "| what you have | what is done beside it | refused, and the way out |\n|---|---|---|\n")
 	if !ok {
 		tb.Fatal("the README has no table of what you have")
 	}

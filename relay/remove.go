@@ -155,7 +155,7 @@ func (r *Removal) tables(gateway string, in Installation, before, inUse []use) {
 		case slices.ContainsFunc(inUse, names):
 			for _, u := range inUse {
 				if l, ok := u.line(in.Files[in.configDir()+"/"+u.file], r.Left); ok && names(u) {
-					l.Why = "names " + name + ", which is ours"
+					l.Why = "names " + name + ", which is generated"
 					l.Fix = "change the line or delete it"
 					r.Left = append(r.Left, l)
 				}
@@ -196,7 +196,7 @@ func (r *Removal) written(gateway string, in Installation) {
 // unmarked is a file of ours that doesn't say so.
 func unmarked(name string) Left {
 	l := leftFile(name, nil)
-	l.Why = strings.Replace(l.Why, "was edited by hand", "looks like a file of ours, but the line is damaged or gone that says so", 1)
+	l.Why = strings.Replace(l.Why, "was edited by hand", "looks like a generated file, but the line is damaged or gone that says so", 1)
 	return l
 }
 

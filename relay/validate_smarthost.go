@@ -91,8 +91,8 @@ func (v *validator) identity(at string, s SmartHost) {
 	if s.CertFile == "" && s.KeyFile == "" && !s.Auth.isZero() {
 		return
 	}
-	v.file(at+".CertFile", s.CertFile, "our client certificate, by which the gateway knows us; or Auth, or KnownByAddress")
-	v.file(at+".KeyFile", s.KeyFile, "the key of our client certificate")
+	v.file(at+".CertFile", s.CertFile, "the server's client certificate, by which the gateway knows it; or Auth, or KnownByAddress")
+	v.file(at+".KeyFile", s.KeyFile, "the key of the server's client certificate")
 }
 
 func (v *validator) auth(at string, a Auth, p Policy) {
