@@ -52,7 +52,7 @@ var readmeRows = map[string]evidence{
 	"header, MIME, nested checks": {
 		settings: []string{"header_checks = ", "mime_header_checks = ", "nested_header_checks = "}, tests: []string{"TestBeside"},
 		refused: map[string]refusal{
-			"`PASS` in them (it ends the generated checks too): use `DUNNO`":              {base: table("header_checks", "regexp", "/^X-Ok:/ PASS\n"), says: "DUNNO"},
+			"`PASS` in them (it ends the generated checks too): use `DUNNO`":    {base: table("header_checks", "regexp", "/^X-Ok:/ PASS\n"), says: "DUNNO"},
 			"`REDIRECT`, which does the same: use an access table, or `BCC`":    {base: table("header_checks", "regexp", "/^X-Ok:/ REDIRECT r@remote1.test\n"), says: "check_sender_access"},
 			"a rule that makes markers or removes them":                         {base: table("header_checks", "regexp", "/^X-Ok: (.*)/ PREPEND $1\n"), says: "a marker too"},
 			"a table that can't be read: vouch for it in `Installation.Tables`": {base: withMain("header_checks = mysql:/etc/postfix/x\n", nil), says: "Installation.Tables"},
@@ -161,7 +161,7 @@ var readmeRows = map[string]evidence{
 		settings: []string{"sieve_before2 = "}, tests: []string{"TestSieveSlot", "TestFragment24"},
 		refused: map[string]refusal{
 			"settings in a protocol's section that hide the generated ones": {base: doveconf("protocol lmtp {\n  plugin {\n    sieve_before = /srv/x.sieve\n  }\n}\n"), says: "doveconf: protocol lmtp: plugin: sieve_before: conflict"},
-			"a `submission_host` elsewhere":                   {base: doveconf("submission_host = mail.test:587\n"), says: "doveconf: submission_host: conflict"},
+			"a `submission_host` elsewhere":                                 {base: doveconf("submission_host = mail.test:587\n"), says: "doveconf: submission_host: conflict"},
 		},
 	},
 	"editheader for users": {

@@ -185,7 +185,9 @@ func TestSieveSendsControl(t *testing.T) {
 				return !strings.Contains(want, "marked") && (strings.Contains(got, "marked") || want == "smarthost" && strings.HasPrefix(got, "mx"))
 			}},
 		{"redirected mail loses markers", "/^X-Sieve-Redirected-From:/ PASS", "/^X-Sieve-Redirected-From:/ DUNNO",
-			func(want, got string) bool { return strings.Contains(want, "marked") && !strings.Contains(got, "marked") }},
+			func(want, got string) bool {
+				return strings.Contains(want, "marked") && !strings.Contains(got, "marked")
+			}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			system := maillab.Systems()[i%len(maillab.Systems())]
