@@ -194,10 +194,13 @@ func (r *runner) setUp() error {
 		}
 	}
 	for _, i := range r.instances {
-		out, err := exec.Command("postfix", "-c", i.dir, "start").CombinedOutput()
-		if err != nil {
+		start := exec.Command(r.task.Defaults.Settings["daemon_directory"]+"/master", "-c", i.dir, "-w")
+		if r.task.Script {
+			start = exec.Command("postfix", "-c", i.dir, "start")
+		}
+		if out, err := start.CombinedOutput(); err != nil {
 			time.Sleep(200 * time.Millisecond) // for the log
-			return fmt.Errorf("postfix -c %s start: %w\n%s%s", i.dir, err, out, r.logTail())
+			return fmt.Errorf("%s: %w\n%s%s", start, err, out, r.logTail())
 		}
 	}
 	return r.startHAProxy()

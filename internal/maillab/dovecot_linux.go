@@ -38,11 +38,7 @@ func dovecotTemplate(version string) (template string, is24 bool, err error) {
 // whose homes must exist, because Pigeonhole's record of what it sent is there
 // and doesn't make the directory itself.
 func (r *runner) startDovecot(queue string, addresses []string) error {
-	version, err := exec.Command("dovecot", "--version").Output()
-	if err != nil {
-		return fmt.Errorf("dovecot --version: %w", err)
-	}
-	template, is24, err := dovecotTemplate(string(version))
+	template, is24, err := dovecotTemplate(r.task.Defaults.Dovecot)
 	if err != nil {
 		return err
 	}

@@ -179,7 +179,7 @@ func TestBrokenGates(t *testing.T) {
 				message.Source = "192.0.2.1"
 			}
 			test.edit(&w, &site)
-			if _, err := run(w, site, []Message{message}, false); err == nil || !strings.Contains(err.Error(), test.want) {
+			if _, err := run(w, site, []Message{message}, 1); err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want %q", err, test.want)
 			}
 		})

@@ -85,19 +85,15 @@ func loopback(addresses []netip.Addr) error {
 }
 
 // privateTree covers everything of the machine that the mail programs read or
-// write: /etc by a copy; /dev, /run and the variable directories by empty file
+// write: /etc by an overlay; /dev, /run and the variable directories by empty file
 // systems. The rest is read-only, but for /tmp, where a test may have programs
 // for the run.
 func privateTree(scratch string) error {
 	if err := tmpfs(scratch); err != nil {
 		return err
 	}
-	etc := filepath.Join(scratch, "etc")
-	if out, err := exec.Command("cp", "-a", "/etc", etc).CombinedOutput(); err != nil {
-		return fmt.Errorf("copy of /etc: %w\n%s", err, out)
-	}
-	if err := syscall.Mount(etc, "/etc", "", syscall.MS_BIND, ""); err != nil {
-		return fmt.Errorf("bind /etc: %w", err)
+	if err := privateEtc(scratch); err != nil {
+		return err
 	}
 	for _, dir := range []string{"/var/spool", "/var/lib", "/var/log", "/var/mail", "/run"} {
 		if _, err := os.Stat(dir); err != nil {
@@ -115,6 +111,28 @@ func privateTree(scratch string) error {
 	}
 	if err := syscall.Mount("", "/", "", syscall.MS_REMOUNT|syscall.MS_BIND|syscall.MS_RDONLY, ""); err != nil {
 		return fmt.Errorf("read-only root: %w", err)
+	}
+	return nil
+}
+
+// privateEtc lays a writable layer over /etc, or a copy where the kernel has no
+// overlays: copying costs more than all the rest of the tree.
+func privateEtc(scratch string) error {
+	upper, work := filepath.Join(scratch, "upper"), filepath.Join(scratch, "work")
+	for _, dir := range []string{upper, work} {
+		if err := os.Mkdir(dir, 0o755); err != nil {
+			return err
+		}
+	}
+	if syscall.Mount("overlay", "/etc", "overlay", 0, "lowerdir=/etc,upperdir="+upper+",workdir="+work) == nil {
+		return nil
+	}
+	etc := filepath.Join(scratch, "etc")
+	if out, err := exec.Command("cp", "-a", "/etc", etc).CombinedOutput(); err != nil {
+		return fmt.Errorf("copy of /etc: %w\n%s", err, out)
+	}
+	if err := syscall.Mount(etc, "/etc", "", syscall.MS_BIND, ""); err != nil {
+		return fmt.Errorf("bind /etc: %w", err)
 	}
 	return nil
 }

@@ -111,13 +111,28 @@ func installFiles(s *Site, stock []byte) ([]instance, error) {
 // preparePostfix builds the tables of an instance, makes its directories, and
 // has Postfix check it where task.Check says so.
 func (r *runner) preparePostfix(i *instance) error {
-	settings, err := r.postconf(i, "-h", "queue_directory", "data_directory", "mail_owner", "setgid_group")
+	main, err := os.ReadFile(i.dir + "/main.cf")
 	if err != nil {
 		return err
 	}
-	values := strings.Split(settings, "\n")
-	if len(values) < 4 {
-		return fmt.Errorf("postconf -c %s: %q", i.dir, settings)
+	master, err := os.ReadFile(i.dir + "/master.cf")
+	if err != nil {
+		return err
+	}
+	names := []string{"queue_directory", "data_directory", "mail_owner", "setgid_group"}
+	var values []string
+	for _, name := range names {
+		values = append(values, r.task.Defaults.Settings[name])
+		if bytes.Contains(main, []byte(name)) || values[len(values)-1] == "" {
+			settings, err := r.postconf(i, append([]string{"-hx"}, names...)...)
+			if err != nil {
+				return err
+			}
+			if values = strings.Split(settings, "\n"); len(values) < len(names) {
+				return fmt.Errorf("postconf -c %s: %q", i.dir, settings)
+			}
+			break
+		}
 	}
 	i.queue = values[0]
 	owner, err := user.Lookup(values[2])
@@ -138,13 +153,17 @@ func (r *runner) preparePostfix(i *instance) error {
 		return err
 	}
 	var text strings.Builder
-	for _, what := range []string{"-n", "-M", "-P"} {
-		out, err := r.postconf(i, what)
-		if err != nil {
-			return err
+	for line := range strings.Lines(string(master)) {
+		if !strings.HasPrefix(strings.TrimSpace(line), "#") {
+			text.WriteString(line)
 		}
-		text.WriteString(out)
 	}
+	// It complains about master.cf, too.
+	out, err := r.postconf(i, "-n")
+	if err != nil {
+		return err
+	}
+	text.WriteString(out)
 	if err := r.buildTables(i, text.String()); err != nil {
 		return err
 	}

@@ -28,7 +28,9 @@ type task struct {
 	World    World
 	Site     Site
 	Messages []Message
-	Check    bool   // "postfix check" runs, too
+	Check    bool // "postfix check" runs, too
+	Script   bool // by "postfix start", not by master(8) itself
+	Defaults defaults
 	Scratch  string // an empty directory to mount on
 	Deadline time.Time
 }
@@ -74,8 +76,8 @@ var probed = sync.OnceValue(func() error {
 })
 
 // run does a run from outside: it starts the inner part and waits for its
-// answer.
-func run(w World, s Site, msgs []Message, check bool) (Result, error) {
+// answer. The scale says how much of what Postfix's own script does is done.
+func run(w World, s Site, msgs []Message, scale float64) (Result, error) {
 	if w.Timeout == 0 {
 		w.Timeout = 5 * time.Minute
 	}
@@ -93,7 +95,9 @@ func run(w World, s Site, msgs []Message, check bool) (Result, error) {
 	ctx, cancel := context.WithTimeout(context.Background(), w.Timeout)
 	defer cancel()
 	deadline := time.Now().Add(w.Timeout - w.Timeout/20)
-	return inner(ctx, "run", task{World: w, Site: s, Messages: msgs, Check: check, Scratch: scratch, Deadline: deadline})
+	return inner(ctx, "run", task{
+		World: w, Site: s, Messages: msgs, Check: scale >= 2, Script: scale > 1, Defaults: versions(w.Root), Scratch: scratch, Deadline: deadline,
+	})
 }
 
 // inner runs this program again in new namespaces.

@@ -25,6 +25,6 @@ func Need(tb testing.TB) {
 	servertest.Missing(tb, "maillab: "+errPlatform.Error())
 }
 
-func run(World, Site, []Message, bool) (Result, error) { return Result{}, errPlatform }
+func run(World, Site, []Message, float64) (Result, error) { return Result{}, errPlatform }
 
-func versions(string) (postfix, dovecot string) { return "", "" }
+func versions(string) defaults { return defaults{} }

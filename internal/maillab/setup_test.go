@@ -69,7 +69,7 @@ func TestBrokenSetUp(t *testing.T) {
 			w, s, m := DefaultWorld(), plainSite(""), []Message{message}
 			test.edit(&w, &s, &m)
 			start := time.Now()
-			_, err := run(w, s, m, false)
+			_, err := run(w, s, m, 1)
 			if err == nil || !strings.Contains(err.Error(), test.want) {
 				t.Errorf("got %v, want %q", err, test.want)
 			}

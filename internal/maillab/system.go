@@ -26,11 +26,20 @@ type System struct {
 	Postfix, Dovecot string
 }
 
+// defaults are what the programs of a root say of themselves. It is the same for
+// every run, so they are asked once in a process.
+type defaults struct {
+	Postfix, Dovecot string // versions; "" where there are none
+	// Settings are Postfix's defaults of some parameters.
+	Settings map[string]string
+}
+
 // Host is the machine itself. What it runs is in the versions: Debian 12 has
 // Postfix 3.7 and Dovecot 2.3.
 func Host() System {
 	s := System{Name: "host"}
-	s.Postfix, s.Dovecot = versions(s.Root)
+	d := versions(s.Root)
+	s.Postfix, s.Dovecot = d.Postfix, d.Dovecot
 	return s
 }
 
@@ -41,7 +50,8 @@ func Debian13() System {
 	if s.Root == "" {
 		s.Root = DefaultRoot
 	}
-	s.Postfix, s.Dovecot = versions(s.Root)
+	d := versions(s.Root)
+	s.Postfix, s.Dovecot = d.Postfix, d.Dovecot
 	return s
 }
 

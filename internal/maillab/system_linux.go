@@ -7,15 +7,16 @@ import (
 	"syscall"
 )
 
-// known are the versions found out so far, by root.
+// asked are the parameters that a run needs the values of.
+var asked = []string{"queue_directory", "data_directory", "mail_owner", "setgid_group", "daemon_directory"}
+
+// known are the defaults found out so far, by root.
 var known sync.Map
 
-// versions asks the programs of a root for their versions; what doesn't answer
-// is "".
-func versions(root string) (postfix, dovecot string) {
+// versions asks the programs of a root; what doesn't answer is "".
+func versions(root string) defaults {
 	if v, ok := known.Load(root); ok {
-		found := v.([2]string)
-		return found[0], found[1]
+		return v.(defaults)
 	}
 	ask := func(program string, arguments ...string) string {
 		cmd := exec.Command(program, arguments...)
@@ -29,8 +30,13 @@ func versions(root string) (postfix, dovecot string) {
 		}
 		return strings.TrimSpace(string(out))
 	}
-	postfix = ask("/usr/sbin/postconf", "-dh", "mail_version")
-	dovecot = ask("/usr/sbin/dovecot", "--version")
-	known.Store(root, [2]string{postfix, dovecot})
-	return postfix, dovecot
+	d := defaults{Settings: map[string]string{}}
+	lines := strings.Split(ask("/usr/sbin/postconf", append([]string{"-dhx", "mail_version"}, asked...)...), "\n")
+	d.Postfix = lines[0]
+	for i, line := range lines[1:] {
+		d.Settings[asked[i]] = line
+	}
+	d.Dovecot = ask("/usr/sbin/dovecot", "--version")
+	known.Store(root, d)
+	return d
 }
