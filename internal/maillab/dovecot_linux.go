@@ -1,7 +1,6 @@
 package maillab
 
 import (
-	"bytes"
 	"fmt"
 	"io/fs"
 	"net"
@@ -64,18 +63,24 @@ func (r *runner) startDovecot(queue string, addresses []string) error {
 	if err := install("/etc/dovecot/dovecot.conf", []byte(conf)); err != nil {
 		return err
 	}
-	check := exec.Command("doveconf", "-n")
-	check.Stdout = nil
-	r.complain("doveconf -n", check)
 	if err := r.compileScripts(); err != nil {
 		return err
 	}
 	if err := makeHomes(addresses); err != nil {
 		return err
 	}
+	// It reads its configuration by doveconf(1), which complains on standard error.
 	server := exec.Command("dovecot", "-F")
-	var said bytes.Buffer
-	server.Stdout, server.Stderr = &said, &said
+	out, err := os.CreateTemp("/run", "dovecot")
+	if err != nil {
+		return err
+	}
+	defer out.Close()
+	said := func() []byte {
+		text, _ := os.ReadFile(out.Name())
+		return text
+	}
+	server.Stdout, server.Stderr = out, out
 	if err := server.Start(); err != nil {
 		return err
 	}
@@ -86,11 +91,12 @@ func (r *runner) startDovecot(queue string, addresses []string) error {
 		conn, err := net.Dial("unix", socket)
 		if err == nil {
 			conn.Close()
+			r.complaint("dovecot -F", string(said()))
 			return nil
 		}
 		select {
 		case err := <-ended:
-			return fmt.Errorf("dovecot: %w\n%s%s", err, said.Bytes(), r.logTail())
+			return fmt.Errorf("dovecot: %w\n%s%s", err, said(), r.logTail())
 		case <-time.After(25 * time.Millisecond):
 		}
 	}

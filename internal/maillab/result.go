@@ -14,7 +14,7 @@ type Result struct {
 	// sound run has none.
 	Stray []Place
 	// Complaints are the warnings and errors of the programs that read the
-	// configuration (postmap, postconf, postfix check, sievec, doveconf) and of
+	// configuration (postmap, postconf, postfix check, sievec, dovecot) and of
 	// Site.Exec; a sound configuration has none.
 	Complaints []string
 	// Warnings are the log lines of severity warning and worse, of Postfix and

@@ -27,7 +27,7 @@ func testComplaints(t *testing.T, system System) {
 		"sievec /etc/dovecot/sieve/before/20-bad.sieve: ",
 	}
 	if !strings.HasPrefix(system.Dovecot, "2.4") { // which refuses obsolete settings
-		wants = append(wants, "doveconf -n: ")
+		wants = append(wants, "dovecot -F: doveconf: Warning: Obsolete setting")
 	}
 	for _, want := range wants {
 		if !strings.Contains(all, want) {
