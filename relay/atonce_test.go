@@ -55,6 +55,7 @@ func TestBrokenDoveconf(t *testing.T) {
 // TestRealDoveconf: what the programs of both systems print for the smallest
 // configuration is whole, and for a broken one is not.
 func TestRealDoveconf(t *testing.T) {
+	t.Parallel() // much of a run is waiting
 	for _, system := range maillab.Systems() {
 		t.Run(system.Name, func(t *testing.T) {
 			maillab.NeedSystem(t, system)

@@ -66,6 +66,7 @@ var labCertificates = map[relay.Certificate]string{
 
 // TestFixturesServers holds the real servers to the same fixtures.
 func TestFixturesServers(t *testing.T) {
+	t.Parallel() // much of a run is waiting
 	maillab.Need(t)
 	services := map[string]map[relay.Role]string{
 		"lab.json": {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"github.com/oxmailroute/oxmailroute/internal/maillab"
+	"github.com/oxmailroute/oxmailroute/internal/servertest"
 	"github.com/oxmailroute/oxmailroute/relay"
 )
 
@@ -392,7 +393,8 @@ var routesFiles = map[string]string{
 }
 
 func TestFollow(t *testing.T) {
-	for _, f := range []followed{
+	t.Parallel() // much of a run is waiting
+	for _, f := range servertest.Part(t, []followed{
 		{
 			name: "rewriting and copies", main: rewritingMain, files: rewritingFiles, messages: 300,
 			edit: strings.NewReplacer("virtual_alias_maps = hash:/etc/postfix/aliases\n", ""),
@@ -454,7 +456,7 @@ func TestFollow(t *testing.T) {
 			senders: []string{"alice@example.com", "carl@example.com", "first.x@example.com", "a@host.example.com", "a@internal.test", "", "z@remote3.test", "alice@example.net"},
 			rcpts:   []string{"info+x@example.com", "sales@example.com", "bob@example.com", "x@remote1.test", "y@remote2.test", "any-q@example.com", "union@example.com", "team@example.com", "first.q@example.com"},
 		},
-	} {
+	}, 3) {
 		for _, system := range maillab.DrawnSystems(t, f.name) {
 			t.Run(f.name+"/"+system.Name, func(t *testing.T) {
 				t.Parallel()

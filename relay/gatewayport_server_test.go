@@ -10,7 +10,6 @@ import (
 	"time"
 
 	"github.com/oxmailroute/oxmailroute/internal/maillab"
-	"github.com/oxmailroute/oxmailroute/internal/servertest"
 	"github.com/oxmailroute/oxmailroute/relay"
 )
 
@@ -116,11 +115,6 @@ func TestSharedPort(t *testing.T) {
 	for _, by := range []string{"name", "fingerprint", "address"} {
 		t.Run(by, func(t *testing.T) {
 			onSystems(t, func(t *testing.T, p relay.Policy, w maillab.World) {
-				// In the plain run what cleanup(8) has no part in is asked of one system
-				// each.
-				if servertest.Scaled(t, 1) == 1 && (by == "fingerprint" && w.Root != "" || by == "address" && w.Root == "") {
-					return
-				}
 				testSharedPort(t, p, w, by)
 			})
 		})

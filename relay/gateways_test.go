@@ -11,6 +11,7 @@ import (
 
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/internal/maillab"
+	"github.com/oxmailroute/oxmailroute/internal/servertest"
 	"github.com/oxmailroute/oxmailroute/relay"
 )
 
@@ -166,8 +167,9 @@ var presetScenarios = []scenario{{
 
 // TestPresets holds Route to the real servers.
 func TestPresets(t *testing.T) {
+	t.Parallel() // much of a run is waiting
 	for _, s := range presetScenarios {
-		t.Run(s.name, func(t *testing.T) { s.run(t) })
+		t.Run(s.name, func(t *testing.T) { t.Parallel(); s.run(t) })
 	}
 }
 
@@ -322,14 +324,16 @@ var twoGatewayScenarios = []scenario{
 
 // TestTwoGateways holds Route to the real servers.
 func TestTwoGateways(t *testing.T) {
-	for _, s := range twoGatewayScenarios {
-		t.Run(s.name, func(t *testing.T) { s.run(t) })
+	t.Parallel() // much of a run is waiting
+	for _, s := range servertest.Part(t, twoGatewayScenarios, 2) {
+		t.Run(s.name, func(t *testing.T) { t.Parallel(); s.run(t) })
 	}
 }
 
 // TestGatewayServers holds Route to the real servers.
 func TestGatewayServers(t *testing.T) {
-	for _, s := range gatewayScenarios {
-		t.Run(s.name, func(t *testing.T) { s.run(t) })
+	t.Parallel() // much of a run is waiting
+	for _, s := range servertest.Part(t, gatewayScenarios, 3) {
+		t.Run(s.name, func(t *testing.T) { t.Parallel(); s.run(t) })
 	}
 }

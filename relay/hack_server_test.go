@@ -5,17 +5,19 @@ import (
 	"testing"
 
 	"github.com/oxmailroute/oxmailroute/internal/maillab"
+	"github.com/oxmailroute/oxmailroute/internal/servertest"
 )
 
 // TestRoutingOperators: addresses with % and !, with the settings by which
 // Postfix reads them and without, from clients that may relay and others.
 func TestRoutingOperators(t *testing.T) {
-	for _, f := range []followed{
+	t.Parallel() // much of a run is waiting
+	for _, f := range servertest.Part(t, []followed{
 		{name: "both"},
 		{name: "no percent hack", main: "allow_percent_hack = no\n"},
 		{name: "no bang paths", main: "swap_bangpath = no\n"},
 		{name: "neither", main: "allow_percent_hack = no\nswap_bangpath = no\n"},
-	} {
+	}, 2) {
 		f.main += "myorigin = example.com\nlocal_transport = discard:\nsmtp_destination_recipient_limit = 1\nconbool_destination_recipient_limit = 1\n"
 		f.main += "local_recipient_maps = inline:{{x%remote1.test=x},{bob%example.com=x},{remote1.test!q=x}}\n"
 		f.edit = strings.NewReplacer("local_recipient_maps =\n", "")

@@ -8,6 +8,7 @@ import (
 
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/internal/maillab"
+	"github.com/oxmailroute/oxmailroute/internal/servertest"
 	"github.com/oxmailroute/oxmailroute/relay"
 )
 
@@ -108,6 +109,7 @@ elsif not exists ["to", "date"] { fileinto "No one"; }
 // byte by byte as it arrives, and what header checks, Sieve and the way to the
 // gateway make of that.
 func TestHeaderAddresses(t *testing.T) {
+	t.Parallel() // much of a run is waiting
 	rcpts := []string{"bob@example.com", "bob+y@example.com", "info@example.com", "x@remote1.test", "y@remote2.test", "fwd@example.com", "alice@example.com"}
 	senders := []string{"alice@example.com", "carl@example.com", "a@host.example.com", "z@remote3.test", "", "alice@example.net"}
 	noCopies := strings.NewReplacer("sender_bcc_maps", "#", "recipient_bcc_maps", "#", "always_bcc", "#")
@@ -115,7 +117,7 @@ func TestHeaderAddresses(t *testing.T) {
 	leaving := "/^From:.*bob/ PREPEND X-Seen: bob leaves\n/^Reply-To:.*bob/ PREPEND Errors-To: alice@example.net\n" +
 		"/^Sender:(.*)/ REPLACE X-Seen:$1\n/^Errors-To:(.*)/ REPLACE Reply-To:$1\n/^Subject: bob/ REPLACE Sender: alice@example.net\n" +
 		"/^Disposition-Notification-To:/ IGNORE\n/^X-Other:(.*)/ PREPEND X-Drop:$1\n"
-	for _, f := range []followed{
+	for _, f := range servertest.Part(t, []followed{
 		{
 			name: "header addresses", messages: 300, header: true,
 			main:  noCopies.Replace(rewritingMain) + "header_checks = regexp:/etc/postfix/hchecks\nsmtp_header_checks = regexp:/etc/postfix/lchecks\nlmtp_generic_maps = inline:{{new@remote1.test=lmtp@example.net}}\nmyorigin = ox\n",
@@ -138,7 +140,7 @@ masquerade_classes = header_recipient
 			files: rewritingFiles,
 			edit:  strings.NewReplacer("virtual_alias_maps = hash:/etc/postfix/aliases\n", ""),
 		},
-	} {
+	}, 1) {
 		f.senders, f.rcpts, f.raws = senders, rcpts, addressRaws()
 		f.entries = []string{"submission", "internal", "own host", "pickup", "gateway"}
 		f.scripts = map[string]string{"bob@example.com": addressScript, "fwd@example.com": "redirect \"out@remote1.test\";\n"}

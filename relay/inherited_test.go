@@ -263,6 +263,7 @@ func testInherited(t *testing.T, p relay.Policy, w maillab.World) {
 // TestEmittedExpands: postconf reads what is emitted beside every layout, on
 // both systems.
 func TestEmittedExpands(t *testing.T) {
+	t.Parallel() // much of a run is waiting
 	for _, s := range maillab.Systems() {
 		t.Run(s.Name, func(t *testing.T) {
 			maillab.NeedSystem(t, s)

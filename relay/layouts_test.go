@@ -15,6 +15,7 @@ import (
 	"golang.org/x/tools/txtar"
 
 	"github.com/oxmailroute/oxmailroute/internal/maillab"
+	"github.com/oxmailroute/oxmailroute/internal/servertest"
 	"github.com/oxmailroute/oxmailroute/relay"
 	"github.com/oxmailroute/oxmailroute/sieve"
 	"github.com/oxmailroute/oxmailroute/sieve/interp"
@@ -290,7 +291,9 @@ const (
 // of the customer's must show as often as without us, and mail that has nothing
 // to do with the gateway must end where it ends without our files.
 func TestLayouts(t *testing.T) {
-	for _, l := range layouts(t) {
+	t.Parallel() // much of a run is waiting
+	all := layouts(t)
+	for _, l := range servertest.Part(t, all, (len(all)+3)/4) {
 		for _, system := range maillab.DrawnSystems(t, l.name) {
 			t.Run(system.Name+"/"+l.name, func(t *testing.T) {
 				maillab.NeedSystem(t, system)

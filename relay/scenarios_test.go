@@ -6,6 +6,7 @@ import (
 	"testing"
 
 	"github.com/oxmailroute/oxmailroute/internal/maillab"
+	"github.com/oxmailroute/oxmailroute/internal/servertest"
 	"github.com/oxmailroute/oxmailroute/relay"
 )
 
@@ -218,7 +219,8 @@ message_size_limit = 100000
 // TestServers holds Route to what real Postfix and Dovecot do with the emitted
 // files.
 func TestServers(t *testing.T) {
-	for _, s := range scenarios {
-		t.Run(s.name, func(t *testing.T) { s.run(t) })
+	t.Parallel() // much of a run is waiting
+	for _, s := range servertest.Part(t, scenarios, (len(scenarios)+2)/3) {
+		t.Run(s.name, func(t *testing.T) { t.Parallel(); s.run(t) })
 	}
 }

@@ -19,21 +19,16 @@ import (
 	"github.com/oxmailroute/oxmailroute/sieve/interp"
 )
 
-func TestMain(m *testing.M) {
-	if maillab.IsChild() {
-		os.Exit(maillab.Child())
-	}
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { maillab.Main(m) }
 
 // seed draws other messages than the ones of every run.
 var seed = servertest.Seed
 
 // drawn is how many of something a test draws: all from TEST_SCALE=10 on, of
-// large numbers a tenth in the plain run.
+// large numbers a twentieth in the plain run.
 func drawn(tb testing.TB, all int) int {
 	tb.Helper()
-	return max(min(all, 12), servertest.Scaled(tb, (all+9)/10))
+	return max(min(all, 12), servertest.Deep(tb, (all+19)/20, (all*3+19)/20))
 }
 
 const testdata = "../examples/oxmailroute/testdata/"

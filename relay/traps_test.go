@@ -5,13 +5,15 @@ import (
 	"testing"
 
 	"github.com/oxmailroute/oxmailroute/internal/maillab"
+	"github.com/oxmailroute/oxmailroute/internal/servertest"
 	"github.com/oxmailroute/oxmailroute/relay"
 )
 
-// onSystems runs the test on each system, with a policy of labPolicy's for its
-// versions and the world that has it.
+// onSystems runs the test on each system (on one in a plain run), with a policy of
+// labPolicy's for its versions and the world that has it.
 func onSystems(t *testing.T, test func(t *testing.T, p relay.Policy, w maillab.World)) {
-	for _, system := range maillab.Systems() {
+	t.Parallel() // much of a run is waiting
+	for _, system := range maillab.FixedSystems(t, t.Name()) {
 		t.Run(system.Name, func(t *testing.T) {
 			maillab.NeedSystem(t, system)
 			t.Parallel()
@@ -60,8 +62,11 @@ func testSmartHostModes(t *testing.T, policy relay.Policy, w maillab.World) {
 		maillab.SelfSigned: "deferred", maillab.NoTLS: "deferred", maillab.Reject: "bounced", maillab.TempFail: "deferred", maillab.Down: "deferred",
 	}
 	_, site := labSite(t, policy, labBase(t))
-	for _, mode := range maillab.Modes() {
+	// Of each kind (takes it, refuses it, can not be trusted) the plain run has some.
+	for _, mode := range servertest.Part(t, maillab.Modes(), 4) {
 		t.Run(string(mode), func(t *testing.T) {
+			t.Parallel()
+			w := w
 			w.SmartHost = mode
 			r := maillab.Run(t, w, site, []maillab.Message{
 				{ID: "out", To: "127.0.1.2:25", From: "alice@example.com", Recipients: []string{"x@remote1.test"}, Raw: hello},
@@ -121,6 +126,8 @@ func testSieveForgery(t *testing.T, p relay.Policy, w maillab.World) {
 		want      string
 	}{{"forbidden", true, "smarthost"}, {"control", false, "mx"}} {
 		t.Run(tt.name, func(t *testing.T) {
+			t.Parallel()
+			p := p
 			p.Sieve.UserEditheader = tt.protected
 			_, site := labSite(t, p, labBase(t))
 			site.Dovecot, site.Dovecot24 = extension, "sieve_extensions {\n  editheader = yes\n}\n"

@@ -87,7 +87,7 @@ func (r *runner) startDovecot(queue string, addresses []string) error {
 	ended := make(chan error, 1)
 	go func() { ended <- server.Wait() }()
 	socket := queue + "/private/dovecot-lmtp"
-	for range 200 {
+	for end := time.Now().Add(time.Minute); time.Now().Before(end); {
 		conn, err := net.Dial("unix", socket)
 		if err == nil {
 			conn.Close()
@@ -97,7 +97,7 @@ func (r *runner) startDovecot(queue string, addresses []string) error {
 		select {
 		case err := <-ended:
 			return fmt.Errorf("dovecot: %w\n%s%s", err, said(), r.logTail())
-		case <-time.After(25 * time.Millisecond):
+		case <-time.After(10 * time.Millisecond):
 		}
 	}
 	return fmt.Errorf("dovecot isn't listening at %s\n%s", socket, r.logTail())

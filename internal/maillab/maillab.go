@@ -30,14 +30,9 @@
 // # Use
 //
 // The run is a second process of the test binary, so a package that uses
-// maillab has this in its TestMain:
+// maillab has
 //
-//	func TestMain(m *testing.M) {
-//		if maillab.IsChild() {
-//			os.Exit(maillab.Child())
-//		}
-//		os.Exit(m.Run())
-//	}
+//	func TestMain(m *testing.M) { maillab.Main(m) }
 //
 // and its tests are
 //
@@ -72,6 +67,11 @@
 package maillab
 
 import (
+	"flag"
+	"fmt"
+	"os"
+	"runtime"
+	"strconv"
 	"testing"
 
 	"github.com/oxmailroute/oxmailroute/internal/servertest"
@@ -80,6 +80,21 @@ import (
 // IDHeader is the field with the message's ID that Run puts before each message
 // whose NoID isn't set.
 const IDHeader = "X-Lab-Id"
+
+// Main is TestMain of a package that uses maillab: it does the inner part of a run
+// where this process is one. As most of a run is waiting, three times as many
+// parallel tests run at once as there are processors, unless -parallel says
+// otherwise.
+func Main(m *testing.M) {
+	if IsChild() {
+		os.Exit(Child())
+	}
+	if err := flag.Set("test.parallel", strconv.Itoa(3*runtime.GOMAXPROCS(0))); err != nil {
+		fmt.Fprintln(os.Stderr, "maillab:", err)
+		os.Exit(2)
+	}
+	os.Exit(m.Run())
+}
 
 // Run brings the site up in the world, sends the messages (several at once, in
 // no particular order), waits until the queues are idle, and reports where each

@@ -181,7 +181,7 @@ func furnish(w *World, keys map[string]KeyPair) error {
 	}
 	short, _, _ := strings.Cut(w.Host, ".")
 	files := map[string]string{
-		"/etc/resolv.conf":   "nameserver " + w.Resolver + "\noptions trust-ad timeout:1\n",
+		"/etc/resolv.conf":   "nameserver " + w.Resolver + "\noptions trust-ad\n",
 		"/etc/hosts":         "127.0.0.1 localhost\n::1 localhost\n" + listener + " " + w.Host + " " + short + "\n",
 		"/etc/hostname":      w.Host + "\n",
 		"/etc/mailname":      w.Host + "\n",

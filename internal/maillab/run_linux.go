@@ -138,7 +138,7 @@ func inner(ctx context.Context, what string, t task) (Result, error) {
 	case ctx.Err() != nil:
 		return a.Result, fmt.Errorf("the run took too long\n%s", stderr.Bytes())
 	case decodeErr != nil && waitErr == nil:
-		return Result{}, errors.New("no answer from the inner part: TestMain doesn't call maillab.Child")
+		return Result{}, errors.New("no answer from the inner part: TestMain doesn't call maillab.Main")
 	case decodeErr != nil:
 		return Result{}, fmt.Errorf("inner part: %w\n%s", waitErr, stderr.Bytes())
 	case a.Err != "":

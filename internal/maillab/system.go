@@ -59,12 +59,24 @@ func Debian13() System {
 func Systems() []System { return []System{Host(), Debian13()} }
 
 // DrawnSystems are the systems on which a case runs whose messages are drawn:
-// both from TEST_SCALE=2 on, and in the plain run one of them, by the case's
-// name and the seed.
+// both from TEST_SCALE=2 on, and below it one of them, by the case's name and the
+// seed.
 func DrawnSystems(tb testing.TB, name string) []System {
 	tb.Helper()
+	return oneSystem(servertest.Scale(tb) < 2, name)
+}
+
+// FixedSystems are the systems on which a case runs whose messages are always the
+// same: both from TEST_SCALE=1.5 on, and in the plain run one of them, by the
+// case's name and the seed.
+func FixedSystems(tb testing.TB, name string) []System {
+	tb.Helper()
+	return oneSystem(servertest.Scale(tb) < servertest.DeepScale, name)
+}
+
+func oneSystem(one bool, name string) []System {
 	all := Systems()
-	if servertest.Scale(tb) >= 2 {
+	if !one {
 		return all
 	}
 	h := fnv.New32a()
