@@ -26,6 +26,10 @@ type Server struct {
 	Old              bool        // a server before RFC 5804: no VERSION, CHECKSCRIPT, NOOP, RENAMESCRIPT
 	MaxSize          int         // bytes of a script; 0: no limit
 	MaxScripts       int         // of a mailbox; 0: no limit
+	// Dozes makes the server overlook a command until more comes, up to the
+	// first AUTHENTICATE without initial response, as Pigeonhole 0.5 may with TLS
+	// from the first byte.
+	Dozes bool
 	// Check judges scripts; nil takes all. Warnings may be empty.
 	Check func(script []byte) (warnings string, err error)
 	// Answer may answer a command itself, by a whole answer with its line end;
@@ -131,10 +135,27 @@ func (s *Server) Serve(conn net.Conn) {
 	if err := c.reply(c.capabilities() + "OK \"ready\"\r\n"); err != nil {
 		return
 	}
+	dozes := false // overlooked this command, not the one that woke it
 	for !c.over {
 		words, err := c.read()
 		if err != nil || len(words) == 0 {
 			return
+		}
+		if dozes = s.Dozes && !c.awake && !dozes; dozes {
+			if _, err := c.r.Peek(1); err != nil {
+				return
+			}
+		}
+		if strings.EqualFold(words[0], "AUTHENTICATE") && len(words) == 2 {
+			c.awake = true
+			if c.reply("\"\"\r\n") != nil {
+				return
+			}
+			answer, err := c.read()
+			if err != nil {
+				return
+			}
+			words = append(words, answer...)
 		}
 		if err := c.reply(c.run(words)); err != nil {
 			return
@@ -159,6 +180,7 @@ type session struct {
 	r                 *bufio.Reader
 	user              string
 	secure, tls, over bool
+	awake             bool
 }
 
 func (c *session) reply(s string) error {

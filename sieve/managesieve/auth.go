@@ -33,13 +33,10 @@ func (c *Client) Authenticate(ctx context.Context, mechanism sasl.Client) error 
 			return localError{err}
 		}
 		line := quote([]byte("AUTHENTICATE "), name)
-		if initial != nil {
-			line = saslString(append(line, ' '), initial)
-		}
+		var challenge *string
+		held, resp, err := c.saslFirst(line, initial, &challenge)
 		sent := [][]byte{initial}
 		for round := 0; ; round++ {
-			var challenge *string
-			resp, err := c.saslStep(append(line, '\r', '\n'), &challenge)
 			if err != nil {
 				return err
 			}
@@ -49,15 +46,19 @@ func (c *Client) Authenticate(ctx context.Context, mechanism sasl.Client) error 
 			if round == maxRounds {
 				return syntaxf("more than %d challenges", maxRounds)
 			}
-			answer, err := nextStep(mechanism, *challenge)
-			if err != nil {
-				if _, err := c.exchange([]byte("\"*\"\r\n"), 0, nil); err != nil {
-					return err
+			answer := initial
+			if !held || round > 0 {
+				if answer, err = nextStep(mechanism, *challenge); err != nil {
+					if _, err := c.exchange([]byte(cancelled), 0, nil); err != nil {
+						return err
+					}
+					return localError{fmt.Errorf("managesieve: AUTHENTICATE %s: %w", name, err)}
 				}
-				return localError{fmt.Errorf("managesieve: AUTHENTICATE %s: %w", name, err)}
+				sent = append(sent, answer)
+			} else if *challenge != "" {
+				return syntaxError("a challenge with data where the client speaks first")
 			}
-			sent = append(sent, answer)
-			line = saslString(nil, answer)
+			resp, err = c.saslStep(saslString(nil, answer), &challenge)
 		}
 	})
 }
@@ -80,22 +81,11 @@ func (c *Client) checkMechanism(name string, initial []byte) error {
 
 // saslStep sends a line and reads a challenge or the response.
 func (c *Client) saslStep(line []byte, challenge **string) (response, error) {
-	if err := c.send(line); err != nil {
+	*challenge = nil
+	if err := c.send(append(line, '\r', '\n')); err != nil {
 		return response{}, err
 	}
-	stop := errors.New("challenge")
-	resp, err := c.r.answer(maxChallenge, func(d data) error {
-		if d.kind != oneString {
-			return syntaxError("more than one string in a challenge")
-		}
-		s := string(d.first)
-		*challenge = &s
-		return stop
-	})
-	if err == stop {
-		err = nil
-	}
-	return resp, err
+	return c.saslAnswer(challenge)
 }
 
 // saslEnd judges the response. The final data of the mechanism, which proves the

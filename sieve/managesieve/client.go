@@ -26,6 +26,8 @@ type Client struct {
 	caps Capabilities
 	tls  bool
 	noop int
+	// The server watches its TLS stream, see mayDoze.
+	awake bool
 
 	state sync.Mutex // guards:
 	cause error      // why the connection is closed; nil while it is open
@@ -269,7 +271,12 @@ func (c *Client) exchange(command []byte, most int, each func(data) error) (resp
 	if err := c.send(command); err != nil {
 		return response{}, err
 	}
-	return c.r.answer(most, each)
+	var resp response
+	err := c.woken(func() (last bool, err error) {
+		resp, err = c.r.answer(most, each)
+		return resp.status == Bye || string(command) == logout, err
+	})
+	return resp, err
 }
 
 // send sends a command. Something that the server said unasked would be taken

@@ -111,16 +111,18 @@ func TestEveryCommand(t *testing.T) {
 		name     string
 		security managesieve.Security
 		old      bool
+		dozes    bool
 	}{
-		{"cleartext", managesieve.LoopbackCleartext, false},
-		{"STARTTLS", managesieve.StartTLS, false},
-		{"implicit TLS", managesieve.ImplicitTLS, false},
-		{"before RFC 5804", managesieve.LoopbackCleartext, true},
+		{"cleartext", managesieve.LoopbackCleartext, false, false},
+		{"STARTTLS", managesieve.StartTLS, false, false},
+		{"implicit TLS", managesieve.ImplicitTLS, false, false},
+		{"implicit TLS, overlooked", managesieve.ImplicitTLS, false, true},
+		{"before RFC 5804", managesieve.LoopbackCleartext, true, false},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
 			s := memoryServer()
-			s.Old = test.old
+			s.Old, s.Dozes = test.old, test.dozes
 			options := pipeOptions()
 			options.Security, options.TLS = test.security, authority(t)
 			dial := s.DialContext
@@ -144,6 +146,9 @@ func TestEveryCommand(t *testing.T) {
 				t.Fatal(err)
 			}
 			defer c.Close()
+			if test.dozes {
+				runSteps(t, []step{{"capability", func() error { _, err := c.Capability(ctx); return err }, nil}})
+			}
 			if err := c.Authenticate(ctx, sasl.NewPlainClient(mailb, "master", "wrong")); !errors.As(err, new(*managesieve.ResponseError)) {
 				t.Fatalf("wrong password: %v", err)
 			}

@@ -241,7 +241,7 @@ func (c *Client) Capability(ctx context.Context) (Capabilities, error) {
 		if err := c.send([]byte("CAPABILITY\r\n")); err != nil {
 			return err
 		}
-		return c.readCapabilities("CAPABILITY")
+		return c.woken(func() (bool, error) { return false, c.readCapabilities("CAPABILITY") })
 	})
 	if err != nil {
 		return Capabilities{}, err
@@ -276,13 +276,15 @@ func (c *Client) Noop(ctx context.Context) error {
 	})
 }
 
+const logout = "LOGOUT\r\n"
+
 // Logout says LOGOUT and closes the connection (RFC 5804 section 2.3), whatever
 // comes back.
 func (c *Client) Logout(ctx context.Context) error {
 	if c == nil {
 		c = new(Client)
 	}
-	_, err := c.command(ctx, "LOGOUT", []byte("LOGOUT\r\n"), 0, nil)
+	_, err := c.command(ctx, "LOGOUT", []byte(logout), 0, nil)
 	c.close(errors.New("Logout was called"))
 	return err
 }

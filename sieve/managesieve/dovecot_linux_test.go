@@ -10,10 +10,12 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/emersion/go-sasl"
 
 	"github.com/oxmailroute/oxmailroute/internal/managesievetest"
+	"github.com/oxmailroute/oxmailroute/internal/servertest"
 	"github.com/oxmailroute/oxmailroute/sieve/managesieve"
 )
 
@@ -54,6 +56,51 @@ func TestDovecotEveryCommand(t *testing.T) {
 			{"after it", func() error { _, err := c.ListScripts(ctx); return err }, managesieve.ErrClosed},
 		})
 	}
+}
+
+// Pigeonhole 0.5 overlooks what comes, with TLS from the first byte, between the
+// end of its greeting and its return to the event loop. The tracer makes that
+// span long enough to be met every time.
+func TestDovecotOverlooks(t *testing.T) {
+	t.Parallel()
+	servertest.Need(t, "strace")
+	ctx := context.Background()
+	d := managesievetest.StartDovecot(t, `service managesieve-login {
+  executable = /usr/bin/strace -f --seccomp-bpf -qq -o /dev/null -e trace=write -e inject=write:delay_exit=30ms /usr/lib/dovecot/managesieve-login
+}
+`)
+	dial := func() *managesieve.Client {
+		c, err := managesieve.Dial(ctx, d.TLSAddr, managesieve.Options{Security: managesieve.ImplicitTLS, TLS: d.Authority, CommandTimeout: 10 * time.Second})
+		if err != nil {
+			t.Fatalf("%v\n%s", err, d.Log())
+		}
+		t.Cleanup(func() { c.Close() })
+		return c
+	}
+	right := func(c *managesieve.Client) func() error {
+		return func() error { return c.Authenticate(ctx, sasl.NewPlainClient("a@example.com", d.Master, d.Password)) }
+	}
+	for range 3 {
+		c := dial()
+		runSteps(t, []step{
+			{"authenticate", right(c), nil},
+			{"noop", func() error { return c.Noop(ctx) }, nil},
+			{"logout", func() error { return c.Logout(ctx) }, nil},
+		})
+	}
+	c := dial()
+	runSteps(t, []step{
+		{"capability", func() error { _, err := c.Capability(ctx); return err }, nil},
+		{"noop", func() error { return c.Noop(ctx) }, nil},
+	})
+	if err := c.Authenticate(ctx, sasl.NewPlainClient("a@example.com", d.Master, "wrong")); !errors.As(err, new(*managesieve.ResponseError)) {
+		t.Errorf("wrong password: %v", err)
+	}
+	runSteps(t, []step{
+		{"authenticate", right(c), nil},
+		{"list", func() error { return listIs(ctx, c) }, nil},
+	})
+	runSteps(t, []step{{"logout before anything", func() error { return dial().Logout(ctx) }, nil}})
 }
 
 func TestDovecotAuthentication(t *testing.T) {

@@ -14,7 +14,9 @@ type Security int
 const (
 	// StartTLS demands STARTTLS (RFC 5804 section 2.2) before anything else.
 	StartTLS Security = iota
-	// ImplicitTLS starts with the TLS handshake.
+	// ImplicitTLS starts with the TLS handshake. Authenticate then sends nothing
+	// until the server asks, and asks again after half a second: Pigeonhole 0.5
+	// (Dovecot 2.3) overlooks what a quick client sends right after the greeting.
 	ImplicitTLS
 	// LoopbackCleartext uses no TLS and permits every mechanism. It is refused
 	// unless the peer is a loopback address, a Unix socket or an in-memory pipe.
