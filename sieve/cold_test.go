@@ -56,19 +56,19 @@ func TestColdPool(t *testing.T) {
 		[]byte("require \"x\"; if size :over 1 { discard; } if size 2 3 4 { stop; }"),
 		[]byte("stop;"), []byte("#"), nil, []byte("keep :a 1 2 3 4 5 \"x\" [\"y\"];"),
 	}
-	for _, tt := range parseCases {
+	for _, tt := range servertest.Part(t, parseCases, 80) {
 		if len(tt.src) < 4096 {
 			cases = append(cases, []byte(tt.src))
 		}
 	}
 	g := &grammar{Generator: sievetest.NewGenerator(91), wrong: 2}
-	for range servertest.Scaled(t, 60) {
+	for range servertest.Deep(t, 20, 90) {
 		g.requires(true)
 		cases = append(cases, []byte(g.header()+g.commandText(2)))
 	}
 	w := &sievetest.Wide{Generator: sievetest.NewGenerator(92)}
 	var long []byte
-	for i := range servertest.Scaled(t, 40) {
+	for i := range servertest.Deep(t, 15, 60) {
 		cases = append(cases, w.Script().Format())
 		long = fmt.Appendf(long, "if header :contains [\"a\", \"b\", \"c\", \"\\d%d\"] [\"e\", \"f\"] { stop; }\r\n", i)
 	}

@@ -80,7 +80,7 @@ func TestGrammarServer(t *testing.T) {
 	g := &grammar{Generator: sievetest.NewGenerator(*sievetest.Seed + 600), wrong: 2}
 	bad := 0
 	accepts := 0
-	grammarScripts := servertest.Scaled(t, 30)
+	grammarScripts := servertest.Deep(t, 15, 60)
 	for range grammarScripts {
 		g.requires(g.Chance(60))
 		src := g.header()

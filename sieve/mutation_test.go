@@ -44,7 +44,7 @@ func TestMutationServer(t *testing.T) {
 	o := sievetest.NewOracle(t)
 	g := sievetest.NewGenerator(*sievetest.Seed + 81)
 	bad := 0
-	for range servertest.Scaled(t, 30) {
+	for range servertest.Deep(t, 15, 60) {
 		src := g.Script().Format()
 		if g.Chance(30) {
 			src = []byte(sievetest.Pick(g, parseCases...).src)

@@ -8,6 +8,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/oxmailroute/oxmailroute/headers"
+	"github.com/oxmailroute/oxmailroute/internal/servertest"
 	"github.com/oxmailroute/oxmailroute/sieve"
 	"github.com/oxmailroute/oxmailroute/sieve/internal/sievetest"
 	"github.com/oxmailroute/oxmailroute/sieve/interp"
@@ -159,13 +160,13 @@ func TestPredicateAgrees(t *testing.T) {
 			}
 		}
 	}
-	for range 300 {
+	for range servertest.Deep(t, 100, 300) {
 		check(t, nil, "")
 	}
 	t.Run("server", func(t *testing.T) {
 		o := sievetest.NewOracle(t)
 		mailbox := o.Mailbox(t, "mail", messages)
-		for range 40 {
+		for range servertest.Deep(t, 12, 60) {
 			check(t, o, mailbox)
 		}
 	})

@@ -129,7 +129,7 @@ func stored(tb testing.TB, dir string) []string {
 func TestSequenceServer(t *testing.T) {
 	servertest.Need(t, "dovecot-lda")
 	o := sievetest.NewOracle(t)
-	for _, tt := range sequenceCases {
+	for _, tt := range servertest.Part(t, sequenceCases, 10) {
 		t.Run(tt.name, func(t *testing.T) {
 			var scripts [][]byte
 			for _, s := range tt.scripts {
@@ -143,7 +143,7 @@ func TestSequenceServer(t *testing.T) {
 	}
 	t.Run("generated", func(t *testing.T) {
 		g := sievetest.NewGenerator(*sievetest.Seed)
-		for i := range servertest.Scaled(t, 20) {
+		for i := range servertest.Deep(t, 6, 30) {
 			var scripts [][]byte
 			for range 1 + g.IntN(3) {
 				s := &sieve.Script{}

@@ -210,7 +210,7 @@ func TestOutgoingServer(t *testing.T) {
 	o := sievetest.NewOracle(t)
 	s := newSubmission(t)
 	sent := 0
-	for _, tt := range outgoingCases() {
+	for _, tt := range servertest.Part(t, outgoingCases(), 14) {
 		t.Run(tt.name, func(t *testing.T) {
 			want, logged := sends(o, t, s, tt.script, tt.message, tt.from, tt.to)
 			p := compileSequence(t, [][]byte{[]byte(tt.script)})
@@ -294,7 +294,7 @@ func TestVacationPeriodServer(t *testing.T) {
 	servertest.Need(t, "dovecot-lda")
 	o := sievetest.NewOracle(t)
 	s := newSubmission(t)
-	for _, args := range []string{"", ":days 0", ":days 1", ":days 3", ":days 365", ":days 5000", ":seconds 0", ":seconds 60", ":seconds 90000", ":seconds 864000"} {
+	for _, args := range servertest.Part(t, []string{"", ":days 0", ":days 1", ":days 3", ":days 365", ":days 5000", ":seconds 0", ":seconds 60", ":seconds 90000", ":seconds 864000"}, 4) {
 		script := `require ["vacation", "vacation-seconds"]; vacation ` + args + ` "x";`
 		start := time.Now()
 		sends(o, t, s, script, plainOutgoing, "joe@example.net", "user@example.org")
@@ -324,10 +324,11 @@ func TestDuplicateServer(t *testing.T) {
 	const a, b, c = `if duplicate { notify "mailto:a@b"; } `, `if duplicate { notify "mailto:b@b"; } `, `notify "mailto:c@b"; `
 	const one, two = "Message-ID: <1@x>\nSubject: hello\n\n", "Message-ID: <2@x>\nSubject: hello\n\n"
 	type delivery struct{ script, message string }
-	for _, tt := range []struct {
+	type deliveries struct {
 		name string
 		list []delivery
-	}{
+	}
+	for _, tt := range servertest.Part(t, []deliveries{
 		{"same", []delivery{{a + c, one}, {a + c, one}, {a + c, two}, {a + c, two}}},
 		{"twice", []delivery{{a + b + c, one}, {a + b + c, one}}},
 		{"twice when seen", []delivery{{a + c, one}, {a + b + c, one}}},
@@ -344,7 +345,7 @@ func TestDuplicateServer(t *testing.T) {
 		{"changed header", []delivery{{`if duplicate :header "subject" { notify "mailto:s@b"; } ` + c, one}, {`deleteheader "subject"; addheader "subject" "x"; if duplicate :header "subject" { notify "mailto:s@b"; } ` + c, one}}},
 		{"white space behind", []delivery{{`if duplicate :header "subject" { notify "mailto:s@b"; } ` + c, one}, {`if duplicate :header "subject" { notify "mailto:s@b"; } ` + c, "Subject: hello  \n\n"}}},
 		{"failed", []delivery{{a + `error "no";`, one}, {a + c, one}}},
-	} {
+	}, 6) {
 		t.Run(tt.name, func(t *testing.T) {
 			o.Home = "home" + strings.ReplaceAll(tt.name, " ", "")
 			defer func() { o.Home = "" }()

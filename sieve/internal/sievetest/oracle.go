@@ -248,6 +248,32 @@ func (o *Oracle) Compile(tb testing.TB, src []byte) (v verdict, text string, lin
 	return Rejected, stderr, lines
 }
 
+// AcceptsAll reports whether sievec compiles all of the scripts, in one process
+// that stops at the first one that it refuses.
+func (o *Oracle) AcceptsAll(tb testing.TB, scripts ...[]byte) bool {
+	tb.Helper()
+	o.Scripts++
+	dir := filepath.Join(o.Dir, fmt.Sprintf("all%d", o.Scripts))
+	if err := os.Mkdir(dir, 0o755); err != nil {
+		tb.Fatal(err)
+	}
+	defer os.RemoveAll(dir)
+	for i, src := range scripts {
+		if err := os.WriteFile(filepath.Join(dir, fmt.Sprintf("s%d.sieve", i)), src, 0o644); err != nil {
+			tb.Fatal(err)
+		}
+	}
+	if _, _, err := o.Run(tb, o.sievec, dir); err != nil {
+		return false
+	}
+	for i := range scripts {
+		if _, err := os.Stat(filepath.Join(dir, fmt.Sprintf("s%d.svbin", i))); err != nil {
+			return false
+		}
+	}
+	return true
+}
+
 var errorLine = regexp.MustCompile(`: line (\d+): error: `)
 
 // Decision is what a script comes to, in words that fit both sides.
