@@ -30,6 +30,7 @@ type MailboxRules struct {
 	rules []mailfilter.Managed
 	flags []string
 	on    bool // the form is PerMailbox, and mailboxes are here
+	ox    mailfilter.Generation
 	scope switches
 }
 
@@ -76,6 +77,7 @@ func (p Policy) mailboxRules(errs *Errors) *MailboxRules {
 	m := &MailboxRules{
 		flags: []string{name + releasedFlag, name + spamFlag},
 		on:    p.sieveForm() == PerMailbox && p.Topology == Mailboxes,
+		ox:    p.Sieve.OX,
 		scope: p.switches(),
 	}
 	empty, err := mailfilter.Parse("", nil)
@@ -83,6 +85,7 @@ func (p Policy) mailboxRules(errs *Errors) *MailboxRules {
 		errs.wrap("Sieve.Form", err, "leave it out")
 		return nil
 	}
+	empty.OX = m.ox
 	for _, r := range p.deliveryRules(errs, inMailbox) {
 		rule := mailfilter.Managed{Flag: name + r.flag, Name: r.title + " (" + p.Gateway.Name + ")", Command: r.command}
 		if _, err := empty.Upsert(rule); err != nil {
@@ -228,6 +231,7 @@ func (m *MailboxRules) put(name string, script []byte, rules []mailfilter.Manage
 	if err != nil {
 		return nil, err
 	}
+	d.OX = m.ox
 	stale := slices.DeleteFunc(m.Flags(), func(f string) bool {
 		return slices.ContainsFunc(rules, func(r mailfilter.Managed) bool { return r.Flag == f })
 	})

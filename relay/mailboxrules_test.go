@@ -94,7 +94,7 @@ func TestMailboxRules(t *testing.T) {
 					t.Fatalf("%q: %v", before, err)
 				}
 				if before == "" || before == oxScript {
-					problems, err := mailfilter.Lint("alice", after, mailfilter.Classic)
+					problems, err := mailfilter.Lint("alice", after, mailfilter.EveryOX)
 					if err != nil || len(problems) > 0 {
 						t.Errorf("OX can't read it: %v %v\n%s", problems, err, after)
 					}

@@ -4,6 +4,7 @@ import (
 	"net/netip"
 
 	"github.com/oxmailroute/oxmailroute/headers"
+	"github.com/oxmailroute/oxmailroute/sieve/mailfilter"
 )
 
 // Policy is the mail routing of one Open-Xchange installation behind a
@@ -329,6 +330,10 @@ type Sieve struct {
 	// isn't given, the number is the caller's word that it is free. Dovecot 2.4
 	// has names instead, and the slot is not used.
 	Slot int
+	// OX is the generation of OX App Suite in whose mailfilter users edit their
+	// scripts, for the form [PerMailbox]: "older" or "8"; empty for every one. The
+	// rules are in what it reads, and stand where it looks for them.
+	OX mailfilter.Generation
 	// UserEditheader: users' scripts may use the editheader extension. It
 	// allows them to forge markers unless every name is forbidden.
 	UserEditheader bool

@@ -10,6 +10,7 @@ import (
 
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/postfix"
+	"github.com/oxmailroute/oxmailroute/sieve/mailfilter"
 )
 
 // Validate reports everything that is wrong with the policy itself, as
@@ -307,6 +308,9 @@ func (v *validator) sieve(p Policy) {
 	case "", Global, PerTenant, PerMailbox:
 	default:
 		v.errs.add("Sieve.Form", ErrInvalid, `"global", "tenant" or "mailbox"`, "%q", s.Form)
+	}
+	if _, err := mailfilter.ParseGeneration(string(s.OX)); err != nil {
+		v.errs.add("Sieve.OX", ErrInvalid, `"older" or "8", or leave it out for every one`, "%q", s.OX)
 	}
 	if s.Directory != "" {
 		v.file("Sieve.Directory", s.Directory, "")

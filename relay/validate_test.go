@@ -141,6 +141,7 @@ func TestValidate(t *testing.T) {
 		{"inbound host is the gateway", func(p *Policy) { p.Inbound.Host = "mail.conbool.com" }, []want{{"Inbound.Host", ErrConflict}}},
 		{"no use for the spam marker", func(p *Policy) { p.Spam = Spam{} }, []want{{"Spam", ErrRequired}}},
 		{":create in a mailbox's own script", func(p *Policy) { p.Sieve.Form = PerMailbox; p.Spam.Create = true }, []want{{"Spam.Create", headers.ErrNotExpressible}}},
+		{"an unknown generation of OX", func(p *Policy) { p.Sieve.OX = "7" }, []want{{"Sieve.OX", ErrInvalid}}},
 		{"any domain where users can add headers", func(p *Policy) { p.Loop.AnyDomain = true; p.Sieve.UserEditheader = true }, []want{{"Sieve.UserEditheader", headers.ErrNotExpressible}}},
 		{"unknown version", func(p *Policy) { p.Server.Postfix = "3.11"; p.Server.Dovecot = "2.2.36" }, []want{{"Server.Postfix", ErrUnsupported}, {"Server.Dovecot", ErrUnsupported}}},
 		{"direct to a hosted domain", func(p *Policy) { p.Direct = []string{"example.org"} }, []want{{"Direct[0]", ErrConflict}}},

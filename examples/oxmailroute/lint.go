@@ -7,23 +7,23 @@ import (
 	"github.com/oxmailroute/oxmailroute/sieve/mailfilter"
 )
 
-// lint prints what OX App Suite can't read in a script.
+// lint prints what OX App Suite can't read in a script, or doesn't keep.
 func lint(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	fs := flags("lint", "SCRIPT (- for standard input)", stderr)
-	newer := fs.Bool("newer", false, "of an OX App Suite that reads the tests exists, date and string, and fileinto :copy")
+	ox := fs.String("ox", "", "`generation` of OX App Suite: older or 8 (default: every one)")
 	arguments, err := parseMixed(fs, args, 1, 1)
 	if err != nil {
 		return err
+	}
+	generation, err := mailfilter.ParseGeneration(*ox)
+	if err != nil {
+		return fmt.Errorf("-ox: %w", err)
 	}
 	src, err := readMessage(arguments[0], stdin)
 	if err != nil {
 		return err
 	}
-	reader := mailfilter.Classic
-	if *newer {
-		reader = mailfilter.Newer
-	}
-	problems, err := mailfilter.Lint(arguments[0], src, reader)
+	problems, err := mailfilter.Lint(arguments[0], src, generation)
 	if err != nil {
 		return err
 	}

@@ -12,7 +12,7 @@
 //	oxmailroute sieve  -check FILE
 //	oxmailroute test   FIXTURE...
 //	oxmailroute script -policy FILE [-mailbox ADDR] [-remove] [-n] SCRIPT
-//	oxmailroute lint   [-newer] SCRIPT
+//	oxmailroute lint   [-ox GENERATION] SCRIPT
 //	oxmailroute sync   -policy FILE -server HOST:PORT -user NAME -password-file FILE [-remove] [-n] [-mailboxes FILE] [MAILBOX]...
 //
 // Exit status: 0, 1 where a fixture or a mailbox failed or a script has errors
@@ -39,7 +39,7 @@ const usage = `usage: oxmailroute COMMAND [FLAGS]
   sieve    run Sieve scripts over a message, or check one
   test     run fixtures
   script   put the policy's rules into a user's script, or take them out
-  lint     say what OX App Suite can't read in a script
+  lint     say what OX App Suite can't read in a script, or doesn't keep
   sync     do what script does to many mailboxes, through ManageSieve
 
 oxmailroute COMMAND -h shows a command's flags.

@@ -169,7 +169,7 @@ func TestScriptFindings(t *testing.T) {
 }
 
 func TestLint(t *testing.T) {
-	bad := writeFile(t, "bad.sieve", "# Generated\nrequire [ \"fileinto\" , \"mailbox\" ];\n## Flag: |UniqueId:1|Rulename: Mine\nif exists \"x\" { fileinto :create \"a\"; }\n", 0o600)
+	bad := writeFile(t, "bad.sieve", strings.ReplaceAll("# Generated\nrequire [ \"fileinto\" , \"mailbox\" ];\n## Flag: |UniqueId:1|Rulename: Mine\nif exists \"x\" { fileinto :create \"a\"; }\n", "\n", "\r\n"), 0o600)
 	tests := []struct {
 		args   []string
 		stdin  string
@@ -178,8 +178,9 @@ func TestLint(t *testing.T) {
 	}{
 		{[]string{"-"}, oxScript, 0, nil},
 		{[]string{bad}, "", 1, []string{bad + `:4:4: rule "Mine": `, bad + `:4:26: rule "Mine": `}},
-		{[]string{bad, "-newer"}, "", 1, []string{bad + `:4:26: rule "Mine": `}},
-		{[]string{"-newer", bad}, "", 1, []string{bad + `:4:26: rule "Mine": `}},
+		{[]string{bad, "-ox", "8"}, "", 1, []string{bad + `:4:26: rule "Mine": `}},
+		{[]string{"-ox=8", bad}, "", 1, []string{bad + `:4:26: rule "Mine": `}},
+		{[]string{"-ox", "7", "-"}, oxScript, 2, nil},
 		{[]string{"-"}, "if {", 2, nil},
 		{nil, "", 2, nil},
 	}

@@ -116,7 +116,7 @@ func TestSync(t *testing.T) {
 	s.Put("alice@example.com", "Open-Xchange", []byte(strings.Replace(moved, "require [", "#", 1)), true)
 	_, with, _ := call("keep;\n", "script", "-policy", policy, "-")
 	s.Put("carol@example.net", "Open-Xchange", []byte(strings.Replace(with, "## Flag: oxmailroute", "## Flag: |UniqueId:9|Rulename: Mine\nif true { discard; stop; }\n## Flag: oxmailroute", 1)), true)
-	if status, _, errs = call("", command("carol@example.net")...); status != 0 || !strings.Contains(errs, `carol@example.net:3: rule "Mine": `) {
+	if status, _, errs = call("", command("carol@example.net")...); status != 0 || !strings.Contains(errs, `carol@example.net:4: rule "Mine": `) {
 		t.Errorf("%d: no finding in %q", status, errs)
 	}
 

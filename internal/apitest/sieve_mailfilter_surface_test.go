@@ -11,17 +11,19 @@ import (
 func init() {
 	surface["sieve/mailfilter"] = api{
 		functions: map[string]any{
-			"Lint":  mailfilter.Lint,
-			"Parse": mailfilter.Parse,
+			"Lint":            mailfilter.Lint,
+			"Parse":           mailfilter.Parse,
+			"ParseGeneration": mailfilter.ParseGeneration,
 		},
 		types: map[string]reflect.Type{
 			"Change":      reflect.TypeFor[mailfilter.Change](),
 			"Document":    reflect.TypeFor[mailfilter.Document](),
+			"Effect":      reflect.TypeFor[mailfilter.Effect](),
 			"Finding":     reflect.TypeFor[mailfilter.Finding](),
 			"FindingKind": reflect.TypeFor[mailfilter.FindingKind](),
+			"Generation":  reflect.TypeFor[mailfilter.Generation](),
 			"Managed":     reflect.TypeFor[mailfilter.Managed](),
 			"Problem":     reflect.TypeFor[mailfilter.Problem](),
-			"Reader":      reflect.TypeFor[mailfilter.Reader](),
 			"Rule":        reflect.TypeFor[mailfilter.Rule](),
 		},
 	}

@@ -19,15 +19,18 @@
 // flags alone a rule is found again, wherever the user has moved it and however
 // it is printed.
 //
-// OX reads a part of Sieve only, and shows the user the rest as broken rules.
-// [Document.Upsert] refuses what is outside of it, and [Lint] says of any
-// script what is.
+// OX reads a part of Sieve only, and not every generation the same
+// ([Generation]). The rest it shows as broken rules, drops without a word at the
+// next save, or takes for something else; some of it makes the whole script
+// unreadable for it ([Effect]). [Document.Upsert] refuses rules with any of that,
+// and [Lint] says of any script what is.
 //
 // # What is remembered
 //
 // What an insertion changed beside its own lines stands in the flags of the
 // inserted rule: "requiresfileinto" for an extension it added to the require
 // command, "bracketed" where it made a list of a single string, "inline" where
-// it broke a line in two. [Document.Remove] undoes just that, and where another
+// it broke a line in two, "headed" where it put a comment line before the script
+// for OX to find the require command in line 2. [Document.Remove] undoes just that, and where another
 // rule needs the extension now, leaves it.
 package mailfilter

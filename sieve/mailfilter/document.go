@@ -4,6 +4,7 @@ import (
 	"errors"
 	"slices"
 	"strings"
+	"time"
 
 	"github.com/oxmailroute/oxmailroute/sieve"
 )
@@ -11,6 +12,10 @@ import (
 // Document is a whole script, every byte of it. [Document.Format] returns the
 // bytes; what an edit doesn't concern stays as it was.
 type Document struct {
+	// OX is the generation whose reading [Document.Upsert] and [Document.Lint]
+	// keep to. [Parse] leaves it at every one.
+	OX Generation
+
 	tree *source
 	eol  string
 	// requires are the require commands, as indexes into the tree.
@@ -28,6 +33,11 @@ type Rule struct {
 	Name  string
 	ID    int
 	Flags []string
+	// Modified and ModifiedBy are when and from which address OX 8 last changed the
+	// rule, as it writes in the tag ("|LastModified: 2026-03-03T14:05:09Z|ModifiedBy:
+	// 192.0.2.1"); zero and empty where the tag doesn't say.
+	Modified   time.Time
+	ModifiedBy string
 	// Disabled rules stand behind "#<!-->" and don't run.
 	Disabled bool
 	// Line is the line of the rule itself, from 1.
@@ -156,8 +166,11 @@ func disabledRules(t *source, s sieve.Span) []rule {
 	}
 	whole := rule{Rule: Rule{Disabled: true, Text: text.String()}, off: s.Start, end: s.End, tag: -1}
 	inner, err := parseSource("", text.String())
-	if err != nil || len(inner.Commands) == 0 {
+	if err != nil {
 		return []rule{whole}
+	}
+	if len(inner.Commands) == 0 {
+		return nil // comments
 	}
 	whole.text = inner
 	d := Document{tree: inner}
@@ -179,6 +192,10 @@ func disabledRules(t *source, s sieve.Span) []rule {
 			whole.nodes = inner.Commands
 			return []rule{whole}
 		}
+		// OX 8 ends a disabled rule with an empty line behind the prefix.
+		for last+1 < len(starts) && emptyDisabled(t.src[starts[last+1]:s.End]) {
+			last++
+		}
 		end := s.End
 		if last+1 < len(starts) {
 			end = starts[last+1] - 1
@@ -189,6 +206,13 @@ func disabledRules(t *source, s sieve.Span) []rule {
 		out = append(out, rule{Rule: Rule{Disabled: true, Text: inner.src[r.off:r.end]}, off: starts[first], end: end, tag: -1, nodes: r.nodes, text: inner})
 	}
 	return out
+}
+
+// emptyDisabled reports whether a text begins with a disabled line that has
+// nothing behind the prefix.
+func emptyDisabled(text string) bool {
+	line, _, _ := strings.Cut(text, "\n")
+	return strings.TrimSpace(strings.TrimPrefix(line, disabledPrefix)) == ""
 }
 
 // name gives each rule the tag that is nearest before it.
@@ -206,7 +230,8 @@ func (d *Document) name(roundcube []tag) {
 		r.ID = -1
 		if r.tag = nearest(d.tags, from, r.off); r.tag >= 0 {
 			g := d.tags[r.tag]
-			r.Name, r.ID, r.Flags = g.name, g.id, slices.Clone(g.flags)
+			r.Name, r.ID, r.Flags, r.ModifiedBy = g.name, g.id, slices.Clone(g.flags), g.by
+			r.Modified, _ = time.Parse(modifiedLayout, g.modified) // stays zero for what is no date
 		} else if j := nearest(roundcube, from, r.off); j >= 0 {
 			r.Name = roundcube[j].name
 		}
@@ -294,7 +319,10 @@ func (d *Document) whole() *Document {
 	}
 	empty, err := Parse("", nil)
 	if err != nil {
-		return new(Document)
+		empty = new(Document)
+	}
+	if d != nil {
+		empty.OX = d.OX
 	}
 	return empty
 }

@@ -30,7 +30,7 @@ func FuzzDocument(f *testing.F) {
 		if got := string(d.Format()); got != src {
 			t.Fatalf("%q became %q", src, got)
 		}
-		d.Lint(mailfilter.Classic)
+		d.Lint()
 		managed := 0
 		for _, r := range d.Rules() {
 			if r.Line < 1 {

@@ -20,6 +20,14 @@ func (d *Document) insert(wants []want, i int) error {
 		}
 	}
 	added, edits := d.require(w.needs)
+	if len(d.requires) == 0 && len(edits) > 0 && d.OX != OlderOX && d.head() == 0 {
+		if err := d.apply(splice{0, 0, ownHeader + d.eol}); err != nil {
+			return err
+		}
+		src = d.tree.src
+		_, edits = d.require(w.needs)
+		added = append(added, headedFlag)
+	}
 	off := d.place(wants, i)
 	g := tag{flags: append([]string{ManagedFlag, w.Flag}, added...), id: d.newID(), name: w.Name}
 	before, after := "", ""
@@ -98,11 +106,16 @@ func (d *Document) behind(off int) int {
 	return end
 }
 
-// head is where a script begins behind OX's first line.
+// head is where a script begins behind its first line, if that is a comment that
+// says nothing of the rule behind it: OX's, or the like. OX reads the require
+// command behind it.
 func (d *Document) head() int {
 	src := d.tree.src
 	if !strings.HasPrefix(src, headerPrefix) && !strings.HasPrefix(src, ownHeader) {
-		return 0
+		if d.OX == OlderOX || !strings.HasPrefix(src, "#") || strings.HasPrefix(src, disabledPrefix) || strings.HasPrefix(src, roundcubeStart) ||
+			strings.HasPrefix(src, tagPrefix) || !strings.Contains(src, "\n") {
+			return 0
+		}
 	}
 	if i := strings.IndexByte(src, '\n'); i >= 0 {
 		return i + 1

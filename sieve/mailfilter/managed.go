@@ -22,7 +22,7 @@ type Managed struct {
 	// Name is what users see. It can be empty. A name that the user gave to the
 	// rule stays.
 	Name string
-	// Command is the rule, in the constructs that OX reads (see [Lint]).
+	// Command is the rule, in the constructs that OX reads and keeps (see [Lint]).
 	Command sieve.Command
 	// Enable switches the rule on again where the user has disabled it.
 	Enable bool
@@ -60,14 +60,14 @@ var changes = [...]string{"unchanged", "inserted", "updated", "enabled", "remove
 
 // prepare checks the rules and prints them; its error has everything that is
 // wrong with them.
-func prepare(rules []Managed, eol string) ([]want, error) {
+func (d *Document) prepare(rules []Managed) ([]want, error) {
 	var errs []error
 	var out []want
 	for i, m := range rules {
 		bad := func(err error) { errs = append(errs, fmt.Errorf("mailfilter: rules[%d]: %w", i, err)) }
 		if err := checkFlag(m.Flag); err != nil {
 			bad(err)
-		} else if m.Flag == ManagedFlag || m.Flag == bracketedFlag || m.Flag == inlineFlag || strings.HasPrefix(m.Flag, addedFlag) {
+		} else if m.Flag == ManagedFlag || m.Flag == bracketedFlag || m.Flag == inlineFlag || m.Flag == headedFlag || strings.HasPrefix(m.Flag, addedFlag) {
 			bad(fmt.Errorf("flag %q is taken: choose another", m.Flag))
 		}
 		if slices.ContainsFunc(rules[:i], func(o Managed) bool { return o.Flag == m.Flag }) {
@@ -76,7 +76,7 @@ func prepare(rules []Managed, eol string) ([]want, error) {
 		if err := checkName(m.Name); err != nil {
 			bad(err)
 		}
-		w, err := write(m, eol)
+		w, err := d.write(m)
 		if err != nil {
 			bad(err)
 			continue
@@ -86,7 +86,7 @@ func prepare(rules []Managed, eol string) ([]want, error) {
 	return out, errors.Join(errs...)
 }
 
-func write(m Managed, eol string) (want, error) {
+func (d *Document) write(m Managed) (want, error) {
 	if m.Command == nil {
 		return want{}, errors.New("the Command is missing")
 	}
@@ -95,34 +95,55 @@ func write(m Managed, eol string) (want, error) {
 		return want{}, err
 	}
 	w := want{Managed: m, needs: s.Requires()}
-	printed := s.Format()
-	d, err := Parse("", printed)
+	alone, err := Parse("", s.Format())
 	if err != nil {
 		return want{}, err
 	}
-	if len(d.rules) != 1 || len(d.rules[0].nodes) != 1 {
+	if len(alone.rules) != 1 || len(alone.rules[0].nodes) != 1 {
 		return want{}, fmt.Errorf("a rule is one command, without elsif and else: %w", ErrUnreadable)
 	}
-	for _, p := range lintRule(d.tree, &d.rules[0], Classic) {
-		return want{}, fmt.Errorf("%s: %w", p.Text, ErrUnreadable)
-	}
-	if slices.ContainsFunc(d.tree.Comments, func(c sieve.Span) bool { return true }) {
+	if len(alone.tree.Comments) > 0 {
 		return want{}, fmt.Errorf("it has a comment, which OX drops: use Name: %w", ErrUnreadable)
 	}
-	w.text = strings.ReplaceAll(d.rules[0].Text, "\n", eol)
+	for _, p := range alone.lintAlone(d.OX) {
+		return want{}, fmt.Errorf("%s: %s: %w", p.Text, p.Fix, ErrUnreadable)
+	}
+	w.text = strings.ReplaceAll(alone.rules[0].Text, "\n", d.eol)
 	if w.commands, err = meaning(w.needs, w.text); err != nil {
 		return want{}, err
 	}
 	return w, nil
 }
 
-// meaning is what the text of a rule says, its layout aside.
+// lintAlone looks at the one rule of a document, and not at what stands around
+// it. A string that ends with a backslash counts as if others followed.
+func (d *Document) lintAlone(ox Generation) []Problem {
+	return ox.merge(func(g Generation) []Problem {
+		l := &linter{d: d, ox: g}
+		l.leave()
+		l.escapes()
+		n := d.rules[0].nodes[0]
+		l.top(n)
+		l.tree = &source{Tree: d.tree.Tree, src: d.tree.src + `""`, lines: d.tree.lines}
+		l.literals(n)
+		return l.out
+	})
+}
+
+// meaning is what the text of a rule says, its layout aside. OX writes an
+// action outside of an if as one of an if true.
 func meaning(requires []string, text string) ([]sieve.Command, error) {
 	s, err := sieve.Parse("", []byte(requireCommand(requires, "\n")+text))
 	if err != nil {
 		return nil, err
 	}
-	return slices.DeleteFunc(s.Commands, func(c sieve.Command) bool { _, ok := c.(sieve.Comment); return ok }), nil
+	commands := slices.DeleteFunc(s.Commands, func(c sieve.Command) bool { _, ok := c.(sieve.Comment); return ok })
+	if len(commands) == 1 {
+		if c, ok := commands[0].(sieve.If); ok && c.Test == sieve.Test(sieve.True{}) && len(c.ElsIf) == 0 && c.Else == nil && len(c.Then) == 1 {
+			return c.Then, nil
+		}
+	}
+	return commands, nil
 }
 
 // requireCommand is a require command as OX writes it.
@@ -157,9 +178,9 @@ func (d *Document) apply(splices ...splice) error {
 	if err != nil {
 		return fmt.Errorf("mailfilter: the edited script can't be read, it is left as it was: %w", err)
 	}
-	eol := d.eol
+	eol, ox := d.eol, d.OX
 	*d = *newDocument(t)
-	d.eol = eol
+	d.eol, d.OX = eol, ox
 	return nil
 }
 
@@ -173,7 +194,12 @@ func (d *Document) apply(splices ...splice) error {
 // arguments. Rules that are there stay where they are: see [Document.Findings]
 // and [Document.Move]. Their ids and the names that the user gave them stay.
 // The first require command is extended by what the rules need; where there is
-// none, it is put where OX looks for it.
+// none, it is put where OX of the generation d.OX looks for it: in line 2, for
+// which a comment line goes before a script that doesn't begin with one, or in
+// line 1 for [OlderOX], which reads it anywhere.
+//
+// A script in which a rule uses an extension that it doesn't require runs on no
+// server. It is refused, since an entry for the managed rules could make it run.
 func (d *Document) Upsert(rules ...Managed) ([]Change, error) {
 	if d == nil {
 		return nil, errors.New("mailfilter: Upsert needs a Document: see Parse")
@@ -181,7 +207,10 @@ func (d *Document) Upsert(rules ...Managed) ([]Change, error) {
 	if d.tree == nil {
 		*d = *d.whole()
 	}
-	wants, err := prepare(rules, d.eol)
+	if _, err := ParseGeneration(string(d.OX)); err != nil {
+		return nil, err
+	}
+	wants, err := d.prepare(rules)
 	if err != nil {
 		return nil, err
 	}
@@ -197,15 +226,33 @@ func (d *Document) Upsert(rules ...Managed) ([]Change, error) {
 			return nil, fmt.Errorf("mailfilter: rule %q: %w", w.Flag, err)
 		}
 	}
-	if edited.tree != before && readable == nil {
+	if edited.tree != before {
 		// What the server took before, it must take now: extensions exclude each
 		// other, and a script has its limits.
-		if _, err := sieve.Parse(d.tree.name, []byte(edited.tree.src)); err != nil {
+		if _, err := sieve.Parse(d.tree.name, []byte(edited.tree.src)); err != nil && readable == nil {
 			return nil, fmt.Errorf("mailfilter: with the rules, the script would be refused; it is left as it was: %w", err)
+		}
+		if readable != nil {
+			if err := d.dead(); err != nil {
+				return nil, err
+			}
 		}
 	}
 	*d = edited
 	return changed, nil
+}
+
+// dead reports rules of the user's for whose extensions the script has no
+// require entry. No server runs it, and entries of other rules could make it
+// run all at once.
+func (d *Document) dead() error {
+	var errs []error
+	for _, m := range d.unrequired() {
+		r := &d.rules[m.rule]
+		errs = append(errs, fmt.Errorf("mailfilter: the user's rule %q (line %d) needs the extension %q, which the script doesn't require: no server runs it as it is; add %q to its require command, or take the rule out",
+			r.Name, r.Line, m.extension, m.extension))
+	}
+	return errors.Join(errs...)
 }
 
 // conflicts reports rules whose text would mean something else in this script,

@@ -35,7 +35,7 @@ func released(name string) mailfilter.Managed {
 func spam(folder string) mailfilter.Managed {
 	return mailfilter.Managed{Flag: "gwspam", Name: "Spam of the gateway", Command: sieve.If{
 		Test: sieve.Header{Names: []string{"X-Gateway-Flag"}, Match: sieve.Is, Keys: []string{"YES"}},
-		Then: []sieve.Command{sieve.FileInto{Mailbox: folder}, sieve.AddFlag{Flags: []string{"$Junk"}}, sieve.Stop{}},
+		Then: []sieve.Command{sieve.AddFlag{Flags: []string{"$Junk"}}, sieve.FileInto{Mailbox: folder}, sieve.Stop{}},
 	}}
 }
 

@@ -40,6 +40,11 @@ func (d *Document) Remove(flags ...string) (int, error) {
 		if err := edited.unrequire(carried, eol); err != nil {
 			return 0, err
 		}
+		if slices.Contains(carried, headedFlag) {
+			if err := edited.behead(eol); err != nil {
+				return 0, err
+			}
+		}
 		count++
 	}
 	if src := edited.tree.src; count > 0 && (src == ownHeader+edited.eol) {
@@ -49,6 +54,22 @@ func (d *Document) Remove(flags ...string) (int, error) {
 	}
 	*d = edited
 	return count, nil
+}
+
+// behead takes out the line that was put before the script, unless a require
+// command stands behind it still; then the next managed rule remembers it.
+func (d *Document) behead(eol string) error {
+	line := ownHeader + eol
+	if !strings.HasPrefix(d.tree.src, line) {
+		return nil // OX has written its own
+	}
+	if len(d.requires) == 0 {
+		return d.apply(splice{0, len(line), ""})
+	}
+	if heir := slices.IndexFunc(d.rules, func(r rule) bool { return slices.Contains(r.Flags, ManagedFlag) }); heir >= 0 {
+		return d.remember(heir, []string{headedFlag})
+	}
+	return nil
 }
 
 // cut takes out a managed rule and its tag, with the line ends that were

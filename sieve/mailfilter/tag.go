@@ -3,6 +3,7 @@ package mailfilter
 import (
 	"fmt"
 	"math"
+	"regexp"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -23,6 +24,9 @@ type tag struct {
 	flags []string
 	id    int // -1 where it can't be read
 	name  string
+	// meta is what OX 8 writes behind the name, from "|LastModified: " on; modified
+	// and by are its parts.
+	meta, modified, by string
 	// broken says what OX can't read of it.
 	broken string
 	// off and end are the line, without its line end.
@@ -63,13 +67,27 @@ func parseTag(line string) (t tag, ok bool) {
 	if !ok || !isName {
 		t.broken = `"|Rulename: " is missing`
 	}
+	if m := metadata.FindStringSubmatchIndex(name); m != nil {
+		t.meta, t.modified, t.by = name[m[0]:], name[m[2]:m[3]], name[m[4]:m[5]]
+		name = name[:m[0]]
+	}
 	t.name = strings.TrimSpace(name)
 	return t, true
 }
 
+// metadata is what OX 8 writes behind a name: the date in UTC and an address,
+// which it reads as one of IPv4 only.
+var (
+	metadata = regexp.MustCompile(`\|LastModified: ([0-9-]+T[0-9:]+Z)\|ModifiedBy: ([0-9A-Fa-f.:]+)$`)
+	ipv4     = regexp.MustCompile(`^(?:[0-9]{1,3}\.){3}[0-9]{1,3}$`)
+)
+
+// modifiedLayout is the form of OX 8's dates.
+const modifiedLayout = "2006-01-02T15:04:05Z"
+
 // String is the tag as OX writes it.
 func (t tag) String() string {
-	return fmt.Sprintf("%s %s|UniqueId:%d|Rulename: %s", tagPrefix, strings.Join(t.flags, ","), t.id, t.name)
+	return fmt.Sprintf("%s %s|UniqueId:%d|Rulename: %s%s", tagPrefix, strings.Join(t.flags, ","), t.id, t.name, t.meta)
 }
 
 // checkFlag says what OX can't read in a flag.
@@ -98,6 +116,12 @@ func checkName(name string) error {
 	if strings.TrimSpace(name) != name {
 		return fmt.Errorf("name %q begins or ends with a space, which OX takes off", name)
 	}
+	if javaEscape(name) {
+		return fmt.Errorf("name %q: OX can't read a script with \\u in it", name)
+	}
+	if metadata.MatchString(name) {
+		return fmt.Errorf("name %q ends as OX 8 ends a tag, and it would take that off", name)
+	}
 	return nil
 }
 
@@ -107,6 +131,7 @@ const (
 	addedFlag     = "requires" // and the name of an extension: the entry was added for it
 	bracketedFlag = "bracketed"
 	inlineFlag    = "inline"
+	headedFlag    = "headed" // ownHeader was put before the script
 )
 
 // escapes are the octets of extension names that a flag can't have.

@@ -1,0 +1,223 @@
+package mailfilter
+
+import (
+	"fmt"
+	"regexp"
+	"slices"
+	"strings"
+
+	"github.com/oxmailroute/oxmailroute/sieve"
+)
+
+// requireEntry is what OX 8 reads in the second line.
+var requireEntry = regexp.MustCompile(`"[a-z0-9.\-]+"`)
+
+// requires looks at where the require commands stand, and which entries OX
+// leaves out when it saves.
+func (l *linter) requires() {
+	d := l.d
+	lineTwo := ""
+	if len(d.tree.lines) > 1 {
+		lineTwo, _, _ = strings.Cut(d.tree.src[d.tree.lines[1]:], "\n")
+	}
+	var kept []string // what OX 8 takes over
+	if strings.HasPrefix(lineTwo, "require") {
+		for _, e := range requireEntry.FindAllString(lineTwo, -1) {
+			kept = append(kept, strings.Trim(e, `"`))
+		}
+	}
+	for i, r := range d.requires {
+		n := d.tree.Commands[r]
+		if l.ox == OlderOX && n.Name != "require" {
+			l.problem(n.Start, n.Name, Dropped, `write "require"`, "%s doesn't know the command %s and drops it when a user saves", subjectMark, n.Name)
+		}
+		if l.ox == OlderOX {
+			continue
+		}
+		line, column := d.tree.position(n.Start)
+		last, _ := d.tree.position(n.End - 1)
+		switch {
+		case i > 0:
+			l.problem(n.Start, n.Name, Dropped, "put all extensions into the first", "%s forgets what a second require command has, as far as it doesn't miss it itself", subjectMark)
+		case line != 2 || column != 1 || n.Name != "require":
+			l.problem(n.Start, n.Name, Dropped, "put it there, behind one comment line",
+				"%s looks for the require command at the start of line 2, and forgets what stands elsewhere as far as it doesn't miss it itself", subjectMark)
+		case last != line:
+			l.problem(n.Start, n.Name, Dropped, "write it in one line", "%s reads one line of the require command", subjectMark)
+		}
+	}
+	for _, m := range d.unrequired() {
+		r := &d.rules[m.rule]
+		var adds []string
+		for _, n := range r.nodes {
+			adds = l.adds(adds, n)
+		}
+		effect, until := Odd, ""
+		if slices.Contains(adds, m.extension) {
+			effect, until = Altered, ", until "+subjectMark+" adds the entry when a user saves"
+		}
+		l.enter(r)
+		l.problem(r.off, m.extension, effect, fmt.Sprintf("add %q, or take the rule out", m.extension),
+			"the rule needs the extension %q, which the script doesn't require: no server runs the script%s", m.extension, until)
+		l.leave()
+	}
+	if len(l.broken) > 0 {
+		return // then it takes all entries over
+	}
+	if l.ox == OlderOX {
+		kept = nil
+	}
+	for i := range d.rules {
+		r := &d.rules[i]
+		if r.Disabled {
+			continue
+		}
+		for _, n := range r.nodes {
+			kept = l.adds(kept, n)
+		}
+	}
+	have := d.Requires()
+	said := map[string]bool{}
+	for i := range d.rules {
+		r := &d.rules[i]
+		if r.Disabled {
+			continue
+		}
+		for _, x := range d.uses(r) {
+			if said[x] || slices.Contains(kept, x) || !slices.Contains(have, x) {
+				continue
+			}
+			said[x] = true
+			l.enter(r)
+			l.problem(r.off, x, Altered, "see that it stands in line 2, and is one that OX knows",
+				"%s leaves the extension %q, which the rule needs, out of the require command when a user saves", subjectMark, x)
+			l.leave()
+		}
+	}
+}
+
+// adds adds the extensions that OX requires for a command of its own accord.
+func (l *linter) adds(to []string, n *sieve.Node) []string {
+	f, known := l.ox.action(n.Name)
+	if known {
+		to = union(to, f.requires)
+	}
+	for _, t := range n.Tests {
+		to = l.addsTest(to, t)
+	}
+	for _, c := range n.Block {
+		to = l.adds(to, c)
+	}
+	return to
+}
+
+func (l *linter) addsTest(to []string, n *sieve.Node) []string {
+	f, _ := l.ox.test(n.Name)
+	to = union(to, f.requires)
+	for _, a := range n.Arguments {
+		if x := tagRequires[":"+a.Tag]; x != "" {
+			to = union(to, []string{x})
+		}
+	}
+	for _, t := range n.Tests {
+		to = l.addsTest(to, t)
+	}
+	return to
+}
+
+// kept looks at what OX does with the rules that it keeps as text: it takes
+// whole lines, which it looks for by CRLF.
+func (l *linter) kept() {
+	d := l.d
+	bare := -1
+	for i := 0; i < len(d.tree.src); i++ {
+		if d.tree.src[i] == '\n' && (i == 0 || d.tree.src[i-1] != '\r') {
+			bare = i
+			break
+		}
+	}
+	for _, b := range l.broken {
+		if b.first == 0 || b.disabled {
+			continue
+		}
+		if bare >= 0 {
+			l.problem(b.off, "LF", Dropped, "end lines in CRLF", "%s loses what it can't read when a user saves, because lines end in bare LFs", subjectMark)
+			return
+		}
+		for _, n := range d.tree.Commands {
+			first, _ := d.tree.position(n.Start)
+			last, _ := d.tree.position(n.End - 1)
+			if n.Start != b.off && first <= b.last && last >= b.first {
+				l.problem(b.off, "line", Altered, "give each a line of its own", "%s keeps whole lines of what it can't read, and doubles what else stands on them", subjectMark)
+				break
+			}
+		}
+	}
+}
+
+// missing is an extension that a rule uses and the script doesn't require.
+type missing struct {
+	rule      int
+	extension string
+}
+
+// unrequired are the extensions that enabled rules use and the script doesn't
+// require. The server doesn't run such a script.
+func (d *Document) unrequired() []missing {
+	if _, err := sieve.Parse("", []byte(d.tree.src)); err == nil {
+		return nil
+	}
+	have := d.known()
+	var out []missing
+	for i := range d.rules {
+		r := &d.rules[i]
+		if r.Disabled {
+			continue
+		}
+		if _, err := sieve.Parse("", []byte(requireCommand(have, "\n")+r.Text)); err == nil {
+			continue
+		}
+		for _, set := range optionalExtensions {
+			s, err := sieve.Parse("", []byte(requireCommand(union(have, set), "\n")+r.Text))
+			if err != nil {
+				continue
+			}
+			for _, x := range s.Requires() {
+				if !slices.Contains(have, x) {
+					out = append(out, missing{i, x})
+				}
+			}
+			break
+		}
+	}
+	return out
+}
+
+// optionalExtensions are sets of extensions that can be required together.
+var optionalExtensions = func() [][]string {
+	without := func(off sieve.Extensions) []string {
+		return slices.DeleteFunc((sieve.AllExtensions &^ off).Names(), func(x string) bool { return x == "" })
+	}
+	const drafts = sieve.ExtIMAPFlags | sieve.ExtNotify | sieve.ExtDovecotDuplicate
+	const strings = sieve.ExtVariables | sieve.ExtEncodedCharacter
+	const final = sieve.ExtIMAP4Flags | sieve.ExtENotify | sieve.ExtDuplicate
+	return [][]string{without(drafts | strings), without(drafts), without(final | strings)}
+}()
+
+// uses are the extensions that a rule uses, as far as the script requires them.
+func (d *Document) uses(r *rule) []string {
+	s, err := sieve.Parse("", []byte(requireCommand(d.known(), "\n")+r.Text))
+	if err != nil {
+		return nil
+	}
+	out := s.Requires()
+	if strings.Contains(r.Text, "${") {
+		// In their strings, these have no other trace.
+		for _, x := range []string{"variables", "encoded-character"} {
+			if slices.Contains(d.Requires(), x) {
+				out = union(out, []string{x})
+			}
+		}
+	}
+	return out
+}

@@ -1,0 +1,78 @@
+package mailfilter
+
+import (
+	"fmt"
+	"regexp"
+	"strings"
+	"time"
+)
+
+// tagLine is what OX looks for in every line, wherever the line stands.
+var tagLine = regexp.MustCompile(`^## Flag: ([^|]*)\|UniqueId:([^|]*)\|Rulename: (.*)$`)
+
+// tags looks at the tags, and at what OX takes for some.
+func (l *linter) tags() {
+	d := l.d
+	belongs := map[int]bool{}
+	for _, r := range d.rules {
+		if r.tag >= 0 {
+			belongs[r.tag] = true
+		}
+		for _, n := range r.nodes {
+			if r.text != nil {
+				break
+			}
+			// OX makes a rule of each elsif and else, and writes a tag before it.
+			for i, g := range d.tags {
+				if g.off < n.Start && g.off >= r.off {
+					belongs[i] = true
+				}
+			}
+		}
+	}
+	ids := map[int]string{}
+	known := map[int]bool{}
+	for i, g := range d.tags {
+		known[g.off] = true
+		line, _ := d.tree.position(g.off)
+		problem := func(construct string, effect Effect, fix, format string, args ...any) {
+			l.out = append(l.out, Problem{Line: line, Column: 1, Rule: g.name, Construct: construct, Effect: effect, Fix: fix, Text: fmt.Sprintf(format, args...)})
+		}
+		raw := d.tree.src[g.off:g.end]
+		switch parts := tagLine.FindStringSubmatch(raw); {
+		case g.broken != "" && parts != nil:
+			problem(tagPrefix, Broken, "mend it", "the tag can't be read: %s", g.broken)
+			if belongs[i] {
+				l.broken = append(l.broken, lines{})
+			}
+		case parts == nil || g.off > 0 && d.tree.src[g.off-1] != '\n':
+			problem(tagPrefix, Dropped, fmt.Sprintf("write it as %q, on a line of its own", g.String()), "%s takes the tag for a comment", subjectMark)
+		case l.ox == OlderOX && strings.Contains(parts[1], " "):
+			problem(tagPrefix, Broken, "leave them out", "%s can't read a tag with spaces between its flags", subjectMark)
+		case strings.HasPrefix(parts[1], " ") || strings.HasSuffix(parts[1], " ") || strings.Trim(parts[2], "0123456789") != "":
+			problem(tagPrefix, Broken, "leave them out", "%s can't read a tag with spaces around its flags or its id", subjectMark)
+		}
+		if first, ok := ids[g.id]; ok && g.id >= 0 {
+			problem("UniqueId", Odd, "give it another", "the id %d is that of rule %q too", g.id, first)
+		} else {
+			ids[g.id] = g.name
+		}
+		if !belongs[i] {
+			problem(tagPrefix, Odd, "remove it", "no rule follows the tag")
+		}
+		if l.ox == OX8 && g.meta != "" {
+			if _, err := time.Parse(modifiedLayout, g.modified); err != nil {
+				problem("LastModified", Unreadable, "take it out of the tag", "%s fails at the date %s", subjectMark, g.modified)
+			} else if !ipv4.MatchString(g.by) {
+				problem("ModifiedBy", Altered, "take it out of the tag", "%s takes |LastModified for a part of the name, where ModifiedBy is no IPv4 address", subjectMark)
+			}
+		}
+	}
+	off := 0
+	for line := range strings.Lines(d.tree.src) {
+		if !known[off] && tagLine.MatchString(strings.TrimRight(line, "\r\n")) {
+			l.problem(off, tagPrefix, Altered, "put something before it", "%s takes this line of a text for the tag of the next rule", subjectMark)
+		}
+		off += len(line)
+	}
+}
