@@ -186,6 +186,7 @@ func (c *Client) run(ctx context.Context, command string, timeout time.Duration,
 // failed gives an error its type and closes the connection where it must.
 func (c *Client) failed(ctx context.Context, command string, timeout time.Duration, err error) error {
 	var answer *ResponseError
+	var final finalError
 	var syntax syntaxError
 	var local localError
 	var broken *ConnError
@@ -199,6 +200,8 @@ func (c *Client) failed(ctx context.Context, command string, timeout time.Durati
 		if answer.Status != Bye {
 			return err
 		}
+	case errors.As(err, &final):
+		err = final.answer
 	case errors.As(err, &syntax):
 		err = &ProtocolError{Command: command, Reason: string(syntax)}
 	case c.closedErr(command) != nil: // Close interrupted it

@@ -180,7 +180,7 @@ func (c *Client) RenameScript(ctx context.Context, old, name string) error {
 	if !c.Capabilities().HasVersion() {
 		return c.renameByCopy(ctx, old, name)
 	}
-	line = quote(append(line, ' '), name)
+	line = scriptName(append(line, ' '), name)
 	_, err = c.command(ctx, "RENAMESCRIPT", append(line, '\r', '\n'), 0, nil)
 	return err
 }
@@ -306,5 +306,5 @@ func named(command, name string) ([]byte, error) {
 	var b bytes.Buffer
 	b.Grow(len(command) + len(name) + 8)
 	b.WriteString(command + " ")
-	return quote(b.Bytes(), name), nil
+	return scriptName(b.Bytes(), name), nil
 }

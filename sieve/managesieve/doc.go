@@ -24,7 +24,8 @@
 // protocol is a [*ProtocolError], a broken or silent connection a [*ConnError].
 // After either of those, after BYE and after a cancelled call the position in
 // the stream isn't known any more, so the connection is closed and every later
-// call fails with [ErrClosed] and the first cause. No error holds credentials or
+// call fails with [ErrClosed] and the first cause; so it does after a refusal
+// whose text is no string, as Cyrus's timsieved ends a connection. No error holds credentials or
 // bytes of what the server sent out of order.
 //
 // # What is and isn't guaranteed
@@ -36,6 +37,9 @@
 // cut at any byte leaves the old script. Where the cut comes after the script was
 // sent and before the answer, the client can't know which of the two is there:
 // GETSCRIPT tells.
+//
+// The tests run against Dovecot 2.3 and Cyrus 3.6. Cyrus 3.6 stores a name beyond
+// ASCII as an encoded word, lists it so, and finds it under that name only.
 //
 // The protocol has no compare-and-swap: between GETSCRIPT and PUTSCRIPT somebody
 // else may store the script. Package

@@ -63,7 +63,8 @@ type ResponseError struct {
 	Code    Code   // empty without response code
 	Arg     string // the code's string: the URL of REFERRAL
 	// Text is the server's text for people, often with several lines (the
-	// compiler's errors with their line numbers). It is untrusted.
+	// compiler's errors with their line numbers). It is untrusted. What isn't
+	// UTF-8 is U+FFFD.
 	Text string
 }
 
@@ -96,6 +97,12 @@ func (e *ResponseError) Unwrap() error {
 	}
 	return e.Code
 }
+
+// finalError is a refusal after which the connection can't be trusted.
+type finalError struct{ answer *ResponseError }
+
+// Error is the refusal's.
+func (e finalError) Error() string { return e.answer.Error() }
 
 func shorten(s string) string {
 	const most = 1000

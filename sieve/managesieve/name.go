@@ -52,6 +52,17 @@ func quote(b []byte, s string) []byte {
 	return append(b, '"')
 }
 
+// scriptName writes a script's name: as a literal where it is more than ASCII without
+// quotes, since Cyrus's timsieved takes quoted strings only of that.
+func scriptName(b []byte, s string) []byte {
+	for i := range len(s) {
+		if s[i] >= 0x80 || s[i] == '"' || s[i] == '\\' {
+			return literal(b, []byte(s))
+		}
+	}
+	return quote(b, s)
+}
+
 // literal writes a non-synchronizing literal, the only kind that a client may
 // send (RFC 5804 section 4).
 func literal(b []byte, s []byte) []byte {

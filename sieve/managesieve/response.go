@@ -7,7 +7,6 @@ import (
 	"fmt"
 	"io"
 	"strings"
-	"unicode/utf8"
 )
 
 // syntaxError is the reason of a ProtocolError.
@@ -36,13 +35,18 @@ type response struct {
 	code   Code
 	arg    string
 	text   string
+	bare   bool // the text was no string: the connection can't be trusted further
 }
 
 func (r response) err(command string) error {
 	if r.status == OK {
 		return nil
 	}
-	return &ResponseError{Command: command, Status: r.status, Code: r.code, Arg: r.arg, Text: r.text}
+	answer := &ResponseError{Command: command, Status: r.status, Code: r.code, Arg: r.arg, Text: r.text}
+	if r.bare {
+		return finalError{answer}
+	}
+	return answer
 }
 
 // data is a line before the last one: a string, and perhaps a second one or an
@@ -153,6 +157,10 @@ func (r *reader) status() (response, error) {
 		case (b == '"' || b == '{') && !seen:
 			seen = true
 			resp.text, err = r.textString()
+		case !seen && resp.status != OK && b != '(':
+			resp.text, err = r.bare()
+			resp.bare = true
+			return resp, err
 		default:
 			err = syntaxf("byte %#02x after %s", b, resp.status)
 		}
@@ -249,17 +257,35 @@ func (r *reader) nested(depth int, each func(string)) error {
 	return r.items(depth, each)
 }
 
-// textString reads a string that is text for people or for a response code.
+// bare reads the rest of a line as text: Cyrus says "NO Fatal error: ...", without
+// quotes, before it closes the connection.
+func (r *reader) bare() (string, error) {
+	var s []byte
+	for {
+		b, err := r.next()
+		if err != nil {
+			return "", err
+		}
+		if b == '\n' {
+			return strings.ToValidUTF8(strings.TrimSuffix(string(s), "\r"), "\ufffd"), nil
+		}
+		if len(s) == r.text {
+			return "", syntaxf("a text longer than %d bytes", r.limits.Text)
+		}
+		s = append(s, b)
+	}
+}
+
+// textString reads a string that is text for people or for a response code. It
+// should be UTF-8; what isn't (Cyrus repeats octets of a script) must not hide
+// the answer.
 func (r *reader) textString() (string, error) {
 	s, err := r.str(r.text)
 	if err != nil {
 		return "", err
 	}
 	r.text -= len(s)
-	if !utf8.Valid(s) {
-		return "", syntaxError("text that is not UTF-8")
-	}
-	return string(s), nil
+	return strings.ToValidUTF8(string(s), "\ufffd"), nil
 }
 
 // str reads a quoted string or a literal of at most the given size. A literal may
