@@ -129,7 +129,11 @@ func (w *walk) actions(r interp.Result, file, to string) {
 	// Redirects first: one that is refused at re-entry keeps the message.
 	kept := false
 	for _, a := range r.Actions {
-		if a, ok := a.(interp.ActionRedirect); ok && !w.reEnter(a.Address, to) {
+		switch a, ok := a.(interp.ActionRedirect); {
+		case !ok:
+		case a.Why != "":
+			w.step("sieve", "", place{}, a.Address, a.Why+": not redirected")
+		case !w.reEnter(a.Address, to):
 			kept = true
 		}
 	}

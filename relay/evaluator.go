@@ -239,7 +239,7 @@ func (c *compiler) buildEvaluator() {
 		}
 	}
 	if c.cfg.global != nil {
-		p, err := interp.Compile(c.cfg.global, interp.Options{Name: c.globalName(), Trace: true, AutoCreate: true})
+		p, err := interp.Compile(c.cfg.global, interp.Options{Name: c.globalName(), Trace: true, AutoCreate: true, Store: interp.Store{Any: true}})
 		if err != nil {
 			c.errs.wrap("Sieve", err, "use other markers or another folder")
 		}

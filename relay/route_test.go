@@ -167,6 +167,17 @@ func TestRedirects(t *testing.T) {
 			t.Errorf("%s: %s, want %s\n%s", to, d, want, d.Outcomes[0].Trace)
 		}
 	}
+	// Whoever sends the field that Pigeonhole knows a loop by stops the redirect.
+	for field, want := range map[string]string{
+		"X-Sieve-Redirected-From: alice@example.com\n": "mailbox INBOX",
+		"X-Sieve-Redirected-From: Alice@example.com\n": "mailbox INBOX, mx remote1.test <x@remote1.test>, mx remote2.test <y@remote2.test>",
+	} {
+		d := c.Route(t.Context(), &relay.Message{Origin: c.Origin(relay.RoleGateway), From: "joe@example.net", To: "alice@example.com",
+			Raw: append([]byte(field), hello...)})
+		if d.String() != want {
+			t.Errorf("%s: %s, want %s\n%s", field, d, want, d.Outcomes[0].Trace)
+		}
+	}
 }
 
 // TestScopes: who is in scope.

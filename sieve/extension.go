@@ -72,6 +72,12 @@ const (
 // AllExtensions are all that this package knows.
 const AllExtensions Extensions = 1<<extCount - 1
 
+// Pigeonhole24 says that the server is Pigeonhole 2.4, where it does something
+// else than 0.5 with the same extensions: i;unicode-casemap needs no require, and
+// the test string compares with i;ascii-casemap where it names no comparator. It
+// has no name to require, and is no part of AllExtensions.
+const Pigeonhole24 Extensions = 1 << 63
+
 // What servers have on where the setting sieve_extensions says nothing. The
 // programs sievec and sieve-test add vnd.dovecot.debug.
 const (
@@ -81,7 +87,7 @@ const (
 		ExtBody | ExtVariables | ExtENotify | ExtEnvironment | ExtMailbox | ExtDate | ExtIndex | ExtIHave |
 		ExtDuplicate | ExtMIME | ExtForEveryPart | ExtExtractText | ImportExport
 	// Debian13 is Pigeonhole 2.4.1 as Debian 13 builds it.
-	Debian13 = Debian12&^ImportExport | ExtUnicodeCasemap
+	Debian13 = Debian12&^ImportExport | ExtUnicodeCasemap | Pigeonhole24
 )
 
 var extensionNames = [extCount]string{
@@ -149,8 +155,8 @@ func (e Extensions) Names() []string {
 func (e Extensions) String() string { return strings.Join(e.Names(), " ") }
 
 // Set returns the set that Pigeonhole's setting sieve_extensions makes of e:
-// names separated by spaces, which replace the set, or where one of them begins
-// with + or -, names to add and to take away. What is added and taken away in
+// names separated by spaces, which replace the set (but for Pigeonhole24), or where
+// one of them begins with + or -, names to add and to take away. What is added and taken away in
 // one setting is added. An unknown name is an error.
 func (e Extensions) Set(setting string) (Extensions, error) {
 	var add, remove Extensions
@@ -172,5 +178,5 @@ func (e Extensions) Set(setting string) (Extensions, error) {
 	if changes {
 		add |= e &^ remove
 	}
-	return add, nil
+	return add | e&Pigeonhole24, nil
 }

@@ -41,6 +41,10 @@ func (d Diagnostic) String() string {
 //   - tests that are never true, because of what they compare or because the
 //     same test decided before them
 //   - fileinto without :create, which fails where the mailbox is missing
+//   - fileinto with a name that Dovecot's mail stores refuse, where the separator is
+//     the default "." or the usual "/": an empty level, a leading "~", control
+//     characters, too long. That "/" is refused where it isn't the separator can't be
+//     seen in a script
 //   - reject together with an action that delivers or answers, a run-time error
 //   - names that no header field can have, flags that IMAP doesn't have, parts
 //     and zones that no date has
@@ -111,7 +115,7 @@ func (l *linter) extensions() {
 				case x&(ExtIMAPFlags|ExtNotify|ExtDovecotDuplicate) != 0:
 					l.warn(s.off, "extension %q is out of date: use %q", name,
 						map[Extensions]Extensions{ExtIMAPFlags: ExtIMAP4Flags, ExtNotify: ExtENotify, ExtDovecotDuplicate: ExtDuplicate}[x])
-				case x&(ExtOctet|ExtASCIICasemap) != 0:
+				case x&(ExtOctet|ExtASCIICasemap) != 0, x == ExtUnicodeCasemap && l.available.Has(Pigeonhole24):
 					l.warn(s.off, "extension %q is always there", name)
 				case seen.Has(x):
 					l.warn(s.off, "extension %q is required twice", name)
@@ -162,7 +166,12 @@ func (l *linter) command(c Command, f flow) flow {
 		conflict(f.rejected)
 		f.delivered = true
 		l.flags(off, c.Flags)
-		if !c.Create && c.SpecialUse == "" && !mboxname.Same(c.Mailbox, Inbox) && !variableText(c.Mailbox) {
+		if variableText(c.Mailbox) {
+			break
+		}
+		if why := mboxname.Strange(c.Mailbox); why != "" {
+			l.warn(off, "mailbox %.60q %s: the server stores nothing there, and the script fails", c.Mailbox, why)
+		} else if !c.Create && c.SpecialUse == "" && c.Mailbox != "" && !mboxname.Same(c.Mailbox, Inbox) {
 			l.warn(off, "fileinto without :create fails where mailbox %q is missing", c.Mailbox)
 		}
 	case Redirect:

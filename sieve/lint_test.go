@@ -30,6 +30,15 @@ var lintCases = []struct {
 	{"mailbox that may be missing", `require ["fileinto", "variables"]; fileinto "a"; fileinto "inbox"; fileinto "${x}";`, []string{
 		`1:36: warning: fileinto without :create fails where mailbox "a" is missing`,
 	}},
+	{"mailboxes that stores refuse", `require ["fileinto", "mailbox"]; fileinto :create "a..b"; fileinto ".x"; fileinto "x/"; fileinto :create "~x"; fileinto "";` +
+		" fileinto \"a\tb\"; fileinto :create \"" + strings.Repeat("é", 120) + "\"; fileinto :create \"a/b.c\";", []string{
+		`1:34: warning: mailbox "a..b" has an empty level: the server stores nothing there, and the script fails`,
+		`1:59: warning: mailbox ".x" has an empty level: the server stores nothing there, and the script fails`,
+		`1:74: warning: mailbox "x/" has an empty level: the server stores nothing there, and the script fails`,
+		`1:89: warning: mailbox "~x" begins with ~: the server stores nothing there, and the script fails`,
+		`1:125: warning: mailbox "a\tb" has a control character: the server stores nothing there, and the script fails`,
+		`1:141: warning: mailbox "` + strings.Repeat("é", 60) + `" is too long for a maildir: the server stores nothing there, and the script fails`,
+	}},
 	{"never run", "if true { stop; # no\nkeep; discard; }\nkeep;", []string{
 		"2:1: warning: this is never run: the commands before end the script or the block",
 		"3:1: warning: this is never run: the commands before end the script or the block",

@@ -249,6 +249,8 @@ func (r *reader) comparator(f *foundTag, m *matching) {
 	switch {
 	case ext == 0:
 		r.errorf(s.off, "comparator %q is %w", text, ErrUnsupported)
+	case ext == ExtUnicodeCasemap && r.available.Has(Pigeonhole24) && !r.on.Has(ext):
+		// Without require, it is in the values alone.
 	case !r.on.Has(ext):
 		r.errorf(s.off, "the comparator needs the extension %q: add it to require", ext)
 		m.comparator = ""

@@ -35,6 +35,10 @@ type ActionRedirect struct {
 	// Address is the bare address, with the domain in lower case.
 	Address string
 	Copy    bool // the implicit keep isn't cancelled
+	// Why says why the message isn't sent; "" where it is. That is so where
+	// X-Sieve-Redirected-From says that the user has redirected it before, and
+	// where Input.Memory does. The implicit keep isn't cancelled then.
+	Why string
 }
 
 // ActionDiscard cancels the implicit keep; it undoes no other action.

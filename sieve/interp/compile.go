@@ -5,8 +5,10 @@ import (
 	"strconv"
 	"strings"
 	"sync"
+	"time"
 
 	"github.com/oxmailroute/oxmailroute/sieve"
+	"github.com/oxmailroute/oxmailroute/sieve/internal/mailaddr"
 )
 
 // Options are the circumstances in which a script runs. The zero value has the
@@ -15,7 +17,8 @@ type Options struct {
 	// Name stands in steps and errors.
 	Name string
 	// Extensions are those that the server has, which is what ihave asks for
-	// (RFC 5463); 0 means [sieve.Debian12].
+	// (RFC 5463); 0 means [sieve.Debian12]. They say of which release it is too
+	// ([sieve.Pigeonhole24]).
 	Extensions sieve.Extensions
 	// Scripts finds the scripts that Include names; without it none is there.
 	Scripts Scripts
@@ -32,6 +35,16 @@ type Options struct {
 	// (lda_mailbox_autocreate). Without it, storing in a mailbox of which
 	// Input.MailboxExists says no is a run-time error.
 	AutoCreate bool
+	// Store says which names of mailboxes are taken.
+	Store Store
+	// UserEmail is the user's own address (sieve_user_email): redirect's guard
+	// against loops knows it besides the recipient. "" means none; what isn't an
+	// address is none.
+	UserEmail string
+	// RedirectPeriod is for how long a redirect of a message is remembered
+	// (sieve_redirect_duplicate_period); 0 means 12 hours, a negative duration
+	// that it isn't, as with a period of 0 seconds.
+	RedirectPeriod time.Duration
 	// MaxSteps bounds the work of each script on one message, so that a
 	// decision never depends on how busy the machine is: one step is about what
 	// it takes to look at one octet once. The script that needs more has a
@@ -50,6 +63,10 @@ type Program struct {
 	maxActions   int // < 0: none
 	maxSteps     int64
 	autoCreate   bool
+	store        Store
+	userEmail    string // as SMTP spells it
+	redirectKeep time.Duration
+	pigeonhole24 bool
 	trace        bool
 	flagged      bool // the script uses imap4flags
 	globals      int
@@ -141,6 +158,14 @@ func Compile(s *sieve.Script, o Options) (*Program, error) {
 	p := &Program{
 		autoCreate: o.AutoCreate, trace: o.Trace, delimiter: o.Delimiter, extensions: o.Extensions,
 		maxRedirects: o.MaxRedirects, maxActions: o.MaxActions, maxSteps: o.MaxSteps,
+		store: o.Store, redirectKeep: o.RedirectPeriod,
+	}
+	p.pigeonhole24 = p.extensions.Has(sieve.Pigeonhole24)
+	if a, err := mailaddr.Parse(o.UserEmail); err == nil {
+		p.userEmail = a.String()
+	}
+	if p.redirectKeep == 0 {
+		p.redirectKeep = 12 * time.Hour
 	}
 	if p.delimiter == "" {
 		p.delimiter = "+"

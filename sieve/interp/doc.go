@@ -45,7 +45,10 @@
 //   - a message is lost where a script stores it in the inbox and then in a
 //     missing mailbox ([KeepLost])
 //   - "${h:40}" is an encoded character
-//   - the test string compares with i;octet where no comparator is named
+//   - the test string compares with i;octet where no comparator is named (0.5;
+//     2.4 with i;ascii-casemap, see sieve.Pigeonhole24)
+//   - redirect isn't done where X-Sieve-Redirected-From has the octets of the
+//     recipient or of sieve_user_email, whoever wrote it, and the message is kept
 //   - header with :count and :index takes the last field for none
 //   - header with :mime :anychild goes no further at a part without a header,
 //     and behind the last part of a multipart it goes on with what follows

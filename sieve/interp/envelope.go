@@ -44,7 +44,7 @@ func (r *run) envelopePart(field string, part sieve.AddressPart) (*value, int) {
 	switch {
 	case foldEqual(field, "from"):
 	case foldEqual(field, "to"):
-		side, s = 1, r.in.To
+		side, s = 1, r.originalTo()
 	case foldEqual(field, "auth"):
 		if r.in.Auth == "" {
 			return nil, 0

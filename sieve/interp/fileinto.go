@@ -1,6 +1,8 @@
 package interp
 
 import (
+	"strings"
+
 	"github.com/oxmailroute/oxmailroute/sieve"
 	"github.com/oxmailroute/oxmailroute/sieve/internal/mboxname"
 )
@@ -20,9 +22,10 @@ func (c *compiler) flagsTag(in *instruction, flags []string) {
 }
 
 // named returns the mailbox that a name stands for: the empty one is the
-// inbox's, but stores beside a keep once more.
+// inbox's, but stores beside a keep once more. To the server a name ends at a
+// NUL.
 func named(mailbox string) string {
-	if mailbox == "" {
+	if mailbox, _, _ = strings.Cut(mailbox, "\x00"); mailbox == "" {
 		return sieve.Inbox
 	}
 	return mailbox

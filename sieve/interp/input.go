@@ -25,6 +25,9 @@ type Input struct {
 	// has: sieve-test and imapsieve give the name of the user whose script it is,
 	// dovecot-lda and LMTP give none.
 	From, To, Auth string
+	// OriginalTo is the recipient before the mail system rewrote it (dovecot-lda
+	// -a, ORCPT of LMTP), which the envelope part "to" has; "" means To.
+	OriginalTo string
 	// MailboxExists says whether a mailbox is there and can be stored in; nil
 	// means that all are.
 	MailboxExists func(name string) bool
@@ -60,7 +63,7 @@ type Mailboxes interface {
 }
 
 // Memory is what a server remembers of the messages of one user: duplicate
-// (RFC 7352) and vacation (RFC 5230 section 4.2) need it. The methods are
+// (RFC 7352), vacation (RFC 5230 section 4.2) and redirect need it. The methods are
 // called while a script runs; one that is used by several runs at a time must
 // allow that.
 type Memory interface {
@@ -78,6 +81,14 @@ type Score struct {
 	// Ratio is 0 for a clean message and 1 for one that is certainly spam, or
 	// that has a virus.
 	Ratio float64
+}
+
+// originalTo is the recipient as the mail system first had it.
+func (r *run) originalTo() string {
+	if r.in.OriginalTo != "" {
+		return r.in.OriginalTo
+	}
+	return r.in.To
 }
 
 // now returns the time of the delivery.

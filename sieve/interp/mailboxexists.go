@@ -24,7 +24,7 @@ func (c *mailboxTest) eval(r *run) bool {
 }
 
 func (r *run) mailboxExists(name string) bool {
-	if mboxname.Check(name) != nil {
+	if mboxname.Check(name) != nil || r.program.store.Refused(name) != nil {
 		return false // with a warning
 	}
 	return r.in.MailboxExists == nil || strings.EqualFold(name, sieve.Inbox) || r.in.MailboxExists(name)

@@ -41,6 +41,11 @@ func (n *notifyCommand) perform(r *run, in *instruction) error {
 		s := r.str(n.message)
 		act.Message = &s
 	}
+	if !n.from.constant() {
+		if _, err := mailaddr.Parse(act.From); err != nil {
+			return r.errorf(in, ":from address %q: %w", act.From, err)
+		}
+	}
 	uri, err := mailto.Parse(act.Method)
 	if err != nil {
 		return r.errorf(in, "%w", err)

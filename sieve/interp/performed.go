@@ -1,6 +1,7 @@
 package interp
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/oxmailroute/oxmailroute/sieve"
@@ -18,12 +19,17 @@ type performed struct {
 	done bool
 	// silent is for ActionReject.
 	silent bool
+	// unsent marks a redirect that isn't sent.
+	unsent bool
 	until  time.Time // opRemember
 	sent   Action    // the action with the message that it sends
 }
 
 // keeps reports whether the action leaves the implicit keep as it is.
 func (p performed) keeps() bool {
+	if p.unsent {
+		return true
+	}
 	switch a := p.act.(type) {
 	case ActionFileInto:
 		return a.Copy
@@ -64,6 +70,10 @@ func (r *run) commit(a *performed) {
 		x.Mail, x.Why = r.notification(&x)
 		x.uri = nil
 		a.sent = x
+	case ActionRedirect:
+		if x.Why = r.notRedirected(x.Address); x.Why != "" {
+			a.sent, a.unsent = x, true
+		}
 	case nil:
 		if a.kind == opRemember {
 			r.marks = append(r.marks, mark{a.key, a.until})
@@ -93,20 +103,25 @@ func (p *performed) action() Action {
 	return p.act
 }
 
-// checkMailboxes checks that the mailboxes of the script's actions are there.
+// checkMailboxes checks that the mailboxes of the script's actions are there, or
+// can be made.
 func (r *run) checkMailboxes() error {
-	if r.in.MailboxExists == nil || r.program.autoCreate {
-		return nil
-	}
 	inbox := false
 	for _, a := range r.actions {
 		if a.done {
 			continue
 		}
-		switch f, _ := a.act.(ActionFileInto); {
-		case a.kind == opFileInto && !f.Create && !r.mailboxExists(f.Mailbox):
-			r.lost = inbox
-			return r.errorf(a.instruction, "mailbox %q doesn't exist", f.Mailbox)
+		if f, ok := a.act.(ActionFileInto); ok {
+			err := r.program.store.Refused(f.Mailbox)
+			if err == nil && !f.Create && !r.program.autoCreate && !r.mailboxExists(f.Mailbox) {
+				err = fmt.Errorf("mailbox %q doesn't exist", f.Mailbox)
+			}
+			if err != nil {
+				r.lost = inbox
+				return r.errorf(a.instruction, "%w", err)
+			}
+		}
+		switch {
 		case a.kind == opFileInto || a.kind == opKeep && !r.delivery:
 			inbox = inbox || mboxname.Same(a.key, sieve.Inbox)
 		}

@@ -226,8 +226,8 @@ func (r *run) script(p *Program) bool {
 		if a.kind == opKeep {
 			explicit = true
 		}
-		implicit = implicit && a.keeps()
 		r.commit(a)
+		implicit = implicit && a.keeps()
 	}
 	for _, m := range r.marks {
 		if r.in.Memory != nil {

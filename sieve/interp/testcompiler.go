@@ -97,9 +97,9 @@ func (c *compiler) test(t sieve.Test) condition {
 func (c *compiler) extensionTest(t sieve.Test, step int) condition {
 	switch t := t.(type) {
 	case sieve.String:
-		// The server's default of this test alone is i;octet.
+		// The default of this test alone is i;octet in Pigeonhole 0.5.
 		comparator := t.Comparator
-		if comparator == "" {
+		if comparator == "" && !c.program.pigeonhole24 {
 			comparator = sieve.Octet
 		}
 		return &stringTest{step, c.texts(t.Sources, "Sources"), c.matcher(t.Match, t.Relation, comparator, t.Keys)}
