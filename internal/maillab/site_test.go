@@ -75,9 +75,10 @@ func (s Site) on(system System) (World, Site) {
 	return w, s
 }
 
-// onSystems runs the test on each system.
+// onSystems runs the test on one of the systems in a plain run, and on each in
+// the scaled one.
 func onSystems(t *testing.T, test func(t *testing.T, system System)) {
-	for _, system := range Systems() {
+	for _, system := range FixedSystems(t, t.Name()) {
 		t.Run(system.Name, func(t *testing.T) {
 			NeedSystem(t, system)
 			test(t, system)

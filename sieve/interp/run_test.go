@@ -13,6 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 
 	"github.com/oxmailroute/oxmailroute/headers"
+	"github.com/oxmailroute/oxmailroute/internal/servertest"
 	"github.com/oxmailroute/oxmailroute/sieve"
 	"github.com/oxmailroute/oxmailroute/sieve/internal/sievetest"
 	"github.com/oxmailroute/oxmailroute/sieve/interp"
@@ -40,7 +41,7 @@ func TestRun(t *testing.T) {
 // TestRunServer asks sieve-test about every case of the table.
 func TestRunServer(t *testing.T) {
 	o := sievetest.NewOracle(t)
-	for _, tt := range sievetest.RunCases {
+	for _, tt := range servertest.Part(t, sievetest.RunCases, 12) {
 		t.Run(tt.Name, func(t *testing.T) {
 			got := o.DecideOne(t, "", "", []byte(sievetest.RunRequire+"if "+tt.Test+" { discard; }"), []byte(tt.Header+"\n\nbody\n"))
 			if len(got.Actions) > 0 != tt.Want {
@@ -206,7 +207,7 @@ func TestSteps(t *testing.T) {
 func TestStepsServer(t *testing.T) {
 	o := sievetest.NewOracle(t)
 	g := sievetest.NewGenerator(21)
-	for range 120 {
+	for range servertest.Deep(t, 40, 120) {
 		s := g.Script()
 		src := s.Format()
 		// Pigeonhole takes constants out of the code, and their lines with them.
