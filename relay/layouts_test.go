@@ -287,13 +287,19 @@ const (
 	untouchedMessages = 60
 )
 
+// someLayouts are a third of the layouts in a plain run, else all.
+func someLayouts(t *testing.T) []layout {
+	all := layouts(t)
+	return servertest.Part(t, all, (len(all)+2)/3)
+}
+
 // TestLayouts brings customers' mail servers up with the compiled files. Route must agree with the servers on every recipient, every feature
 // of the customer's must show as often as without us, and mail that has nothing
 // to do with the gateway must end where it ends without our files.
 func TestLayouts(t *testing.T) {
 	t.Parallel() // much of a run is waiting
 	all := layouts(t)
-	for _, l := range servertest.Part(t, all, (len(all)+3)/4) {
+	for _, l := range servertest.Part(t, all, (len(all)+5)/6) {
 		for _, system := range maillab.DrawnSystems(t, l.name) {
 			t.Run(system.Name+"/"+l.name, func(t *testing.T) {
 				maillab.NeedSystem(t, system)

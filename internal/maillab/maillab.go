@@ -68,7 +68,6 @@ package maillab
 
 import (
 	"flag"
-	"fmt"
 	"os"
 	"runtime"
 	"strconv"
@@ -82,18 +81,22 @@ import (
 const IDHeader = "X-Lab-Id"
 
 // Main is TestMain of a package that uses maillab: it does the inner part of a run
-// where this process is one. As most of a run is waiting, three times as many
-// parallel tests run at once as there are processors, unless -parallel says
-// otherwise.
+// where this process is one, else the tests, overlapping.
 func Main(m *testing.M) {
 	if IsChild() {
 		os.Exit(Child())
 	}
-	if err := flag.Set("test.parallel", strconv.Itoa(3*runtime.GOMAXPROCS(0))); err != nil {
-		fmt.Fprintln(os.Stderr, "maillab:", err)
-		os.Exit(2)
-	}
+	Overlap()
 	os.Exit(m.Run())
+}
+
+// Overlap has three times as many parallel tests run at once as there are
+// processors, unless -parallel says otherwise. It is for TestMain, where tests
+// wait for other programs most of the time.
+func Overlap() {
+	if err := flag.Set("test.parallel", strconv.Itoa(3*runtime.GOMAXPROCS(0))); err != nil {
+		panic(err) // the flag is testing's own
+	}
 }
 
 // Run brings the site up in the world, sends the messages (several at once, in

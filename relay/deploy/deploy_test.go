@@ -28,6 +28,7 @@ func TestMain(m *testing.M) {
 		os.Setenv("TMPDIR", dir)
 		defer os.RemoveAll(dir)
 	}
+	maillab.Overlap()
 	m.Run()
 }
 
