@@ -133,7 +133,7 @@ func TestForeignFiles(t *testing.T) {
 			t.Fatal(err)
 		}
 		status, _, errs := call("", "write", "-policy", "testdata/lab.json", "-base", "testdata/base", "-out", dir)
-		if status != 2 || !strings.Contains(errs, "not ours") {
+		if status != 2 || !strings.Contains(errs, "not generated") {
 			t.Errorf("status %d: %s", status, errs)
 		}
 		if diff := cmp.Diff(map[string]string{name: "# mine\n"}, read(t, dir)); diff != "" {
