@@ -247,6 +247,7 @@ func runPort(t *testing.T, p relay.Policy, w maillab.World, in relay.Installatio
 	}
 	w.Senders = 16
 	result := maillab.Run(t, w, site, msgs)
+	again(t, w, site, msgs, &result)
 	for _, complaint := range result.Complaints {
 		if !deprecated(in, complaint) {
 			t.Errorf("complaint: %s", complaint)
