@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"time"
 
 	"github.com/oxmailroute/oxmailroute/sieve"
 	"github.com/oxmailroute/oxmailroute/sieve/interp"
@@ -110,6 +111,8 @@ func runSieve(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	var before, after stringList
 	fs.Var(&before, "before", "a script that runs before the user's, a `file` (may be given more than once)")
 	fs.Var(&after, "after", "a script that runs behind the user's, a `file` (may be given more than once)")
+	var c circumstances
+	c.flags(fs)
 	if err := parseFlags(fs, args, 0, 1); err != nil {
 		return err
 	}
@@ -126,6 +129,10 @@ func runSieve(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	if fs.NArg() == 0 || *script == "" || !from.set || !to.set {
 		return errors.New("-script, -from, -to and a message are needed (-from= for the null sender), or -check")
 	}
+	if err := c.prepare(on); err != nil {
+		return err
+	}
+	c.options.Trace = *trace
 	var sequence interp.Sequence
 	var failed error
 	for _, file := range append(append(before, *script), after...) {
@@ -133,7 +140,7 @@ func runSieve(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 		if err != nil {
 			return err
 		}
-		p, err := compileScript(file, src, on, *trace)
+		p, err := compileScript(file, src, c.options)
 		failed = errors.Join(failed, err)
 		sequence = append(sequence, p)
 	}
@@ -145,12 +152,28 @@ func runSieve(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
-	in := &interp.Input{Raw: raw, From: from.value, To: to.value}
+	in := &c.in
+	in.Raw, in.From, in.To = raw, from.value, to.value
+	var remembered memory
+	if c.memory != "" {
+		if remembered, err = readMemory(c.memory); err != nil {
+			return fmt.Errorf("-memory: %w", err)
+		}
+		in.Memory = remembered
+	}
+	if in.Now.IsZero() {
+		in.Now = time.Now()
+	}
 	var r interp.Result
 	if len(sequence) == 1 {
 		r = sequence[0].Run(in)
 	} else {
 		r = sequence.Run(in)
+	}
+	if c.memory != "" {
+		if err := remembered.write(c.memory, in.Now); err != nil {
+			return fmt.Errorf("-memory: %w", err)
+		}
 	}
 	e := json.NewEncoder(stdout)
 	e.SetEscapeHTML(false)
@@ -158,12 +181,13 @@ func runSieve(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	return e.Encode(decisionOf(&r))
 }
 
-func compileScript(file string, src []byte, on sieve.Extensions, trace bool) (*interp.Program, error) {
-	s, err := sieve.ParseFor(file, src, on)
+func compileScript(file string, src []byte, options interp.Options) (*interp.Program, error) {
+	s, err := sieve.ParseFor(file, src, options.Extensions)
 	if err != nil {
 		return nil, err
 	}
-	return interp.Compile(s, interp.Options{Name: file, Extensions: on, Trace: trace})
+	options.Name = file
+	return interp.Compile(s, options)
 }
 
 // checkScript prints what is wrong with a script, and what is strange.

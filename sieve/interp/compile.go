@@ -251,7 +251,22 @@ const maxCompileErrors = 100
 func (c *compiler) errorf(field, format string, args ...any) {
 	if len(c.errs) < maxCompileErrors {
 		e := &sieve.Error{Name: c.name, Where: c.where(field), Err: fmt.Errorf(format, args...)}
+		e.Line = -c.current.count // until the script is known to have lines
 		c.errs = append(c.errs, e)
+	}
+}
+
+// place gives the errors of a script that was read from source the line of their
+// command or test.
+func (out *script) place(errs sieve.ErrorList, s *sieve.Script) {
+	for _, e := range errs {
+		if e.Line >= 0 {
+			continue // no command yet, or of an included script
+		}
+		step := -e.Line - 1
+		if e.Line = 0; len(s.Lines) == out.count {
+			e.Line, e.Column, e.Where = s.Lines[step], 1, ""
+		}
 	}
 }
 
@@ -277,7 +292,9 @@ func (c *compiler) script(s *sieve.Script, name, key string) *script {
 	c.plus = on.Has(sieve.ExtSpamTestPlus)
 	c.program.flagged = c.program.flagged || on.Has(sieve.ExtIMAP4Flags)
 	c.enter("Commands", -1)
+	before := len(c.errs)
 	out.code = c.commands(s.Commands)
+	out.place(c.errs[before:], s)
 	out.locals = len(c.scope.local)
 	if c.program.trace {
 		out.describe(s)
