@@ -39,7 +39,8 @@
 // GETSCRIPT tells.
 //
 // The tests run against Dovecot 2.3 and Cyrus 3.6. Cyrus 3.6 stores a name beyond
-// ASCII as an encoded word, lists it so, and finds it under that name only.
+// ASCII as an encoded word, lists it so, and finds it under that name only; a
+// name with quotes it lists unescaped, which is a [*ProtocolError].
 //
 // The protocol has no compare-and-swap: between GETSCRIPT and PUTSCRIPT somebody
 // else may store the script. Package
