@@ -261,7 +261,10 @@ var wholeScripts = []struct {
 		`4:1: OX takes this line of a text for the tag of the next rule: put something before it`,
 	}},
 	{"a disabled rule that is not Sieve", "keep;\n#<!-->if {\n", mailfilter.EveryOX, []string{`2:1: the disabled rule is not Sieve: mend or remove it`}},
-	{"a disabled rule that OX can't read", "#<!-->vacation :handle \"x\"\n#<!--> \"y\";\n", mailfilter.EveryOX, []string{`1:16: OX doesn't know the tag :handle of vacation: leave it out`}},
+	{"a disabled rule that OX can't read", "#<!-->vacation :handle \"x\"\n#<!--> \"y\";\n", mailfilter.EveryOX, []string{
+		`1:7: older OX switches on a disabled rule that it can't read when a user saves: leave it out of users' scripts`,
+		`1:16: OX doesn't know the tag :handle of vacation: leave it out`,
+	}},
 	{"a disabled rule behind a quotation mark", "/* don't say \"x */\n#<!-->keep;\nstop;\n", mailfilter.EveryOX, []string{
 		`2:1: OX takes the disabled rule for a comment and drops it when a user saves: take out the text: before it, or the quotation mark in a comment`,
 	}},

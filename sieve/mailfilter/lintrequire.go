@@ -128,31 +128,71 @@ func (l *linter) addsTest(to []string, n *sieve.Node) []string {
 // kept looks at what OX does with the rules that it keeps as text: it takes
 // whole lines, which it looks for by CRLF.
 func (l *linter) kept() {
-	d := l.d
-	bare := -1
-	for i := 0; i < len(d.tree.src); i++ {
-		if d.tree.src[i] == '\n' && (i == 0 || d.tree.src[i-1] != '\r') {
-			bare = i
-			break
-		}
-	}
 	for _, b := range l.broken {
-		if b.first == 0 || b.disabled {
+		if b.tree == nil {
 			continue
 		}
-		if bare >= 0 {
-			l.problem(b.off, "LF", Dropped, "end lines in CRLF", "%s loses what it can't read when a user saves, because lines end in bare LFs", subjectMark)
-			return
-		}
-		for _, n := range d.tree.Commands {
-			first, _ := d.tree.position(n.Start)
-			last, _ := d.tree.position(n.End - 1)
-			if n.Start != b.off && first <= b.last && last >= b.first {
-				l.problem(b.off, "line", Altered, "give each a line of its own", "%s keeps whole lines of what it can't read, and doubles what else stands on them", subjectMark)
-				break
+		l.enter(b.rule)
+		switch {
+		case b.rule.Disabled && l.ox == OlderOX:
+			l.problem(b.off, disabledPrefix, Altered, leaveOut, "%s switches on a disabled rule that it can't read when a user saves", subjectMark)
+		case !b.rule.Disabled && !b.found():
+			effect := Dropped
+			if fails := b.fails(); fails && l.ox == OlderOX {
+				effect = Unreadable
 			}
+			l.problem(b.off, "LF", effect, "end all lines in CRLF", "%s loses what it can't read when a user saves, because not all lines end in CRLF", subjectMark)
+		case b.shared():
+			l.problem(b.off, "line", Altered, "give each a line of its own",
+				"%s keeps whole lines of what it can't read, and doubles what else stands on them", subjectMark)
 		}
+		l.leave()
 	}
+}
+
+// cut is the place of the lines as OX finds it, which looks for CRLF and takes
+// the second octet of the script where it finds none.
+func (b lines) cut() (start, end int) {
+	src := b.tree.src
+	next := func(from int) int {
+		if i := strings.Index(src[from:], "\r\n"); i >= 0 {
+			return from + i + len("\r\n")
+		}
+		return min(1, len(src))
+	}
+	for range b.first - 1 {
+		start = next(start)
+	}
+	end = start
+	for range b.last - b.first + 1 {
+		end = next(end)
+	}
+	return start, end
+}
+
+// found reports whether OX finds the lines.
+func (b lines) found() bool {
+	start, end := b.cut()
+	last := len(b.tree.src)
+	if b.last < len(b.tree.lines) {
+		last = b.tree.lines[b.last]
+	}
+	return start == b.tree.lines[b.first-1] && end == last
+}
+
+// fails reports whether it finds an end before the start.
+func (b lines) fails() bool {
+	start, end := b.cut()
+	return start > end
+}
+
+// shared reports whether another command stands on the lines.
+func (b lines) shared() bool {
+	return slices.ContainsFunc(b.tree.Commands, func(n *sieve.Node) bool {
+		first, _ := b.tree.position(n.Start)
+		last, _ := b.tree.position(n.End - 1)
+		return n.Start != b.off && first <= b.last && last >= b.first
+	})
 }
 
 // missing is an extension that a rule uses and the script doesn't require.

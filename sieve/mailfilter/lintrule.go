@@ -26,9 +26,10 @@ type linter struct {
 }
 
 type lines struct {
-	first, last int
+	first, last int // in the tree
 	off         int
-	disabled    bool
+	tree        *source
+	rule        *rule
 }
 
 func (l *linter) problem(off int, construct string, effect Effect, fix, format string, args ...any) {
@@ -78,7 +79,7 @@ func (l *linter) document() {
 			if slices.ContainsFunc(l.out[before:], func(p Problem) bool { return p.Effect == Broken }) {
 				first, _ := l.tree.position(n.Start)
 				last, _ := l.tree.position(n.End - 1)
-				l.broken = append(l.broken, lines{first + l.shift, last + l.shift, n.Start, r.Disabled})
+				l.broken = append(l.broken, lines{first, last, n.Start, l.tree, r})
 			}
 			l.literals(n)
 		}
