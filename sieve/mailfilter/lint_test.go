@@ -266,7 +266,7 @@ var wholeScripts = []struct {
 		`1:16: OX doesn't know the tag :handle of vacation: leave it out`,
 	}},
 	{"a disabled rule behind a quotation mark", "/* don't say \"x */\n#<!-->keep;\nstop;\n", mailfilter.EveryOX, []string{
-		`2:1: OX takes the disabled rule for a comment and drops it when a user saves: take out the text: before it, or the quotation mark in a comment`,
+		`2:1: OX takes the disabled rule, or lines of it, for comments: take out the text: before it, or the quotation mark in a comment`,
 	}},
 	{"an escape in a comment", "# C:\\users\nkeep;\n", mailfilter.EveryOX, []string{`1:5: OX can't read a script with \u in it: write the "u" without the backslash`}},
 	{"what swallows the next rule", "reject \"a\\\\\";\nredirect \"a@b.test\";\n", mailfilter.OX8, []string{

@@ -129,9 +129,6 @@ func (l *linter) addsTest(to []string, n *sieve.Node) []string {
 // whole lines, which it looks for by CRLF.
 func (l *linter) kept() {
 	for _, b := range l.broken {
-		if b.tree == nil {
-			continue
-		}
 		l.enter(b.rule)
 		switch {
 		case b.rule.Disabled && l.ox == OlderOX:

@@ -23,6 +23,8 @@ type linter struct {
 	out    []Problem
 	// broken are the lines of what OX keeps as text because it can't read it.
 	broken []lines
+	// unseen are the places of disabled rules that OX takes for comments.
+	unseen map[int]bool
 }
 
 type lines struct {
@@ -59,16 +61,16 @@ func (l *linter) document() {
 	l.leave()
 	l.escapes()
 	l.disabledLines()
-	texts := map[*source]bool{}
+	l.tags()
 	for i := range l.d.rules {
 		r := &l.d.rules[i]
 		l.enter(r)
-		switch {
-		case r.Disabled && r.nodes == nil:
+		if l.unseen[r.off] {
+			continue
+		}
+		if r.Disabled && r.nodes == nil {
 			l.problem(r.off, disabledPrefix, Unreadable, "mend or remove it", "the disabled rule is not Sieve")
 			continue
-		case r.text == nil || !texts[r.text]:
-			texts[l.tree] = true
 		}
 		for j, n := range r.nodes {
 			before := len(l.out)
@@ -76,19 +78,20 @@ func (l *linter) document() {
 			if j > 0 && (strings.EqualFold(n.Name, "if") || !isChain(n)) {
 				l.problem(n.Start, n.Name, Odd, "give each a line of its own", "several disabled rules share their lines")
 			}
-			if slices.ContainsFunc(l.out[before:], func(p Problem) bool { return p.Effect == Broken }) {
-				first, _ := l.tree.position(n.Start)
-				last, _ := l.tree.position(n.End - 1)
-				l.broken = append(l.broken, lines{first, last, n.Start, l.tree, r})
-			}
 			l.literals(n)
+			if slices.ContainsFunc(l.out[before:], func(p Problem) bool { return p.Effect == Broken }) {
+				l.breaksNode(r, n)
+			}
+			if l.isBroken(n) {
+				// Its text stays, whatever OX would make of it.
+				l.out = append(l.out[:before], slices.DeleteFunc(l.out[before:], func(p Problem) bool { return p.Effect == Altered || p.Effect == Dropped })...)
+			}
 		}
 	}
 	l.leave()
 	for _, i := range l.d.requires {
 		l.literals(l.d.tree.Commands[i])
 	}
-	l.tags()
 	l.kept()
 	l.requires()
 }
@@ -241,17 +244,22 @@ func (l *linter) arguments(n *sieve.Node, f form) {
 	}
 }
 
+const maxInt = 1<<31 - 1
+
 // number looks at a number: OX holds it in 32 bits with a sign.
 func (l *linter) number(a sieve.Argument) {
-	const maxInt = 1<<31 - 1
 	text := l.tree.text(a.Span)
-	digits := strings.TrimLeft(strings.TrimRight(text, "KMGkmg"), "0")
-	switch last := text[len(text)-1]; {
-	case len(digits) > 10 || len(digits) == 10 && digits > "2147483647":
-		l.problem(a.Start, text, Unreadable, "write a smaller one", "%s fails at numbers beyond %d", subjectMark, maxInt)
-	case strings.IndexByte("kmg", last) >= 0:
+	switch {
+	case tooLong(text): // literals says so
+	case strings.IndexByte("kmg", text[len(text)-1]) >= 0:
 		l.problem(a.Start, text, Broken, "write "+strings.ToUpper(text), "%s reads the units of numbers in capitals only", subjectMark)
 	case a.Number > maxInt:
 		l.problem(a.Start, text, Altered, "write a smaller one", "%s takes the number for another, it holds none beyond %d", subjectMark, maxInt)
 	}
+}
+
+// tooLong reports whether OX fails at the digits of a number.
+func tooLong(text string) bool {
+	digits := strings.TrimLeft(strings.TrimRight(text, "KMGkmg"), "0")
+	return len(digits) > 10 || len(digits) == 10 && digits > "2147483647"
 }

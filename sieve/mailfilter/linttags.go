@@ -3,8 +3,11 @@ package mailfilter
 import (
 	"fmt"
 	"regexp"
+	"slices"
 	"strings"
 	"time"
+
+	"github.com/oxmailroute/oxmailroute/sieve"
 )
 
 // tagLine is what OX looks for in every line, wherever the line stands.
@@ -40,17 +43,14 @@ func (l *linter) tags() {
 		}
 		raw := d.tree.src[g.off:g.end]
 		switch parts := tagLine.FindStringSubmatch(raw); {
-		case g.broken != "" && parts != nil:
-			problem(tagPrefix, Broken, "mend it", "the tag can't be read: %s", g.broken)
-			if belongs[i] {
-				l.broken = append(l.broken, lines{})
-			}
 		case parts == nil || g.off > 0 && d.tree.src[g.off-1] != '\n':
 			problem(tagPrefix, Dropped, fmt.Sprintf("write it as %q, on a line of its own", g.String()), "%s takes the tag for a comment", subjectMark)
+		case g.broken != "":
+			problem(tagPrefix, l.breaks(g), "mend it", "the tag can't be read: %s", g.broken)
 		case l.ox == OlderOX && strings.Contains(parts[1], " "):
-			problem(tagPrefix, Broken, "leave them out", "%s can't read a tag with spaces between its flags", subjectMark)
+			problem(tagPrefix, l.breaks(g), "leave them out", "%s can't read a tag with spaces between its flags", subjectMark)
 		case strings.HasPrefix(parts[1], " ") || strings.HasSuffix(parts[1], " ") || strings.Trim(parts[2], "0123456789") != "":
-			problem(tagPrefix, Broken, "leave them out", "%s can't read a tag with spaces around its flags or its id", subjectMark)
+			problem(tagPrefix, l.breaks(g), "leave them out", "%s can't read a tag with spaces around its flags or its id", subjectMark)
 		}
 		if first, ok := ids[g.id]; ok && g.id >= 0 {
 			problem("UniqueId", Odd, "give it another", "the id %d is that of rule %q too", g.id, first)
@@ -75,4 +75,37 @@ func (l *linter) tags() {
 		}
 		off += len(line)
 	}
+}
+
+// breaks makes the rule behind a tag one that OX can't read, if there is one.
+func (l *linter) breaks(g tag) Effect {
+	for i := range l.d.rules {
+		r := &l.d.rules[i]
+		if r.off < g.off || len(r.nodes) == 0 || l.unseen[r.off] {
+			continue
+		}
+		l.enter(r)
+		for _, n := range r.nodes {
+			if _, known := l.ox.action(n.Name); known || l.control(n.Name) != "" { // it makes no rule of others
+				l.breaksNode(r, n)
+				l.leave()
+				return Broken
+			}
+		}
+		l.leave()
+	}
+	return Odd
+}
+
+func (l *linter) breaksNode(r *rule, n *sieve.Node) {
+	if l.isBroken(n) {
+		return
+	}
+	first, _ := l.tree.position(n.Start)
+	last, _ := l.tree.position(n.End - 1)
+	l.broken = append(l.broken, lines{first, last, n.Start, l.tree, r})
+}
+
+func (l *linter) isBroken(n *sieve.Node) bool {
+	return slices.ContainsFunc(l.broken, func(b lines) bool { return b.tree == l.tree && b.off == n.Start })
 }

@@ -29,9 +29,7 @@ func (l *linter) escapes() {
 		}
 		if i+4 > len(src) || strings.Trim(src[i:i+4], "0123456789abcdefABCDEF") != "" {
 			l.problem(off, `\u`, Unreadable, `write the "u" without the backslash`, `%s can't read a script with \u in it`, subjectMark)
-			continue
 		}
-		l.problem(off, src[off:i+4], Altered, "write the character itself", "%s takes %s for a character", subjectMark, src[off:i+4])
 	}
 }
 
@@ -49,9 +47,13 @@ func javaEscape(s string) bool {
 	return false
 }
 
-// literals looks at the strings of a command, and of all in it.
+// literals looks at the strings and numbers of a command, and of all in it: OX
+// reads them even where it goes no further.
 func (l *linter) literals(n *sieve.Node) {
 	for _, a := range n.Arguments {
+		if text := l.tree.text(a.Span); a.Tag == "" && a.Strings == nil && tooLong(text) {
+			l.problem(a.Start, text, Unreadable, "write a smaller one", "%s fails at numbers beyond %d", subjectMark, maxInt)
+		}
 		for _, s := range a.Strings {
 			if raw := l.tree.text(s.Span); raw[0] == '"' {
 				l.quoted(s, raw)
@@ -81,12 +83,16 @@ func crlf(s string) string {
 
 func (l *linter) quoted(s sieve.StringLiteral, raw string) {
 	inner := raw[1 : len(raw)-1]
-	if strings.HasSuffix(inner, `\`) && strings.Contains(l.tree.src[s.End:], `"`) {
+	if strings.HasSuffix(inner, `\`) && strings.Contains(l.rest(s.End), `"`) {
 		l.problem(s.Start, raw, Swallowed, "end it with another character",
 			"%s takes a string that ends with a backslash for one that goes on to the next quotation mark", subjectMark)
 		return
 	}
-	if !javaEscape(raw) && crlf(unescape(inner)) != s.Value {
+	if javaEscape(raw) {
+		l.problem(s.Start, raw, Altered, "write the character itself", `%s takes \u and four digits for a character`, subjectMark)
+		return
+	}
+	if crlf(unescape(inner)) != s.Value {
 		l.problem(s.Start, raw, Altered, `write a backslash before " and \ only`, "%s keeps the backslashes of this string, which the server takes out", subjectMark)
 	}
 }
@@ -104,14 +110,33 @@ func (l *linter) text(s sieve.StringLiteral, raw string) {
 		l.problem(s.Start, "text:", Swallowed, fix, "%s takes everything to the end of the last text in the script for this one", subjectMark)
 		return
 	}
+	if l.indent > 0 {
+		raw = crlf(raw) // as OX puts the lines of disabled rules together
+	}
 	begin, end := strings.IndexByte(raw, '\n')+1, len(raw)-len("\r\n.\r\n")
 	if begin > end {
 		l.problem(s.Start, "text:", Unreadable, fix, "%s fails at a text as short as this", subjectMark)
 		return
 	}
-	if !javaEscape(raw) && crlf(unescape(raw[begin:end]))+"\r\n" != s.Value {
+	if javaEscape(raw) || crlf(unescape(raw[begin:end]))+"\r\n" != s.Value {
 		l.problem(s.Start, "text:", Altered, fix, "%s reads another text than the server: it cuts the end after bare LFs, and knows no doubled dots and other escapes", subjectMark)
 	}
+}
+
+// rest is what OX finds behind an offset: for a disabled rule, on the lines of all
+// disabled ones.
+func (l *linter) rest(off int) string {
+	src := l.tree.src
+	if l.indent == 0 {
+		return src[off:]
+	}
+	line, _ := l.tree.position(off - 1)
+	own := ""
+	if src[off-1] != '\n' {
+		own, _, _ = strings.Cut(src[off:], "\n")
+	}
+	lines := strings.SplitAfter(onlyLines(l.d.tree.src, strippedLines(l.d.tree.src)), "\n")
+	return own + "\n" + strings.Join(lines[min(line+l.shift, len(lines)):], "")
 }
 
 // goesOn reports whether OX finds a later end for the text that ends at off: it
@@ -121,10 +146,10 @@ func (l *linter) goesOn(off int) bool {
 	src := l.tree.src
 	dot := strings.LastIndexByte(src[:off], '.')
 	before, after := src[:dot], src[dot+1:off]
-	if after != "\r\n" && !strings.HasSuffix(before, "\r\n") && !strings.HasSuffix(before, "\n\n") {
+	if l.indent == 0 && after != "\r\n" && !strings.HasSuffix(before, "\r\n") && !strings.HasSuffix(before, "\n\n") {
 		return false
 	}
-	rest := src[off:]
+	rest := l.rest(off)
 	for line := range strings.Lines(rest) {
 		if line == ".\n" || line == ".\r\n" {
 			return true
@@ -139,38 +164,77 @@ func (l *linter) disabledLines() {
 	src := l.tree.src
 	theirs := strippedLines(src)
 	mine := map[int]bool{}
-	for _, r := range l.d.rules {
+	l.unseen = map[int]bool{}
+	var missed []*rule
+	for i := range l.d.rules {
+		r := &l.d.rules[i]
 		if !r.Disabled {
 			continue
 		}
+		all := true
 		for off := r.off; off < r.end; {
 			mine[off] = true
+			all = all && theirs[off]
 			i := strings.IndexByte(src[off:], '\n')
 			if i < 0 {
 				break
 			}
 			off += i + 1
 		}
-		if !theirs[r.off] {
-			l.enter(&r)
-			l.tree, l.shift, l.indent = l.d.tree, 0, 0
-			l.problem(r.off, disabledPrefix, Dropped, "take out the text: before it, or the quotation mark in a comment",
-				"%s takes the disabled rule for a comment and drops it when a user saves", subjectMark)
-			l.leave()
+		if !all {
+			missed = append(missed, r)
+			l.unseen[r.off] = true
 		}
 	}
-	var odd []int
+	var odd []int // lines that are no disabled rule's
 	for off := range theirs {
-		if i := strings.IndexAny(src[off:]+"\n", "\r\n"); !mine[off] && strings.TrimSpace(src[off+len(disabledPrefix):off+i]) != "" {
+		i := strings.IndexAny(src[off:]+"\n", "\r\n")
+		if mine[off] || strings.TrimSpace(src[off+len(disabledPrefix):off+i]) == "" {
+			continue
+		}
+		if !slices.ContainsFunc(l.d.tree.Comments, func(c sieve.Span) bool { return c.Start == off }) {
 			odd = append(odd, off)
 		}
 	}
+	if len(missed) == 0 && len(odd) == 0 {
+		return
+	}
+	// OX reads the lines by themselves.
+	readable := true
+	if _, err := sieve.ParseTree("", []byte(onlyLines(src, theirs))); err != nil {
+		readable = false
+	}
+	effect := func(e Effect) Effect {
+		if !readable {
+			return Unreadable
+		}
+		return e
+	}
+	for _, r := range missed {
+		l.rule = &r.Rule
+		l.problem(r.off, disabledPrefix, effect(Dropped), "take out the text: before it, or the quotation mark in a comment",
+			"%s takes the disabled rule, or lines of it, for comments", subjectMark)
+		l.rule = nil
+	}
 	slices.Sort(odd)
 	for _, off := range odd {
-		if !slices.ContainsFunc(l.d.tree.Comments, func(c sieve.Span) bool { return c.Start == off }) {
-			l.problem(off, disabledPrefix, Unreadable, "write the text in quotation marks, without such a line", "%s takes a line of a text for a disabled rule", subjectMark)
-		}
+		l.problem(off, disabledPrefix, effect(Altered), "write the text in quotation marks, without such a line",
+			"%s takes a line of a text for a disabled rule", subjectMark)
 	}
+}
+
+// onlyLines is a script of the lines from which OX takes the prefix, without it.
+func onlyLines(src string, starts map[int]bool) string {
+	var b strings.Builder
+	off := 0
+	for line := range strings.Lines(src) {
+		if starts[off] {
+			b.WriteString(strings.TrimRight(line[len(disabledPrefix):], "\r\n"))
+		}
+		b.WriteString("\r\n")
+		off += len(line)
+	}
+	return b.String()
 }
 
 // strippedLines are the starts of the lines from which OX takes the prefix of
