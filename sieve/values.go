@@ -80,7 +80,7 @@ func (c *valueChecker) command(cmd Command, where string) {
 		name, value := c.text(cmd.Name, where+".Name"), c.text(cmd.Value, where+".Value")
 		c.fieldName(name, cmd.Name, where+".Name")
 		if value {
-			if err := field.CheckValue(cmd.Value); err != nil {
+			if err := field.CheckValue(cmd.Value, field.MaxValue); err != nil {
 				c.errorf(where+".Value", "%w", err)
 			}
 		}

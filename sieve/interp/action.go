@@ -39,6 +39,9 @@ type ActionRedirect struct {
 	// X-Sieve-Redirected-From says that the user has redirected it before, and
 	// where Input.Memory does. The implicit keep isn't cancelled then.
 	Why string
+	// From is the sender of the envelope, where Settings.RedirectFrom says another
+	// than the message's own.
+	From string
 }
 
 // ActionDiscard cancels the implicit keep; it undoes no other action.

@@ -20,7 +20,7 @@ func (c *compiler) addHeader(cmd sieve.AddHeader) operation {
 		}
 	}
 	if a.value.constant() {
-		if err := field.CheckValue(cmd.Value); err != nil {
+		if err := field.CheckValue(cmd.Value, c.program.settings.EditHeader.MaxSize); err != nil {
 			c.errorf("Value", "%w", err)
 		}
 	}
@@ -32,10 +32,10 @@ func (a *addCommand) perform(r *run, in *instruction) error {
 	if err := field.CheckName(name); err != nil {
 		return r.errorf(in, "%w", err)
 	}
-	if protectedField(name, false) {
+	if protectedField(name, false) || r.program.settings.EditHeader.forbids(name, false) {
 		return nil
 	}
-	if err := field.CheckValue(value); err != nil {
+	if err := field.CheckValue(value, r.program.settings.EditHeader.MaxSize); err != nil {
 		return r.errorf(in, "%w", err)
 	}
 	act := ActionAddHeader{Name: canonicalName(name), Value: value, Last: a.last}

@@ -29,6 +29,9 @@ func (r *run) host() string {
 // names the commit too.
 func (r *run) implementation() string {
 	name, version := "Pigeonhole Sieve", "0.5.19 (4eae2f79)"
+	if r.program.pigeonhole24 {
+		version = "2.4.1-4 (0a86619f)"
+	}
 	if s := r.in.Environment["name"]; s != "" {
 		name = s
 	}

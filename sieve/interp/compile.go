@@ -45,6 +45,8 @@ type Options struct {
 	// (sieve_redirect_duplicate_period); 0 means 12 hours, a negative duration
 	// that it isn't, as with a period of 0 seconds.
 	RedirectPeriod time.Duration
+	// Settings are those of extensions.
+	Settings Settings
 	// MaxSteps bounds the work of each script on one message, so that a
 	// decision never depends on how busy the machine is: one step is about what
 	// it takes to look at one octet once. The script that needs more has a
@@ -66,6 +68,7 @@ type Program struct {
 	store        Store
 	userEmail    string // as SMTP spells it
 	redirectKeep time.Duration
+	settings     Settings // with the defaults
 	pigeonhole24 bool
 	trace        bool
 	flagged      bool // the script uses imap4flags
@@ -161,6 +164,7 @@ func Compile(s *sieve.Script, o Options) (*Program, error) {
 		store: o.Store, redirectKeep: o.RedirectPeriod,
 	}
 	p.pigeonhole24 = p.extensions.Has(sieve.Pigeonhole24)
+	p.settings = o.Settings.filled(p.pigeonhole24)
 	if a, err := mailaddr.Parse(o.UserEmail); err == nil {
 		p.userEmail = a.String()
 	}
@@ -296,6 +300,9 @@ func (c *compiler) script(s *sieve.Script, name, key string) *script {
 	out.code = c.commands(s.Commands)
 	out.place(c.errs[before:], s)
 	out.locals = len(c.scope.local)
+	if limit := c.program.settings.MaxVariables; out.locals > limit {
+		c.errorf("", "the script has %d variables, more than %d", out.locals, limit)
+	}
 	if c.program.trace {
 		out.describe(s)
 	}

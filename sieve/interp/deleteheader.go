@@ -34,7 +34,7 @@ func (d *deleteCommand) perform(r *run, in *instruction) error {
 	if err := field.CheckName(name); err != nil {
 		return r.errorf(in, "%w", err)
 	}
-	if protectedField(name, true) {
+	if protectedField(name, true) || r.program.settings.EditHeader.forbids(name, true) {
 		return nil
 	}
 	var m *matcher

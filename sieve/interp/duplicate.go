@@ -17,21 +17,14 @@ type duplicateTest struct {
 	last     bool
 }
 
-// The periods of Pigeonhole (sieve_duplicate_default_period,
-// sieve_duplicate_max_period).
-const (
-	duplicatePeriod    = 12 * 60 * 60
-	maxDuplicatePeriod = 2 * 24 * 60 * 60
-)
-
 func (c *compiler) duplicate(t sieve.Duplicate, step int) condition {
 	d := &duplicateTest{step: step, handle: c.optional(t.Handle, "Handle"), header: c.text(t.Header, "Header"),
-		uniqueID: c.optional(t.UniqueID, "UniqueID"), seconds: duplicatePeriod, last: t.Last}
+		uniqueID: c.optional(t.UniqueID, "UniqueID"), seconds: uint64(c.program.settings.DuplicatePeriod / time.Second), last: t.Last}
 	if t.UniqueID != nil && t.Header != "" {
 		c.errorf("UniqueID", "excludes Header")
 	}
 	if t.Seconds != nil {
-		d.seconds = min(*t.Seconds, maxDuplicatePeriod)
+		d.seconds = min(*t.Seconds, uint64(c.program.settings.DuplicateMax/time.Second))
 	}
 	return d
 }

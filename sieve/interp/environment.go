@@ -58,6 +58,9 @@ func (r *run) environment(item string) (string, bool) {
 	case "name":
 		return "Pigeonhole Sieve", true
 	case "version":
+		if r.program.pigeonhole24 {
+			return "2.4.1-4", true
+		}
 		return "0.5.19", true
 	}
 	return "", false

@@ -14,13 +14,6 @@ type Scripts interface {
 	Script(where sieve.Location, name string) (*sieve.Script, error)
 }
 
-// The limits of Pigeonhole (sieve_include_max_includes,
-// sieve_include_max_nesting_depth).
-const (
-	maxIncludes     = 255
-	maxIncludeDepth = 10
-)
-
 // includeCommand is include (RFC 6609 section 3.2).
 type includeCommand struct {
 	script *script // nil: it is missing, which is no error
@@ -58,11 +51,11 @@ func (c *compiler) include(cmd sieve.Include) operation {
 	case err != nil:
 		c.errorf("Script", "included %s script %q: %w", where, cmd.Script, err)
 		return &includeCommand{}
-	case c.program.scripts > maxIncludes:
-		c.errorf("Script", "script %q is one more than the %d that can be included", cmd.Script, maxIncludes)
+	case c.program.scripts > c.program.settings.MaxIncludes:
+		c.errorf("Script", "script %q is one more than the %d that can be included", cmd.Script, c.program.settings.MaxIncludes)
 		return &includeCommand{}
-	case c.depth >= maxIncludeDepth:
-		c.errorf("Script", "script %q is included more than %d levels deep", cmd.Script, maxIncludeDepth)
+	case c.depth >= c.program.settings.MaxIncludeDepth:
+		c.errorf("Script", "script %q is included more than %d levels deep", cmd.Script, c.program.settings.MaxIncludeDepth)
 		return &includeCommand{}
 	}
 	c.depth++

@@ -45,7 +45,7 @@ type Input struct {
 	// Environment holds items of the environment (RFC 5183 section 4.1) and
 	// of vnd.dovecot.environment "username" and what sieve_env_NAME sets, as
 	// "config.NAME". It comes before the defaults: "location" is "MDA", "phase"
-	// is "during", "name" is "Pigeonhole Sieve", "version" is "0.5.19"; "domain"
+	// is "during", "name" is "Pigeonhole Sieve", "version" is "0.5.19" or "2.4.1-4"; "domain"
 	// and "host" are empty. vnd.dovecot.default-mailbox is always INBOX.
 	Environment map[string]string
 }

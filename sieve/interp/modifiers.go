@@ -33,11 +33,11 @@ func (c *compiler) modifiers(list []sieve.Modifier, where string) []sieve.Modifi
 
 // modify applies modifiers to a value.
 func (r *run) modify(value string, list []sieve.Modifier) string {
-	value = cutUTF8(value, maxVariableSize)
+	value = cutUTF8(value, r.program.settings.MaxVariableSize)
 	for _, m := range list {
 		r.spend(len(value))
-		if value = apply(m, value); len(value) > maxVariableSize {
-			value = cutUTF8(value, maxVariableSize)
+		if value = apply(m, value); len(value) > r.program.settings.MaxVariableSize {
+			value = cutUTF8(value, r.program.settings.MaxVariableSize)
 		}
 	}
 	return value

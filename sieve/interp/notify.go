@@ -89,13 +89,29 @@ func (r *run) notification(a *ActionNotify) (out *Outgoing, why string) {
 		owner = r.postmaster()
 	}
 	pm := r.postmaster()
-	from, sender := a.From, ""
+	from, sender, source := a.From, "", r.program.settings.NotifyFrom
+	user, _ := mailaddr.Envelope(r.program.userEmail)
+	if user != (mailaddr.Address{}) {
+		owner = user
+	}
 	if r.in.From != "" {
-		if s, err := mailaddr.Bare(a.From); err == nil {
+		if source != "" {
+			sender = r.source(source)
+		} else if s, err := mailaddr.Bare(a.From); err == nil {
 			sender = s.String()
+		} else if user != (mailaddr.Address{}) {
+			sender = user.String()
 		} else {
 			sender = pm.String()
 		}
+	}
+	if from == "" && source != "" {
+		if a, ok := mailaddr.Envelope(r.source(source)); ok {
+			from = mailboxText("", a.Local, a.Domain)
+		}
+	}
+	if from == "" && user != (mailaddr.Address{}) {
+		from = mailboxText("", user.Local, user.Domain)
 	}
 	if from == "" {
 		from = mailboxText("Postmaster", pm.Local, pm.Domain)

@@ -73,6 +73,8 @@ func (r *run) commit(a *performed) {
 	case ActionRedirect:
 		if x.Why = r.notRedirected(x.Address); x.Why != "" {
 			a.sent, a.unsent = x, true
+		} else if x.From = r.redirectSender(); x.From != "" {
+			a.sent = x
 		}
 	case nil:
 		if a.kind == opRemember {

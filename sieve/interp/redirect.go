@@ -32,6 +32,14 @@ func (c *compiler) redirect(in *instruction, cmd sieve.Redirect) {
 	})
 }
 
+// redirectSender is the sender of the envelope where a setting says which.
+func (r *run) redirectSender() string {
+	if s := r.program.settings.RedirectFrom; s != "" && s != FromSender && r.in.From != "" {
+		return r.source(s)
+	}
+	return ""
+}
+
 // notRedirected says why the message isn't redirected to the address: a loop, or
 // a redirect of before, which is remembered by the message, the recipient and the
 // address. Otherwise it has the redirect remembered. The header is that of the

@@ -19,6 +19,9 @@ type Store struct {
 	// UTF8 says that names are stored in UTF-8 (":UTF-8" in mail_location,
 	// mailbox_list_utf8).
 	UTF8 bool
+	// Either says that the layout isn't known: what is refused is what the one and
+	// the other refuse.
+	Either bool
 	// Any says that nothing is known of the store: every name is taken.
 	Any bool
 }

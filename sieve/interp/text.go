@@ -8,9 +8,6 @@ import (
 	"github.com/oxmailroute/oxmailroute/sieve/internal/varname"
 )
 
-// maxVariableSize is what a variable holds (sieve_variables_max_variable_size).
-const maxVariableSize = 4096
-
 // text is a string of a script: what it is, or where it has variables, of what
 // it is put together (RFC 5229 section 3).
 type text struct {
@@ -217,8 +214,8 @@ func (r *run) variable(p *part) string {
 
 // assign gives a variable a value.
 func (r *run) assign(p *part, value string) {
-	if len(value) > maxVariableSize {
-		value = cutUTF8(value, maxVariableSize)
+	if len(value) > r.program.settings.MaxVariableSize {
+		value = cutUTF8(value, r.program.settings.MaxVariableSize)
 	}
 	switch p.kind {
 	case partLocal:

@@ -50,16 +50,10 @@ func (c *compiler) vacation(in *instruction, cmd sieve.Vacation) {
 	})
 }
 
-// vacationPeriod is the default of sieve_vacation_default_period, and
-// minVacationPeriod that of sieve_vacation_min_period.
-const (
-	vacationPeriod    = 7 * 24 * 60 * 60
-	minVacationPeriod = 24 * 60 * 60
-)
-
 // reply decides whether a vacation answer goes out, and makes it (RFC 5230
 // section 4). Otherwise why says why not.
 func (r *run) reply(v sieve.Vacation, step int) (out *Outgoing, why string) {
+	set := &r.program.settings.Vacation
 	to, ok := mailaddr.Envelope(r.in.To)
 	if !ok {
 		return nil, "the envelope has no recipient"
@@ -110,8 +104,18 @@ func (r *run) reply(v sieve.Vacation, step int) (out *Outgoing, why string) {
 	if systemAddress(sender.Local) {
 		return nil, "the sender is a system address"
 	}
-	from, ok := r.addressed(append([]mailaddr.Address{to}, mine...))
-	if !ok {
+	own := []mailaddr.Address{to}
+	if set.OriginalRecipient {
+		orig, _ := mailaddr.Envelope(r.originalTo())
+		own = append(own, orig)
+	}
+	if user, ok := mailaddr.Envelope(r.program.userEmail); ok {
+		own = append(own, user)
+	}
+	from, ok := mailaddr.Address{}, set.AnyRecipient
+	if ok {
+		from = r.account()
+	} else if from, ok = r.addressed(append(own, mine...)); !ok {
 		return nil, "the message is not addressed to the user"
 	}
 	var w mailWriter
@@ -151,29 +155,34 @@ func (r *run) reply(v sieve.Vacation, step int) (out *Outgoing, why string) {
 		w.WriteString("\r\n")
 	}
 	w.WriteString(v.Reason + "\r\n")
-	seconds := uint64(vacationPeriod)
+	period := set.DefaultPeriod
 	switch {
 	case v.Seconds != nil:
-		seconds = min(*v.Seconds, 1<<32)
+		period = time.Duration(min(*v.Seconds, 1<<32)) * time.Second
 	case v.Days != nil:
-		seconds = min(*v.Days, 1<<31) * 24 * 60 * 60
+		period = time.Duration(min(min(*v.Days, 1<<31)*24*60*60, 1<<32)) * time.Second
 	}
-	r.marks = append(r.marks, mark{key, r.now().Add(time.Duration(min(max(seconds, minVacationPeriod), 1<<32)) * time.Second)})
-	return outgoing("", []string{sender.String()}, w.String()), ""
+	if period = max(period, set.MinPeriod); set.MaxPeriod > 0 {
+		period = min(period, set.MaxPeriod)
+	}
+	r.marks = append(r.marks, mark{key, r.now().Add(min(period, 1<<32*time.Second))})
+	envelope := ""
+	if set.SendFromRecipient {
+		envelope = to.String()
+	}
+	return outgoing(envelope, []string{sender.String()}, w.String()), ""
 }
-
-// maxSubject bounds the subject of a reply (sieve_vacation_max_subject_codepoints).
-const maxSubject = 256
 
 // replySubject is the subject of a vacation answer.
 func (r *run) replySubject(v sieve.Vacation) string {
-	subject := "Automated reply"
+	set := &r.program.settings.Vacation
+	subject := set.DefaultSubject
 	if v.Subject != nil && *v.Subject != "" {
 		subject = *v.Subject
 	} else if s, ok := r.decodedFirst("subject"); ok {
-		subject = "Auto: " + s
+		subject = set.subject(s, r.program.pigeonhole24)
 	}
-	return sanitizedRunes(subject, maxSubject)
+	return sanitizedRunes(subject, set.MaxSubject)
 }
 
 // correspondent is whom a vacation answer goes to, with the display name that
@@ -187,7 +196,7 @@ func (r *run) correspondent(sender mailaddr.Address) string {
 		p := mailaddr.Parser{S: []byte(unread(f)), Names: true}
 		list, _ := p.Addresses(nil)
 		for _, a := range list {
-			if sender.Is(a) {
+			if sender.Is(a) || r.program.settings.Vacation.HeaderOnly {
 				return mailboxText(string(a.Name), string(a.Local), string(a.Domain))
 			}
 		}

@@ -21,13 +21,13 @@ func CheckName(name string) error {
 }
 
 // CheckValue says whether editheader takes a value: the server takes everything
-// but NUL.
-func CheckValue(s string) error {
+// but NUL, of at most so many octets.
+func CheckValue(s string, limit int) error {
 	if strings.IndexByte(s, 0) >= 0 {
 		return fmt.Errorf("header field value %.40q has a NUL", s)
 	}
-	if len(s) > MaxValue {
-		return fmt.Errorf("header field value %.40q has more than %d octets", s, MaxValue)
+	if len(s) > limit {
+		return fmt.Errorf("header field value %.40q has more than %d octets", s, limit)
 	}
 	return nil
 }

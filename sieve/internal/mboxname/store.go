@@ -13,6 +13,7 @@ type Store struct {
 	Separator byte // 0: "." in maildir++, "/" in fs
 	FS        bool // LAYOUT=fs: a directory for each level
 	UTF8      bool // names are stored as UTF-8, not in IMAP's UTF-7
+	Either    bool // FS or not: refused is what both refuse
 	Any       bool // nothing is known of the store: every name is taken
 }
 
@@ -24,6 +25,16 @@ const maxFile = 255
 func (s Store) Refused(name string) error {
 	if s.Any || Same(name, Inbox) || name == "" {
 		return nil
+	}
+	if s.Either {
+		s.Either, s.FS = false, false
+		fs := s
+		fs.FS = true
+		if err := s.Refused(name); err == nil || fs.Refused(name) == nil {
+			return nil
+		} else {
+			return err
+		}
 	}
 	inner, outer := byte('.'), s.Separator
 	if s.FS {
