@@ -10,6 +10,8 @@
 //     runs it: parse, build, print, run
 //   - [github.com/oxmailroute/oxmailroute/sieve/mailfilter]: rules in users' own
 //     scripts, through what OX App Suite does to them
+//   - [github.com/oxmailroute/oxmailroute/sieve/dovecot]: what doveconf says of
+//     scripts and their settings
 //   - [github.com/oxmailroute/oxmailroute/sieve/managesieve]: the protocol that
 //     carries scripts to the server
 //   - [github.com/oxmailroute/oxmailroute/sieve/provision]: an edit of many

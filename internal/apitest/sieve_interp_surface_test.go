@@ -25,6 +25,8 @@ func init() {
 			"ActionReject":       reflect.TypeFor[interp.ActionReject](),
 			"ActionReport":       reflect.TypeFor[interp.ActionReport](),
 			"ActionVacation":     reflect.TypeFor[interp.ActionVacation](),
+			"AddressSource":      reflect.TypeFor[interp.AddressSource](),
+			"EditHeaderSettings": reflect.TypeFor[interp.EditHeaderSettings](),
 			"ImplicitKeep":       reflect.TypeFor[interp.ImplicitKeep](),
 			"Input":              reflect.TypeFor[interp.Input](),
 			"Mailboxes":          reflect.TypeFor[interp.Mailboxes](),
@@ -36,7 +38,10 @@ func init() {
 			"Score":              reflect.TypeFor[interp.Score](),
 			"Scripts":            reflect.TypeFor[interp.Scripts](),
 			"Sequence":           reflect.TypeFor[interp.Sequence](),
+			"Settings":           reflect.TypeFor[interp.Settings](),
 			"Step":               reflect.TypeFor[interp.Step](),
+			"Store":              reflect.TypeFor[interp.Store](),
+			"VacationSettings":   reflect.TypeFor[interp.VacationSettings](),
 		},
 	}
 }

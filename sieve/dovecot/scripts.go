@@ -247,7 +247,7 @@ type Delivery struct {
 }
 
 // Gone reports whether the message is stored nowhere, and not redirected.
-func (d *Delivery) Gone() bool { return len(d.Stored)+len(d.Redirects) == 0 }
+func (d *Delivery) Gone() bool { return d == nil || len(d.Stored)+len(d.Redirects) == 0 }
 
 // Deliver says what is done with a result.
 func Deliver(r *interp.Result) Delivery {
