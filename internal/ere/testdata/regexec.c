@@ -1,0 +1,60 @@
+/* Reads lines "flags pattern subject": the flags i (REG_ICASE), n (REG_NEWLINE)
+ * and s (REG_NOSUB), or - for none; pattern and subject in hexadecimal digits
+ * behind a colon. Says what regcomp(3) and regexec(3) do with them: E and the
+ * error's number, N, or M and the offsets; T where they need more than a
+ * second. */
+#include <regex.h>
+#include <setjmp.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/resource.h>
+#include <sys/time.h>
+
+static sigjmp_buf late;
+static void alarmed(int s) { siglongjmp(late, s); }
+
+static void octets(char *hex) {
+  char *out = hex, *in = hex + 1;
+  unsigned c;
+  for (; sscanf(in, "%2x", &c) == 1; in += 2) *out++ = c;
+  *out = 0;
+}
+
+int main(void) {
+  static char flags[16], pattern[1 << 20], subject[1 << 20];
+  struct rlimit memory = {1UL << 30, 1UL << 30};
+  struct itimerval second = {{0, 0}, {1, 0}};
+  setrlimit(RLIMIT_AS, &memory);
+  signal(SIGVTALRM, alarmed);
+  while (scanf("%15s %1048575s %1048575s", flags, pattern, subject) == 3) {
+    regex_t re;
+    regmatch_t m[40];
+    int c = REG_EXTENDED, err;
+    if (strchr(flags, 'i')) c |= REG_ICASE;
+    if (strchr(flags, 'n')) c |= REG_NEWLINE;
+    if (strchr(flags, 's')) c |= REG_NOSUB;
+    octets(pattern);
+    octets(subject);
+    if (sigsetjmp(late, 1)) {
+      printf("T\n");
+      continue;
+    }
+    setitimer(ITIMER_VIRTUAL, &second, NULL);
+    if ((err = regcomp(&re, pattern, c))) {
+      printf("E%d\n", err);
+      continue;
+    }
+    if ((err = regexec(&re, subject, c & REG_NOSUB ? 0 : 40, m, 0))) {
+      printf(err == REG_NOMATCH ? "N\n" : "X%d\n", err);
+    } else {
+      printf("M");
+      for (size_t i = 0; !(c & REG_NOSUB) && i <= re.re_nsub && i < 40; i++) printf(" %d %d", m[i].rm_so, m[i].rm_eo);
+      printf("\n");
+    }
+    regfree(&re);
+    fflush(stdout);
+  }
+  return 0;
+}
