@@ -70,6 +70,19 @@ var ereTests = []struct {
 	{"k", []string{"K"}, []string{"\u212a"}},
 	{"[[:space:]]*true[[:space:]]*$", []string{"true", " TRUE\t "}, []string{"true;"}},
 	{"^[^\x01-\xff]", nil, []string{"a", "\x01"}},
+	{"list)x", []string{"LIST)X"}, []string{"listx"}},
+	{`\<ab\>`, []string{"ab", "x ab,"}, []string{"xab", "ab_"}},
+	{`\bab\b`, []string{"ab", "x ab,"}, []string{"xab", "ab_"}},
+	{`a\Bb`, []string{"ab"}, []string{"a b"}},
+	{`^\w\W$`, []string{"a-"}, []string{"--", "aa"}},
+	{`^\s\S$`, []string{" a"}, []string{"  ", "aa"}},
+	{"\\`ab\\'", []string{"ab"}, []string{"abc", "xab"}},
+	{`\d`, nil, []string{"d", "D", "1"}}, // regexec sees "D" only
+	{`\D`, []string{"d"}, []string{"1"}},
+	{"^a{,2}$", []string{"", "aa"}, []string{"aaa"}},
+	{"^a{,}$", []string{"", "aaa"}, []string{"b"}},
+	{"a**", []string{"", "b"}, nil},
+	{"(^a)+$", []string{"aa"}, []string{"ba"}}, // regexec forgets the second "^"
 }
 
 func TestCompileERE(t *testing.T) {
@@ -89,6 +102,18 @@ func TestCompileERE(t *testing.T) {
 				t.Errorf("%q matches %q", tt.pattern, s)
 			}
 		}
+	}
+}
+
+// TestCompileERELarge: the largest interval. regcomp needs gigabytes for it with
+// anchors, so Postfix isn't asked.
+func TestCompileERELarge(t *testing.T) {
+	re, err := CompileERE("^a{1,32767}$", false)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !MatchERE(re, []byte("aaa")) || MatchERE(re, []byte("")) || MatchERE(re, []byte("ab")) {
+		t.Error("a{1,32767} doesn't match as it should")
 	}
 }
 
@@ -113,8 +138,30 @@ func TestCompileERELines(t *testing.T) {
 		{"^b", "a\nb", false},
 		{"a$", "a\x00b", true},
 		{"b", "a\x00b", false},
+		{"\n^b", "a\nb", true}, // a slip of regexec's
 	} {
 		re, err := CompileERE(tt.pattern, true)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if got := MatchERE(re, []byte(tt.text)); got != tt.want {
+			t.Errorf("%q on %q: %v", tt.pattern, tt.text, got)
+		}
+	}
+}
+
+func TestCompileERELinesFlag(t *testing.T) {
+	for _, tt := range []struct {
+		pattern, text string
+		want          bool
+	}{
+		{"a.b", "a\nb", false},
+		{"[^x]", "\n", false},
+		{"a$", "a\nb", true},
+		{"^b", "a\nb", true},
+		{"\\`b", "a\nb", false},
+	} {
+		re, err := CompileERELines(tt.pattern, true)
 		if err != nil {
 			t.Fatal(err)
 		}
@@ -127,20 +174,13 @@ func TestCompileERELines(t *testing.T) {
 func TestCompileEREErrors(t *testing.T) {
 	for _, tt := range []struct{ pattern, says string }{
 		{`(a)\1`, "back-reference"},
-		{`\<a`, `\<`},
-		{`\ba`, `\b`},
-		{`\w+`, "[[:alnum:]_]"},
-		{`\s`, "[[:space:]]"},
-		{`\d`, `\d`},
-		{"\\`a", "`"},
 		{`a\`, "nothing follows"},
 		{"*a", "repeats nothing"},
 		{"a|*b", "repeats nothing"},
 		{"(+a)", "repeats nothing"},
 		{"{2}", "repeats nothing"},
-		{"^*", "anchor"},
+		{"^*", "repeats nothing"},
 		{"(a", "without"},
-		{"a)", "without"},
 		{"[a", "without"},
 		{"[", "without"},
 		{"[]", "without"},
@@ -148,17 +188,20 @@ func TestCompileEREErrors(t *testing.T) {
 		{"[a-c-e]", "neither first nor last"},
 		{"[[:word:]]", "no character class"},
 		{"[[:alpha:", "without"},
-		{"[[:alpha:]-z]", "range"},
+		{"[[:alpha:]-z]", "neither first nor last"},
 		{"[a-[:alpha:]]", "range"},
 		{"[[.hyphen.]]", "no single octet"},
 		{"[[=ab=]]", "no single octet"},
 		{"a{2", "without"},
 		{"a{x}", "interval"},
-		{"a{,2}", "interval"},
 		{"a{-1}", "interval"},
+		{"a{}", "interval"},
+		{"a{32768}", "too many"},
+		{"a{1,32767}b{1,32767}c{1,32767}", "states"},
+		{`(a)|\1`, "no group"},
+		{"[z-A]", "range"},
 		{"a{3,2}", "empty"},
-		{"a{1001}", "1000"},
-		{"((a{1000}){1000})", "too large"},
+		{"((a{1000}){1000})", "too many"},
 		{"a\x00", "NUL"},
 		{strings.Repeat("(", 1000), "nested"},
 	} {

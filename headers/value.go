@@ -2,7 +2,6 @@ package headers
 
 import (
 	"bytes"
-	"regexp"
 )
 
 // valueTest compares one value with the values of a Match.
@@ -11,7 +10,7 @@ type valueTest struct {
 	fold   bool
 	values []string // Is; in lower case if fold
 	globs  []*Glob  // Matches, and Contains as "*text*"
-	exprs  []*regexp.Regexp
+	exprs  []*ERE
 }
 
 func newValueTest(p Predicate, op Op, values []string, c Comparator, v View) (*valueTest, error) {

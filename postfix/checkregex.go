@@ -12,7 +12,7 @@ import (
 // The value has no white space at its ends and the line has, so an expression
 // that could begin or end with some would match more there.
 func regexPattern(p headers.Predicate, re string, fold bool) (string, error) {
-	branches, err := splitBranches(re)
+	branches, err := splitBranches(escapeLone(re))
 	if err != nil {
 		return "", notExpressible(p, "write a simpler expression", "%v", err)
 	}
@@ -90,7 +90,7 @@ func splitBranches(re string) ([]string, error) {
 		case '(':
 			level++
 		case ')':
-			level--
+			level = max(0, level-1) // a lone one is an octet
 		case '|':
 			if level == 0 {
 				list = append(list, re[from:i])
@@ -99,6 +99,33 @@ func splitBranches(re string) ([]string, error) {
 		}
 	}
 	return append(list, re[from:]), nil
+}
+
+// escapeLone escapes each ")" without "(", so that it stays an octet within a
+// group.
+func escapeLone(re string) string {
+	var b strings.Builder
+	level, from := 0, 0
+	for i := 0; i < len(re); i++ {
+		switch re[i] {
+		case '\\':
+			i++
+		case '[':
+			end := bracketEnd(re, i)
+			if end < 0 {
+				return re
+			}
+			i = end
+		case '(':
+			level++
+		case ')':
+			if level--; level < 0 {
+				b.WriteString(re[from:i] + `\`)
+				level, from = 0, i
+			}
+		}
+	}
+	return b.String() + re[from:]
 }
 
 // bracketEnd returns where the bracket expression at re[i] ends, or -1.
@@ -145,7 +172,11 @@ func shapeOf(re string, fold bool) (shape, error) {
 	if err != nil {
 		return shape{}, err
 	}
-	parsed, err := syntax.Parse(compiled.String(), syntax.Perl)
+	translated := compiled.Regexp()
+	if translated == nil {
+		return shape{}, fmt.Errorf("in %q there is more than ordinary repetitions, groups and anchors", re)
+	}
+	parsed, err := syntax.Parse(translated.String(), syntax.Perl)
 	if err != nil {
 		return shape{}, err
 	}

@@ -3,7 +3,6 @@ package postfix
 import (
 	"bytes"
 	"fmt"
-	"regexp"
 	"strings"
 	"sync"
 
@@ -25,7 +24,7 @@ type Checks struct {
 // check is one pattern of a rule.
 type check struct {
 	matcher *headers.Matcher // or
-	pattern *regexp.Regexp
+	pattern *headers.ERE
 	negate  bool
 	guards  []int32
 	hit     CheckHit
@@ -33,7 +32,7 @@ type check struct {
 }
 
 type guard struct {
-	pattern *regexp.Regexp
+	pattern *headers.ERE
 	negate  bool
 }
 
@@ -261,20 +260,29 @@ func (s *lineState) free() {
 }
 
 // compileCheck compiles a pattern with its flags.
-func compileCheck(g CheckGuard) (*regexp.Regexp, error) {
+func compileCheck(g CheckGuard) (*headers.ERE, error) {
 	if g.PCRE {
-		return compilePCRE(g.Regexp, g.Flags)
+		re, err := compilePCRE(g.Regexp, g.Flags)
+		if err != nil {
+			return nil, err
+		}
+		return headers.OctetRegexp(re), nil
 	}
-	fold := true
+	fold, lines := true, false
 	for _, f := range g.Flags {
 		switch f {
 		case 'i':
 			fold = !fold
-		case 'm', 'x':
+		case 'm':
+			lines = !lines
+		case 'x':
 			return nil, &detail{ErrSyntax, fmt.Sprintf("flag %q can't be evaluated: write the pattern without it", f)}
 		default:
 			return nil, &detail{ErrSyntax, fmt.Sprintf("unknown flag %q", f)}
 		}
+	}
+	if lines {
+		return headers.CompileERELines(g.Regexp, fold)
 	}
 	return headers.CompileERE(g.Regexp, fold)
 }
@@ -289,7 +297,8 @@ func nameInPattern(pattern, flags string) (name string, exact bool) {
 	var b []byte
 	for i := 0; i < len(rest); i++ {
 		c := rest[i]
-		if c == '\\' && i+1 < len(rest) && !isAlnum(rest[i+1]) {
+		// What follows may be an octet, or an anchor of regcomp(3)'s.
+		if c == '\\' && i+1 < len(rest) && !isAlnum(rest[i+1]) && strings.IndexByte("<>`'", rest[i+1]) < 0 {
 			i++
 			c = rest[i]
 		} else if !isAlnum(c) && strings.IndexByte("-_:", c) < 0 {

@@ -1,6 +1,7 @@
 package postfix
 
 import (
+	"regexp"
 	"regexp/syntax"
 	"slices"
 	"strings"
@@ -34,7 +35,7 @@ func (t *PatternTable) Endings() []RuleEndings {
 		out[i] = RuleEndings{Value: r.result, Line: r.line}
 		for _, g := range append([]patternGuard{r.pattern}, r.guards...) {
 			if !g.negate {
-				endings, program := endingsOf(g.re.String())
+				endings, program := endingsOf(g.re.Regexp())
 				out[i].Endings = append(out[i].Endings, endings)
 				out[i].programs = append(out[i].programs, program)
 			}
@@ -45,10 +46,12 @@ func (t *PatternTable) Endings() []RuleEndings {
 
 var anyEnding = []string{""}
 
-// endingsOf reads an expression that [regexp.Compile] took. The program is nil
-// where there is none.
-func endingsOf(expr string) ([]string, *syntax.Prog) {
-	re, err := syntax.Parse(expr, syntax.Perl)
+// endingsOf reads an expression. The program is nil where there is none.
+func endingsOf(expr *regexp.Regexp) ([]string, *syntax.Prog) {
+	if expr == nil {
+		return anyEnding, nil
+	}
+	re, err := syntax.Parse(expr.String(), syntax.Perl)
 	if err != nil {
 		return anyEnding, nil
 	}

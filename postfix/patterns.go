@@ -2,10 +2,11 @@ package postfix
 
 import (
 	"fmt"
-	"regexp"
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/oxmailroute/oxmailroute/headers"
 )
 
 // PatternTable is a regexp: or pcre: table as a look-up table (regexp_table(5),
@@ -26,7 +27,7 @@ type patternRule struct {
 }
 
 type patternGuard struct {
-	re     *regexp.Regexp
+	re     *headers.ERE
 	negate bool
 }
 
@@ -164,54 +165,42 @@ func (t *PatternTable) Lookup(key string) (e Entry, line int, ok bool) {
 	if i := strings.IndexByte(key, 0); i >= 0 {
 		key = key[:i]
 	}
-	text, wide := key, false
-	for i := range len(key) {
-		if key[i] >= utf8.RuneSelf {
-			text, wide = widen(key), true
-			break
-		}
-	}
+	text := []byte(key)
 next:
 	for i := range t.rules {
 		r := &t.rules[i]
 		for _, g := range r.guards {
-			if g.re.MatchString(text) == g.negate {
+			if headers.MatchERE(g.re, text) == g.negate {
 				continue next
 			}
 		}
 		if r.parts == nil || r.pattern.negate {
-			if r.pattern.re.MatchString(text) == r.pattern.negate {
+			if headers.MatchERE(r.pattern.re, text) == r.pattern.negate {
 				continue
 			}
 			result := r.result
 			if r.parts != nil {
-				result = r.expand(text, nil, wide)
+				result = r.expand(nil)
 			}
 			return Entry{Key: key, Value: result, Line: r.line}, r.line, true
 		}
-		groups := r.pattern.re.FindStringSubmatchIndex(text)
+		groups := headers.FindERE(r.pattern.re, text)
 		if groups == nil {
 			continue
 		}
-		return Entry{Key: key, Value: r.expand(text, groups, wide), Line: r.line}, r.line, true
+		return Entry{Key: key, Value: r.expand(groups), Line: r.line}, r.line, true
 	}
 	return Entry{}, 0, false
 }
 
 // expand replaces the $numbers. A group that took no part is empty.
-func (r *patternRule) expand(text string, groups []int, wide bool) string {
+func (r *patternRule) expand(groups [][]byte) string {
 	var b strings.Builder
 	for _, p := range r.parts {
 		if p.group == 0 {
 			b.WriteString(p.text)
-			continue
-		}
-		if 2*p.group+1 < len(groups) && groups[2*p.group] >= 0 {
-			matched := text[groups[2*p.group]:groups[2*p.group+1]]
-			if wide {
-				matched = narrow(matched)
-			}
-			b.WriteString(matched)
+		} else if p.group < len(groups) {
+			b.Write(groups[p.group])
 		}
 	}
 	return b.String()

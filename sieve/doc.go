@@ -40,8 +40,8 @@
 // namespace in a string, deleteheader with :last alone, an odd attribute in
 // specialuse_exists). These differences are left:
 //
-//   - regular expressions are those of headers.CompileERE, which lacks
-//     back-references and more than 1000 repetitions
+//   - regular expressions are those of headers.CompileERE, which has the list
+//     of what it doesn't take, back-references above all
 //   - a list of names in deleteheader is refused, of which the server compiles a
 //     program that is corrupt; so is a third argument of addflag, setflag,
 //     removeflag and specialuse_exists, which it compiles and doesn't use

@@ -54,6 +54,9 @@ type Expr struct {
 // maxNodes bounds the automaton: a{1,32767} fits, several of it don't.
 const maxNodes = 140_000
 
+// maxTries bounds how many matches are tried that have no way through.
+const maxTries = 50
+
 // Compile reads an expression.
 func Compile(pattern string, flags Flags) (*Expr, *Error) {
 	p := newParser(pattern, flags)
@@ -116,12 +119,7 @@ func (e *Expr) Match(text []byte) bool {
 // a group without a part in it, or nil where it isn't found.
 func (e *Expr) Find(text []byte) []int {
 	if e.groups == 0 && e.translated != nil {
-		wide, widened := Widen(text)
-		loc := e.translated.FindIndex(wide)
-		if widened {
-			loc = narrowOffsets(wide, loc)
-		}
-		return loc
+		return FindGo(e.translated, text)
 	}
 	if e.groups == 0 {
 		if m, ok := e.plain.search(text, 0, true); ok {
@@ -130,7 +128,8 @@ func (e *Expr) Find(text []byte) []int {
 		return nil
 	}
 	e.once.Do(func() { e.full, _ = newAutomaton(e.tree, e.flags, true) })
-	for from := 0; from <= len(text); {
+	from := 0
+	for tries := 0; tries < maxTries && from <= len(text); tries++ {
 		m, ok := e.full.search(text, from, true)
 		if !ok {
 			return nil

@@ -1,6 +1,9 @@
 package ere
 
-import "unicode/utf8"
+import (
+	"regexp"
+	"unicode/utf8"
+)
 
 // Widen makes a character of each octet, for Go's regexp. Text that is ASCII
 // stays as it is, and widened is false.
@@ -17,11 +20,18 @@ func Widen(text []byte) (wide []byte, widened bool) {
 	return text, false
 }
 
-// narrowOffsets turns offsets in widened text, in ascending order, into those
-// in the text.
-func narrowOffsets(wide []byte, loc []int) []int {
+// FindGo returns the offsets in the text of what an expression of Go's finds in
+// the widened text.
+func FindGo(re *regexp.Regexp, text []byte) []int {
+	wide, widened := Widen(text)
+	loc := re.FindSubmatchIndex(wide)
+	if !widened {
+		return loc
+	}
 	for i, offset := range loc {
-		loc[i] = utf8.RuneCount(wide[:offset])
+		if offset > 0 {
+			loc[i] = utf8.RuneCount(wide[:offset])
+		}
 	}
 	return loc
 }

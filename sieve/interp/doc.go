@@ -76,8 +76,6 @@
 //     :originalzone; Format prints the zone first
 //   - that removeflag of a variable with the variable itself leaves flags over
 //   - a regular expression from a variable that the server takes and
-//     headers.CompileERE doesn't (back-references, more than 1000 repetitions)
-//     fails the script; a broken one matches nothing, as there
-//   - the groups of a regular expression where POSIX and Go fill them
-//     differently
+//     headers.CompileERE doesn't (back-references, too many states) fails the
+//     script; a broken one matches nothing, as there
 package interp

@@ -3,8 +3,6 @@ package interp
 import (
 	"bytes"
 	"errors"
-	"regexp"
-	resyntax "regexp/syntax"
 	"strconv"
 	"strings"
 
@@ -33,7 +31,7 @@ type matcher struct {
 	keys    []string // folded as the comparator wants it
 	needles [][]byte // for Contains, the same
 	globs   []*headers.Glob
-	regexps []*regexp.Regexp
+	regexps []*headers.ERE
 	// cost is what one octet of a value costs with Regex.
 	cost int
 	// The indexes of many keys: for Is, and for Contains.
@@ -74,7 +72,7 @@ func (m *matcher) add(key string) error {
 			return err
 		}
 		m.regexps = append(m.regexps, re)
-		m.cost += regexCost(re)
+		m.cost += m.regexCost(re)
 	case m.comparator == sieve.UnicodeCasemap:
 		m.keys = append(m.keys, string(unicodeFold(nil, []byte(key))))
 		if m.kind == sieve.Matches {
@@ -97,17 +95,15 @@ func (m *matcher) single() bool {
 }
 
 // regexCost is what one octet of a value can cost: an expression looks at each
-// as often as it has states.
-func regexCost(re *regexp.Regexp) int {
-	tree, err := resyntax.Parse(re.String(), resyntax.Perl)
-	if err != nil {
-		return 1
+// as often as it has states, and twice more for the groups.
+func (m *matcher) regexCost(re *headers.ERE) int {
+	switch {
+	case re.Regexp() == nil:
+		return 16 * re.Size()
+	case m.captures:
+		return 12 * re.Size()
 	}
-	prog, err := resyntax.Compile(tree.Simplify())
-	if err != nil {
-		return 1
-	}
-	return 4 * len(prog.Inst)
+	return 4 * re.Size()
 }
 
 // indexGlobs makes one search of many patterns "*text*".
