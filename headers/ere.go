@@ -35,7 +35,9 @@ type ERE struct {
 //     regcomp stops reading, are errors
 //   - so is what needs more than some 140,000 states, such as several
 //     repetitions in the manner of a{1,32767}
-//   - regexec gives up where it needs too much memory or time
+//   - regcomp and regexec never end, or run out of memory, on some nested
+//     repetitions of what may be empty ("((^|a)+)**"); this package answers in time
+//     proportional to the text
 //   - where regexec finds the groups of one match after another impossible,
 //     which takes one of its slips, this package tries 50 of them
 //

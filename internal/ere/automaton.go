@@ -189,57 +189,32 @@ func (b *builder) repeat(n *node, copied bool) (first int32, holes []hole) {
 	return b.join(first, holes, rest, h)
 }
 
-// maxWalk bounds the way through forks in a loop, which doubles with each one.
-const maxWalk = 1_000_000
-
 // closures makes copies of the nodes that follow an anchor, which have its
 // constraint, in the order in which glibc finds them.
 func (a *automaton) closures() bool {
 	if !slices.ContainsFunc(a.nodes, func(s state) bool { return s.constraint != 0 }) {
 		return true
 	}
-	const (
-		unknown = iota
-		pending
-		known
-	)
-	var marks []uint8
-	var walk func(i int32, root bool) bool
-	steps := 0
-	walk = func(i int32, root bool) (complete bool) {
-		if steps++; steps > maxWalk {
-			return true
-		}
-		marks[i] = pending
+	seen := make([]bool, len(a.nodes))
+	var walk func(i int32)
+	walk = func(i int32) {
+		seen[i] = true
 		if n := &a.nodes[i]; n.constraint != 0 && len(n.to) > 0 && !a.nodes[n.to[0]].copied {
 			a.double(i, i, i, n.constraint)
-			marks = append(marks, make([]uint8, len(a.nodes)-len(marks))...)
+			seen = append(seen, make([]bool, len(a.nodes)-len(seen))...)
 		}
-		complete = true
 		for _, t := range a.nodes[i].to {
-			switch {
-			case marks[t] == pending:
-				complete = false
-			case marks[t] == unknown && !walk(t, false):
-				complete = false
+			if !seen[t] {
+				walk(t)
 			}
 		}
-		marks[i] = known
-		if !complete && !root {
-			marks[i] = unknown
-		}
-		return complete
 	}
-	marks = make([]uint8, len(a.nodes))
-	for again := true; again; {
-		again = false
-		for i := int32(0); int(i) < len(a.nodes); i++ {
-			if len(a.nodes) > maxNodes || steps > maxWalk {
-				return false
-			}
-			if marks[i] == unknown {
-				again = !walk(i, true) || again
-			}
+	for i := int32(0); int(i) < len(a.nodes); i++ {
+		if len(a.nodes) > maxNodes {
+			return false
+		}
+		if !seen[i] {
+			walk(i)
 		}
 	}
 	return true

@@ -16,7 +16,9 @@ type parser struct {
 	groups int
 	// closed are the groups that a back-reference may stand for.
 	closed [10]bool
-	tok    tok
+	// backref is the error for the first one, if nothing else is wrong.
+	backref *Error
+	tok     tok
 }
 
 // token is the kind of a token.
@@ -91,7 +93,11 @@ func (p *parser) parse() (*node, *Error) {
 		return nil, &Error{at, "NUL", "remove it", true}
 	}
 	p.next()
-	return p.alternatives(0)
+	tree, err := p.alternatives(0)
+	if err == nil {
+		err = p.backref
+	}
+	return tree, err
 }
 
 // next reads a token.
@@ -225,7 +231,10 @@ func (p *parser) piece(depth int) (*node, *Error) {
 		if !p.closed[n] {
 			return nil, fail(t.at, "write the text itself", "there is no group before the back-reference \\%c", t.c)
 		}
-		return nil, &Error{t.at, fmt.Sprintf("the back-reference \\%c can't be matched", t.c), "write the text itself", true}
+		if p.backref == nil {
+			p.backref = &Error{t.at, fmt.Sprintf("the back-reference \\%c can't be matched", t.c), "write the text itself", true}
+		}
+		tree = &node{kind: kindBackref, group: n}
 	case tokAnchor:
 		tree = p.anchor(t)
 		p.next()

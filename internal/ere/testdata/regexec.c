@@ -1,19 +1,21 @@
 /* Reads lines "flags pattern subject": the flags i (REG_ICASE), n (REG_NEWLINE)
  * and s (REG_NOSUB), or - for none; pattern and subject in hexadecimal digits
  * behind a colon. Says what regcomp(3) and regexec(3) do with them: E and the
- * error's number, N, or M and the offsets; T where they need more than a
- * second. */
+ * error's number, N, or M and the offsets; T where they need more than
+ * 0.03 s, and ends. */
 #include <regex.h>
-#include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
 #include <sys/time.h>
+#include <unistd.h>
 
-static sigjmp_buf late;
-static void alarmed(int s) { siglongjmp(late, s); }
+static void late(int s) {
+  (void)s;
+  _exit(write(1, "T\n", 2) != 2);
+}
 
 static void octets(char *hex) {
   char *out = hex, *in = hex + 1;
@@ -23,11 +25,12 @@ static void octets(char *hex) {
 }
 
 int main(void) {
+  setvbuf(stdout, NULL, _IOLBF, 0);
   static char flags[16], pattern[1 << 20], subject[1 << 20];
   struct rlimit memory = {1UL << 30, 1UL << 30};
-  struct itimerval second = {{0, 0}, {1, 0}};
+  struct itimerval most = {{0, 0}, {0, 30000}};
   setrlimit(RLIMIT_AS, &memory);
-  signal(SIGVTALRM, alarmed);
+  signal(SIGVTALRM, late);
   while (scanf("%15s %1048575s %1048575s", flags, pattern, subject) == 3) {
     regex_t re;
     regmatch_t m[40];
@@ -37,11 +40,7 @@ int main(void) {
     if (strchr(flags, 's')) c |= REG_NOSUB;
     octets(pattern);
     octets(subject);
-    if (sigsetjmp(late, 1)) {
-      printf("T\n");
-      continue;
-    }
-    setitimer(ITIMER_VIRTUAL, &second, NULL);
+    setitimer(ITIMER_VIRTUAL, &most, NULL);
     if ((err = regcomp(&re, pattern, c))) {
       printf("E%d\n", err);
       continue;
@@ -54,7 +53,6 @@ int main(void) {
       printf("\n");
     }
     regfree(&re);
-    fflush(stdout);
   }
   return 0;
 }
