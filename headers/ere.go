@@ -37,7 +37,8 @@ type ERE struct {
 //     repetitions in the manner of a{1,32767}
 //   - regcomp and regexec never end, or run out of memory, on some nested
 //     repetitions of what may be empty ("((^|a)+)**"); this package answers in time
-//     proportional to the text
+//     proportional to the text, [MatchERE] whether there is a match, [FindERE] that
+//     there is none
 //   - where regexec finds the groups of one match after another impossible,
 //     which takes one of its slips, this package tries 50 of them
 //
