@@ -35,6 +35,9 @@ func (a *addCommand) perform(r *run, in *instruction) error {
 	if protectedField(name, false) || r.program.settings.EditHeader.forbids(name, false) {
 		return nil
 	}
+	if r.spend(costEdit * (len(name) + len(value))); r.failed != nil {
+		return nil
+	}
 	if err := field.CheckValue(value, r.program.settings.EditHeader.MaxSize); err != nil {
 		return r.errorf(in, "%w", err)
 	}
@@ -47,6 +50,6 @@ func (a *addCommand) perform(r *run, in *instruction) error {
 	} else {
 		next = append(append(next, field), list...)
 	}
-	r.edit(in, next, act)
+	r.edit(in, next, headers.Section{field}, nil, act)
 	return nil
 }

@@ -18,6 +18,7 @@ func (c *addressTest) eval(r *run) bool {
 	}
 	n := 0
 	var last *value
+	r.brief = r.brief[:0]
 	if c.simple() {
 		for _, s := range c.slots {
 			for i := r.first[s]; i >= 0; i = r.entries[i].next {
@@ -29,7 +30,7 @@ func (c *addressTest) eval(r *run) bool {
 				for j := range values {
 					last = &values[j]
 					if r.match(m, last) {
-						return r.note(c.step, true, last.text)
+						return r.noteValue(c.step, true, last)
 					}
 				}
 			}
@@ -44,7 +45,7 @@ func (c *addressTest) eval(r *run) bool {
 			for j := range values {
 				last = &values[j]
 				if r.match(m, last) {
-					return r.note(c.step, true, last.text)
+					return r.noteValue(c.step, true, last)
 				}
 			}
 		}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"fmt"
 	"hash/fnv"
+	"iter"
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/headers"
@@ -63,6 +64,17 @@ func (r *run) arrivedField(name string) (headers.Field, bool) {
 	return headers.Field{}, false
 }
 
+// fieldsNamed are the fields of a name, which is in lower case.
+func (r *run) fieldsNamed(name string) iter.Seq[headers.Field] {
+	return func(yield func(headers.Field) bool) {
+		for _, f := range r.header() {
+			if equalFold(f.Name, name) && !yield(f) {
+				return
+			}
+		}
+	}
+}
+
 // rawFirst returns the body of the first field of a name as it came.
 func (r *run) rawFirst(name string) (string, bool) {
 	f, ok := r.arrivedField(name)
@@ -83,6 +95,9 @@ func (r *run) decodedFirst(name string) (string, bool) {
 	f, ok := r.arrivedField(name)
 	if !ok {
 		return "", false
+	}
+	if r.spend((costDecode + 2*costAlloc) * len(f.Body)); r.failed != nil {
+		return "", true
 	}
 	v := string(headers.Value(nil, f))
 	raw := unread(f)

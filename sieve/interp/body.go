@@ -2,7 +2,6 @@ package interp
 
 import (
 	"bytes"
-	"io"
 	"strings"
 	"unicode/utf8"
 
@@ -38,31 +37,36 @@ func (c *compiler) body(t sieve.Body, step int) condition {
 }
 
 func (c *bodyTest) eval(r *run) bool {
-	values := r.list[:0]
+	values := r.refs[:0]
 	switch c.transform {
 	case sieve.BodyRaw:
 		if b := r.body(); len(b) > 0 {
-			values = append(values, value{text: b})
+			if len(r.raw.text) != len(b) || &r.raw.text[0] != &b[0] {
+				r.raw = value{text: b, own: true}
+			}
+			values = append(values, &r.raw)
 		}
 	case sieve.BodyText:
+		r.spend(64 * len(r.mimeParts()))
 		for _, p := range r.mimeParts() {
 			if p.hasBody && wantedType([]string{"application/xhtml+xml", "text"}, p.mediaType) {
-				values = append(values, *r.partText(p, true))
+				values = append(values, r.partText(p, true))
 			}
 		}
 	default:
 		wanted := r.strs(c.content)
+		r.spend((32 + 24*len(wanted)) * len(r.mimeParts()))
 		for _, p := range r.mimeParts() {
 			if p.hasBody && wantedType(wanted, p.mediaType) {
-				values = append(values, *r.partText(p, false))
+				values = append(values, r.partText(p, false))
 			}
 		}
 	}
-	r.list = values
+	r.refs = values
 	// The test sets no match variables (RFC 5173 section 6).
 	quiet := r.quiet
 	r.quiet = true
-	ok := r.compare(c.step, c.match, values)
+	ok := r.compareRefs(c.step, c.match, values)
 	r.quiet = quiet
 	return ok
 }
@@ -90,8 +94,14 @@ func wantedType(wanted []string, mediaType string) bool {
 // the text in it.
 func (r *run) partText(p *mimePart, plain bool) *value {
 	if p.decodedText == nil {
-		r.spend(4 * len(p.body))
-		p.decodedText = &value{text: p.decode(r.parts)}
+		r.spend(costTest + p.decodeCost()*len(p.body))
+		if foldEqual(p.mediaType, "message/rfc822") {
+			r.spend(len(r.parts))
+		}
+		if r.failed != nil {
+			return &value{}
+		}
+		p.decodedText = &value{text: p.decode(r), own: true}
 	}
 	if !plain {
 		return p.decodedText
@@ -99,20 +109,33 @@ func (r *run) partText(p *mimePart, plain bool) *value {
 	if p.plainText == nil {
 		p.plainText = p.decodedText
 		if strings.EqualFold(p.mediaType, "text/html") || strings.EqualFold(p.mediaType, "application/xhtml+xml") {
-			r.spend(4 * len(p.decodedText.text))
-			p.plainText = &value{text: htmlText(p.decodedText.text)}
+			r.spend(costHTML * len(p.decodedText.text))
+			if r.failed != nil {
+				return &value{}
+			}
+			p.plainText = &value{text: htmlText(p.decodedText.text), own: true}
 		}
 	}
 	return p.plainText
 }
 
+// decodeCost is what one octet of the body costs to decode.
+func (p *mimePart) decodeCost() int {
+	switch ascii.Lower(p.charset) {
+	case "", "utf-8", "utf8", "us-ascii", "ascii":
+		return costTransfer
+	}
+	return costTransfer + costCharset
+}
+
 // decode decodes the body.
-func (p *mimePart) decode(parts []*mimePart) []byte {
+func (p *mimePart) decode(r *run) []byte {
 	if foldEqual(p.mediaType, "message/rfc822") {
 		// The header of the message inside counts as the content.
-		for _, child := range parts {
+		for _, child := range r.parts {
 			if child.parent == p {
 				var out []byte
+				r.spend(costTransfer * len(child.rawHead))
 				for line := range bytes.Lines(child.rawHead) {
 					line = bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
 					out = append(append(out, line...), "\r\n"...)
@@ -142,15 +165,16 @@ func toUTF8(text []byte, name string) []byte {
 	case "", "utf-8", "utf8", "us-ascii", "ascii":
 	default:
 		if reader, err := charset.Reader(name, bytes.NewReader(text)); err == nil {
-			if out, err := io.ReadAll(reader); err == nil {
-				return out
+			out := bytes.NewBuffer(make([]byte, 0, len(text)+len(text)/8+bytes.MinRead))
+			if _, err := out.ReadFrom(reader); err == nil {
+				return out.Bytes()
 			}
 		}
 	}
 	if utf8.Valid(text) {
 		return text
 	}
-	var out []byte
+	out := make([]byte, 0, len(text)+len(text)/8)
 	bad := false
 	for len(text) > 0 {
 		c, n := utf8.DecodeRune(text)

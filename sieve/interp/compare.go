@@ -15,8 +15,26 @@ func (r *run) compare(step int, m *matcher, values []value) bool {
 	var last *value
 	for i := range values {
 		last = &values[i]
+		last.once = true
 		if r.match(m, last) {
-			return r.note(step, true, last.text)
+			return r.noteValue(step, true, last)
+		}
+	}
+	return r.missed(step, last)
+}
+
+// compareRefs is compare for values that stand elsewhere.
+func (r *run) compareRefs(step int, m *matcher, values []*value) bool {
+	if m = r.bind(m); m == nil {
+		return r.note(step, false, nil)
+	}
+	if m.kind == sieve.Count {
+		return r.note(step, m.count(len(values)), nil)
+	}
+	var last *value
+	for _, last = range values {
+		if r.match(m, last) {
+			return r.noteValue(step, true, last)
 		}
 	}
 	return r.missed(step, last)

@@ -122,6 +122,7 @@ func parameters(v []byte) []parameter {
 // joinPieces puts the pieces of values together: name*0, name*1 and so on.
 func joinPieces(pieces []parameter) []parameter {
 	var out []parameter
+	var values [][]byte
 	at := make(map[string]int) // by the name in lower case
 	next := make(map[string]int)
 	for _, p := range pieces {
@@ -139,10 +140,14 @@ func joinPieces(pieces []parameter) []parameter {
 				name += "*"
 			}
 			at[key] = len(out)
-			out = append(out, parameter{name, p.value})
+			out = append(out, parameter{name: name})
+			values = append(values, []byte(p.value))
 			continue
 		}
-		out[at[key]].value += p.value
+		values[at[key]] = append(values[at[key]], p.value...)
+	}
+	for i := range out {
+		out[i].value = string(values[i])
 	}
 	return out
 }

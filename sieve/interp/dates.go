@@ -54,6 +54,9 @@ func (c *dateTest) eval(r *run) bool {
 		list := r.entriesOf(c.source)
 		if ok = len(list) > 0; ok {
 			v := r.decode(list[0]).text
+			if r.spend(costParse * len(v)); r.failed != nil {
+				return false
+			}
 			if i := bytes.LastIndexByte(v, ';'); i >= 0 {
 				v = v[i+1:]
 			}

@@ -44,7 +44,7 @@ func (d *deleteCommand) perform(r *run, in *instruction) error {
 		}
 	}
 	list := r.header()
-	r.spend(4 * len(list))
+	r.spend(64 * len(list))
 	total := uint64(0)
 	for i := range list {
 		if bytes.EqualFold(list[i].Name, []byte(name)) {
@@ -53,6 +53,7 @@ func (d *deleteCommand) perform(r *run, in *instruction) error {
 	}
 	next := make(headers.Section, 0, len(list))
 	var acts []Action
+	var removed headers.Section
 	at, gone := uint64(0), 0
 	for _, f := range list {
 		if !bytes.EqualFold(f.Name, []byte(name)) {
@@ -66,7 +67,8 @@ func (d *deleteCommand) perform(r *run, in *instruction) error {
 		}
 		remove := d.index == 0 || pos == d.index
 		if remove && m != nil {
-			e := entry{field: f}
+			r.brief = r.brief[:0]
+			e := entry{field: f, once: true}
 			remove = m.kind != sieve.Count && r.match(m, r.decode(&e))
 			if r.failed != nil {
 				return nil
@@ -76,11 +78,18 @@ func (d *deleteCommand) perform(r *run, in *instruction) error {
 			next = append(next, f)
 			continue
 		}
-		acts = append(acts, ActionDeleteHeader{Name: name, Index: int(at) - gone, Value: string(r.decodeField(f))})
+		r.brief = r.brief[:0]
+		shown := r.decodeField(f, &r.brief)
+		r.spend(costAlloc * len(shown))
+		if r.failed != nil {
+			return nil
+		}
+		acts = append(acts, ActionDeleteHeader{Name: name, Index: int(at) - gone, Value: string(shown)})
+		removed = append(removed, f)
 		gone++
 	}
 	if gone > 0 {
-		r.edit(in, next, acts...)
+		r.edit(in, next, nil, removed, acts...)
 	}
 	return nil
 }

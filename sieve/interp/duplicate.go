@@ -31,6 +31,10 @@ func (c *compiler) duplicate(t sieve.Duplicate, step int) condition {
 
 func (c *duplicateTest) eval(r *run) bool {
 	// The server takes the id from the message as it came.
+	r.spend(16 * len(r.header()))
+	if r.failed != nil {
+		return false
+	}
 	id := ""
 	if c.uniqueID != nil {
 		id = r.str(c.uniqueID)
@@ -47,6 +51,9 @@ func (c *duplicateTest) eval(r *run) bool {
 			}
 			id = s
 		}
+	}
+	if r.spend(2 * costAlloc * len(id)); r.failed != nil {
+		return false
 	}
 	if r.in.Memory == nil {
 		return r.note(c.step, false, []byte(id))

@@ -86,7 +86,7 @@ func canonicalName(name string) string {
 // resize adds to the size of the message what a new header has more than the
 // one that is there, or less. The server adds fields with the line ends of the
 // message, and holds it with CRLF where the size counts more than the octets do.
-func (r *run) resize(next headers.Section) {
+func (r *run) resize(added, removed headers.Section) {
 	// measure returns the octets of a header with LF, and its lines.
 	measure := func(list headers.Section) (octets, lines int64) {
 		for _, f := range list {
@@ -96,25 +96,34 @@ func (r *run) resize(next headers.Section) {
 		return octets, lines
 	}
 	size := int64(r.size())
-	octets, lines := measure(r.in.Header)
-	more, moreLines := measure(next)
-	if rest := size - octets - int64(len(r.in.Body)); rest > 1 && rest >= lines {
-		size += moreLines - lines
+	if r.edits == 0 {
+		r.headOctets, r.headLines = measure(r.in.Header)
 	}
-	r.in.Size = size + more - octets
+	more, moreLines := measure(added)
+	less, lessLines := measure(removed)
+	if rest := size - r.headOctets - int64(len(r.in.Body)); rest > 1 && rest >= r.headLines {
+		size += moreLines - lessLines
+	}
+	r.in.Size = size + more - less
+	r.headOctets += more - less
+	r.headLines += moreLines - lessLines
 }
 
-// edit replaces the header, and records the action.
-func (r *run) edit(in *instruction, next headers.Section, acts ...Action) {
-	r.spend(16 * len(next))
+// edit replaces the header by one with some fields added and removed, and
+// records the actions.
+func (r *run) edit(in *instruction, next, added, removed headers.Section, acts ...Action) {
+	r.spend(costHeader * len(next))
+	if r.failed != nil {
+		return
+	}
 	body := r.body()
 	if r.edits == 0 {
 		r.original = r.header()
 	}
-	r.resize(next)
+	r.resize(added, removed)
 	r.in.Header, r.in.Body = next, body
 	r.edits++
-	r.parts = nil
+	r.parts, r.raw = nil, value{}
 	for _, act := range acts {
 		r.actions = append(r.actions, performed{instruction: &instruction{kind: opEdit, step: in.step, act: act}})
 	}

@@ -27,7 +27,7 @@ func (c *envelopeTest) eval(r *run) bool {
 		}
 		last = v
 		if r.match(m, v) {
-			return r.note(c.step, true, v.text)
+			return r.noteValue(c.step, true, v)
 		}
 	}
 	if m.kind == sieve.Count {

@@ -14,7 +14,7 @@ var PlainValue = plainValue
 func AddressValues(body []byte, part sieve.AddressPart) (list []string, count int) {
 	var parts [5][]value
 	r := &run{steps: 1 << 20, program: &Program{delimiter: "+"}}
-	count = r.parse(body, &parts)
+	count = r.parse(body, &parts, &r.arena)
 	for _, v := range parts[partIndex(part)] {
 		list = append(list, string(v.text))
 	}
@@ -28,11 +28,24 @@ func FieldsFound(names []string, in Input) string {
 	for _, name := range names {
 		table.slot(name)
 	}
-	r := &run{in: in}
+	r := &run{in: in, steps: 1 << 40}
 	r.index(&table)
 	s := fmt.Sprint(r.first, r.last)
 	for _, e := range r.entries {
 		s += fmt.Sprintf(" %q: %q %d", e.field.Name, e.field.Body, e.next)
 	}
 	return s
+}
+
+// RunSteps runs a program by itself and returns the steps that it took; more
+// than Options.MaxSteps where it was stopped.
+func RunSteps(p *Program, in *Input) (out Result, steps int64) {
+	r := runs.Get().(*run)
+	r.in, r.active = *in, true
+	r.script(p)
+	steps = p.maxSteps - r.steps
+	r.finish(&out)
+	r.reset()
+	runs.Put(r)
+	return out, steps
 }

@@ -1,6 +1,8 @@
 package interp
 
 import (
+	"unicode/utf8"
+
 	"github.com/oxmailroute/oxmailroute/sieve"
 )
 
@@ -24,7 +26,11 @@ func (e *extractCommand) perform(r *run, _ *instruction) error {
 	}
 	s := ""
 	if r.part.children == 0 {
-		s = string(r.partText(r.part, true).text)
+		// A variable holds no more than this.
+		b := r.partText(r.part, true).text
+		b = b[:min(len(b), r.program.settings.MaxVariableSize+utf8.UTFMax)]
+		r.spend(costAlloc * len(b))
+		s = string(b)
 	}
 	if e.first != nil && *e.first < uint64(len(s)) {
 		s = s[:*e.first]

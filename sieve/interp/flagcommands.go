@@ -63,8 +63,15 @@ func (c *compiler) flagCommand(in *instruction, kind flagChange, flags []string,
 
 func (f *flagCommand) perform(r *run, _ *instruction) error {
 	list := f.constant
+	if f.variable != nil {
+		r.spend(costAlloc * len(r.variable(f.variable)))
+	}
 	if f.flags != nil {
 		list = r.strs(f.flags)
+		r.spendStrings(list)
+		if r.failed != nil {
+			return nil
+		}
 		if f.kind == removingFlags {
 			list = imapflag.Split(list)
 		} else {
@@ -75,7 +82,7 @@ func (f *flagCommand) perform(r *run, _ *instruction) error {
 	if f.variable != nil {
 		have = imapflag.Split([]string{r.variable(f.variable)})
 	}
-	r.spend(8 * len(list) * (1 + len(have)))
+	r.spend(costAlloc * (1 + len(list)) * (1 + len(have)))
 	if r.failed != nil {
 		return nil
 	}

@@ -7,10 +7,14 @@ import (
 // subtree returns where the parts below a part end.
 func (r *run) subtree(at int) int {
 	parts := r.parts
+	if at >= len(parts) {
+		return len(parts) // a change of the header has left fewer
+	}
 	end := at + 1
 	for end < len(parts) && parts[end].depth > parts[at].depth {
 		end++
 	}
+	r.spend(2 * (end - at))
 	return end
 }
 

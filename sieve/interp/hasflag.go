@@ -44,13 +44,16 @@ func (c *flagTest) eval(r *run) bool {
 		for i := range c.variables {
 			all = append(all, r.variable(&c.variables[i]))
 		}
+		r.spendStrings(all)
 		list = validFlags(all)
 	}
 	values := r.list[:0]
+	r.brief = r.brief[:0]
 	for _, f := range list {
-		start := len(r.arena)
-		r.arena = append(r.arena, f...)
-		values = append(values, value{text: r.arena[start:len(r.arena):len(r.arena)]})
+		r.spend(16 + len(f))
+		start := len(r.brief)
+		r.brief = append(r.brief, f...)
+		values = append(values, value{text: r.brief[start:len(r.brief):len(r.brief)]})
 	}
 	r.list = values
 	return r.compare(c.step, m, values)

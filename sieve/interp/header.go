@@ -17,7 +17,7 @@ func (c *plainTest) eval(r *run) bool {
 		e := &r.entries[i]
 		last = r.decode(e)
 		if r.search(c.match, last) {
-			return r.note(c.step, true, last.text)
+			return r.noteValue(c.step, true, last)
 		}
 		i = e.next
 	}
@@ -47,7 +47,7 @@ func (c *headerTest) eval(r *run) bool {
 			}
 			last = r.decode(&r.entries[i])
 			if r.match(c.match, last) {
-				return r.note(c.step, true, last.text)
+				return r.noteValue(c.step, true, last)
 			}
 		}
 	}
@@ -62,13 +62,17 @@ func (c *headerTest) general(r *run) bool {
 	if c.match.kind == sieve.Count {
 		return c.count(r)
 	}
-	values := r.list[:0]
-	for _, e := range r.entriesOf(&c.source) {
-		v := r.decode(e)
-		if c.part == "" {
-			values = append(values, *v)
-			continue
+	entries := r.entriesOf(&c.source)
+	if c.part == "" {
+		refs := r.refs[:0]
+		for _, e := range entries {
+			refs = append(refs, r.decode(e))
 		}
+		r.refs = refs
+		return r.compareRefs(c.step, c.match, refs)
+	}
+	values := r.list[:0]
+	for _, e := range entries {
 		values = r.mimeValues(values, e, c.part, c.params)
 	}
 	r.list = values

@@ -93,6 +93,7 @@ func (i *includeCommand) perform(r *run, in *instruction) error {
 			return r.errorf(in, "script %q includes itself", i.script.name)
 		}
 	}
+	r.spend(costAlloc * i.script.locals)
 	r.frame = &frame{script: i.script, outer: r.frame, local: make([]string, i.script.locals)}
 	err := r.exec(&i.script.code)
 	r.frame = r.frame.outer

@@ -85,6 +85,10 @@ func equalFold(b []byte, lower string) bool {
 type value struct {
 	text   []byte
 	folded []byte // text in lower case, once it was asked for
+	// once marks a value that is made anew for each test: nothing of it is kept.
+	once bool
+	// own marks a value that outlives the header as it stands: the body's.
+	own bool
 }
 
 // entry is a field of the header that a test may ask for.
@@ -94,6 +98,7 @@ type entry struct {
 	next    int32 // the next field of the slot, or -1
 	parsed  int32 // the place of its addresses in run.parsed, plus one
 	decoded bool
+	once    bool // made for one test: what is decoded stands in run.brief
 }
 
 // addressList is the addresses of a field: as how many the field counts, and
@@ -110,11 +115,13 @@ func (r *run) index(t *fieldTable) {
 	for i := range r.first {
 		r.first[i], r.last[i] = -1, -1
 	}
-	r.entries, r.parsed = r.entries[:0], r.parsed[:0]
+	r.entries, r.parsed, r.keptAddresses = r.entries[:0], r.parsed[:0], 0
+	r.arena, r.envelope, r.byName = r.arena[:0], [2][5]value{}, nil
 	if r.in.Header == nil {
 		r.scan(t)
 		return
 	}
+	r.spend(128 * len(r.in.Header))
 	for i := range r.in.Header {
 		if name := r.in.Header[i].Name; len(name) > 0 && !t.first[name[0]] && !t.odd {
 			continue
@@ -139,7 +146,11 @@ func (r *run) scan(t *fieldTable) {
 			if slot := t.find(f.Name); slot >= 0 {
 				r.enter(slot, f)
 			}
-			rest = reader.Rest()
+			next := reader.Rest()
+			if r.spend(16 + 2*(len(rest)-len(next))); r.failed != nil {
+				return
+			}
+			rest = next
 			continue
 		} else if c == '\n' || c == '\r' && len(rest) > 1 && rest[1] == '\n' {
 			return
@@ -148,12 +159,14 @@ func (r *run) scan(t *fieldTable) {
 		if i < 0 {
 			return
 		}
+		r.spend(16 + i)
 		rest = rest[i+1:]
 	}
 }
 
 // enter adds a field to its slot.
 func (r *run) enter(slot int32, f headers.Field) {
+	r.spend(costField)
 	n := len(r.entries)
 	r.entries = append(r.entries, entry{field: f, next: -1})
 	if r.last[slot] < 0 {
@@ -182,6 +195,7 @@ func (r *run) split() {
 		return
 	}
 	r.in.Header, r.in.Body = headers.Scan(make(headers.Section, 0, 16), r.in.Raw, headers.Sieve)
+	r.spend(costField*len(r.in.Header) + 2*(len(r.in.Raw)-len(r.in.Body)))
 }
 
 // size returns the size of the message.
@@ -196,46 +210,36 @@ func (r *run) size() uint64 {
 func (r *run) decode(e *entry) *value {
 	if !e.decoded {
 		e.decoded = true
-		e.value.text = r.decodeField(e.field)
+		switch {
+		case e.once:
+			e.value.once = true
+			e.value.text = r.decodeField(e.field, &r.brief)
+		case e.value.own:
+			var own []byte
+			e.value.text = r.decodeField(e.field, &own)
+		default:
+			e.value.text = r.decodeField(e.field, &r.arena)
+		}
 	}
 	return &e.value
 }
 
 // decodeField returns the value of a field as the header test sees it.
-func (r *run) decodeField(f headers.Field) []byte {
-	r.spend(len(f.Body))
+func (r *run) decodeField(f headers.Field, arena *[]byte) []byte {
+	r.spend(2*len(f.Body) + len(r.added))
 	if v, ok := r.addedValue(f); ok {
 		return v
 	}
 	if v, ok := plainValue(f.Body); ok {
 		return v
 	}
-	start := len(r.arena)
-	r.arena = headers.Value(r.arena, f)
-	return r.arena[start:len(r.arena):len(r.arena)]
-}
-
-// fold returns the value in lower case.
-func (r *run) fold(v *value) []byte {
-	if v.folded != nil {
-		return v.folded
+	r.spend(costDecode * len(f.Body))
+	if r.failed != nil {
+		return nil
 	}
-	v.folded = v.text
-	for i, c := range v.text {
-		if 'A' <= c && c <= 'Z' {
-			start := len(r.arena)
-			r.arena = append(r.arena, v.text...)
-			b := r.arena[start:len(r.arena):len(r.arena)]
-			for ; i < len(b); i++ {
-				if 'A' <= b[i] && b[i] <= 'Z' {
-					b[i] += 'a' - 'A'
-				}
-			}
-			v.folded = b
-			break
-		}
-	}
-	return v.folded
+	start := len(*arena)
+	*arena = headers.Value(*arena, f)
+	return (*arena)[start:len(*arena):len(*arena)]
 }
 
 // partIndex is the place of an address part in entry.parts.
@@ -256,6 +260,18 @@ func partIndex(p sieve.AddressPart) int {
 // addresses returns what the address test compares of a field, and as how many
 // addresses the field counts.
 func (r *run) addresses(e *entry, part sieve.AddressPart) ([]value, int) {
+	if e.parsed == 0 && (e.once || e.value.own || r.keptAddresses >= maxKeptAddresses) {
+		list := &r.spare
+		for i := range list.parts {
+			list.parts[i] = list.parts[i][:0]
+		}
+		list.count = r.parse(e.field.Body, &list.parts, &r.brief)
+		values := list.parts[partIndex(part)]
+		for i := range values {
+			values[i].once = true
+		}
+		return values, list.count
+	}
 	if e.parsed == 0 {
 		n := len(r.parsed)
 		if n < cap(r.parsed) {
@@ -267,7 +283,8 @@ func (r *run) addresses(e *entry, part sieve.AddressPart) ([]value, int) {
 		for i := range list.parts {
 			list.parts[i] = list.parts[i][:0]
 		}
-		list.count = r.parse(e.field.Body, &list.parts)
+		list.count = r.parse(e.field.Body, &list.parts, &r.arena)
+		r.keptAddresses += 1 + len(list.parts[0])
 		e.parsed = int32(n + 1)
 	}
 	list := &r.parsed[e.parsed-1]
@@ -276,8 +293,11 @@ func (r *run) addresses(e *entry, part sieve.AddressPart) ([]value, int) {
 
 // parse reads the addresses of a field body. Where there is none in it, the
 // text counts as it stands.
-func (r *run) parse(body []byte, parts *[5][]value) int {
-	r.spend(4 * len(body))
+func (r *run) parse(body []byte, parts *[5][]value, arena *[]byte) int {
+	r.spend(costParse * len(body))
+	if r.failed != nil {
+		return 0
+	}
 	raw := rawValue(body)
 	if len(raw) == 0 {
 		for i := range parts {
@@ -285,10 +305,10 @@ func (r *run) parse(body []byte, parts *[5][]value) int {
 		}
 		return 1
 	}
-	p := mailaddr.Parser{S: raw, Buf: r.arena}
+	p := mailaddr.Parser{S: raw, Buf: *arena}
 	list, ok := p.Addresses(r.found[:0])
 	r.found = list
-	r.arena = p.Buf
+	*arena = p.Buf
 	if !ok {
 		parts[0] = append(parts[0], value{text: raw})
 		return 1
@@ -298,9 +318,9 @@ func (r *run) parse(body []byte, parts *[5][]value) int {
 		if len(a.Local) == 0 {
 			continue
 		}
-		start := len(r.arena)
-		r.arena = mailaddr.Append(r.arena, a.Local, a.Domain)
-		parts[0] = append(parts[0], value{text: r.arena[start:len(r.arena):len(r.arena)]})
+		start := len(*arena)
+		*arena = mailaddr.Append(*arena, a.Local, a.Domain)
+		parts[0] = append(parts[0], value{text: (*arena)[start:len(*arena):len(*arena)]})
 		parts[1] = append(parts[1], value{text: a.Local})
 		parts[2] = append(parts[2], value{text: a.Domain})
 		user, _ := r.local(a.Local, sieve.User)

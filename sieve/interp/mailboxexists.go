@@ -16,6 +16,9 @@ type mailboxTest struct {
 func (c *mailboxTest) eval(r *run) bool {
 	for i := range c.names {
 		name := r.str(&c.names[i])
+		if r.spend(64 + 8*len(name)); r.failed != nil {
+			return false
+		}
 		if !r.mailboxExists(name) {
 			return r.note(c.step, false, []byte(name))
 		}

@@ -32,8 +32,8 @@ type matcher struct {
 	needles [][]byte // for Contains, the same
 	globs   []*headers.Glob
 	regexps []*headers.ERE
-	// cost is what one octet of a value costs with Regex.
-	cost int
+	// costs are what one octet of a value costs with each of globs or regexps.
+	costs []int
 	// The indexes of many keys: for Is, and for Contains.
 	set  map[string]struct{}
 	find *automaton
@@ -49,7 +49,10 @@ func (r *run) bind(m *matcher) *matcher {
 	}
 	out := &matcher{kind: m.kind, relation: m.relation, comparator: m.comparator, captures: m.captures}
 	for _, k := range r.strs(m.texts) {
-		r.spend(8 * len(k))
+		r.spend(bindCost(m.kind, k))
+		if r.failed != nil {
+			return nil
+		}
 		if err := out.add(k); err != nil {
 			if out.kind == sieve.Regex && !errors.Is(err, headers.ErrUnsupported) {
 				continue
@@ -58,8 +61,69 @@ func (r *run) bind(m *matcher) *matcher {
 			return nil
 		}
 	}
-	out.index()
+	if out.index(); out.find != nil || out.set != nil {
+		for _, k := range out.keys {
+			r.spend(128 + costAlloc*8*len(k))
+		}
+	}
 	return out
+}
+
+// bindCost is what a key costs that is made of variables.
+func bindCost(kind sieve.MatchType, key string) int {
+	switch kind {
+	case sieve.Matches:
+		return 128 + costPattern*len(key)
+	case sieve.Regex:
+		return 8192 + 4*costPattern*repeated(key)
+	}
+	return 128 + 2*costAlloc*len(key)
+}
+
+// repeated is how long a regular expression is where repetitions are written
+// out; for a hostile one it is a very large number.
+func repeated(pattern string) int {
+	// size holds the sizes of the open groups, last that of the last piece.
+	size, last := []int{0}, 0
+	add := func(n int) {
+		size[len(size)-1] = min(size[len(size)-1]+n, 1<<30)
+		last = n
+	}
+	for i := 0; i < len(pattern); i++ {
+		switch c := pattern[i]; {
+		case c == '\\':
+			i++
+			add(1)
+		case c == '[':
+			end := strings.IndexByte(pattern[min(i+2, len(pattern)):], ']')
+			add(max(end, 0) + 2)
+			i += max(end, 0) + 1
+		case c == '(':
+			size = append(size, 1)
+		case c == ')' && len(size) > 1:
+			n := size[len(size)-1]
+			size = size[:len(size)-1]
+			add(n)
+		case c == '{':
+			n, most := 0, 0
+			for i++; i < len(pattern) && pattern[i] != '}'; i++ {
+				if ascii.IsDigit(int(pattern[i])) {
+					n = min(10*n+int(pattern[i]-'0'), 1<<15)
+				} else {
+					n = 0
+				}
+				most = max(most, n)
+			}
+			add(min(last*most, 1<<30))
+		default:
+			add(1)
+		}
+	}
+	total := 0
+	for _, n := range size {
+		total = min(total+n, 1<<30)
+	}
+	return total
 }
 
 // add adds a key.
@@ -72,14 +136,16 @@ func (m *matcher) add(key string) error {
 			return err
 		}
 		m.regexps = append(m.regexps, re)
-		m.cost += m.regexCost(re)
+		m.costs = append(m.costs, regexCost(re))
 	case m.comparator == sieve.UnicodeCasemap:
 		m.keys = append(m.keys, string(unicodeFold(nil, []byte(key))))
 		if m.kind == sieve.Matches {
 			m.globs = append(m.globs, headers.CompileGlob(m.keys[len(m.keys)-1], false))
+			m.costs = append(m.costs, globCost(m.keys[len(m.keys)-1]))
 		}
 	case m.kind == sieve.Matches:
 		m.globs = append(m.globs, headers.CompileGlob(key, fold))
+		m.costs = append(m.costs, globCost(key))
 	case m.comparator == sieve.ASCIICasemap:
 		m.keys = append(m.keys, ascii.Lower(key))
 	default:
@@ -95,15 +161,24 @@ func (m *matcher) single() bool {
 }
 
 // regexCost is what one octet of a value can cost: an expression looks at each
-// as often as it has states, and twice more for the groups.
-func (m *matcher) regexCost(re *headers.ERE) int {
-	switch {
-	case re.Regexp() == nil:
-		return 16 * re.Size()
-	case m.captures:
-		return 12 * re.Size()
+// as often as it has states.
+func regexCost(re *headers.ERE) int {
+	if re.Regexp() == nil {
+		return 2 * costRegex * re.Size()
 	}
-	return 4 * re.Size()
+	return costRegex * re.Size()
+}
+
+// globCost is what one octet of a value can cost: where a part of the pattern
+// has a "?", it is compared with as many words as that part is long.
+func globCost(pattern string) int {
+	longest := 0
+	for part := range strings.SplitSeq(pattern, "*") {
+		if strings.IndexByte(part, '?') >= 0 {
+			longest = max(longest, len(part))
+		}
+	}
+	return 4 + (longest+63)/64*2
 }
 
 // indexGlobs makes one search of many patterns "*text*".
@@ -121,7 +196,7 @@ func (m *matcher) indexGlobs(patterns []string) {
 			texts[i] = ascii.Lower(texts[i])
 		}
 	}
-	m.kind, m.keys, m.globs = sieve.Contains, texts, nil
+	m.kind, m.keys, m.globs, m.costs = sieve.Contains, texts, nil, nil
 }
 
 // index prepares the keys for the search.
@@ -150,10 +225,14 @@ func (m *matcher) index() {
 // match reports whether the value compares true with one of the keys. It is
 // not for Count.
 func (r *run) match(m *matcher, v *value) bool {
+	r.spend(32)
 	if m.comparator == sieve.UnicodeCasemap {
 		r.spend(4 * len(v.text))
-		folded := value{text: unicodeFold(nil, v.text)}
-		v = &folded
+		r.wide = r.unicodeFold(r.wide[:0], v.text)
+		if r.failed != nil {
+			return false
+		}
+		v = &value{text: r.wide, once: true}
 	}
 	switch m.kind {
 	case sieve.Is, sieve.Contains:
@@ -162,12 +241,13 @@ func (r *run) match(m *matcher, v *value) bool {
 		}
 		return r.search(m, v)
 	case sieve.Matches:
-		for _, g := range m.globs {
-			r.spend(4 * len(v.text))
+		for i, g := range m.globs {
+			r.spend(16 + m.costs[i]*len(v.text))
 			if r.failed != nil {
 				return false
 			}
-			if m.captures {
+			if m.captures && !r.quiet {
+				r.spend(m.costs[i] * len(v.text))
 				if list, ok := g.Captures(v.text); ok {
 					r.capture(list)
 					return true
@@ -178,12 +258,17 @@ func (r *run) match(m *matcher, v *value) bool {
 		}
 		return false
 	case sieve.Regex:
-		for _, re := range m.regexps {
-			r.spend(m.cost * len(v.text))
+		for i, re := range m.regexps {
+			// A regular expression with match variables takes half as long again.
+			cost := m.costs[i]
+			if m.captures && !r.quiet {
+				cost += cost / 2
+			}
+			r.spend(costTest + cost*(len(v.text)+1))
 			if r.failed != nil {
 				return false
 			}
-			if m.captures {
+			if m.captures && !r.quiet {
 				if list := headers.FindERE(re, v.text); list != nil {
 					r.capture(list)
 					return true
@@ -202,8 +287,15 @@ func (r *run) capture(list [][]byte) {
 	if r.quiet {
 		return
 	}
+	r.spend(128 * len(list))
 	list = list[:min(len(list), varname.MaxMatchValue+1)]
 	matched := make([]string, len(list))
+	for i := range list {
+		r.spend(costAlloc * len(list[i]))
+	}
+	if r.failed != nil {
+		return
+	}
 	for i, b := range list {
 		matched[i] = string(b)
 	}
@@ -213,6 +305,18 @@ func (r *run) capture(list [][]byte) {
 // search is Is and Contains by octets, folded or not.
 func (r *run) search(m *matcher, v *value) bool {
 	text := v.text
+	if m.kind == sieve.Is && m.set == nil {
+		for _, k := range m.keys {
+			if len(k) != len(text) {
+				continue
+			}
+			r.spend(2 * len(text))
+			if string(text) == k || m.fold && equalFold(text, k) {
+				return true
+			}
+		}
+		return false
+	}
 	if len(m.keys) == 1 && len(m.keys[0]) > len(text) {
 		return false
 	}
@@ -221,21 +325,17 @@ func (r *run) search(m *matcher, v *value) bool {
 	}
 	switch {
 	case m.set != nil:
+		r.spend(len(text))
 		_, ok := m.set[string(text)]
 		return ok
 	case m.find != nil:
-		r.spend(8 * len(text))
-		return m.find.any(text)
-	case m.kind == sieve.Is:
-		for _, k := range m.keys {
-			if string(text) == k {
-				return true
-			}
-		}
-		return false
+		r.spend(costFind * len(text))
+		return r.failed == nil && m.find.any(text)
 	}
 	for _, k := range m.needles {
-		r.spend(len(text) / 4)
+		if r.spend(containsCost(text, k)); r.failed != nil {
+			return false
+		}
 		if bytes.Contains(text, k) {
 			return true
 		}
@@ -243,10 +343,25 @@ func (r *run) search(m *matcher, v *value) bool {
 	return false
 }
 
+// containsCost is what it costs to look for a text in another one: for a short
+// one the processor has instructions.
+func containsCost(text, key []byte) int {
+	if len(key) < 64 {
+		return 16 + len(text)/2
+	}
+	return 16 + 2*len(text)
+}
+
 // order is Value, and Is with i;ascii-numeric.
 func (r *run) order(m *matcher, text []byte) bool {
-	r.spend(8 * len(m.keys))
+	if r.failed != nil {
+		return false
+	}
 	for _, k := range m.keys {
+		r.spend(16 + 2*min(len(text), len(k)))
+		if m.comparator == sieve.ASCIINumeric {
+			r.spend(2 * (len(text) + len(k)))
+		}
 		if m.kind == sieve.Value {
 			if holds(m.relation, compare(m.comparator, text, k)) {
 				return true

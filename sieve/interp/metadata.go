@@ -49,6 +49,9 @@ func (c *metadataExistsTest) eval(r *run) bool {
 	}
 	for i := range c.annotations {
 		name := r.str(&c.annotations[i])
+		if r.spend(64 + 8*len(name)); r.failed != nil {
+			return false
+		}
 		if _, ok := r.metadata(mailbox, name); !ok {
 			return r.note(c.step, false, []byte(name))
 		}

@@ -28,6 +28,8 @@ type mimePart struct {
 	children int
 	depth    int
 
+	kept []entry // what tests have read of the header
+
 	nested      bool   // the body is a message
 	mediaType   string // as written; "" where it is broken
 	charset     string
@@ -42,14 +44,20 @@ type mimeParser struct {
 	pos        int
 	boundaries [][]byte
 	parts      []*mimePart // in the order of the message
+	// spend says what was looked at besides the octets; it reports false where
+	// that is too much.
+	spend func(n int) bool
 }
 
 // mimeParts returns the parts of the message, the message itself first.
 func (r *run) mimeParts() []*mimePart {
 	if r.parts == nil {
-		p := mimeParser{raw: r.body()}
+		p := mimeParser{raw: r.body(), spend: func(n int) bool {
+			r.spend(n)
+			return r.failed == nil
+		}}
 		root := &mimePart{header: r.header(), hasBody: r.in.Raw == nil || r.hasBody()}
-		r.spend(4 * len(p.raw))
+		r.spend(costMIME * len(p.raw))
 		p.body(root)
 		r.parts = p.parts
 	}
@@ -64,13 +72,16 @@ func (r *run) hasBody() bool {
 }
 
 // describe reads the fields that say how to read the body.
-func (p *mimePart) describe(digest bool) (boundary []byte) {
+func (p *mimePart) describe(digest bool, spend func(n int) bool) (boundary []byte) {
 	// The tests take a part without a type for text, in a digest too.
 	p.mediaType, p.nested = "text/plain", digest
 	typed, multipart := false, false
 	for _, f := range p.header {
 		switch {
 		case equalFold(f.Name, "content-type"):
+			if !p.afford(spend, f) {
+				return nil
+			}
 			v := headers.Value(nil, f)
 			p.mediaType = mediaType(v)
 			list := parameters(v)
@@ -91,6 +102,9 @@ func (p *mimePart) describe(digest bool) (boundary []byte) {
 				boundary = []byte(list[i].value)
 			}
 		case equalFold(f.Name, "content-transfer-encoding"):
+			if !p.afford(spend, f) {
+				return nil
+			}
 			if p.encoding = ascii.Lower(encodingToken(headers.Value(nil, f))); p.encoding == "" {
 				p.encoding = "?"
 			}
@@ -100,6 +114,11 @@ func (p *mimePart) describe(digest bool) (boundary []byte) {
 		return nil
 	}
 	return boundary
+}
+
+// afford reports whether there are steps left to read a field.
+func (p *mimePart) afford(spend func(n int) bool, f headers.Field) bool {
+	return spend((costDecode + costAlloc) * len(f.Body))
 }
 
 func hasPrefixFold(s, prefix string) bool {
@@ -120,6 +139,9 @@ func (p *mimeParser) boundary(pos int) (hit, bool) {
 	}
 	if i := bytes.IndexByte(line, '\n'); i >= 0 {
 		line = line[:i]
+	}
+	if !p.spend(costBoundary * len(p.boundaries)) {
+		return hit{}, false
 	}
 	for i := len(p.boundaries) - 1; i >= 0; i-- {
 		if bytes.HasPrefix(line[2:], p.boundaries[i]) {
@@ -195,9 +217,10 @@ func (p *mimeParser) head(part *mimePart) (hit, bool) {
 // entity reads a part with its header.
 func (p *mimeParser) entity(parent *mimePart, digest bool) hit {
 	part := &mimePart{parent: parent, depth: parent.depth + 1}
+	p.spend(costPart)
 	parent.children++
 	if h, ended := p.head(part); ended {
-		part.describe(digest)
+		part.describe(digest, p.spend)
 		p.parts = append(p.parts, part)
 		return h
 	}
@@ -208,7 +231,7 @@ func (p *mimeParser) body(root *mimePart) { p.read(root, false) }
 
 // read reads the body of a part.
 func (p *mimeParser) read(part *mimePart, digest bool) hit {
-	boundary := part.describe(digest)
+	boundary := part.describe(digest, p.spend)
 	p.parts = append(p.parts, part)
 	deep := part.depth >= maxMIMEDepth || len(p.parts) >= maxMIMEParts
 	if part.nested && !deep {

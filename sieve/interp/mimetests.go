@@ -6,22 +6,30 @@ import (
 	"github.com/oxmailroute/oxmailroute/sieve"
 )
 
-// partEntries returns the fields of the current MIME part, or of the message,
+// partEntries gathers in r.fresh the fields of the current MIME part, or of the message,
 // and with AnyChild those of the parts below.
-func (r *run) partEntries(s *source) []*entry {
+func (r *run) partEntries(s *source) {
 	parts := r.mimeParts()
 	at := 0
 	if r.part != nil {
 		at = r.partAt
 	}
+	if at >= len(parts) {
+		// A change of the header has left the message with fewer parts.
+		parts, at = []*mimePart{r.part}, 0
+	}
 	end := at + 1
-	if s.anyChild {
+	if s.anyChild && len(parts) > 1 {
 		end = r.reach(at)
 	}
-	var out []*entry
+	r.spend(8 * (end - at))
 	for i := range s.count() {
 		name := r.name(s, i)
+		r.spend(8 * (end - at))
 		for j, p := range parts[at:end] {
+			if r.failed != nil {
+				return
+			}
 			if p.epilogue {
 				continue
 			}
@@ -29,10 +37,9 @@ func (r *run) partEntries(s *source) []*entry {
 				// The server looks no further for this name.
 				break
 			}
-			out = r.named(out, p.header, name)
+			r.named(p.header, name, &p.kept)
 		}
 	}
-	return out
 }
 
 // reach returns where the search for children of a part ends: at the next part
@@ -40,6 +47,7 @@ func (r *run) partEntries(s *source) []*entry {
 // whatever follows.
 func (r *run) reach(at int) int {
 	for i := at + 1; i < len(r.parts); i++ {
+		r.spend(2)
 		if p := r.parts[i]; p.parent == r.parts[at].parent && !p.epilogue {
 			return i
 		}
@@ -50,6 +58,10 @@ func (r *run) reach(at int) int {
 // mimeValues appends what the header test compares of a MIME field.
 func (r *run) mimeValues(values []value, e *entry, part sieve.MIMEPart, params []text) []value {
 	v := r.decode(e).text
+	r.spend((costAlloc + 16) * len(v))
+	if r.failed != nil {
+		return values
+	}
 	add := func(s string) { values = append(values, value{text: []byte(s)}) }
 	isType := equalFold(e.field.Name, "content-type")
 	if !isType && !equalFold(e.field.Name, "content-disposition") {
@@ -82,6 +94,7 @@ func (r *run) mimeValues(values []value, e *entry, part sieve.MIMEPart, params [
 		wanted := r.strs(params)
 		found := false
 		for _, p := range parameters(v) {
+			r.spend(8 * len(wanted))
 			name, encoded := strings.CutSuffix(p.name, "*")
 			for _, w := range wanted {
 				if !strings.EqualFold(name, w) {

@@ -35,7 +35,7 @@ func (c *compiler) modifiers(list []sieve.Modifier, where string) []sieve.Modifi
 func (r *run) modify(value string, list []sieve.Modifier) string {
 	value = cutUTF8(value, r.program.settings.MaxVariableSize)
 	for _, m := range list {
-		r.spend(len(value))
+		r.spend(costAlloc * len(value))
 		if value = apply(m, value); len(value) > r.program.settings.MaxVariableSize {
 			value = cutUTF8(value, r.program.settings.MaxVariableSize)
 		}

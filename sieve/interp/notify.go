@@ -46,6 +46,9 @@ func (n *notifyCommand) perform(r *run, in *instruction) error {
 			return r.errorf(in, ":from address %q: %w", act.From, err)
 		}
 	}
+	if r.spend(costAlloc * 2 * (len(act.Method) + len(act.From))); r.failed != nil {
+		return nil
+	}
 	uri, err := mailto.Parse(act.Method)
 	if err != nil {
 		return r.errorf(in, "%w", err)

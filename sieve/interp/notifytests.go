@@ -15,6 +15,9 @@ type notifyMethodTest struct {
 func (c *notifyMethodTest) eval(r *run) bool {
 	for i := range c.uris {
 		uri := r.str(&c.uris[i])
+		if r.spend(costAlloc * 2 * len(uri)); r.failed != nil {
+			return false
+		}
 		if _, err := mailto.Parse(uri); err != nil {
 			return r.note(c.step, false, []byte(uri))
 		}
@@ -31,7 +34,11 @@ type notifyCapabilityTest struct {
 }
 
 func (c *notifyCapabilityTest) eval(r *run) bool {
-	if _, err := mailto.Parse(r.str(&c.uri)); err != nil || !strings.EqualFold(r.str(&c.capability), "online") {
+	uri := r.str(&c.uri)
+	if r.spend(costAlloc * 2 * len(uri)); r.failed != nil {
+		return false
+	}
+	if _, err := mailto.Parse(uri); err != nil || !strings.EqualFold(r.str(&c.capability), "online") {
 		return r.note(c.step, false, nil)
 	}
 	values := append(r.list[:0], value{text: []byte("maybe")})

@@ -102,9 +102,23 @@ type run struct {
 	envelope    [2][5]value      // the parts of sender and recipient
 	found       []mailaddr.Found // where addresses are read to
 	list        []value          // where values are gathered
+	refs        []*value         // the same, of values that stand elsewhere
 	arena       []byte           // what decoded values stand in
-	bits        []uint64         // where candidates are gathered
-	steps       int64            // that the run may still take
+	fresh       []entry          // the fields of one test, where they aren't those of slots
+	picked      []*entry         // the fields of one test
+	byName      []entry          // what is kept of the header's fields that aren't those of slots
+	brief       []byte           // what decoded values of one test stand in
+	scratch     []byte           // what one value is folded to
+	wide        []byte           // the same for i;unicode-casemap
+	spare       addressList      // of one field
+	raw         value            // the body as it stands
+
+	keptAddresses int              // in parsed
+	inputs        map[*byte]string // the long values that the trace has
+	lastInput     string           // the last of those that are made for a test
+
+	bits  []uint64 // where candidates are gathered
+	steps int64    // that the run may still take
 
 	frame    *frame // of the script that runs
 	top      frame
@@ -121,6 +135,9 @@ type run struct {
 	marks   []mark
 	flags   []string
 	trace   []Step
+
+	// The size and the lines of the header, from the first change on.
+	headOctets, headLines int64
 
 	edits    int             // how often the header was changed
 	original headers.Section // before the first of them
@@ -158,11 +175,23 @@ func (r *run) reset() {
 	if cap(r.list) > keepBuffers/1024 {
 		r.list = nil
 	}
+	if cap(r.refs) > keepBuffers/64 || cap(r.picked) > keepBuffers/64 || cap(r.fresh) > keepBuffers/1024 {
+		r.refs, r.picked, r.fresh = nil, nil, nil
+	}
+	if cap(r.wide) > keepBuffers {
+		r.wide = nil
+	}
+	if cap(r.brief) > keepBuffers || cap(r.scratch) > keepBuffers {
+		r.brief, r.scratch = nil, nil
+	}
 	// Nothing of the message stays behind.
 	clear(r.actions[:cap(r.actions)])
 	clear(r.found[:cap(r.found)])
 	clear(r.list[:cap(r.list)])
 	clear(r.entries)
+	clear(r.refs[:cap(r.refs)])
+	clear(r.picked[:cap(r.picked)])
+	clear(r.fresh[:cap(r.fresh)])
 	for i := range r.parsed {
 		for j := range r.parsed[i].parts {
 			list := &r.parsed[i].parts[j]
@@ -175,6 +204,7 @@ func (r *run) reset() {
 	*r = run{
 		first: r.first, last: r.last, entries: r.entries[:0], parsed: r.parsed[:0], found: r.found[:0], list: r.list[:0],
 		arena: r.arena[:0], bits: r.bits[:0], actions: r.actions[:0], top: frame{local: r.top.local[:0]},
+		refs: r.refs[:0], picked: r.picked[:0], fresh: r.fresh[:0], brief: r.brief[:0], scratch: r.scratch[:0], wide: r.wide[:0],
 	}
 }
 
@@ -196,8 +226,8 @@ var (
 // script runs one script and reports whether the next one is to run.
 func (r *run) script(p *Program) bool {
 	r.program = p
-	r.index(&p.fields)
 	r.steps = p.maxSteps
+	r.index(&p.fields)
 	main := p.main
 	if main == nil {
 		main = &script{} // a Program that Compile didn't make
@@ -276,6 +306,9 @@ func (r *run) instruction(in *instruction) error {
 		return r.exec(then)
 	}
 	r.note(in.step, true, nil)
+	if r.failed != nil {
+		return r.errorf(in, "%w", r.failed)
+	}
 	switch in.kind {
 	case opStop:
 		return errStop
@@ -346,11 +379,12 @@ func (r *run) missed(step int, last *value) bool {
 	if last == nil {
 		return r.note(step, false, nil)
 	}
-	return r.note(step, false, last.text)
+	return r.noteValue(step, false, last)
 }
 
 // note records a step.
 func (r *run) note(step int, matched bool, input []byte) bool {
+	r.spend(costTest)
 	if r.program.trace {
 		s := r.frame.script.steps[step]
 		s.Matched, s.Input = matched, string(input)

@@ -12,7 +12,7 @@ type setCommand struct {
 }
 
 func (s *setCommand) perform(r *run, _ *instruction) error {
-	value := r.modify(r.str(&s.value), s.modifiers)
+	value := r.modify(r.short(&s.value), s.modifiers)
 	if r.failed != nil {
 		return nil
 	}

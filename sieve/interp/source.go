@@ -1,9 +1,8 @@
 package interp
 
 import (
-	"strings"
-
 	"github.com/oxmailroute/oxmailroute/headers"
+	"github.com/oxmailroute/oxmailroute/sieve/internal/ascii"
 )
 
 // source is where a test takes its fields from.
@@ -66,21 +65,25 @@ func (r *run) name(s *source, i int) string {
 
 // entriesOf returns the fields of a source that is not simple.
 func (r *run) entriesOf(s *source) []*entry {
-	var out []*entry
+	r.picked, r.fresh, r.brief = r.picked[:0], r.fresh[:0], r.brief[:0]
 	switch {
 	case s.mime && (r.part != nil || s.anyChild):
-		out = r.partEntries(s)
+		r.partEntries(s)
 	case s.slots != nil:
 		for _, slot := range s.slots {
 			for i := r.first[slot]; i >= 0; i = r.entries[i].next {
-				out = append(out, &r.entries[i])
+				r.picked = append(r.picked, &r.entries[i])
 			}
 		}
 	default:
 		for i := range s.names {
-			out = r.named(out, r.header(), r.str(&s.names[i]))
+			r.named(r.header(), r.str(&s.names[i]), &r.byName)
 		}
 	}
+	for i := range r.fresh {
+		r.picked = append(r.picked, &r.fresh[i])
+	}
+	out := r.picked
 	if s.index == 0 {
 		return out
 	}
@@ -95,13 +98,33 @@ func (r *run) entriesOf(s *source) []*entry {
 	return out[at : at+1]
 }
 
-// named appends the fields of a name.
-func (r *run) named(out []*entry, list headers.Section, name string) []*entry {
-	r.spend(4 * len(list))
-	for _, f := range list {
-		if len(f.Name) == len(name) && strings.EqualFold(string(f.Name), name) {
-			out = append(out, &entry{field: f, next: -1})
+// manyFields is from how many fields on a header's are read anew by each test
+// that doesn't ask for slots, so that what is kept stays small.
+const manyFields = 2048
+
+// named appends the fields of a name to r.picked, and where the header is a
+// long one, to r.fresh. What is kept of the fields stands in kept.
+func (r *run) named(list headers.Section, name string, kept *[]entry) {
+	r.spend(8*len(list) + len(name))
+	name = ascii.Lower(name)
+	for i := range list {
+		if equalFold(list[i].Name, name) {
+			r.spend(costField)
+			if len(list) < manyFields {
+				if *kept == nil {
+					*kept = make([]entry, len(list))
+				}
+				e := &(*kept)[i]
+				if e.field.Name == nil {
+					*e = entry{field: list[i], next: -1, value: value{own: true}}
+				}
+				r.picked = append(r.picked, e)
+				continue
+			}
+			r.fresh = append(r.fresh, entry{field: list[i], next: -1, once: true})
+		}
+		if r.failed != nil {
+			return
 		}
 	}
-	return out
 }

@@ -29,6 +29,9 @@ func (c *specialUseTest) eval(r *run) bool {
 	}
 	for i := range c.attributes {
 		attr := r.str(&c.attributes[i])
+		if r.spend(64 + 8*len(attr)); r.failed != nil {
+			return false
+		}
 		if !mboxname.ValidSpecialUse(attr) {
 			return r.note(c.step, false, []byte(attr))
 		}

@@ -15,6 +15,9 @@ func (c *stringTest) eval(r *run) bool {
 	values := r.list[:0]
 	for i := range c.sources {
 		s := r.str(&c.sources[i])
+		if r.spend(16 + 2*len(s)); r.failed != nil {
+			return false
+		}
 		if c.match.kind == sieve.Count && s == "" {
 			continue
 		}

@@ -183,14 +183,18 @@ func (r *run) str(t *text) string {
 	if t.parts == nil {
 		return t.lit
 	}
+	r.spend(16)
 	if len(t.parts) == 1 {
 		return r.variable(&t.parts[0])
 	}
 	var b strings.Builder
 	for i := range t.parts {
-		b.WriteString(r.variable(&t.parts[i]))
+		s := r.variable(&t.parts[i])
+		if r.spend(16 + costAlloc*len(s)); r.failed != nil {
+			return ""
+		}
+		b.WriteString(s)
 	}
-	r.spend(b.Len())
 	return b.String()
 }
 
@@ -236,6 +240,24 @@ func cutUTF8(s string, n int) string {
 		}
 	}
 	return s[:n]
+}
+
+// short returns the text as it is now, or as much of it as a variable holds.
+func (r *run) short(t *text) string {
+	if len(t.parts) < 2 {
+		return r.str(t)
+	}
+	var b strings.Builder
+	for i := range t.parts {
+		s := r.variable(&t.parts[i])
+		// One character more, so that what is cut off is cut between two.
+		s = s[:min(len(s), r.program.settings.MaxVariableSize+utf8.UTFMax-b.Len())]
+		b.WriteString(s)
+		if r.spend(16 + costAlloc*len(s)); r.failed != nil || b.Len() >= r.program.settings.MaxVariableSize+utf8.UTFMax {
+			break
+		}
+	}
+	return b.String()
 }
 
 // strs returns the texts as they are now.

@@ -79,23 +79,23 @@ func (r *run) reply(v sieve.Vacation, step int) (out *Outgoing, why string) {
 		return nil, "the sender has had this answer"
 	}
 	for _, name := range []string{"list-id", "list-owner", "list-subscribe", "list-post", "list-unsubscribe", "list-help", "list-archive"} {
-		if len(r.named(nil, r.header(), name)) > 0 {
+		for range r.fieldsNamed(name) {
 			return nil, "the message comes from a mailing list: it has a field " + name
 		}
 	}
-	for _, e := range r.named(nil, r.header(), "auto-submitted") {
-		if s := unread(e.field); !strings.EqualFold(s, "no") {
+	for f := range r.fieldsNamed("auto-submitted") {
+		if s := unread(f); !strings.EqualFold(s, "no") {
 			return nil, "the message is automatic: Auto-Submitted is " + s
 		}
 	}
-	for _, e := range r.named(nil, r.header(), "precedence") {
-		switch s := ascii.Lower(unread(e.field)); s {
+	for f := range r.fieldsNamed("precedence") {
+		switch s := ascii.Lower(unread(f)); s {
 		case "junk", "bulk", "list":
 			return nil, "the message is a bulk message: Precedence is " + s
 		}
 	}
-	for _, e := range r.named(nil, r.header(), "x-auto-response-suppress") {
-		for s := range strings.SplitSeq(unread(e.field), ",") {
+	for f := range r.fieldsNamed("x-auto-response-suppress") {
+		for s := range strings.SplitSeq(unread(f), ",") {
 			if s = strings.Trim(s, " \t"); strings.EqualFold(s, "all") || strings.EqualFold(s, "oof") {
 				return nil, "the message wants no answer: X-Auto-Response-Suppress has " + s
 			}
@@ -228,8 +228,8 @@ func systemAddress(local string) bool {
 func (r *run) addressed(mine []mailaddr.Address) (mailaddr.Address, bool) {
 	for _, name := range []string{"to", "cc", "bcc", "resent-to", "resent-cc", "resent-bcc"} {
 		var list []mailaddr.Found
-		for _, e := range r.named(nil, r.header(), name) {
-			p := mailaddr.Parser{S: []byte(unread(e.field))}
+		for f := range r.fieldsNamed(name) {
+			p := mailaddr.Parser{S: []byte(unread(f))}
 			list, _ = p.Addresses(list)
 		}
 		for _, m := range mine {
