@@ -74,7 +74,7 @@ func (w *walk) deliver(h hop, to string) {
 			headers.Field{Name: deliveredTo, Body: []byte(" " + mailbox)},
 			headers.Field{Name: received, Body: []byte(" by " + w.e.hostname)},
 		),
-		Body: w.body, Size: size(w.m.Raw), From: w.sieveFrom(), To: to,
+		Body: w.body, Size: w.size(), From: w.sieveFrom(), To: to,
 	}
 	w.actions(sequence.Run(&in), file, to)
 }
@@ -98,6 +98,14 @@ var (
 // octets. What Received: fields on the way add is not known here.
 func size(raw []byte) int64 {
 	return int64(len(raw) + bytes.Count(raw, []byte("\n")) - bytes.Count(raw, []byte("\r\n")))
+}
+
+// size is the message's size, which is counted once however many mailboxes get it.
+func (w *walk) size() int64 {
+	if w.q.size == 0 {
+		w.q.size = size(w.m.Raw)
+	}
+	return w.q.size
 }
 
 func domainOf(address string) string {

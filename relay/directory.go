@@ -116,6 +116,7 @@ type inquiry struct {
 	programs  map[string]*interp.Program
 	failed    map[string]error // by question
 	errs      []error          // in the order of the first question
+	size      int64            // of the message, once it was counted
 }
 
 func (e *evaluator) inquiry(ctx context.Context) *inquiry {

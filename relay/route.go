@@ -144,7 +144,7 @@ func (w *walk) enter() {
 			w.prepend(line)
 		}
 	}
-	if l.limit > 0 && int64(len(w.m.Raw)) > l.limit/2 && size(w.m.Raw) > l.limit {
+	if l.limit > 0 && int64(len(w.m.Raw)) > l.limit/2 && w.size() > l.limit {
 		w.step("smtpd", "", l.at, "message_size_limit", "too large")
 		w.end(Reject, "552", w.m.To, "5.3.4 Message size exceeds fixed limit")
 		return

@@ -134,8 +134,16 @@ func (a *automaton) any(text []byte) bool {
 		return true
 	}
 	state := int32(0)
-	for _, c := range text {
-		state = a.next(state, c)
+	for i := 0; i < len(text); i++ {
+		if state == 0 {
+			for i < len(text) && a.root[text[i]] == 0 {
+				i++
+			}
+			if i == len(text) {
+				break
+			}
+		}
+		state = a.next(state, text[i])
 		if a.key[state] >= 0 || a.link[state] != 0 {
 			return true
 		}
@@ -150,8 +158,16 @@ func (a *automaton) all(text []byte, found func(key int32) bool) {
 		found(k)
 	}
 	state := int32(0)
-	for _, c := range text {
-		state = a.next(state, c)
+	for i := 0; i < len(text); i++ {
+		if state == 0 {
+			for i < len(text) && a.root[text[i]] == 0 {
+				i++
+			}
+			if i == len(text) {
+				break
+			}
+		}
+		state = a.next(state, text[i])
 		s := state
 		if a.key[s] < 0 {
 			s = a.link[s]

@@ -57,6 +57,10 @@ func (r *run) envelopePart(field string, part sieve.AddressPart) (*value, int) {
 	default:
 		return nil, 0
 	}
+	if r.envelope == nil {
+		r.envelope = new([2][5]value)
+	}
+	r.enveloped = true
 	v := &r.envelope[side][partIndex(part)]
 	if v.text != nil {
 		return v, 1

@@ -49,3 +49,24 @@ func RunSteps(p *Program, in *Input) (out Result, steps int64) {
 	runs.Put(r)
 	return out, steps
 }
+
+// WithoutIndex takes the indexes of rules from a program.
+func WithoutIndex(p *Program) *Program {
+	var strip func(b *block)
+	strip = func(b *block) {
+		b.index = nil
+		for i := range b.code {
+			in := &b.code[i]
+			if in.kind != opIf {
+				continue
+			}
+			in.chain = nil
+			for j := range in.branches {
+				strip(&in.branches[j].then)
+			}
+			strip(in.els)
+		}
+	}
+	strip(&p.main.code)
+	return p
+}

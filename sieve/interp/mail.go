@@ -116,9 +116,14 @@ func (r *run) index(t *fieldTable) {
 		r.first[i], r.last[i] = -1, -1
 	}
 	r.entries, r.parsed, r.keptAddresses = r.entries[:0], r.parsed[:0], 0
-	r.arena, r.envelope, r.byName = r.arena[:0], [2][5]value{}, nil
+	if r.edits > 0 {
+		// What stands in the arena belongs to the header of before.
+		r.arena, r.byName = r.arena[:0], nil
+		r.forgetEnvelope()
+	}
 	if r.in.Header == nil {
-		r.scan(t)
+		rest, lines := r.scan(t)
+		r.spend(16*lines + 2*(len(r.in.Raw)-len(rest)))
 		return
 	}
 	r.spend(128 * len(r.in.Header))
@@ -134,33 +139,36 @@ func (r *run) index(t *fieldTable) {
 
 // scan finds the fields in a message that is there as a whole. A line that
 // doesn't begin like one of the names is skipped without a look at it.
-func (r *run) scan(t *fieldTable) {
-	rest := r.in.Raw
-	for len(rest) > 0 {
+// It returns what is left, and how many lines and fields it has looked at.
+func (r *run) scan(t *fieldTable) (rest []byte, lines int) {
+	rest = r.in.Raw
+	for ; len(rest) > 0; lines++ {
 		if c := rest[0]; t.first[c] || t.odd {
 			reader := headers.NewReader(rest)
 			f, ok := reader.Next()
 			if !ok {
-				return
+				return rest, lines
 			}
 			if slot := t.find(f.Name); slot >= 0 {
 				r.enter(slot, f)
 			}
-			next := reader.Rest()
-			if r.spend(16 + 2*(len(rest)-len(next))); r.failed != nil {
-				return
-			}
-			rest = next
+			rest = reader.Rest()
 			continue
 		} else if c == '\n' || c == '\r' && len(rest) > 1 && rest[1] == '\n' {
-			return
+			return rest, lines
 		}
 		i := bytes.IndexByte(rest, '\n')
 		if i < 0 {
-			return
+			return rest, lines
 		}
-		r.spend(16 + i)
 		rest = rest[i+1:]
+	}
+	return rest, lines
+}
+
+func (r *run) forgetEnvelope() {
+	if r.enveloped {
+		*r.envelope, r.enveloped = [2][5]value{}, false
 	}
 }
 
@@ -261,7 +269,10 @@ func partIndex(p sieve.AddressPart) int {
 // addresses the field counts.
 func (r *run) addresses(e *entry, part sieve.AddressPart) ([]value, int) {
 	if e.parsed == 0 && (e.once || e.value.own || r.keptAddresses >= maxKeptAddresses) {
-		list := &r.spare
+		if r.spare == nil {
+			r.spare = new(addressList)
+		}
+		list := r.spare
 		for i := range list.parts {
 			list.parts[i] = list.parts[i][:0]
 		}

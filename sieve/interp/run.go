@@ -99,7 +99,8 @@ type run struct {
 	entries     []entry
 	first, last []int32
 	parsed      []addressList
-	envelope    [2][5]value      // the parts of sender and recipient
+	envelope    *[2][5]value     // the parts of sender and recipient
+	enveloped   bool             // there are some
 	found       []mailaddr.Found // where addresses are read to
 	list        []value          // where values are gathered
 	refs        []*value         // the same, of values that stand elsewhere
@@ -110,7 +111,7 @@ type run struct {
 	brief       []byte           // what decoded values of one test stand in
 	scratch     []byte           // what one value is folded to
 	wide        []byte           // the same for i;unicode-casemap
-	spare       addressList      // of one field
+	spare       *addressList     // of one field
 	raw         value            // the body as it stands
 
 	keptAddresses int              // in parsed
@@ -118,6 +119,7 @@ type run struct {
 	lastInput     string           // the last of those that are made for a test
 
 	bits  []uint64 // where candidates are gathered
+	at    int      // where in bits those of the search are
 	steps int64    // that the run may still take
 
 	frame    *frame // of the script that runs
@@ -192,6 +194,9 @@ func (r *run) reset() {
 	clear(r.refs[:cap(r.refs)])
 	clear(r.picked[:cap(r.picked)])
 	clear(r.fresh[:cap(r.fresh)])
+	if r.spare != nil {
+		*r.spare = addressList{}
+	}
 	for i := range r.parsed {
 		for j := range r.parsed[i].parts {
 			list := &r.parsed[i].parts[j]
@@ -201,7 +206,9 @@ func (r *run) reset() {
 		}
 	}
 	clear(r.top.local)
+	r.forgetEnvelope()
 	*r = run{
+		envelope: r.envelope, spare: r.spare,
 		first: r.first, last: r.last, entries: r.entries[:0], parsed: r.parsed[:0], found: r.found[:0], list: r.list[:0],
 		arena: r.arena[:0], bits: r.bits[:0], actions: r.actions[:0], top: frame{local: r.top.local[:0]},
 		refs: r.refs[:0], picked: r.picked[:0], fresh: r.fresh[:0], brief: r.brief[:0], scratch: r.scratch[:0], wide: r.wide[:0],
