@@ -24,9 +24,12 @@ func (g *hostileGenerator) of(list ...string) string { return list[g.IntN(len(li
 
 // text draws n octets or so of something that is slow to look at.
 func (g *hostileGenerator) text(n int) string {
-	piece := g.of("a", "A", "aB", "ab", "0", "9", "?", "*", "=?", "=?utf-8?q?a?= ", "=?utf-8?b?w6TDpA==?=", "=?iso-2022-jp?b?GyRCJCIkJBsoQg==?= ",
-		"=?x?q?a?=", "=?utf-7?q?+AOQ-?=", "=?gb18030?q?=81=30=81=30?= ", "\u00e4", "\ufdfa", "\uac00", "\u0390", "\xff", "a\xff", "(", "()", "\"", "\\", "<", "@", "a@b, ", "a@b,", "<@a,@b:c@d>,",
-		"g:;", "a.", ".a@b ", "; a=b", "; a*1=b", "; a*0=b; a*1=c", "; boundary=b", "&amp;", "&a;", "<a>", "<!--", "<script>", "<b", "<![CDATA[", "-- ", " ", "\t", "\n ", "\n x", "mailto:a@b", "%41", "+")
+	piece := g.of("a", "A", "aB", "ab", "0", "9", "?", "*", "=?", "=?utf-8?q?a?= ", "=?utf-8?b?w6TDpA==?=",
+		"=?iso-2022-jp?b?GyRCJCIkJBsoQg==?= ",
+		"=?x?q?a?=", "=?utf-7?q?+AOQ-?=", "=?gb18030?q?=81=30=81=30?= ", "\u00e4", "\ufdfa", "\uac00",
+		"\u0390", "\xff", "a\xff", "(", "()", "\"", "\\", "<", "@", "a@b, ", "a@b,", "<@a,@b:c@d>,",
+		"g:;", "a.", ".a@b ", "; a=b", "; a*1=b", "; a*0=b; a*1=c", "; boundary=b", "&amp;", "&a;", "<a>",
+		"<!--", "<script>", "<b", "<![CDATA[", "-- ", " ", "\t", "\n ", "\n x", "mailto:a@b", "%41", "+")
 	if g.IntN(3) == 0 {
 		piece += g.of("a", "b", "A", " ", "(", "\"", "=?", "\u00c4", "<", ";", ",")
 	}
@@ -67,12 +70,16 @@ func (g *hostileGenerator) body(n, depth int) (fields, body string) {
 	case 0:
 		return "Content-Type: text/html\n", g.text(n)
 	case 1:
-		charset := g.of("utf-8", "windows-1252", "iso-2022-jp", "gb18030", "utf-16", "euc-kr", "big5", "shift_jis", "utf-7", "koi8-r", "x-unknown")
+		charset := g.of("utf-8", "windows-1252", "iso-2022-jp", "gb18030", "utf-16", "euc-kr", "big5",
+			"shift_jis", "utf-7", "koi8-r", "x-unknown")
 		return "Content-Type: text/" + g.of("plain", "html") + "; charset=" + charset + "\n", g.text(n)
 	case 2:
-		return "Content-Type: text/" + g.of("plain", "html") + "\nContent-Transfer-Encoding: base64\n", base64.StdEncoding.EncodeToString([]byte(g.text(n * 3 / 4)))
+		return "Content-Type: text/" + g.of("plain", "html") + "\nContent-Transfer-Encoding: base64\n",
+			base64.StdEncoding.EncodeToString([]byte(g.text(n * 3 / 4)))
 	case 3:
-		return "Content-Type: text/" + g.of("plain", "html") + "\nContent-Transfer-Encoding: quoted-printable\n", g.of(g.text(n), strings.Repeat("=C3=A4", n/6), strings.Repeat(" \n", n/2), strings.Repeat("= ", n/2))
+		return "Content-Type: text/" + g.of("plain", "html") + "\nContent-Transfer-Encoding: quoted-printable\n",
+			g.of(g.text(n), strings.Repeat("=C3=A4", n/6), strings.Repeat(" \n", n/2), strings.Repeat("= ",
+				n/2))
 	case 4, 5:
 		var b strings.Builder
 		name := g.of("b", "bb", strings.Repeat("-", 1+g.IntN(60)))
@@ -83,7 +90,8 @@ func (g *hostileGenerator) body(n, depth int) (fields, body string) {
 				f, in := g.body(g.size(max(1, n/parts)), depth+1)
 				b.WriteString(f + "\n" + in + "\n")
 			} else {
-				b.WriteString(g.of("", "\n", "\nx\n", "Content-Type: text/plain\n\nx\n", "Content-Type: message/rfc822\n\nSubject: x\n\nx\n", "X: y\n\n"))
+				b.WriteString(g.of("", "\n", "\nx\n", "Content-Type: text/plain\n\nx\n", "Content-Type: message/rfc822\n\nSubject: x\n\nx\n",
+					"X: y\n\n"))
 			}
 		}
 		return "Content-Type: multipart/" + g.of("mixed", "digest") + "; boundary=\"" + name + "\"\n", b.String()
@@ -107,7 +115,8 @@ func (g *hostileGenerator) body(n, depth int) (fields, body string) {
 		b.WriteString(g.of(g.text(n), strings.Repeat("--\n", n/3), strings.Repeat("--b\n", n/4)))
 		return head(0), b.String()
 	case 7:
-		return "", g.of(strings.Repeat("a", n)+"b", strings.Repeat("\ufdfa", n/3), strings.Repeat("\n--", n/3), strings.Repeat("\r\n", n/2), strings.Repeat("A\xff", n/2))
+		return "", g.of(strings.Repeat("a", n)+"b", strings.Repeat("\ufdfa", n/3), strings.Repeat("\n--",
+			n/3), strings.Repeat("\r\n", n/2), strings.Repeat("A\xff", n/2))
 	}
 	return "", g.text(n)
 }
@@ -134,7 +143,8 @@ func (g *hostileGenerator) keys(n int, match string) string {
 	one := func(n int) string {
 		switch match {
 		case ":regex":
-			piece := g.of("a", "a?", "a*", ".*", "(a|b)", "(a*)*", "[ab]", "(a?)", "a{1,9}", "(.*)", "(a|aa)", "((a)?b?)*", ".", "(a{2,9}){2,9}")
+			piece := g.of("a", "a?", "a*", ".*", "(a|b)", "(a*)*", "[ab]", "(a?)", "a{1,9}", "(.*)", "(a|aa)",
+				"((a)?b?)*", ".", "(a{2,9}){2,9}")
 			return strings.Repeat(piece, 1+g.IntN(min(1+n/len(piece), 60))) + g.of("b", "c", "", "$", "a")
 		case ":matches":
 			piece := g.of("*", "*a", "?", "*?", "a", "?a", "*a?", "*aaaaaaab", "??", "\\\\a")
@@ -142,7 +152,8 @@ func (g *hostileGenerator) keys(n int, match string) string {
 		case ":count", ":value":
 			return g.of("0", "1", "9", strings.Repeat("0", n), strings.Repeat("a", n))
 		}
-		return g.of("zzz", strings.Repeat("a", n)+"b", strings.Repeat("a", n), "b"+strings.Repeat("a", n), "\u00e4", "", strings.Repeat("\ufdfa", n/3)+"x", g.text(n))
+		return g.of("zzz", strings.Repeat("a", n)+"b", strings.Repeat("a", n), "b"+strings.Repeat("a",
+			n), "\u00e4", "", strings.Repeat("\ufdfa", n/3)+"x", g.text(n))
 	}
 	if g.IntN(6) == 0 {
 		return quote(g.of("${v}", "${v}${v}", "*${v}*", "a${v}b"))
@@ -191,7 +202,8 @@ func (g *hostileGenerator) test(n int) string {
 	case 3:
 		return with("header :mime "+g.of("", ":anychild"), names)
 	case 4:
-		return with("header :mime "+g.of("", ":anychild ")+g.of(":type", ":subtype", ":contenttype", `:param ["a","b","boundary"]`), g.of(`"Content-Type"`, `"Content-Disposition"`))
+		return with("header :mime "+g.of("", ":anychild ")+g.of(":type", ":subtype", ":contenttype", `:param ["a","b","boundary"]`),
+			g.of(`"Content-Type"`, `"Content-Disposition"`))
 	case 5:
 		return with("address "+g.of("", ":localpart", ":domain", ":user", ":detail"), addresses)
 	case 6:
@@ -211,7 +223,8 @@ func (g *hostileGenerator) test(n int) string {
 	case 13:
 		return with("date", g.of(`"Date"`, `"To"`, `"${f}"`)+` "year"`)
 	case 14:
-		return g.of(`duplicate :header "Subject"`, `duplicate :uniqueid "${v}"`, `duplicate`, `valid_notify_method "mailto:${v}"`, `mailboxexists "${v}"`, `size :over 1`)
+		return g.of(`duplicate :header "Subject"`, `duplicate :uniqueid "${v}"`, `duplicate`, `valid_notify_method "mailto:${v}"`,
+			`mailboxexists "${v}"`, `size :over 1`)
 	}
 	return "anyof (" + with("header", names) + ", " + with("body :text", "") + ", not " + with("address", `"To"`) + ")"
 }
@@ -220,11 +233,14 @@ func (g *hostileGenerator) test(n int) string {
 func (g *hostileGenerator) command(n int) string {
 	switch g.IntN(16) {
 	case 0:
-		return "set " + g.of("", ":lower ", ":encodeurl ", ":quotewildcard ", ":upper :quoteregex ") + `"` + g.of("v", "w") + `" ` + quote(strings.Repeat(g.of("${v}", "${w}x", "${0}", "${1}${2}", "a"), 1+g.IntN(max(1, n/5)))) + ";\n"
+		return "set " + g.of("", ":lower ", ":encodeurl ", ":quotewildcard ", ":upper :quoteregex ") + `"` + g.of("v",
+			"w") + `" ` + quote(strings.Repeat(g.of("${v}", "${w}x", "${0}", "${1}${2}", "a"), 1+g.IntN(max(1,
+			n/5)))) + ";\n"
 	case 1:
 		return `addheader "X" ` + g.of(`"${v}"`, `"a"`, quote(strings.Repeat("\u00e4", min(n/2, 900)))) + ";\n"
 	case 2:
-		return g.of(`deleteheader "X";`, `deleteheader :index 1 "X";`, `deleteheader :contains "X" "zz";`, `deleteheader "Subject";`) + "\n"
+		return g.of(`deleteheader "X";`, `deleteheader :index 1 "X";`, `deleteheader :contains "X" "zz";`,
+			`deleteheader "Subject";`) + "\n"
 	case 3:
 		return g.of(`addflag "v" "${w} ${v} a b c";`, `setflag ["${v}","a","b"];`, `addflag "${w}";`, `removeflag "v" "${v}";`) + "\n"
 	case 4:

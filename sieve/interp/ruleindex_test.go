@@ -32,7 +32,8 @@ func TestRuleIndexSame(t *testing.T) {
 		case depth < 2 && rng.IntN(5) == 0:
 			return sieve.AnyOf{leaf(depth + 1), leaf(depth + 1)}
 		case rng.IntN(3) == 0:
-			return sieve.Address{Names: []string{[]string{"From", "To"}[rng.IntN(2)]}, Part: []sieve.AddressPart{"", sieve.Domain}[rng.IntN(2)], Match: m, Comparator: c, Keys: keys}
+			part := []sieve.AddressPart{"", sieve.Domain}[rng.IntN(2)]
+			return sieve.Address{Names: []string{[]string{"From", "To"}[rng.IntN(2)]}, Part: part, Match: m, Comparator: c, Keys: keys}
 		}
 		return sieve.Header{Names: names[rng.IntN(4):], Match: m, Comparator: c, Keys: keys}
 	}
