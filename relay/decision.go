@@ -6,6 +6,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"github.com/oxmailroute/oxmailroute/sieve/interp"
 )
 
 // Message is what [Config.Route] decides on: one message for one recipient.
@@ -26,6 +28,11 @@ type Message struct {
 	SMTPUTF8 bool
 	// NextHops is whether the hosts that the mail is handed to offer SMTPUTF8.
 	NextHops SMTPUTF8
+	// Memory returns what Dovecot remembers of earlier messages of a mailbox: those
+	// that its script has redirected before aren't redirected again, nor answered.
+	// Nil, and a nil that it returns, is a store that has seen no message. It is
+	// told of this one.
+	Memory func(mailbox string) interp.Memory
 }
 
 // Milter is the answer of an installation's milters (smtpd_milters,

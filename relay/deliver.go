@@ -8,6 +8,7 @@ import (
 
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/sieve"
+	"github.com/oxmailroute/oxmailroute/sieve/dovecot"
 	"github.com/oxmailroute/oxmailroute/sieve/interp"
 )
 
@@ -76,6 +77,9 @@ func (w *walk) deliver(h hop, to string) {
 		),
 		Body: w.body, Size: w.size(), From: w.sieveFrom(), To: to,
 	}
+	if w.m.Memory != nil {
+		in.Memory = w.m.Memory(fold(mailbox))
+	}
 	w.actions(sequence.Run(&in), file, to)
 }
 
@@ -133,32 +137,32 @@ func (w *walk) actions(r interp.Result, file, to string) {
 	if r.Err != nil {
 		w.step("sieve", "", place{}, "", r.Err.Error())
 	}
+	d := dovecot.Deliver(&r)
 	before := len(*w.out)
 	// Redirects first: one that is refused at re-entry keeps the message.
 	kept := false
 	for _, a := range r.Actions {
-		switch a, ok := a.(interp.ActionRedirect); {
-		case !ok:
-		case a.Why != "":
+		if a, ok := a.(interp.ActionRedirect); ok && a.Why != "" {
 			w.step("sieve", "", place{}, a.Address, a.Why+": not redirected")
-		case !w.reEnter(a.Address, to):
-			kept = true
 		}
+	}
+	for _, a := range d.Redirects {
+		kept = !w.reEnter(a.Address, to) || kept
 	}
 	redirected := (*w.out)[before:]
 	redirected = append([]Outcome(nil), redirected...)
 	*w.out = (*w.out)[:before]
 	inbox := false
-	for _, folder := range r.Mailboxes() {
+	for _, folder := range d.Stored {
 		inbox = inbox || strings.EqualFold(folder, sieve.Inbox)
 		w.end(Mailbox, folder, to, "")
 	}
 	if kept && !inbox {
 		w.end(Mailbox, sieve.Inbox, to, "")
 	}
-	for _, a := range r.Actions {
+	for _, a := range d.Rejects {
 		// The null sender gets no notice.
-		if a, ok := a.(interp.ActionReject); ok && !a.Silent && w.sieveFrom() != "" {
+		if w.sieveFrom() != "" {
 			w.end(Bounce, "550", to, "5.7.1 "+a.Text)
 		}
 	}

@@ -4,6 +4,9 @@ import (
 	"regexp"
 	"slices"
 	"strings"
+
+	"github.com/oxmailroute/oxmailroute/sieve/dovecot"
+	"github.com/oxmailroute/oxmailroute/sieve/interp"
 )
 
 // doveconf is what `doveconf -n` printed: top-level settings by name, those in
@@ -13,42 +16,10 @@ type doveconf map[string]string
 
 func parseDoveconf(text []byte) doveconf {
 	d := doveconf{}
-	eachDoveconf(text, func(sections []string, name, value string) {
-		d[strings.Join(append(slices.Clone(sections), name), "/")] = value
-	})
+	for _, s := range dovecot.Read(text).Settings {
+		d[strings.Join(append(slices.Clone(s.Sections), s.Name), "/")] = s.Value
+	}
 	return d
-}
-
-// eachDoveconf calls f for each setting with the blocks that it stands in, and
-// returns how many blocks are open at the end.
-func eachDoveconf(text []byte, f func(sections []string, name, value string)) int {
-	var sections []string
-	for _, line := range strings.Split(string(text), "\n") {
-		line = strings.TrimSpace(line)
-		switch {
-		case line == "" || line[0] == '#':
-		case strings.HasSuffix(line, "{"):
-			sections = append(sections, strings.TrimSpace(strings.TrimSuffix(line, "{")))
-		case line == "}":
-			if len(sections) > 0 {
-				sections = sections[:len(sections)-1]
-			}
-		default:
-			if name, value, ok := strings.Cut(line, "="); ok {
-				f(sections, strings.TrimSpace(name), unquote(strings.TrimSpace(value)))
-			}
-		}
-	}
-	return len(sections)
-}
-
-// unquote takes the quotes off that doveconf puts around a value with blanks
-// at its ends.
-func unquote(s string) string {
-	if len(s) >= 2 && s[0] == '"' && s[len(s)-1] == '"' {
-		return s[1 : len(s)-1]
-	}
-	return s
 }
 
 // settingName is what a setting's name looks like: "plugin/x" has none of the
@@ -64,12 +35,12 @@ func (c *compiler) checkDoveconf() {
 	if c.in.Doveconf == nil {
 		return
 	}
-	settings, strange := 0, ""
-	open := eachDoveconf(c.in.Doveconf, func(_ []string, name, _ string) {
-		if settings++; strange == "" && !settingName.MatchString(name) {
-			strange = name
+	conf, strange := dovecot.Read(c.in.Doveconf), ""
+	for _, s := range conf.Settings {
+		if strange == "" && !settingName.MatchString(s.Name) {
+			strange = s.Name
 		}
-	})
+	}
 	refuse := func(format string, args ...any) {
 		c.errs.add("Installation.Doveconf", ErrInvalid,
 			"run `doveconf -n` as root, mend what it complains of, and give all that it prints to standard output; nil where there is no Dovecot "+
@@ -86,7 +57,18 @@ func (c *compiler) checkDoveconf() {
 		refuse("`doveconf -n` has failed: there is no line \"# OS:\", which it prints when it has read all files")
 	case strange != "":
 		refuse("%q is not the name of a setting", strange)
-	case settings == 0 || open > 0 || !strings.HasSuffix(text, "\n"):
-		refuse("the output is cut off: %d settings, %d blocks without an end", settings, open)
+	case len(conf.Settings) == 0 || conf.Open > 0 || !strings.HasSuffix(text, "\n"):
+		refuse("the output is cut off: %d settings, %d blocks without an end", len(conf.Settings), conf.Open)
 	}
+}
+
+// sieveOptions are what the settings of Installation.Doveconf make of scripts at
+// delivery by LMTP. Without it nothing is known of the mail store. Values that the
+// server doesn't take it warns of itself.
+func (c *compiler) sieveOptions() interp.Options {
+	if c.in.Doveconf == nil {
+		return interp.Options{Store: interp.Store{Any: true}}
+	}
+	o, _ := dovecot.Read(c.in.Doveconf).Options("lmtp")
+	return o
 }

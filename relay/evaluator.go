@@ -239,7 +239,9 @@ func (c *compiler) buildEvaluator() {
 		}
 	}
 	if c.cfg.global != nil {
-		p, err := interp.Compile(c.cfg.global, interp.Options{Name: c.globalName(), Trace: true, AutoCreate: true, Store: interp.Store{Any: true}})
+		o := c.sieveOptions()
+		o.Name, o.Trace, o.AutoCreate = c.globalName(), true, true
+		p, err := interp.Compile(c.cfg.global, o)
 		if err != nil {
 			c.errs.wrap("Sieve", err, "use other markers or another folder")
 		}

@@ -199,6 +199,7 @@ func testReturnFlow(t *testing.T, p relay.Policy, w maillab.World) {
 		{"marked for a domain elsewhere", "127.0.2.1", "tls", "conbool", "", "alice@example.com", other, "x@remote1.test", "mx remote1.test"},
 		{"to a mailbox", "127.0.2.1", "tls", "conbool", "", "alice@example.com", marked, "bob@example.com", "mailbox INBOX"},
 		{"to a mailbox that forwards", "127.0.2.1", "tls", "conbool", "", "alice@example.com", marked, "fwd@example.com", "mx remote1.test"},
+		{"to a mailbox that has forwarded it", "127.0.2.1", "tls", "conbool", "", "alice@example.com", marked + "X-Sieve-Redirected-From: fwd@example.com\n", "fwd@example.com", "mailbox INBOX"},
 		{"to nobody here", "127.0.2.1", "tls", "conbool", "", "alice@example.com", marked, "nobody@example.com", "rejected 550"},
 		{"another sender", "127.0.2.1", "tls", "conbool", "", "z@remote2.test", marked, "x@remote1.test", "rejected 554"},
 		{"a sender out of scope", "127.0.2.1", "tls", "conbool", "", "dave@example.org", marked, "x@remote1.test", "rejected 554"},

@@ -8,6 +8,7 @@ import (
 	"strings"
 	"sync"
 	"testing"
+	"time"
 
 	"github.com/google/go-cmp/cmp"
 
@@ -177,6 +178,34 @@ func TestRedirects(t *testing.T) {
 			Raw: append([]byte(field), hello...)})
 		if d.String() != want {
 			t.Errorf("%s: %s, want %s\n%s", field, d, want, d.Outcomes[0].Trace)
+		}
+	}
+}
+
+// seen is the memory of all mailboxes.
+type seen map[string]time.Time
+
+func (s seen) Seen(id string, now time.Time) bool { return s[id].After(now) }
+
+func (s seen) Remember(id string, until time.Time) { s[id] = until }
+
+// TestRedirectedBefore: the message that a mailbox has redirected stays there
+// when it comes again, known by its Message-ID.
+func TestRedirectedBefore(t *testing.T) {
+	in := labBase(t)
+	in.Scripts = relay.ScriptMap{"bob@example.com": program(t, "bob", "redirect \"x@remote1.test\";")}
+	c := compile(t, labPolicy(t, "lab.json"), in)
+	memory := map[string]seen{}
+	for i, tt := range []struct{ id, want string }{{"1", "mx remote1.test <x@remote1.test>"}, {"1", "mailbox INBOX"}, {"2", "mx remote1.test <x@remote1.test>"}, {"2", "mailbox INBOX"}} {
+		m := relay.Message{Origin: c.Origin(relay.RoleGateway), From: "joe@example.net", To: "bob@example.com", Raw: []byte("Message-ID: <" + tt.id + "@x>\n\nx\n"),
+			Memory: func(mailbox string) interp.Memory {
+				if memory[mailbox] == nil {
+					memory[mailbox] = seen{}
+				}
+				return memory[mailbox]
+			}}
+		if d := c.Route(t.Context(), &m); d.String() != tt.want {
+			t.Errorf("%d: %s, want %s\n%s", i, d, tt.want, d.Outcomes[0].Trace)
 		}
 	}
 }

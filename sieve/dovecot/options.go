@@ -13,7 +13,7 @@ import (
 )
 
 // Extensions are those that the server has on: what the release has, changed by
-// sieve_extensions.
+// sieve_extensions; those that package sieve doesn't know are left out.
 func (c *Config) Extensions() (sieve.Extensions, error) {
 	if !c.Is24() {
 		on := sieve.Debian12
@@ -21,7 +21,7 @@ func (c *Config) Extensions() (sieve.Extensions, error) {
 		if !ok {
 			return on, nil
 		}
-		return on.Set(v)
+		return on.Set(known(v))
 	}
 	on := sieve.Debian13
 	for _, s := range c.Settings {
@@ -36,9 +36,17 @@ func (c *Config) Extensions() (sieve.Extensions, error) {
 		}
 	}
 	if v, ok := c.find("sieve_extensions", nil); ok && v != "" {
-		return on.Set(v)
+		return on.Set(known(v))
 	}
 	return on, nil
+}
+
+// known leaves out the extensions that package sieve doesn't know, such as
+// vnd.dovecot.filter of a plugin: a script that requires one isn't read.
+func known(setting string) string {
+	return strings.Join(slices.DeleteFunc(strings.Fields(setting), func(s string) bool {
+		return sieve.ExtensionNamed(strings.TrimLeft(s, "+-")) == 0
+	}), " ")
 }
 
 // Options are what the settings come to for deliveries by a protocol, "lda" or
