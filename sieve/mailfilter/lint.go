@@ -89,8 +89,9 @@ func Lint(name string, src []byte, ox Generation) ([]Problem, error) {
 // Lint is the function [Lint] for a document and its generation, d.OX.
 func (d *Document) Lint() []Problem {
 	d = d.whole()
+	unrequired := d.unrequired()
 	return d.OX.merge(func(g Generation) []Problem {
-		l := &linter{d: d, ox: g}
+		l := &linter{d: d, ox: g, unrequired: unrequired}
 		l.document()
 		return l.out
 	})
@@ -102,22 +103,17 @@ const subjectMark = "{OX}"
 // merge joins what the single generations have to say.
 func (g Generation) merge(lint func(Generation) []Problem) []Problem {
 	var out []Problem
+	seen := map[Problem][]int{} // without OX, by the places in out
 	for i, single := range g.each() {
-		list := lint(single)
-		if i == 0 {
-			for _, p := range list {
-				p.OX = single
-				out = append(out, p)
-			}
-			continue
-		}
-		for _, p := range list {
-			j := slices.IndexFunc(out, func(o Problem) bool {
-				return o.OX != single && o.Line == p.Line && o.Column == p.Column && o.Text == p.Text && o.Effect == p.Effect && o.Fix == p.Fix
-			})
-			if p.OX = single; j >= 0 {
-				out[j].OX = EveryOX
+		for _, p := range lint(single) {
+			if same := seen[p]; i > 0 && len(same) > 0 {
+				out[same[0]].OX = EveryOX
+				seen[p] = same[1:]
 				continue
+			}
+			key := p
+			if p.OX = single; i == 0 {
+				seen[key] = append(seen[key], len(out))
 			}
 			out = append(out, p)
 		}

@@ -29,7 +29,8 @@ func (l *linter) requires() {
 	for i, r := range d.requires {
 		n := d.tree.Commands[r]
 		if l.ox == OlderOX && n.Name != "require" {
-			l.problem(n.Start, n.Name, Dropped, `write "require"`, "%s doesn't know the command %s and drops it when a user saves", subjectMark, n.Name)
+			l.problem(n.Start, n.Name, Dropped, `write "require"`,
+				"%s doesn't know the command %s and drops it when a user saves", subjectMark, n.Name)
 		}
 		if l.ox == OlderOX {
 			continue
@@ -38,15 +39,17 @@ func (l *linter) requires() {
 		last, _ := d.tree.position(n.End - 1)
 		switch {
 		case i > 0:
-			l.problem(n.Start, n.Name, Dropped, "put all extensions into the first", "%s forgets what a second require command has, as far as it doesn't miss it itself", subjectMark)
+			l.problem(n.Start, n.Name, Dropped, "put all extensions into the first",
+				"%s forgets what a second require command has, as far as it doesn't miss it itself", subjectMark)
 		case line != 2 || column != 1 || n.Name != "require":
 			l.problem(n.Start, n.Name, Dropped, "put it there, behind one comment line",
-				"%s looks for the require command at the start of line 2, and forgets what stands elsewhere as far as it doesn't miss it itself", subjectMark)
+				"%s looks for the require command at the start of line 2, "+
+					"and forgets what stands elsewhere as far as it doesn't miss it itself", subjectMark)
 		case last != line:
 			l.problem(n.Start, n.Name, Dropped, "write it in one line", "%s reads one line of the require command", subjectMark)
 		}
 	}
-	for _, m := range d.unrequired() {
+	for _, m := range l.unrequired {
 		r := &d.rules[m.rule]
 		var adds []string
 		for _, n := range r.nodes {
@@ -133,12 +136,13 @@ func (l *linter) kept() {
 		switch {
 		case b.rule.Disabled && l.ox == OlderOX:
 			l.problem(b.off, disabledPrefix, Altered, leaveOut, "%s switches on a disabled rule that it can't read when a user saves", subjectMark)
-		case !b.rule.Disabled && !b.found():
+		case !b.rule.Disabled && !l.found(b):
 			effect := Dropped
-			if fails := b.fails(); fails && l.ox == OlderOX {
+			if start, end := l.cut(b); start > end && l.ox == OlderOX {
 				effect = Unreadable
 			}
-			l.problem(b.off, "LF", effect, "end all lines in CRLF", "%s loses what it can't read when a user saves, because not all lines end in CRLF", subjectMark)
+			l.problem(b.off, "LF", effect, "end all lines in CRLF",
+				"%s loses what it can't read when a user saves, because not all lines end in CRLF", subjectMark)
 		case b.shared():
 			l.problem(b.off, "line", Altered, "give each a line of its own",
 				"%s keeps whole lines of what it can't read, and doubles what else stands on them", subjectMark)
@@ -147,29 +151,35 @@ func (l *linter) kept() {
 	}
 }
 
-// cut is the place of the lines as OX finds it, which looks for CRLF and takes
-// the second octet of the script where it finds none.
-func (b lines) cut() (start, end int) {
-	src := b.tree.src
-	next := func(from int) int {
-		if i := strings.Index(src[from:], "\r\n"); i >= 0 {
-			return from + i + len("\r\n")
+// cut is the place of the lines as OX finds it, which looks for CRLF from one
+// line to the next, and goes on from the second octet where it finds none.
+func (l *linter) cut(b lines) (start, end int) {
+	if l.ends == nil {
+		src := l.d.tree.src
+		var crlfs []int
+		for i := 0; ; {
+			n := strings.Index(src[i:], "\r\n")
+			if n < 0 {
+				break
+			}
+			crlfs = append(crlfs, i+n)
+			i += n + len("\r\n")
 		}
-		return min(1, len(src))
+		l.ends = append(l.ends, 0)
+		for at := 0; len(l.ends) <= len(l.d.tree.lines); l.ends = append(l.ends, at) {
+			if i, _ := slices.BinarySearch(crlfs, at); i < len(crlfs) {
+				at = crlfs[i] + len("\r\n")
+			} else {
+				at = min(1, len(src))
+			}
+		}
 	}
-	for range b.first - 1 {
-		start = next(start)
-	}
-	end = start
-	for range b.last - b.first + 1 {
-		end = next(end)
-	}
-	return start, end
+	return l.ends[b.first-1], l.ends[b.last]
 }
 
 // found reports whether OX finds the lines.
-func (b lines) found() bool {
-	start, end := b.cut()
+func (l *linter) found(b lines) bool {
+	start, end := l.cut(b)
 	last := len(b.tree.src)
 	if b.last < len(b.tree.lines) {
 		last = b.tree.lines[b.last]
@@ -177,19 +187,21 @@ func (b lines) found() bool {
 	return start == b.tree.lines[b.first-1] && end == last
 }
 
-// fails reports whether it finds an end before the start.
-func (b lines) fails() bool {
-	start, end := b.cut()
-	return start > end
-}
-
 // shared reports whether another command stands on the lines.
 func (b lines) shared() bool {
-	return slices.ContainsFunc(b.tree.Commands, func(n *sieve.Node) bool {
-		first, _ := b.tree.position(n.Start)
-		last, _ := b.tree.position(n.End - 1)
-		return n.Start != b.off && first <= b.last && last >= b.first
-	})
+	list := b.tree.Commands
+	i, _ := slices.BinarySearchFunc(list, b.off, func(n *sieve.Node, off int) int { return n.Start - off })
+	if i > 0 {
+		if last, _ := b.tree.position(list[i-1].End - 1); last >= b.first {
+			return true
+		}
+	}
+	if i+1 < len(list) {
+		if first, _ := b.tree.position(list[i+1].Start); first <= b.last {
+			return true
+		}
+	}
+	return false
 }
 
 // missing is an extension that a rule uses and the script doesn't require.

@@ -22,7 +22,15 @@ type linter struct {
 	shift  int
 	out    []Problem
 	// broken are the lines of what OX keeps as text because it can't read it.
-	broken []lines
+	broken   []lines
+	brokenAt map[*sieve.Node]bool
+	// unrequired are the extensions that rules use and the script doesn't require.
+	unrequired []missing
+	// stream is the disabled lines as OX reads them, with where its lines begin;
+	// ends is where OX finds the lines of the script to begin.
+	stream      string
+	streamLines []int
+	ends        []int
 	// unseen are the places of disabled rules that OX takes for comments.
 	unseen map[int]bool
 }
@@ -59,6 +67,7 @@ func (l *linter) leave() { l.tree, l.rule, l.shift, l.indent = l.d.tree, nil, 0,
 
 func (l *linter) document() {
 	l.leave()
+	l.brokenAt = map[*sieve.Node]bool{}
 	l.escapes()
 	l.disabledLines()
 	l.tags()
@@ -82,9 +91,10 @@ func (l *linter) document() {
 			if slices.ContainsFunc(l.out[before:], func(p Problem) bool { return p.Effect == Broken }) {
 				l.breaksNode(r, n)
 			}
-			if l.isBroken(n) {
+			if l.brokenAt[n] {
 				// Its text stays, whatever OX would make of it.
-				l.out = append(l.out[:before], slices.DeleteFunc(l.out[before:], func(p Problem) bool { return p.Effect == Altered || p.Effect == Dropped })...)
+				moot := func(p Problem) bool { return p.Effect == Altered || p.Effect == Dropped }
+				l.out = append(l.out[:before], slices.DeleteFunc(l.out[before:], moot)...)
 			}
 		}
 	}
@@ -220,7 +230,8 @@ func (l *linter) test(n *sieve.Node) {
 		}
 	}
 	if count < f.min || count > f.max && len(l.out) == before {
-		l.problem(n.Start, n.Name, Broken, "leave out what is too much", "%s reads %s with %d argument besides tags, not %d", subjectMark, n.Name, f.max, count)
+		l.problem(n.Start, n.Name, Broken, "leave out what is too much",
+			"%s reads %s with %d argument besides tags, not %d", subjectMark, n.Name, f.max, count)
 	}
 	l.tests(n)
 }

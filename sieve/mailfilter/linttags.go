@@ -21,16 +21,13 @@ func (l *linter) tags() {
 		if r.tag >= 0 {
 			belongs[r.tag] = true
 		}
-		for _, n := range r.nodes {
-			if r.text != nil {
-				break
-			}
-			// OX makes a rule of each elsif and else, and writes a tag before it.
-			for i, g := range d.tags {
-				if g.off < n.Start && g.off >= r.off {
-					belongs[i] = true
-				}
-			}
+		if r.text != nil || len(r.nodes) == 0 {
+			continue
+		}
+		// OX makes a rule of each elsif and else, and writes a tag before it.
+		last := r.nodes[len(r.nodes)-1].Start
+		for i := d.firstTag(r.off); i < len(d.tags) && d.tags[i].off < last; i++ {
+			belongs[i] = true
 		}
 	}
 	ids := map[int]string{}
@@ -39,12 +36,14 @@ func (l *linter) tags() {
 		known[g.off] = true
 		line, _ := d.tree.position(g.off)
 		problem := func(construct string, effect Effect, fix, format string, args ...any) {
-			l.out = append(l.out, Problem{Line: line, Column: 1, Rule: g.name, Construct: construct, Effect: effect, Fix: fix, Text: fmt.Sprintf(format, args...)})
+			text := fmt.Sprintf(format, args...)
+			l.out = append(l.out, Problem{Line: line, Column: 1, Rule: g.name, Construct: construct, Effect: effect, Fix: fix, Text: text})
 		}
 		raw := d.tree.src[g.off:g.end]
 		switch parts := tagLine.FindStringSubmatch(raw); {
 		case parts == nil || g.off > 0 && d.tree.src[g.off-1] != '\n':
-			problem(tagPrefix, Dropped, fmt.Sprintf("write it as %q, on a line of its own", g.String()), "%s takes the tag for a comment", subjectMark)
+			fix := fmt.Sprintf("write it as %q, on a line of its own", g.String())
+			problem(tagPrefix, Dropped, fix, "%s takes the tag for a comment", subjectMark)
 		case g.broken != "":
 			problem(tagPrefix, l.breaks(g), "mend it", "the tag can't be read: %s", g.broken)
 		case l.ox == OlderOX && strings.Contains(parts[1], " "):
@@ -64,7 +63,8 @@ func (l *linter) tags() {
 			if _, err := time.Parse(modifiedLayout, g.modified); err != nil {
 				problem("LastModified", Unreadable, "take it out of the tag", "%s fails at the date %s", subjectMark, g.modified)
 			} else if !ipv4.MatchString(g.by) {
-				problem("ModifiedBy", Altered, "take it out of the tag", "%s takes |LastModified for a part of the name, where ModifiedBy is no IPv4 address", subjectMark)
+				problem("ModifiedBy", Altered, "take it out of the tag",
+					"%s takes |LastModified for a part of the name, where ModifiedBy is no IPv4 address", subjectMark)
 			}
 		}
 	}
@@ -79,9 +79,10 @@ func (l *linter) tags() {
 
 // breaks makes the rule behind a tag one that OX can't read, if there is one.
 func (l *linter) breaks(g tag) Effect {
-	for i := range l.d.rules {
+	i, _ := slices.BinarySearchFunc(l.d.rules, g.off, func(r rule, off int) int { return r.off - off })
+	for ; i < len(l.d.rules); i++ {
 		r := &l.d.rules[i]
-		if r.off < g.off || len(r.nodes) == 0 || l.unseen[r.off] {
+		if len(r.nodes) == 0 || l.unseen[r.off] {
 			continue
 		}
 		l.enter(r)
@@ -98,14 +99,17 @@ func (l *linter) breaks(g tag) Effect {
 }
 
 func (l *linter) breaksNode(r *rule, n *sieve.Node) {
-	if l.isBroken(n) {
+	if l.brokenAt[n] {
 		return
 	}
+	l.brokenAt[n] = true
 	first, _ := l.tree.position(n.Start)
 	last, _ := l.tree.position(n.End - 1)
 	l.broken = append(l.broken, lines{first, last, n.Start, l.tree, r})
 }
 
-func (l *linter) isBroken(n *sieve.Node) bool {
-	return slices.ContainsFunc(l.broken, func(b lines) bool { return b.tree == l.tree && b.off == n.Start })
+// firstTag is the place of the first tag at or behind an offset.
+func (d *Document) firstTag(off int) int {
+	i, _ := slices.BinarySearchFunc(d.tags, off, func(g tag, off int) int { return g.off - off })
+	return i
 }

@@ -83,7 +83,7 @@ func crlf(s string) string {
 
 func (l *linter) quoted(s sieve.StringLiteral, raw string) {
 	inner := raw[1 : len(raw)-1]
-	if strings.HasSuffix(inner, `\`) && strings.Contains(l.rest(s.End), `"`) {
+	if strings.HasSuffix(inner, `\`) && l.quotedBehind(s.End) {
 		l.problem(s.Start, raw, Swallowed, "end it with another character",
 			"%s takes a string that ends with a backslash for one that goes on to the next quotation mark", subjectMark)
 		return
@@ -93,7 +93,8 @@ func (l *linter) quoted(s sieve.StringLiteral, raw string) {
 		return
 	}
 	if crlf(unescape(inner)) != s.Value {
-		l.problem(s.Start, raw, Altered, `write a backslash before " and \ only`, "%s keeps the backslashes of this string, which the server takes out", subjectMark)
+		l.problem(s.Start, raw, Altered, `write a backslash before " and \ only`,
+			"%s keeps the backslashes of this string, which the server takes out", subjectMark)
 	}
 }
 
@@ -119,24 +120,41 @@ func (l *linter) text(s sieve.StringLiteral, raw string) {
 		return
 	}
 	if javaEscape(raw) || crlf(unescape(raw[begin:end]))+"\r\n" != s.Value {
-		l.problem(s.Start, "text:", Altered, fix, "%s reads another text than the server: it cuts the end after bare LFs, and knows no doubled dots and other escapes", subjectMark)
+		l.problem(s.Start, "text:", Altered, fix,
+			"%s reads another text than the server: it cuts the end after bare LFs, and knows no doubled dots and other escapes", subjectMark)
 	}
 }
 
 // rest is what OX finds behind an offset: for a disabled rule, on the lines of all
 // disabled ones.
-func (l *linter) rest(off int) string {
+func (l *linter) rest(off int) (own, rest string) {
 	src := l.tree.src
 	if l.indent == 0 {
-		return src[off:]
+		return "", src[off:]
 	}
 	line, _ := l.tree.position(off - 1)
-	own := ""
 	if src[off-1] != '\n' {
 		own, _, _ = strings.Cut(src[off:], "\n")
 	}
-	lines := strings.SplitAfter(onlyLines(l.d.tree.src, strippedLines(l.d.tree.src)), "\n")
-	return own + "\n" + strings.Join(lines[min(line+l.shift, len(lines)):], "")
+	if l.streamLines == nil {
+		l.stream = onlyLines(l.d.tree.src, strippedLines(l.d.tree.src))
+		l.streamLines = append(l.streamLines, 0)
+		for i := range len(l.stream) {
+			if l.stream[i] == '\n' {
+				l.streamLines = append(l.streamLines, i+1)
+			}
+		}
+	}
+	if line += l.shift; line < len(l.streamLines) {
+		rest = l.stream[l.streamLines[line]:]
+	}
+	return own, rest
+}
+
+// quotedBehind reports whether a quotation mark follows.
+func (l *linter) quotedBehind(off int) bool {
+	own, rest := l.rest(off)
+	return strings.Contains(own, `"`) || strings.Contains(rest, `"`)
 }
 
 // goesOn reports whether OX finds a later end for the text that ends at off: it
@@ -149,7 +167,7 @@ func (l *linter) goesOn(off int) bool {
 	if l.indent == 0 && after != "\r\n" && !strings.HasSuffix(before, "\r\n") && !strings.HasSuffix(before, "\n\n") {
 		return false
 	}
-	rest := l.rest(off)
+	_, rest := l.rest(off)
 	for line := range strings.Lines(rest) {
 		if line == ".\n" || line == ".\r\n" {
 			return true
@@ -186,13 +204,20 @@ func (l *linter) disabledLines() {
 			l.unseen[r.off] = true
 		}
 	}
+	comments := map[int]bool{}
+	for _, c := range l.d.tree.Comments {
+		comments[c.Start] = true
+	}
 	var odd []int // lines that are no disabled rule's
 	for off := range theirs {
-		i := strings.IndexAny(src[off:]+"\n", "\r\n")
+		i := strings.IndexAny(src[off:], "\r\n")
+		if i < 0 {
+			i = len(src) - off
+		}
 		if mine[off] || strings.TrimSpace(src[off+len(disabledPrefix):off+i]) == "" {
 			continue
 		}
-		if !slices.ContainsFunc(l.d.tree.Comments, func(c sieve.Span) bool { return c.Start == off }) {
+		if !comments[off] {
 			odd = append(odd, off)
 		}
 	}
