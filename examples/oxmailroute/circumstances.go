@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/oxmailroute/oxmailroute/sieve"
+	"github.com/oxmailroute/oxmailroute/sieve/dovecot"
 	"github.com/oxmailroute/oxmailroute/sieve/interp"
 )
 
@@ -28,10 +29,12 @@ type circumstances struct {
 	global      string
 	now         string
 	memory      string
+	doveconf    string
 	spam, virus optional
 }
 
 func (c *circumstances) flags(fs *flag.FlagSet) {
+	fs.StringVar(&c.doveconf, "doveconf", "", "a `file` with the output of doveconf -n: its settings, where no flag says another")
 	fs.Var(&c.mailboxes, "mailbox", "a mailbox `name` that is there; with it all others but INBOX are missing (may be given more than once)")
 	fs.Var(&c.specialUses, "special-use", "`attribute=mailbox`: that has the special use, such as \\Junk=Spam (may be given more than once)")
 	fs.Var(&c.annotations, "annotation", "`mailbox:annotation=value`, or without mailbox the server's (may be given more than once)")
@@ -47,6 +50,31 @@ func (c *circumstances) flags(fs *flag.FlagSet) {
 	fs.IntVar(&c.options.MaxRedirects, "max-redirects", 0, "sieve_max_redirects, a `number` (0: the server's default of 4; negative: none)")
 	fs.IntVar(&c.options.MaxActions, "max-actions", 0, "sieve_max_actions, a `number` (0: the server's default of 32; negative: no limit)")
 	fs.BoolVar(&c.options.AutoCreate, "autocreate", false, "a missing mailbox is made, as with lda_mailbox_autocreate")
+}
+
+// settings are those of -doveconf for LMTP, beside what flags say.
+func (c *circumstances) settings() (sieve.Extensions, error) {
+	text, err := os.ReadFile(c.doveconf)
+	if err != nil {
+		return 0, err
+	}
+	o, err := dovecot.Read(text).Options("lmtp")
+	if err != nil {
+		return 0, fmt.Errorf("-doveconf: %s: %w", c.doveconf, err)
+	}
+	own := c.options
+	c.options = o
+	c.options.AutoCreate = o.AutoCreate || own.AutoCreate
+	if own.Delimiter != "" {
+		c.options.Delimiter = own.Delimiter
+	}
+	if own.MaxRedirects != 0 {
+		c.options.MaxRedirects = own.MaxRedirects
+	}
+	if own.MaxActions != 0 {
+		c.options.MaxActions = own.MaxActions
+	}
+	return o.Extensions, nil
 }
 
 // prepare reads the flags' values.

@@ -55,6 +55,8 @@ func TestSieveCircumstances(t *testing.T) {
 		{"auth", needs(`"envelope"`, redirect(`envelope "auth" "bob"`)), []string{"-auth", "bob"}, "yes@example.org", ""},
 		{"delimiter", needs(`"envelope", "subaddress"`, redirect(`envelope :detail "to" "x"`)), []string{"-delimiter", "_"}, "yes@example.org", ""},
 		{"redirects", `redirect "a@example.org"; redirect "b@example.org";`, []string{"-max-redirects", "1"}, `"error": "`, ""},
+		{"settings", needs(`"fileinto"`, `fileinto "a..b";`), []string{"-doveconf", write("doveconf", "# 2.3.19.1 (9b53102964): /etc/dovecot/dovecot.conf\nmail_location = maildir:~/Maildir\n")}, `"error": "`, ""},
+		{"settings, of 2.4", needs(`"variables"`, redirect(`string "a" "A"`)), []string{"-doveconf", write("doveconf24", "# 2.4.1-4 (7d8c0e5759): /etc/dovecot/dovecot.conf\n")}, "yes@example.org", ""},
 		{"actions", needs(`"fileinto"`, `fileinto "A"; fileinto "B";`), []string{"-max-actions", "1"}, `"error": "`, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -48,6 +48,7 @@ type (
 		Action  string `json:"action"`
 		Address string `json:"address"`
 		Copy    bool   `json:"copy"`
+		Why     string `json:"why,omitempty"`
 	}
 	plainAction struct {
 		Action string `json:"action"`
@@ -117,6 +118,12 @@ func runSieve(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 		return err
 	}
 	on := sieve.AllExtensions
+	if c.doveconf != "" {
+		var err error
+		if on, err = c.settings(); err != nil {
+			return err
+		}
+	}
 	if *setting != "" {
 		var err error
 		if on, err = sieve.Debian12.Set(*setting); err != nil {
@@ -232,7 +239,7 @@ func actionOf(a interp.Action) any {
 	case interp.ActionFileInto:
 		return fileIntoAction{"fileinto", a.Mailbox, list(a.Flags), a.Copy, a.Create}
 	case interp.ActionRedirect:
-		return redirectAction{"redirect", a.Address, a.Copy}
+		return redirectAction{"redirect", a.Address, a.Copy, a.Why}
 	case interp.ActionReject:
 		name := "reject"
 		if a.Early {
