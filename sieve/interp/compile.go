@@ -48,9 +48,11 @@ type Options struct {
 	// Settings are those of extensions.
 	Settings Settings
 	// MaxSteps bounds the work of each script on one message, so that a
-	// decision never depends on how busy the machine is: one step is about what
-	// it takes to look at one octet once. The script that needs more has a
-	// run-time error, and the message is kept. 0 means 1 << 30, about a second.
+	// decision never depends on how busy the machine is: one step is about a
+	// nanosecond. Octets that are folded, copied, decoded or matched are
+	// charged, and so is memory that the message and the script don't bound.
+	// The script that needs more has a run-time error, and the message is kept.
+	// 0 means 1 << 30, about a second of processor time at most.
 	MaxSteps int64
 	// Trace records steps.
 	Trace bool

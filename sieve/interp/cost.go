@@ -22,7 +22,7 @@ const (
 	costRegex    = 12   // an octet, for each state of a regular expression
 	costField    = 320  // a field of the header that is looked at
 	costEdit     = 128  // an octet of a field that is added
-	costHeader   = 1536 // a field of a header that is changed: the collector looks at each
+	costHeader   = 2560 // a field of a header that is changed: the collector looks at each
 	costPattern  = 1536 // an octet of a pattern that is made of variables
 )
 

@@ -51,15 +51,18 @@ func (d *deleteCommand) perform(r *run, in *instruction) error {
 			total++
 		}
 	}
-	next := make(headers.Section, 0, len(list))
 	var acts []Action
 	var removed headers.Section
 	at, gone := uint64(0), 0
-	for _, f := range list {
-		if !bytes.EqualFold(f.Name, []byte(name)) {
-			next = append(next, f)
+	var next headers.Section // from the first field that goes
+	for i := range list {
+		if !bytes.EqualFold(list[i].Name, []byte(name)) {
+			if gone > 0 {
+				next = append(next, list[i])
+			}
 			continue
 		}
+		f := list[i]
 		at++
 		pos := at
 		if d.last {
@@ -75,8 +78,13 @@ func (d *deleteCommand) perform(r *run, in *instruction) error {
 			}
 		}
 		if !remove {
-			next = append(next, f)
+			if gone > 0 {
+				next = append(next, f)
+			}
 			continue
+		}
+		if gone == 0 {
+			next = append(make(headers.Section, 0, len(list)), list[:i]...)
 		}
 		r.brief = r.brief[:0]
 		shown := r.decodeField(f, &r.brief)

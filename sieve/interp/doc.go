@@ -19,6 +19,11 @@
 // steps and bounded by Options.MaxSteps, not by time, so that a decision is the
 // same on a busy machine.
 //
+// The memory of a run is bounded by the message and the script, not by the
+// number of tests times the message: what a test decodes or folds is kept once
+// for all tests, or is overwritten by the next one, and whatever else grows is
+// charged in steps. That holds with a trace too.
+//
 // # What is sent
 //
 // The messages of vacation, reject, ereject and notify ([Outgoing]) are those of
