@@ -251,7 +251,8 @@ func (g *hostileGenerator) command(n int) string {
 	return "if " + g.test(n) + " { " + g.of("keep;", `set "v" "${v}a";`, "", `addflag "x";`) + " }\n"
 }
 
-const hostileRequire = `require ["body","variables","relational","regex","mime","foreverypart","extracttext","editheader","imap4flags","date","index","subaddress",
+const hostileRequire = `require ["body","variables","relational","regex","mime","foreverypart","extracttext","editheader","imap4flags",
+"date","index","subaddress",
 "duplicate","enotify","envelope","fileinto","copy","mailbox","comparator-i;ascii-numeric","comparator-i;unicode-casemap"];
 `
 
