@@ -1,0 +1,198 @@
+package relay
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/oxmailroute/oxmailroute/headers"
+	"github.com/oxmailroute/oxmailroute/postfix"
+)
+
+// checkMarkers refuses checks that take the gateway's markers off: its mail would
+// go back to it, or into the wrong folder.
+func (c *compiler) checkMarkers(s checkSetting, specs []postfix.MapSpec) {
+	told := map[string]bool{}
+	refuse := func(at, line string) {
+		if !told[at] {
+			told[at] = true
+			c.errs.add(at, ErrConflict, "put before it: "+c.keepMarkers(),
+				"%s: the rule removes %q, by which the gateway's mail is known", s.name, line)
+		}
+	}
+	samples := c.sampleMarkers()
+	var leaves []postfix.MapSpec // what stands behind proxy: and in unionmap:, too
+	for _, spec := range specs {
+		if spec.Type == "pipemap" {
+			// Its last table sees what the others say, a marker's line perhaps.
+			results, _ := c.results(spec, s.at)
+			for _, r := range results {
+				if removes(r.text) && len(samples) > 0 {
+					refuse(r.at, samples[0])
+				}
+			}
+			continue
+		}
+		leaves = append(leaves, spec.Leaves()...)
+	}
+	specs = leaves
+	for _, line := range samples {
+		f := fieldOf(line)
+	tables:
+		for _, spec := range specs {
+			switch spec.Type {
+			case "regexp", "pcre":
+			case "static", "randmap":
+				// They answer the same for each line.
+				results, _ := c.results(spec, s.at)
+				for _, r := range results {
+					if removes(r.text) {
+						refuse(r.at, line)
+						break tables
+					}
+				}
+				if spec.Type == "static" && len(results) > 0 {
+					break tables
+				}
+				continue
+			default:
+				// A key is a whole line of a header, which Postfix folds or not.
+				if at, ok := c.removedKey(spec, s.at); ok {
+					refuse(at, line)
+				}
+				continue
+			}
+			text, place, ok := c.rules(spec, s.at)
+			if !ok {
+				continue
+			}
+			t, _ := postfix.ParseCheckTable("", spec.Type, text)
+			checks, err := t.Compile()
+			if err != nil {
+				continue
+			}
+			hit, ok := checks.Lookup(f)
+			if !ok {
+				continue
+			}
+			switch hit.Action.(type) {
+			case postfix.Ignore, postfix.Strip, postfix.Replace:
+				refuse(place(hit.Line), line)
+			default: // the line stays
+			}
+			break tables
+		}
+	}
+}
+
+// removes reports whether what a check says takes the line off.
+func removes(text string) bool {
+	verb, _, _ := strings.Cut(strings.ReplaceAll(text, "\t", " "), " ")
+	verb = strings.ToUpper(verb)
+	return verb == "IGNORE" || verb == "STRIP" || verb == "REPLACE"
+}
+
+// removedKey is where a table of whole lines takes a marker's line off.
+func (c *compiler) removedKey(spec postfix.MapSpec, at string) (string, bool) {
+	rows, place := c.in.Tables[spec.String()].Rows, func(int) string { return at }
+	switch {
+	case c.vouched(spec.String()):
+		return "", false
+	case rows != nil:
+	case spec.Type == "inline":
+		rows, _ = postfix.InlineTable(spec.Name)
+	default:
+		text, where, ok := c.rules(spec, at)
+		if !ok || spec.Type != "" && !slices.Contains(indexed, spec.Type) {
+			return "", false
+		}
+		rows, _ = postfix.ParseTable("", text)
+		place = where
+	}
+	for _, e := range rows {
+		if name, _, ok := strings.Cut(e.Key, ":"); ok && c.isReserved(strings.TrimSpace(name)) && removes(e.Value) {
+			return place(e.Line), true
+		}
+	}
+	return "", false
+}
+
+// keepMarkers are rules that leave all markers alone.
+func (c *compiler) keepMarkers() string {
+	var rules []string
+	for _, r := range c.policy.reservedPrefixes() {
+		end := ""
+		if r.exact {
+			end = ":"
+		}
+		rules = append(rules, "/^"+r.prefix+end+"/ DUNNO")
+	}
+	if c.origin() {
+		rules = append(rules, "/^"+c.policy.originHeader()+":/ DUNNO")
+	}
+	return strings.Join(rules, " and ")
+}
+
+// sampleMarkers are lines of each kind that the gateways set, or the generated
+// configuration for them.
+func (c *compiler) sampleMarkers() (lines []string) {
+	if c.origin() {
+		lines = append(lines, c.policy.originHeader()+": "+originValue)
+	}
+	for _, g := range c.policy.gateways() {
+		m := g.Markers
+		predicates := []headers.Predicate{m.Released.Predicate, m.Spam.Predicate}
+		for _, l := range m.Loop {
+			predicates = append(predicates, l.Predicate)
+		}
+		for _, p := range predicates {
+			lines = append(lines, sampleLines(p)...)
+		}
+		if m.Domain.Prefix == "" {
+			continue
+		}
+		for _, t := range c.policy.Tenants {
+			if name, err := headers.MarkerName(m.Domain.Prefix, t.Domains[0]); err == nil {
+				lines = append(lines, name+": "+m.Domain.Value)
+				break // rules about single domains are nobody's
+			}
+		}
+	}
+	return lines
+}
+
+// sampleLines are header lines that a predicate looks for.
+func sampleLines(p headers.Predicate) (lines []string) {
+	first := func(values []string) string {
+		if len(values) > 0 && values[0] != "" {
+			return values[0]
+		}
+		return "x"
+	}
+	switch p := p.(type) {
+	case headers.Exists:
+		return []string{p.Name + ": x"}
+	case headers.Match:
+		return []string{p.Name + ": " + first(p.Values)}
+	case headers.MatchPrefix:
+		return []string{p.Prefix + "x: " + first(p.Values)}
+	case headers.All:
+		for _, q := range p {
+			lines = append(lines, sampleLines(q)...)
+		}
+	case headers.Any:
+		for _, q := range p {
+			lines = append(lines, sampleLines(q)...)
+		}
+	case headers.Condition:
+		return sampleLines(p.Predicate)
+	case headers.Not:
+		// Without the lines that must not be there, other mail counts as the gateway's.
+		return sampleLines(p.Predicate)
+	default: // ContentType: mail has that of its sender, and no gateway sets it
+	}
+	return lines
+}
+
+// vouched reports whether the caller says that a table takes no mail past what
+// the policy says.
+func (c *compiler) vouched(table string) bool { return c.in.Tables[table].Harmless }
