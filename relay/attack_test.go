@@ -377,6 +377,7 @@ func grounds(t *testing.T) []ground {
 	}
 	for _, l := range layouts(t) {
 		out = append(out, ground{l.name, func(t *testing.T, system maillab.System) (maillab.World, maillab.Site, *layoutGenerator) {
+			l := l // compile writes into it, on both systems beside each other
 			w := l.world(system)
 			return w, l.site(l.compile(t, system)), attackGenerator(l, w)
 		}})
