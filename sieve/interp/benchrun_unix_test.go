@@ -209,7 +209,7 @@ func TestStepLimit(t *testing.T) {
 	for _, tt := range []struct {
 		steps int64
 		keep  interp.ImplicitKeep
-	}{{13000, interp.KeepFailure}, {30000, interp.KeepFailure}, {80000, interp.KeepCancelled}, {0, interp.KeepCancelled}} {
+	}{{17000, interp.KeepFailure}, {30000, interp.KeepFailure}, {80000, interp.KeepCancelled}, {0, interp.KeepCancelled}} {
 		p, err := interp.Compile(s, interp.Options{MaxSteps: tt.steps, Name: "s"})
 		if err != nil {
 			t.Fatal(err)

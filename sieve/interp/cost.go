@@ -21,6 +21,7 @@ const (
 	costFind     = 32   // an octet that is looked for in many keys at once
 	costRegex    = 12   // an octet, for each state of a regular expression
 	costField    = 320  // a field of the header that is looked at
+	costEntry    = 4096 // one that is entered: some 200 octets of memory that nothing else bounds
 	costEdit     = 128  // an octet of a field that is added
 	costHeader   = 2560 // a field of a header that is changed: the collector looks at each
 	costPattern  = 1536 // an octet of a pattern that is made of variables

@@ -111,7 +111,7 @@ func TestRunMemory(t *testing.T) {
 	for _, tt := range memoryCases {
 		raw := large(tt.where, 1<<20)
 		for _, trace := range []bool{false, true} {
-			p, err := interp.Compile(many(t, 400, tt.test), interp.Options{Trace: trace})
+			p, err := interp.Compile(many(t, memoryTests, tt.test), interp.Options{Trace: trace})
 			if err != nil {
 				t.Fatal(err)
 			}
@@ -128,7 +128,7 @@ func TestRunMemory(t *testing.T) {
 func TestRunMemoryLarge(t *testing.T) {
 	for _, tt := range memoryCases[:3] {
 		raw := large(tt.where, 10<<20)
-		p := compiled(t, many(t, 100, tt.test))
+		p := compiled(t, many(t, memoryTests/4, tt.test))
 		var r interp.Result
 		peak := peakHeap(func() { r = p.Run(&interp.Input{Raw: raw}) })
 		if t.Logf("%s: %.1f MB", tt.test, float64(peak)/(1<<20)); r.Err != nil || peak > 100<<20 {
