@@ -32,7 +32,7 @@ func TestDifferential(t *testing.T) {
 		}
 		s := g.Script()
 		src := s.Format()
-		p, err := interp.Compile(s, interp.Options{})
+		p, err := interp.Compile(s, interp.Options{Store: interp.Store{Any: true}})
 		if err != nil {
 			t.Fatalf("%v\n%s", err, src)
 		}

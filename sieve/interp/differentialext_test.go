@@ -50,7 +50,7 @@ func TestDifferentialExtensions(t *testing.T) {
 		}
 		s := g.Script()
 		src := s.Format()
-		p, err := interp.Compile(s, interp.Options{Extensions: sieve.AllExtensions &^ sieve.ExtEReject})
+		p, err := interp.Compile(s, interp.Options{Extensions: sieve.AllExtensions &^ sieve.ExtEReject, Store: interp.Store{Any: true}})
 		if err != nil {
 			t.Fatalf("%v\n%s", err, src)
 		}
@@ -107,7 +107,7 @@ func TestDifferentialEnvelope(t *testing.T) {
 		tests += len(s.Commands)
 		raw, from, to := g.Mail(), sievetest.Pick(g.Generator, sievetest.GenMailboxes...), sievetest.Pick(g.Generator, sievetest.GenMailboxes...)
 		src := s.Format()
-		p, err := interp.Compile(s, interp.Options{Extensions: sieve.AllExtensions &^ sieve.ExtEReject})
+		p, err := interp.Compile(s, interp.Options{Extensions: sieve.AllExtensions &^ sieve.ExtEReject, Store: interp.Store{Any: true}})
 		if err != nil {
 			t.Fatalf("%v\n%s", err, src)
 		}
