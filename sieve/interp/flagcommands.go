@@ -29,6 +29,47 @@ func removeFlags(list, flags []string) []string {
 	return out
 }
 
+// addFlagText returns a variable's flags with others behind them. The server
+// leaves what is there as it stands, with all of its spaces.
+func addFlagText(text string, flags []string) string {
+	have := imapflag.Split([]string{text})
+	for _, f := range flags {
+		if hasFlag(have, f) {
+			continue
+		}
+		if have = append(have, f); text != "" {
+			text += " "
+		}
+		text += f
+	}
+	return text
+}
+
+// removeFlagText returns a variable's flags without one. The server cuts it out
+// with the space behind it, or with the one before it at the end of the text, and
+// leaves the rest as it stands.
+func removeFlagText(text, flag string) string {
+	for at := 0; at < len(text); {
+		if text[at] == ' ' {
+			at++
+			continue
+		}
+		end := at
+		for end < len(text) && text[end] != ' ' {
+			end++
+		}
+		if !strings.EqualFold(text[at:end], flag) {
+			at = end
+			continue
+		}
+		if end = min(end+1, len(text)); end == len(text) && at > 0 {
+			at--
+		}
+		text = text[:at] + text[end:]
+	}
+	return text
+}
+
 // flagCommand is addflag, setflag or removeflag (RFC 5232 section 3).
 type flagCommand struct {
 	kind     flagChange
@@ -78,12 +119,29 @@ func (f *flagCommand) perform(r *run, _ *instruction) error {
 			list = validFlags(list)
 		}
 	}
-	have := r.flags
+	have, text := r.flags, ""
 	if f.variable != nil {
-		have = imapflag.Split([]string{r.variable(f.variable)})
+		text = r.variable(f.variable)
+		have = imapflag.Split([]string{text})
 	}
 	r.spend(costAlloc * (1 + len(list)) * (1 + len(have)))
 	if r.failed != nil {
+		return nil
+	}
+	if f.variable != nil {
+		switch f.kind {
+		case addingFlags:
+			r.spend(len(text) * len(list))
+			text = addFlagText(text, list)
+		case settingFlags:
+			text = strings.Join(list, " ")
+		case removingFlags:
+			r.spend(len(text) * (1 + len(list) + len(have)))
+			for _, flag := range list {
+				text = removeFlagText(text, flag)
+			}
+		}
+		r.assign(f.variable, text)
 		return nil
 	}
 	switch f.kind {
@@ -94,10 +152,6 @@ func (f *flagCommand) perform(r *run, _ *instruction) error {
 	case removingFlags:
 		have = removeFlags(have, list)
 	}
-	if f.variable != nil {
-		r.assign(f.variable, strings.Join(have, " "))
-	} else {
-		r.flags = have
-	}
+	r.flags = have
 	return nil
 }

@@ -14,7 +14,7 @@ import (
 	"github.com/oxmailroute/oxmailroute/sieve/internal/sievetest"
 )
 
-const oddRequire = `require ["copy", "editheader", "encoded-character", "environment", "fileinto", "foreverypart", "mailbox", "mime",
+const oddRequire = `require ["copy", "editheader", "encoded-character", "environment", "fileinto", "foreverypart", "imap4flags", "mailbox", "mime",
 	"regex", "relational", "variables", "vnd.dovecot.environment"];
 `
 
@@ -53,6 +53,10 @@ func environmentChecks(test bool) []string {
 
 // oddities are what is decided while a script runs.
 var oddities = []struct{ name, src string }{
+	{"spaces between a variable's flags", `set "a" "x  y z "; set "b" " x y  x "; set "c" "x"; set "d" "x  y"; set "e" " "; set "f" "x y  x"; set "g" "x  x"; set "h" "y  z  x";
+		removeflag "a" ["", "${none}"]; removeflag "b" "X"; removeflag "c" "x"; addflag "d" "z Y"; addflag "e" "x"; removeflag "f" ["y", "q"]; removeflag "g" "x"; removeflag "h" ["x", "z", "q Y"];` +
+		check("a", `string "[${a}]" "[x  y z ]"`) + `fileinto :copy :create "a[${a}]"; fileinto :copy :create "b[${b}]"; fileinto :copy :create "c[${c}]"; ` +
+		`fileinto :copy :create "d[${d}]"; fileinto :copy :create "e[${e}]"; fileinto :copy :create "f[${f}]"; fileinto :copy :create "g[${g}]"; fileinto :copy :create "h[${h}]";`},
 	{"a broken expression", `set "r" "["; if header :regex "to" "${r}" { keep; } else { discard; }`},
 	{"broken expressions beside others", `set "r" "[";` + check("a", `header :regex "to" ["${r}", "user"]`) +
 		check("b", `header :regex "to" ["nobody", "${r}"]`) + check("c", `not header :regex "to" "${r}"`) + check("d", `string :regex "x" ["${r}", "x"]`)},
