@@ -77,7 +77,7 @@ func TestFixturesServers(t *testing.T) {
 		"relay.json": {relay.RoleReEntry: "127.0.1.1:25", relay.RoleInternal: "127.0.1.2:25"},
 	}
 	all := fixtures(t)
-	all = servertest.Part(t, all, (len(all)+1)/2)
+	all = servertest.Part(t, all, (len(all)+3)/4)
 	for policy, roles := range services {
 		t.Run(policy, func(t *testing.T) {
 			p := labPolicy(t, policy)
