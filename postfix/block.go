@@ -126,7 +126,7 @@ func checkOwner(owner string) *Error {
 	return nil
 }
 
-// isMarker reports whether a comment line that we write would read as part of
+// isMarker reports whether a comment line that is written would read as part of
 // a frame.
 func isMarker(comment string) bool {
 	for line := range strings.SplitSeq(comment, "\n") {
@@ -191,7 +191,7 @@ func apply(src []byte, edits []edit) []byte {
 }
 
 // cut returns src without the owner's whole frames, in order, and without the
-// prefixes. What was edited in a frame and isn't ours stays, and is reported.
+// prefixes. What was edited in a frame and isn't generated stays, and is reported.
 //
 // list are all frames of the file. lenient: what looks like a mark of the
 // owner's is reported.
@@ -206,7 +206,7 @@ func cut(src []byte, list, own []frame, owner string, edits []edit, left []Lefto
 		if len(rest) > 0 || !f.noNewline || f.start == 0 || src[f.start-1] != '\n' {
 			continue
 		}
-		// The newline before the frame is ours, but has to stay where the
+		// The newline before the frame is generated, but has to stay where the
 		// customer wrote on behind it. Where another owner's frame follows,
 		// that one takes care of it.
 		end := f.end

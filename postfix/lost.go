@@ -9,16 +9,16 @@ import (
 	"strings"
 )
 
-// Bounds of the search for the lines that a line of ours was torn into.
+// Bounds of the search for the lines that a generated line was torn into.
 const (
 	maxRun    = 64    // lines that continue one, in a row
 	maxTries  = 50000 // for all of a file, in any order
 	maxPieces = 3     // lines in any order
-	minTorn   = 3     // lines of ours by which a file is known to be sorted
+	minTorn   = 3     // generated lines by which a file is known to be sorted
 )
 
-// lost reports the lines outside of the owner's blocks that are like ones of
-// ours that the seals know and that are missing from the blocks: somebody moved
+// lost reports the lines outside of the owner's blocks that are like generated
+// ones that the seals know and that are missing from the blocks: somebody moved
 // them, or sorted the file. They may be the customer's all the same, and stay.
 // list are all frames of the file, edits and left what becomes of it so far.
 func lost(src []byte, list []frame, edits []edit, left []Leftover, owner string) []Leftover {
@@ -51,7 +51,7 @@ func lost(src []byte, list []frame, edits []edit, left []Leftover, owner string)
 	return out
 }
 
-// loss is the search for the lines of ours that blocks have lost.
+// loss is the search for the generated lines that blocks have lost.
 type loss struct {
 	src   []byte
 	owner string
@@ -169,7 +169,7 @@ func (l *loss) physical(e element) []element {
 	return list
 }
 
-// assemble returns lines that make up a unit: all of a line of ours but one line
+// assemble returns lines that make up a unit: all of a generated line but one line
 // that goes on with it, or its first line with others.
 func (l *loss) assemble(code string, have, pool []element) []element {
 	text := func(e element) string { return strings.TrimRight(string(l.src[e.start:e.end]), spaces) }

@@ -14,7 +14,7 @@ import (
 // six characters over the whole block, six for each unit of it, two over its
 // name and four over all of it, and six for each of the customer's lines that
 // are out of use. By it an edit within the block is seen, and what of the block
-// is ours and what was added there told apart. White space at the ends of lines
+// is generated and what was added there told apart. White space at the ends of lines
 // doesn't count. Blocks without a seal are taken as they are found; those of old
 // have it in the BEGIN line alone.
 const (
@@ -183,8 +183,8 @@ type sorted struct {
 	complete bool           // there are none
 }
 
-// tellApart tells by the units of a seal what of a text is ours. A copy of a
-// line of ours counts as changed: it may be the customer's.
+// tellApart tells by the units of a seal what of a text is generated. A copy of a
+// generated line counts as changed: it may be the customer's.
 func tellApart(src []byte, list []element, units map[string]int, inside bool) sorted {
 	left := maps.Clone(units)
 	names := map[string]bool{}

@@ -454,7 +454,7 @@ func (f frame) salvage(src []byte, list []frame, why string) (edits []edit, left
 			missing--
 			last = e.start
 		case !s.complete && e.comment && i > 0 && all[i-1].start <= last && all[i-1].end == e.start:
-			last = e.start // a line of ours that was made a comment may be the last
+			last = e.start // a generated line that was made a comment may be the last
 		}
 	}
 	if s.complete {

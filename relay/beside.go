@@ -37,7 +37,7 @@ func (c *compiler) emitPace() {
 	}
 }
 
-// checkBeside refuses what can't live with ours, by name.
+// checkBeside refuses what can't live with the generated settings, by name.
 func (c *compiler) checkBeside() {
 	if c.base.yes("smtp_tls_wrappermode") && c.policy.DirectVia == "" {
 		c.conflict("smtp_tls_wrappermode", "name the relayhost in DirectVia, or set it with -o on a transport of its own",

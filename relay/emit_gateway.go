@@ -115,7 +115,7 @@ func (c *compiler) gatewayListener(name, kind string) {
 		o = append(o, c.returnOptions(own)...)
 	}
 	if raw, _ := own.lookup(endOfData); strings.Contains(raw, "$") {
-		// It could lead back into a list of ours, where PREPEND has no place.
+		// It could lead back into a generated list, where PREPEND has no place.
 		o = append(o, opt(endOfData, "$"+c.names.endOfData))
 	}
 	if _, ok := sv.Option(restrictClasses); ok {

@@ -105,7 +105,7 @@ func (c *compiler) probesInScope() bool {
 	return false
 }
 
-// ref names a parameter of ours where it has a value.
+// ref names a generated parameter where it has a value.
 func (c *compiler) ref(name, value string) string {
 	if value == "" {
 		return ""

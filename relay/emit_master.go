@@ -18,7 +18,7 @@ func (c *compiler) option(name, kind string, options ...postfix.Param) {
 	c.options = append(c.options, postfix.ServiceOptions{Name: name, Type: kind, Options: options, Override: merged})
 }
 
-// add adds a service of ours.
+// add adds a generated service.
 func (c *compiler) add(name, kind, maxProcesses, command, comment string, options ...postfix.Param) {
 	sv := postfix.Service{
 		Name: name, Type: kind, Private: "-", Unprivileged: "-", Chroot: "n", Wakeup: "-", MaxProcesses: maxProcesses,
@@ -75,7 +75,7 @@ func (c *compiler) stripped(name, kind string) {
 	c.option(name, kind, c.cleaned(sv, false)...)
 }
 
-// inside are the options of a listener of ours on loopback: nothing that the
+// inside are the options of a generated listener on loopback: nothing that the
 // installation's main.cf asks of strangers is asked again.
 func (c *compiler) inside(networks netip.Addr) []postfix.Param {
 	return append([]postfix.Param{
@@ -158,7 +158,7 @@ func (c *compiler) secondPass() {
 	c.loopbackTransport(n.gate, "into the second pass")
 }
 
-// loopbackTransport delivers to a listener of ours and changes nothing.
+// loopbackTransport delivers to a generated listener and changes nothing.
 func (c *compiler) loopbackTransport(name, comment string) {
 	c.add(name, "unix", "-", "smtp", comment, slices.Concat([]postfix.Param{
 		opt("smtp_tls_security_level", "none"),

@@ -112,7 +112,7 @@ func (c *compiler) pickup() postfix.Service {
 
 // asSubmitted are the options by which the re-entry listener treats mail as
 // sendmail(1)'s was treated, which pickup(8) took. Their values are written out:
-// a reference of ours could come back to the parameter that it is the value of
+// a generated reference could come back to the parameter that it is the value of
 // (non_smtpd_milters = $smtpd_milters).
 func (c *compiler) asSubmitted() []postfix.Param {
 	s, by := c.base.service(c.pickup()), c.submittedBy()

@@ -186,7 +186,7 @@ func reservedRules(list []reserved, action postfix.CheckAction) postfix.CheckTab
 	return t
 }
 
-// origin reports whether mail of the gateway gets a header of ours.
+// origin reports whether mail of the gateway gets a generated header.
 func (c *compiler) origin() bool {
 	return !c.policy.Loop.NoOrigin && c.policy.Topology != Outbound
 }

@@ -112,7 +112,7 @@ func intact(data []byte) bool {
 // lose what somebody wrote into a file that was emitted, for whatever gateway.
 func Loses(there, now []byte) bool { return loses(there, now) }
 
-// loses reports whether there is anything of somebody's in a file of ours that
+// loses reports whether there is anything of somebody's in a generated file that
 // new contents don't have. A file of old with nothing but what is written now
 // has not.
 func loses(there, now []byte) bool {
@@ -193,7 +193,7 @@ func ReadWritten(dir fs.FS) (map[string][]byte, error) {
 // do about it. name is as in File.Name.
 func LeftFile(name string, data []byte) Left { return leftFile(name, data) }
 
-// leftFile is a file of ours that stays.
+// leftFile is a generated file that stays.
 func leftFile(name string, data []byte) Left {
 	why := "was edited by hand"
 	switch m, _ := cutMark(data); {

@@ -130,7 +130,7 @@ type reserved struct {
 	path   string
 }
 
-// reservedPrefixes are all gateways' names, without our own origin header.
+// reservedPrefixes are all gateways' names, without the origin header.
 func (p Policy) reservedPrefixes() []reserved {
 	var list []reserved
 	for i, g := range p.gateways() {

@@ -193,7 +193,7 @@ func (r *Removal) written(gateway string, in Installation) {
 	}
 }
 
-// unmarked is a file of ours that doesn't say so.
+// unmarked is a generated file that doesn't say so.
 func unmarked(name string) Left {
 	l := leftFile(name, nil)
 	l.Why = strings.Replace(l.Why, "was edited by hand", "looks like a generated file, but the line is damaged or gone that says so", 1)

@@ -76,7 +76,7 @@ type walk struct {
 	forwarded bool
 	// utf8 says that SMTPUTF8 is declared, detects that cleanup(8) finds out
 	// whether it is needed.
-	// receivedUTF8 that a Received: field of ours is beyond ASCII.
+	// receivedUTF8 that a Received: field which Postfix makes is beyond ASCII.
 	utf8, detects, receivedUTF8 bool
 	// unevaluated is the decision's, for all ways.
 	unevaluated *[]Unevaluated

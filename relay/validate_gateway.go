@@ -29,7 +29,7 @@ func (v *validator) gateway(at string, g Gateway, p Policy) {
 	v.markers(at+".Markers", g.Markers, p)
 }
 
-// postfixServices are names that a transport of ours would shadow.
+// postfixServices are names that a generated transport would shadow.
 var postfixServices = map[string]bool{
 	"smtp": true, "smtps": true, "submission": true, "submissions": true, "pickup": true, "cleanup": true, "qmgr": true,
 	"tlsmgr": true, "rewrite": true, "bounce": true, "defer": true, "trace": true, "verify": true, "flush": true,

@@ -42,7 +42,8 @@ func (c *circumstances) flags(fs *flag.FlagSet) {
 	fs.StringVar(&c.global, "include-global", "", "the `directory` with the global scripts that include names, NAME.sieve")
 	fs.StringVar(&c.now, "now", "", "the `time` of the delivery, as in 2026-11-30T14:00:00+01:00 (default: the clock)")
 	fs.Var(&c.environment, "env", "`name=value`: an item of the environment (may be given more than once)")
-	fs.StringVar(&c.memory, "memory", "", "a `file` that keeps what duplicate and vacation remember;\nmade where it is missing (default: no memory)")
+	fs.StringVar(&c.memory, "memory", "",
+		"a `file` that keeps what duplicate and vacation remember;\nmade where it is missing (default: no memory)")
 	fs.Var(&c.spam, "spam", "what spamtest sees, a `ratio` from 0 to 1 (default: not scanned)")
 	fs.Var(&c.virus, "virus", "what virustest sees, a `ratio` from 0 to 1 (default: not scanned)")
 	fs.StringVar(&c.in.Auth, "auth", "", "what the envelope part auth has, a `name`")
