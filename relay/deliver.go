@@ -80,7 +80,8 @@ func (w *walk) deliver(h hop, to string) {
 	if w.m.Memory != nil {
 		in.Memory = w.m.Memory(fold(mailbox))
 	}
-	w.actions(sequence.Run(&in), file, to)
+	in.UserEmail, in.RedirectFrom, in.Environment = w.e.dovecot.user(fold(mailbox))
+	w.actions(sequence.Run(&in), file, to, in.UserEmail)
 }
 
 // sieveFrom is the envelope sender as Dovecot has it: 2.3 takes one beyond ASCII
@@ -117,8 +118,9 @@ func domainOf(address string) string {
 	return d
 }
 
-// actions turns what the scripts did into outcomes; file is the global script's.
-func (w *walk) actions(r interp.Result, file, to string) {
+// actions turns what the scripts did into outcomes; file is the global script's,
+// user is sieve_user_email.
+func (w *walk) actions(r interp.Result, file, to, user string) {
 	for i := range r.Steps {
 		s := &r.Steps[i]
 		rule, script := "", s.Script
@@ -147,7 +149,7 @@ func (w *walk) actions(r interp.Result, file, to string) {
 		}
 	}
 	for _, a := range d.Redirects {
-		kept = !w.reEnter(a.Address, to) || kept
+		kept = !w.reEnter(a, to, user) || kept
 	}
 	redirected := (*w.out)[before:]
 	redirected = append([]Outcome(nil), redirected...)
@@ -173,13 +175,13 @@ func (w *walk) actions(r interp.Result, file, to string) {
 }
 
 // redirectedFields is the header that Pigeonhole gives a redirected message: two
-// fields of its own before all others, in place of those of an earlier redirect.
+// fields of its own before all others, those of an earlier redirect among them.
 func redirectedFields(fields headers.Section, mailbox string) headers.Section {
 	out := make(headers.Section, 0, len(fields)+2)
 	out = append(out, headers.Field{Name: []byte(xSieve), Body: []byte(" Pigeonhole Sieve")},
 		headers.Field{Name: []byte(redirectedFrom), Body: []byte(" " + mailbox)})
 	for _, f := range fields {
-		if n := string(f.Name); !strings.EqualFold(n, xSieve) && !strings.EqualFold(n, redirectedFrom) && !strings.EqualFold(n, "Return-Path") {
+		if !strings.EqualFold(string(f.Name), "Return-Path") {
 			out = append(out, f)
 		}
 	}
@@ -187,12 +189,14 @@ func redirectedFields(fields headers.Section, mailbox string) headers.Section {
 }
 
 // reEnter brings a redirected message back in: Dovecot submits it at the
-// re-entry listener with its original sender (sieve_redirect_envelope_from).
+// re-entry listener with its original sender, or that of
+// sieve_redirect_envelope_from.
 // It reports false where the listener refuses it for good, and where this
 // mailbox has redirected the message to this address before (Pigeonhole
 // remembers by Message-ID): the message is then kept. The listeners behind it
 // see that it is a redirect.
-func (w *walk) reEnter(address, mailbox string) bool {
+func (w *walk) reEnter(a interp.ActionRedirect, mailbox, user string) bool {
+	address := a.Address
 	way := redirect{fold(mailbox), fold(address)}
 	if slices.Contains(*w.redirects, way) {
 		w.step("sieve", "", place{}, mailbox, "redirected to "+address+" before: kept")
@@ -206,9 +210,16 @@ func (w *walk) reEnter(address, mailbox string) bool {
 	m := *w.m
 	m.From, m.To, m.SMTPUTF8 = w.sieveFrom(), w.e.canonical(address), false
 	m.Origin = Origin{Role: RoleReEntry, Client: netip.AddrFrom4([4]byte{127, 0, 0, 1})}
+	if a.From != "" {
+		m.From = a.From
+	}
+	by := mailbox
+	if user != "" {
+		by = user
+	}
 	f := w.fork()
 	f.m = &m
-	f.fields, f.shared = redirectedFields(w.fields, mailbox), false
+	f.fields, f.shared = redirectedFields(w.fields, by), false
 	f.written = [2]string{m.From, m.To}
 	f.hops++
 	*w.redirects = append(*w.redirects, way)

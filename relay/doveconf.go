@@ -62,6 +62,26 @@ func (c *compiler) checkDoveconf() {
 	}
 }
 
+// dovecotUsers are the settings that a script's delivery has by the user; without
+// a Config they are the defaults.
+type dovecotUsers struct{ *dovecot.Config }
+
+// user returns sieve_user_email of a mailbox, sieve_redirect_envelope_from, and
+// the environment with the postmaster.
+func (d dovecotUsers) user(mailbox string) (email string, from interp.AddressSource, environment map[string]string) {
+	if d.Config == nil {
+		return "", "", nil
+	}
+	email, _ = d.UserEmail("lmtp", dovecot.User{Name: mailbox})
+	if v, _ := d.Get("lmtp", "sieve_redirect_envelope_from"); interp.AddressSource(v).Valid() {
+		from = interp.AddressSource(v)
+	}
+	if v, _ := d.Get("lmtp", "postmaster_address"); v != "" && !strings.Contains(v, "%") {
+		environment = map[string]string{"postmaster": v}
+	}
+	return email, from, environment
+}
+
 // sieveOptions are what the settings of Installation.Doveconf make of scripts at
 // delivery by LMTP. Without it nothing is known of the mail store. Values that the
 // server doesn't take it warns of itself.

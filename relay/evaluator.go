@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/postfix"
+	"github.com/oxmailroute/oxmailroute/sieve/dovecot"
 	"github.com/oxmailroute/oxmailroute/sieve/interp"
 )
 
@@ -41,6 +42,7 @@ type evaluator struct {
 	untrusted   bool      // allow_untrusted_routing
 	// asciiDovecot reads no addresses beyond ASCII: Dovecot 2.3.
 	asciiDovecot bool
+	dovecot      dovecotUsers
 	globalFile   string
 	globalRules  map[int]string // policy paths by line of the global script
 	// tenants are the files of the global script by domain, where it is not
@@ -237,6 +239,9 @@ func (c *compiler) buildEvaluator() {
 				e.leaves[sv.Name] = &l
 			}
 		}
+	}
+	if c.in.Doveconf != nil {
+		e.dovecot.Config = dovecot.Read(c.in.Doveconf)
 	}
 	if c.cfg.global != nil {
 		o := c.sieveOptions()

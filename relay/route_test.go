@@ -210,6 +210,38 @@ func TestRedirectedBefore(t *testing.T) {
 	}
 }
 
+// TestRedirectSettings: who a redirected message is from, and which address a loop
+// is known by, is what doveconf says.
+func TestRedirectSettings(t *testing.T) {
+	const bob, other, kept = "sender in scope (bob@example.com)", "", "mailbox INBOX"
+	for _, tt := range []struct{ settings, field, want string }{
+		{"", "", other},
+		{"sieve_redirect_envelope_from = recipient\n", "", bob},
+		{"sieve_redirect_envelope_from = <bob@example.com>\n", "", bob},
+		{"sieve_redirect_envelope_from = user_email\nsieve_user_email = y@remote2.test\n", "", other},
+		{"sieve_redirect_envelope_from = user_email\nsieve_user_email = %u\n", "", bob},
+		{"", "X-Sieve-Redirected-From: me@%d\n", other},
+		{"sieve_user_email = me@%d\n", "X-Sieve-Redirected-From: me@example.com\n", kept},
+		{"sieve_user_email = me@%d\n", "X-Sieve-Redirected-From: bob@example.com\n", kept},
+	} {
+		in := labBase(t)
+		in.Doveconf = whole("2.3.19.1 (9b53102964)", "ssl = no\nplugin {\n"+tt.settings+"}\n")
+		in.Scripts = relay.ScriptMap{"bob@example.com": program(t, "bob", "redirect \"x@remote1.test\";")}
+		c := compile(t, labPolicy(t, "lab.json"), in)
+		m := relay.Message{Origin: c.Origin(relay.RoleGateway), From: "joe@example.net", To: "bob@example.com", Raw: append([]byte(tt.field), hello...)}
+		d := c.Route(t.Context(), &m)
+		got := d.String()
+		if got != kept {
+			if got = other; strings.Contains(d.Outcomes[0].Trace.String(), bob) {
+				got = bob
+			}
+		}
+		if got != tt.want {
+			t.Errorf("%s%s: %s, want %q\n%s", tt.settings, tt.field, d, tt.want, d.Outcomes[0].Trace)
+		}
+	}
+}
+
 // TestScopes: who is in scope.
 func TestScopes(t *testing.T) {
 	const gate, mx = "relay [mail.conbool.com]:25", "mx remote1.test"

@@ -52,7 +52,8 @@ func known(setting string) string {
 // Options are what the settings come to for deliveries by a protocol, "lda" or
 // "lmtp". A value that the server doesn't take leaves the default, as 2.3 does
 // with a warning, and is in the error; 2.4 then runs no script with that
-// extension, or none at all, and stores the message in the inbox.
+// extension, or none at all, and stores the message in the inbox. Of a
+// sieve_user_email with variables nothing is in the options: see [Config.UserEmail].
 func (c *Config) Options(protocol string) (interp.Options, error) {
 	r := &reader{Config: c, protocol: protocol}
 	var o interp.Options
@@ -67,7 +68,7 @@ func (c *Config) Options(protocol string) (interp.Options, error) {
 	o.MaxActions = r.number("sieve_max_actions")
 	o.AutoCreate = r.yes(false, "lda_mailbox_autocreate")
 	o.Store = c.Store()
-	if _, v, ok := r.value("sieve_user_email"); ok {
+	if _, v, ok := r.value("sieve_user_email"); ok && !strings.Contains(v, "%") {
 		o.UserEmail = v
 	}
 	o.RedirectPeriod = r.period("sieve_redirect_duplicate_period")

@@ -72,6 +72,17 @@ func (c *Config) Scripts(protocol string, user User) ([]Script, error) {
 	return out, nil
 }
 
+// UserEmail is sieve_user_email of a user, "" where it isn't set. An error names
+// variables that aren't known here.
+func (c *Config) UserEmail(protocol string, user User) (string, error) {
+	v, _ := c.Get(protocol, "sieve_user_email")
+	v, err := c.expand(v, user)
+	if err != nil {
+		return "", fmt.Errorf("sieve_user_email: %w", err)
+	}
+	return v, nil
+}
+
 // numbered are the scripts of a setting, setting2, setting3 up to the first gap.
 func (c *Config) numbered(protocol string, kind Kind, setting string, add func(Kind, string, string)) {
 	for i := 1; ; i++ {

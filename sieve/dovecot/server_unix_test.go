@@ -60,6 +60,9 @@ var settings = []struct {
 	{"sieve_redirect_envelope_from = orig_recipient", "", `redirect "r@e.example";`, plain, "bob+x@example.com"},
 	{"sieve_redirect_envelope_from = postmaster", "", `redirect "r@e.example";`, plain, ""},
 	{`sieve_redirect_envelope_from = "<f@e.example>"`, "", `redirect "r@e.example";`, plain, ""},
+	{"sieve_redirect_envelope_from = user_email", "", `redirect "r@e.example";`, plain, "bob+x@example.com"},
+	{"sieve_redirect_envelope_from = user_email\nsieve_user_email = me@example.com", "", `redirect "r@e.example";`, plain, ""},
+	{"sieve_user_email = me@example.com", "", `redirect "r@e.example";`, plain + "X-Sieve-Redirected-From: me@example.com\n", ""},
 	{"sieve_max_redirects = 1", "", `redirect "r@e.example"; redirect "s@e.example";`, plain, ""},
 	{"sieve_max_actions = 2", "", `fileinto :create "A"; fileinto :create "B"; fileinto :create "C";`, plain, ""},
 	{"sieve_max_actions = 0", "", strings.Repeat(`notify "mailto:n@e.example";`, 1) + manyFolders(40), plain, ""},
@@ -72,6 +75,27 @@ var settings = []struct {
 	{"sieve_editheader_max_header_size = 1024", "", long(1025), plain, ""},
 	{"sieve_editheader_max_header_size = 3k", "", long(3000), plain, ""},
 	{"sieve_variables_max_variable_size = 5k", "sieve_variables_max_value_size = 5k", long(4800) + `set :length "l" "${v}"; fileinto :create "L${l}";`, plain, ""},
+}
+
+// TestRedirectedHeader: what a redirected message has of its own, and what stays of
+// an earlier redirect.
+func TestRedirectedHeader(t *testing.T) {
+	for _, is24 := range []bool{false, true} {
+		for user, want := range map[string]string{"": "bob@example.com", "sieve_user_email = me@example.com": "me@example.com"} {
+			l := sievetest.NewLDA(t, is24)
+			l.Settings = []string{user}
+			d := sievetest.Delivery{Message: "Return-Path: <z@e.example>\nMessage-ID: <1@x>\nX-Sieve: old\nX-Sieve-Redirected-From: z@e.example\nTo: bob@example.com\n\nbody\n",
+				Scripts: []string{`redirect "r@e.example";`}, From: "joe@example.net", To: "bob@example.com"}
+			got := l.Deliver(t, d).Sent
+			want = "X-Sieve-Redirected-From: " + want + "\nMessage-ID: <1@x>\nX-Sieve: old\nX-Sieve-Redirected-From: z@e.example\nTo: bob@example.com\n\nbody\n"
+			if len(got) != 1 {
+				t.Fatal(got)
+			}
+			if first, rest, _ := strings.Cut(got[0].Text, "\n"); !strings.HasPrefix(first, "X-Sieve: Pigeonhole Sieve") || rest != want {
+				t.Errorf("(-want +Dovecot) %s", cmp.Diff(want, got[0].Text))
+			}
+		}
+	}
 }
 
 const editing = `addheader "X-P" "new"; deleteheader :index 1 "X-P"; addheader "X-q" "new"; deleteheader "subject"; if exists "x-p" { fileinto :copy :create "p"; }

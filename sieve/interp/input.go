@@ -28,6 +28,13 @@ type Input struct {
 	// OriginalTo is the recipient before the mail system rewrote it (dovecot-lda
 	// -a, ORCPT of LMTP), which the envelope part "to" has; "" means To.
 	OriginalTo string
+	// UserEmail is the user's own address, in place of Options.UserEmail, for a
+	// sieve_user_email that has variables or comes from the user database; ""
+	// means Options.UserEmail.
+	UserEmail string
+	// RedirectFrom is the sender of the envelope of what is redirected, in place
+	// of Settings.RedirectFrom; "" means that.
+	RedirectFrom AddressSource
 	// MailboxExists says whether a mailbox is there and can be stored in; nil
 	// means that all are.
 	MailboxExists func(name string) bool

@@ -93,7 +93,7 @@ func (r *run) notification(a *ActionNotify) (out *Outgoing, why string) {
 	}
 	pm := r.postmaster()
 	from, sender, source := a.From, "", r.program.settings.NotifyFrom
-	user, _ := mailaddr.Envelope(r.program.userEmail)
+	user, _ := mailaddr.Envelope(r.userEmail())
 	if user != (mailaddr.Address{}) {
 		owner = user
 	}

@@ -34,7 +34,11 @@ func (c *compiler) redirect(in *instruction, cmd sieve.Redirect) {
 
 // redirectSender is the sender of the envelope where a setting says which.
 func (r *run) redirectSender() string {
-	if s := r.program.settings.RedirectFrom; s != "" && s != FromSender && r.in.From != "" {
+	s := r.in.RedirectFrom
+	if s == "" {
+		s = r.program.settings.RedirectFrom
+	}
+	if s != "" && s != FromSender && r.in.From != "" {
 		return r.source(s)
 	}
 	return ""
@@ -54,7 +58,7 @@ func (r *run) notRedirected(address string) string {
 			continue
 		}
 		// The server compares octets, the domain's too.
-		if s := strings.Trim(unread(f), " \t\r\n"); s != "" && (s == own || s == r.program.userEmail) {
+		if s := strings.Trim(unread(f), " \t\r\n"); s != "" && (s == own || s == r.userEmail()) {
 			return "the message has been redirected by the user before: it has the field X-Sieve-Redirected-From: " + s
 		}
 	}

@@ -198,8 +198,8 @@ func (r *run) source(s AddressSource) string {
 	case FromOriginalRecipient:
 		return encode(r.originalTo())
 	case FromUserEmail:
-		if r.program.userEmail != "" {
-			return r.program.userEmail
+		if s := r.userEmail(); s != "" {
+			return s
 		}
 	case FromPostmaster:
 		return r.postmaster().String()
@@ -212,10 +212,18 @@ func (r *run) source(s AddressSource) string {
 	return encode(r.in.To)
 }
 
+// userEmail is the user's own address as SMTP spells it, or "".
+func (r *run) userEmail() string {
+	if a, err := mailaddr.Parse(r.in.UserEmail); err == nil {
+		return a.String()
+	}
+	return r.program.userEmail
+}
+
 // account is the address that Pigeonhole takes the user for: sieve_user_email, or
 // the user's name with the host's.
 func (r *run) account() mailaddr.Address {
-	name := r.program.userEmail
+	name := r.userEmail()
 	if name == "" {
 		name = r.in.Environment["username"]
 	}

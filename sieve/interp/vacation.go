@@ -109,7 +109,7 @@ func (r *run) reply(v sieve.Vacation, step int) (out *Outgoing, why string) {
 		orig, _ := mailaddr.Envelope(r.originalTo())
 		own = append(own, orig)
 	}
-	if user, ok := mailaddr.Envelope(r.program.userEmail); ok {
+	if user, ok := mailaddr.Envelope(r.userEmail()); ok {
 		own = append(own, user)
 	}
 	from, ok := mailaddr.Address{}, set.AnyRecipient
