@@ -27,5 +27,6 @@
 // setting names is compiled and opened, every restriction word looked at,
 // certificates and keys read, scripts, rulesets and fragments checked. Where it
 // is root, a Postfix of its own with queue, data directory and loopback ports of
-// its own is started, asked on each listener, and stopped. Nothing live changes.
+// its own is started, asked on each listener, has each smtp(8) and lmtp(8) begin,
+// and is stopped. Nothing live changes.
 package deploy

@@ -397,8 +397,11 @@ func Owner(info fs.FileInfo) *relay.Owner {
 	return describe(info).Owner
 }
 
-// Dial connects from this machine.
+// Dial connects from this machine; the path of a Unix socket is below Dir.
 func (l Local) Dial(ctx context.Context, network, address string) (net.Conn, error) {
 	var d net.Dialer
+	if network == "unix" {
+		address = filepath.Join(l.Dir, address)
+	}
 	return d.DialContext(ctx, network, address)
 }

@@ -51,7 +51,8 @@ type Target interface {
 	// Run runs a program with its words and returns what it printed. The error is
 	// that it could not be run; an exit status is none.
 	Run(ctx context.Context, args []string, stdin []byte) (Output, error)
-	// Dial connects to an address as seen from the server.
+	// Dial connects to an address as seen from the server: networks "tcp" and
+	// "unix".
 	Dial(ctx context.Context, network, address string) (net.Conn, error)
 }
 

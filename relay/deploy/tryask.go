@@ -50,6 +50,39 @@ func (s *stage) askAll(ctx context.Context, listeners []listener) []complaint {
 	return all
 }
 
+// wake has master(8) start each smtp(8) and lmtp(8), which reads its settings
+// and opens its tables before it says that it is ready for a message. None is
+// given. What one died of is in the log. Other agents may be there without being
+// used: virtual(8) of a fresh Postfix can't start.
+func (s *stage) wake(ctx context.Context, files configuration) {
+	ctx, cancel := context.WithTimeout(ctx, 5*time.Second)
+	defer cancel()
+	var mu sync.Mutex
+	var wg sync.WaitGroup
+	for _, sv := range files.master.Services() {
+		if sv.Type != "unix" || sv.Command != "smtp" && sv.Command != "lmtp" {
+			continue
+		}
+		dir := "private"
+		if sv.Private == "n" {
+			dir = "public"
+		}
+		wg.Go(func() {
+			conn, err := s.t.Dial(ctx, "unix", s.dir+"/queue/"+dir+"/"+sv.Name)
+			if err != nil {
+				mu.Lock()
+				defer mu.Unlock()
+				s.untried("%s(8), service %s: %v", sv.Command, sv.Name, cause(err))
+				return
+			}
+			defer conn.Close()
+			defer context.AfterFunc(ctx, func() { conn.SetDeadline(time.Unix(1, 0)) })()
+			conn.Read(make([]byte, 1))
+		})
+	}
+	wg.Wait()
+}
+
 // complaint is what is wrong with a listener's answers; silent: there was none.
 type complaint struct {
 	listener

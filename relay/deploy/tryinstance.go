@@ -1,10 +1,12 @@
 package deploy
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"math/rand/v2"
 	"net"
+	"path"
 	"regexp"
 	"slices"
 	"strconv"
@@ -53,6 +55,7 @@ func (s *stage) instance(ctx context.Context) {
 	}
 	var complaints []complaint
 	if started {
+		s.wake(ctx, files)
 		complaints = s.askAll(ctx, listeners)
 		// What daemons that were woken have to say.
 		sleep(ctx, 300*time.Millisecond)
@@ -303,25 +306,41 @@ func (s *stage) log(files configuration) {
 	}
 }
 
-// place is where the setting stands that a program's words name.
+// quoted is a value in a program's words.
+var quoted = regexp.MustCompile(`"([^"]+)"`)
+
+// place is where the setting stands that a program's words name, or whose value
+// they quote.
 func (s *stage) place(files configuration, text string) string {
-	names := func(p postfix.Param) bool {
+	at := s.find(files, func(_ string, p postfix.Param) bool {
 		return regexp.MustCompile(`(?:^|\W)` + regexp.QuoteMeta(p.Name) + `(?:\W|$)`).MatchString(text)
+	})
+	if m := quoted.FindStringSubmatch(text); at == "" && m != nil {
+		who, _, _ := strings.Cut(text, ":")
+		at = s.find(files, func(program string, p postfix.Param) bool {
+			return p.Value == m[1] && (program == "" || program == path.Base(who))
+		})
 	}
+	return cmp.Or(at, s.o.Places.Postfix)
+}
+
+// find is where the setting stands that is meant, of main.cf or of a service
+// that runs a program; "" where there is none.
+func (s *stage) find(files configuration, meant func(program string, p postfix.Param) bool) string {
 	dir := s.o.Places.Postfix
 	for _, p := range slices.Backward(files.main.Params()) {
-		if names(p) {
+		if meant("", p) {
 			return fmt.Sprintf("%s/main.cf:%d: %s", dir, p.Line, p.Name)
 		}
 	}
 	for _, sv := range files.master.Services() {
 		for _, p := range sv.Options {
-			if names(p) {
+			if meant(sv.Command, p) {
 				return fmt.Sprintf("%s/master.cf:%d: %s", dir, sv.Line, p.Name)
 			}
 		}
 	}
-	return dir
+	return ""
 }
 
 // broken reports whether a reply says that the server can't do its work.
