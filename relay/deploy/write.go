@@ -26,8 +26,8 @@ type Options struct {
 	// Obsolete are the names of files to be deleted in the same step
 	// (relay.Config.Obsolete, relay.Removal.Obsolete), where they are there, of
 	// the gateway's, and as they were written (relay.Intact), and what was compiled
-	// from them. What main.cf or master.cf, as they will be, still names stays,
-	// and is in Result.Left.
+	// from them. What main.cf, master.cf or, of scripts, a file of Dovecot's
+	// configuration still names, as they will be, stays, and is in Result.Left.
 	Obsolete []string
 	// Ask are the addresses that Try asks RCPT of on each listener, hosted ones and
 	// others. Empty: postmaster, and one that no server can have.
@@ -221,7 +221,8 @@ func (p *plan) obsolete() {
 	stays := map[string]bool{}
 	var compiled []string
 	gone := map[string]bool{}
-	for _, emitted := range p.o.Obsolete {
+	// In their order, the fragment of Dovecot's that names a script is gone before it.
+	for _, emitted := range slices.Sorted(slices.Values(p.o.Obsolete)) {
 		name := p.place(emitted)
 		if !p.valid(name) {
 			p.errs = append(p.errs, &Error{fmt.Sprintf("%q", cmp.Or(name, emitted)), ErrName, "give a path below " + p.t.Root()})
@@ -246,7 +247,7 @@ func (p *plan) obsolete() {
 			stays[name] = true
 			continue
 		}
-		if l, named := p.named(emitted, name); named {
+		if l, named := p.named(emitted, name, gone); named {
 			p.result.Left = append(p.result.Left, l)
 			stays[name] = true
 			continue
@@ -274,13 +275,18 @@ func (p *plan) obsolete() {
 }
 
 // named looks whether a setting names the file: in main.cf and master.cf as they
-// will be. Comments don't.
-func (p *plan) named(emitted, name string) (relay.Left, bool) {
+// will be, and of a script in Dovecot's. Comments don't.
+func (p *plan) named(emitted, name string, gone map[string]bool) (relay.Left, bool) {
 	base := path.Base(name)
 	names := regexp.MustCompile(`(?:^|[^\w.-])` + regexp.QuoteMeta(base) + `(?:[^\w.-]|$)`)
-	postfix := path.Dir(p.place("postfix/main.cf"))
-	for _, config := range []string{"main.cf", "master.cf"} {
-		at := path.Join(postfix, config)
+	configs := []string{p.place("postfix/main.cf"), p.place("postfix/master.cf")}
+	if strings.HasPrefix(emitted, "sieve/") {
+		configs = append(configs, p.dovecot()...)
+	}
+	for _, at := range configs {
+		if gone[at] {
+			continue
+		}
 		var data []byte
 		if i, ok := p.seen[at]; ok {
 			data = p.all[i].Data
@@ -301,6 +307,30 @@ func (p *plan) named(emitted, name string) (relay.Left, bool) {
 		}
 	}
 	return relay.Left{}, false
+}
+
+// dovecot are the files that Dovecot's configuration is in: those beside the
+// fragment and, where that is in conf.d, those above it.
+func (p *plan) dovecot() []string {
+	dir := path.Dir(p.place("dovecot/fragment.conf"))
+	dirs := []string{dir}
+	if path.Base(dir) == "conf.d" {
+		dirs = append(dirs, path.Dir(dir))
+	}
+	var files []string
+	for _, d := range dirs {
+		names, err := p.t.ReadDir(d)
+		if absent(err) != nil {
+			p.fail(d, err)
+		}
+		for _, n := range names {
+			if path.Ext(n) == ".conf" {
+				files = append(files, path.Join(d, n))
+			}
+		}
+	}
+	slices.Sort(files)
+	return files
 }
 
 // leftovers finds temporary files that were left by a kill while an earlier form

@@ -225,7 +225,8 @@ func TestObsolete(t *testing.T) {
 		put(t, dir, "postfix/foreign", "x", 0o644)
 		return dir
 	}
-	names := []string{"postfix/conbool_scope", "postfix/conbool_scope.db", script, "sieve/before/10-conbool.svbin",
+	const fragment = "dovecot/99-conbool.conf"
+	names := []string{"postfix/conbool_scope", "postfix/conbool_scope.db", script, "sieve/before/10-conbool.svbin", fragment,
 		"postfix/foreign", "postfix/none"}
 	replaced := func(main string) []relay.File {
 		return []relay.File{{Name: "postfix/main.cf", Data: []byte(main)}, {Name: "postfix/master.cf",
@@ -234,11 +235,11 @@ func TestObsolete(t *testing.T) {
 	t.Run("gone", func(t *testing.T) {
 		dir := install(t)
 		r, err := write(dir, deploy.Options{Gateway: gateway, Obsolete: names}, replaced("# hash:/etc/postfix/conbool_scope\n")...)
-		if err != nil || len(r.Left) != 0 || len(r.Deleted) != 4 {
+		if err != nil || len(r.Left) != 0 || len(r.Deleted) != 5 {
 			t.Fatalf("%+v %v", r, err)
 		}
 		now := tree(t, dir)
-		for _, n := range names[:4] {
+		for _, n := range names[:5] {
 			if now[n] != "" {
 				t.Errorf("%s is there", n)
 			}
@@ -279,6 +280,25 @@ func TestObsolete(t *testing.T) {
 				if err != nil || len(r.Left) != 1 || !strings.Contains(r.Left[0].Why, "main.cf:") || len(r.Deleted) != 0 {
 					t.Fatalf("%+v %v", r, err)
 				}
+			}
+		})
+	}
+	// A script that Dovecot's configuration names, in the fragment that stays or in a file of the installation's.
+	for file, why := range map[string]string{fragment: fragment + ":", "dovecot/90-sieve.conf": "dovecot/90-sieve.conf:2"} {
+		t.Run("named/"+file, func(t *testing.T) {
+			dir := install(t)
+			obsolete := slices.Clone(names)
+			if file == fragment {
+				obsolete = slices.DeleteFunc(obsolete, func(n string) bool { return n == fragment })
+			} else {
+				put(t, dir, file, "plugin {\n  sieve_before3 = /etc/dovecot/sieve/before/10-conbool.sieve\n}\n", 0o644)
+			}
+			r, err := write(dir, deploy.Options{Gateway: gateway, Obsolete: obsolete}, replaced("")...)
+			if err != nil || len(r.Left) != 1 || r.Left[0].File != script || !strings.Contains(r.Left[0].Why, why) {
+				t.Fatalf("%+v %v", r, err)
+			}
+			if now := tree(t, dir); now[script] == "" || now["sieve/before/10-conbool.svbin"] == "" {
+				t.Error("it is gone, or what was compiled from it")
 			}
 		})
 	}
