@@ -2,21 +2,12 @@ package relay
 
 import (
 	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/postfix"
 )
-
-// at is the place of a parameter in main.cf.
-func (c *compiler) at(name string) string {
-	if line := c.main.Line(name); line > 0 {
-		return fmt.Sprintf("main.cf:%d", line)
-	}
-	return "main.cf: " + name
-}
 
 // conflict reports a setting of the installation's that would break ours.
 func (c *compiler) conflict(name, fix, format string, args ...any) {
@@ -203,26 +194,6 @@ func atAll(domains []string) []string {
 		domains[i] = "@" + domains[i]
 	}
 	return domains
-}
-
-// networks reads mynetworks as far as it is literal.
-func (c *compiler) networks(s settings) (nets []netip.Prefix, opaque []string) {
-	if !s.set("mynetworks") {
-		// mynetworks_style depends on the machine's interfaces; the loopback
-		// network is in every style.
-		return []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}, []string{"mynetworks_style"}
-	}
-	for _, e := range list(s.get("mynetworks")) {
-		e = strings.NewReplacer("[", "", "]", "").Replace(e)
-		if p, err := netip.ParsePrefix(e); err == nil {
-			nets = append(nets, p.Masked())
-		} else if a, err := netip.ParseAddr(e); err == nil {
-			nets = append(nets, netip.PrefixFrom(a, a.BitLen()))
-		} else {
-			opaque = append(opaque, e)
-		}
-	}
-	return nets, opaque
 }
 
 func (c *compiler) checkNetworks() {

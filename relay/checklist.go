@@ -4,18 +4,18 @@ import "github.com/oxmailroute/oxmailroute/postfix"
 
 // checkList reads the tables of a header_checks value. A table that can't be
 // read here is reported and left out.
-func (c *compiler) checkList(value string) []checkFile {
+func (c *conf) checkList(value string) []checkFile {
 	return c.checkFiles(value, "", postfix.ParseCheckTable)
 }
 
 // bodyList does the same for body_checks.
-func (c *compiler) bodyList(value string) []checkFile {
+func (c *conf) bodyList(value string) []checkFile {
 	return c.checkFiles(value, "body ", postfix.ParseBodyTable)
 }
 
 // checkFiles reads tables; kind keeps apart what one file says of headers and
 // of bodies.
-func (c *compiler) checkFiles(
+func (c *conf) checkFiles(
 	value, kind string, parse func(name, kind string, src []byte) (postfix.CheckTable, []postfix.Warning),
 ) []checkFile {
 	specs, err := postfix.ParseMaps(value)
@@ -34,14 +34,14 @@ func (c *compiler) checkFiles(
 			continue
 		}
 		if !inside || !ok || spec.Type != "regexp" && spec.Type != "pcre" {
-			c.warn("main.cf", "%s:%s can't be read here; Route leaves these checks out", spec.Type, spec.Name)
+			c.tell("main.cf", "%s:%s can't be read here; Route leaves these checks out", spec.Type, spec.Name)
 			continue
 		}
 		t, warnings := parse(file, spec.Type, text)
 		c.tableWarnings(warnings)
 		checks, err := t.Compile()
 		if err != nil {
-			c.warn(file, "%v; Route leaves these checks out", err)
+			c.tell(file, "%v; Route leaves these checks out", err)
 			continue
 		}
 		f := checkFile{file: label(file), checks: checks}
@@ -56,7 +56,7 @@ func (c *compiler) checkFiles(
 
 // checkText is a table's text: of a file of the installation's, or what stands in
 // the setting itself, whose name is the table.
-func (c *compiler) checkText(spec postfix.MapSpec) (name string, inside bool, text []byte, ok bool) {
+func (c *conf) checkText(spec postfix.MapSpec) (name string, inside bool, text []byte, ok bool) {
 	if text, inline, err := spec.InlineRules(); inline {
 		return spec.String(), true, text, err == nil
 	}
@@ -67,7 +67,7 @@ func (c *compiler) checkText(spec postfix.MapSpec) (name string, inside bool, te
 
 // unread names the tables of a value that checkFiles leaves out, in full or in
 // part.
-func (c *compiler) unread(value string) []string {
+func (c *conf) unread(value string) []string {
 	specs, err := postfix.ParseMaps(value)
 	if err != nil {
 		return nil

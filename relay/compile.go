@@ -1,6 +1,7 @@
 package relay
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -58,20 +59,15 @@ func Compile(p Policy, in Installation) (*Config, error) {
 	}
 	invalid := p.problems()
 	c := &compiler{
-		names:   newNames(p.Gateway.Name),
-		in:      in,
-		sources: map[postfix.MapSpec]source{},
-		checks:  map[string]checkFile{},
-		cidrs:   map[string]postfix.CIDRTable{},
-
+		names:      newNames(p.Gateway.Name),
+		in:         in,
 		gatewayOwn: map[int]settings{},
 		markerMap:  map[int]string{},
-		markers:    map[string]checkFile{},
-		emitted:    map[string][]byte{},
 		warned:     map[Warning]bool{},
 		refused:    map[string]bool{},
 		cfg:        &Config{},
 	}
+	c.conf = c.newConf(p)
 	if len(invalid) > 0 {
 		c.policy = p
 		c.atOnce()
@@ -87,6 +83,27 @@ func Compile(p Policy, in Installation) (*Config, error) {
 		return nil, c.errs.of(p).Err()
 	}
 	return c.cfg, nil
+}
+
+// newConf is what there is to read for a policy.
+func (c *compiler) newConf(p Policy) *conf {
+	return &conf{
+		directory: p.configDir(), nodename: cmp.Or(c.in.Nodename, asciiHost(p.Server.Hostname)),
+		emitted: map[string][]byte{}, sources: map[postfix.MapSpec]source{},
+		checks: map[string]checkFile{}, markers: map[string]checkFile{}, cidrs: map[string]postfix.CIDRTable{},
+		given: c.given, tell: c.warn,
+	}
+}
+
+// given is a table that isn't among the installation's files; nil: not known.
+func (c *compiler) given(spec postfix.MapSpec) postfix.Map {
+	switch t := c.in.Tables[spec.String()]; {
+	case t.Map != nil:
+		return t.Map
+	case t.Rows != nil:
+		return t.Rows.Index()
+	}
+	return nil
 }
 
 // atOnce finds what is wrong beside an invalid policy and doesn't hang on it:
@@ -177,18 +194,13 @@ type compiler struct {
 	policy Policy
 	names  names
 	in     Installation
-	// stock are the installation's files: those of the configuration directory by
-	// their names there, others by their paths.
-	stock    map[string][]byte
+	*conf
 	errs     Errors
 	warnings []Warning
 	warned   map[Warning]bool
 	refused  map[string]bool // errors that were told
 	cfg      *Config
 
-	main   *postfix.Main
-	master *postfix.Master
-	base   settings // the installation's own, before any edit of ours
 	// gateways are the policy's views, current is the one that is compiled for,
 	// tenantGateway each tenant's, and gateHops what the sender map answers.
 	gateways      []Policy
@@ -201,17 +213,11 @@ type compiler struct {
 	params   []postfix.Param
 	services []postfix.Service
 	options  []postfix.ServiceOptions
-	emitted  map[string][]byte
 	indexes  []string // emitted files that postmap compiles
 
-	sources map[postfix.MapSpec]source
-	checks  map[string]checkFile // header checks tables by file name
-	// markers are their evaluations by pipemap.
-	markers map[string]checkFile
 	// markerMap are the pipemaps of the domain markers by gateway; none: each
 	// marker has a rule.
 	markerMap map[int]string
-	cidrs     map[string]postfix.CIDRTable // cidr: tables by file name
 
 	postfix, dovecot release // the versions that the files are for
 	noDoveconf       bool    // Installation.Doveconf is there and refused

@@ -364,7 +364,7 @@ func (c *compiler) buildCleanup(name string, main settings) *cleanup {
 func (c *compiler) installationChecks(value string) { c.checkList(value) }
 
 // hop reads a transport:nexthop value and finds the program behind it.
-func (c *compiler) hop(value string, at place) hop {
+func (c *conf) hop(value string, at place) hop {
 	transport, nexthop, _ := strings.Cut(value, ":")
 	h := hop{transport: transport, nexthop: nexthop, at: at}
 	if sv, ok := c.master.Lookup(transport, "unix"); ok {

@@ -342,7 +342,7 @@ type rewriteClient struct {
 	table postfix.Map // check_address_map
 }
 
-func (c *compiler) rewriteClients(s settings) (out []rewriteClient) {
+func (c *conf) rewriteClients(s settings) (out []rewriteClient) {
 	words := list(s.get("local_header_rewrite_clients"))
 	for i := 0; i < len(words); i++ {
 		r := rewriteClient{name: strings.ToLower(words[i])}

@@ -130,25 +130,6 @@ type source struct {
 // indexed are the types whose source text postmap(1) compiles.
 var indexed = []string{"hash", "btree", "texthash", "lmdb", "cdb", "dbm", "sdbm"}
 
-// fileName maps a path of the server to a name in stock; false: a file outside
-// of the configuration directory that isn't there.
-func (c *compiler) fileName(p string) (string, bool) {
-	p = path.Clean(p)
-	if name, ok := strings.CutPrefix(p, c.policy.configDir()+"/"); ok {
-		return name, true
-	}
-	_, ok := c.stock[p]
-	return p, ok
-}
-
-// label is what traces call a file of stock.
-func label(name string) string {
-	if strings.HasPrefix(name, "/") {
-		return name
-	}
-	return "postfix/" + name
-}
-
 // takeStock gives the installation's files the names that they have in stock.
 func (c *compiler) takeStock() {
 	c.stock = c.in.configured()
@@ -172,23 +153,8 @@ func (c *compiler) takeStock() {
 	}
 }
 
-// file returns a table's text: ours where we emit it, else the installation's.
-func (c *compiler) file(name string) ([]byte, bool) {
-	if f, ok := c.emitted["postfix/"+name]; ok {
-		return f, true
-	}
-	f, ok := c.stock[name]
-	return f, ok
-}
-
-func (c *compiler) tableWarnings(ws []postfix.Warning) {
-	for _, w := range ws {
-		c.warn(fmt.Sprintf("%s:%d", w.Name, w.Line), "%s", w.Text)
-	}
-}
-
 // maps reads a list of tables; opaque are those that can't be read here.
-func (c *compiler) maps(value string) (known []source, opaque []string) {
+func (c *conf) maps(value string) (known []source, opaque []string) {
 	specs, err := postfix.ParseMaps(value)
 	if err != nil {
 		return nil, []string{value}

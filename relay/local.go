@@ -17,7 +17,7 @@ type localAgent struct {
 	expandOwner        bool // expand_owner_alias
 }
 
-func (c *compiler) buildLocal(s settings) localAgent {
+func (c *conf) buildLocal(s settings) localAgent {
 	a := localAgent{
 		mailboxes: c.tables(s, "mailbox_transport_maps"),
 		missing:   c.tables(s, "fallback_transport_maps"),
@@ -48,7 +48,7 @@ func (c *compiler) buildLocal(s settings) localAgent {
 }
 
 // aliasTable reads a table of alias_maps, whose files are postalias(1)'s.
-func (c *compiler) aliasTable(spec postfix.MapSpec) (source, bool) {
+func (c *conf) aliasTable(spec postfix.MapSpec) (source, bool) {
 	if spec.Type == "proxy" {
 		return source{}, false // local(8) doesn't take it
 	}

@@ -38,7 +38,7 @@ type masquerade struct {
 
 // buildMapping reads the settings of a cleanup service; nil where none of them
 // is used.
-func (c *compiler) buildMapping(s settings) *mapping {
+func (c *conf) buildMapping(s settings) *mapping {
 	m := &mapping{propagate: hasWord(list(s.get("propagate_unmatched_extensions")), "canonical")}
 	used := false
 	for i, p := range [3][3]string{

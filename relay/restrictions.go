@@ -86,10 +86,10 @@ const maxClassDepth = 10
 
 // restrictions compiles a list. What can't be judged without the network, or
 // is not known, is taken to have no opinion, and Compile warns of it.
-func (c *compiler) restrictions(s settings, value, parameter string, at place, depth int) restrictions {
+func (c *conf) restrictions(s settings, value, parameter string, at place, depth int) restrictions {
 	parsed, err := postfix.ParseRestrictions(value)
 	if err != nil {
-		c.warn(at.String(), "%s: %v; Route takes it for empty", parameter, err)
+		c.tell(at.String(), "%s: %v; Route takes it for empty", parameter, err)
 		return nil
 	}
 	classes := list(s.get("smtpd_restriction_classes"))
@@ -128,7 +128,7 @@ func (c *compiler) restrictions(s settings, value, parameter string, at place, d
 		}
 		if r.kind == unknownRestriction && !harmless[strings.ToLower(p.Name)] {
 			r.asks = strings.TrimSpace(p.Name + " " + p.Arg)
-			c.warn(at.String(), "%s: %s can't be judged here; Route takes it to have no opinion", parameter, r.asks)
+			c.tell(at.String(), "%s: %s can't be judged here; Route takes it to have no opinion", parameter, r.asks)
 		}
 		out = append(out, r)
 	}
@@ -144,7 +144,7 @@ func containsFold(l []string, s string) bool {
 	return false
 }
 
-func (c *compiler) clientAccess(r *restriction, s settings, arg string, at place, depth int) {
+func (c *conf) clientAccess(r *restriction, s settings, arg string, at place, depth int) {
 	specs, err := postfix.ParseMaps(arg)
 	if err != nil || len(specs) != 1 {
 		return
@@ -204,7 +204,7 @@ const (
 
 // access reads a right-hand side. Lists of restrictions are only understood
 // where they can be compiled beforehand.
-func (c *compiler) access(s settings, value string, at place, depth int) access {
+func (c *conf) access(s settings, value string, at place, depth int) access {
 	if a, ok := parseAccess(value); ok {
 		return a
 	}

@@ -1,8 +1,6 @@
 package relay
 
 import (
-	"cmp"
-	"io/fs"
 	"regexp"
 	"strings"
 
@@ -14,24 +12,6 @@ import (
 type settings struct {
 	postfix.Settings
 	line int // of the service in master.cf
-}
-
-// settingsOf are main.cf's as all services see them.
-func (c *compiler) settingsOf(main *postfix.Main) settings {
-	return settings{Settings: postfix.Settings{
-		Main: main, Release: c.postfix.String(), ConfigDirectory: c.policy.configDir(),
-		Hostname: cmp.Or(c.in.Nodename, c.policy.Server.Hostname), ReadFile: c.readFile,
-	}}
-}
-
-// readFile reads a file of the installation's by its absolute path.
-func (c *compiler) readFile(path string) ([]byte, error) {
-	if name, ok := c.fileName(path); ok {
-		if text, ok := c.file(name); ok {
-			return text, nil
-		}
-	}
-	return nil, &fs.PathError{Op: "read", Path: path, Err: fs.ErrNotExist}
 }
 
 func (s settings) service(sv postfix.Service) settings { return settings{s.Of(sv), sv.Line} }

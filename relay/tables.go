@@ -9,7 +9,7 @@ import (
 
 // table reads a table of the installation; ok is false where its contents
 // can't be known here.
-func (c *compiler) table(spec postfix.MapSpec) (source, bool) {
+func (c *conf) table(spec postfix.MapSpec) (source, bool) {
 	if s, ok := c.sources[spec]; ok {
 		return s, s.table != nil
 	}
@@ -18,12 +18,9 @@ func (c *compiler) table(spec postfix.MapSpec) (source, bool) {
 	return s, s.table != nil
 }
 
-func (c *compiler) readTable(spec postfix.MapSpec) source {
-	switch t := c.in.Tables[spec.String()]; {
-	case t.Map != nil:
-		return source{spec.String(), unplaced{t.Map}}
-	case t.Rows != nil:
-		return source{spec.String(), unplaced{t.Rows.Index()}}
+func (c *conf) readTable(spec postfix.MapSpec) source {
+	if m := c.given(spec); m != nil {
+		return source{spec.String(), unplaced{m}}
 	}
 	switch spec.Type {
 	case "static":
@@ -81,7 +78,7 @@ func (c *compiler) readTable(spec postfix.MapSpec) source {
 		for _, w := range warnings {
 			if w.Unevaluated {
 				// One rule that can't be tried makes every answer uncertain.
-				c.warn(w.Name, "line %d: %s; Route takes the whole table for one that can't be read here", w.Line, w.Text)
+				c.tell(w.Name, "line %d: %s; Route takes the whole table for one that can't be read here", w.Line, w.Text)
 				return source{}
 			}
 		}
@@ -105,7 +102,7 @@ func (c *compiler) readTable(spec postfix.MapSpec) source {
 
 // isAliasFile reports whether a table is one of alias_maps, whose files
 // postalias(1) indexes, and which local_recipient_maps name too.
-func (c *compiler) isAliasFile(spec postfix.MapSpec) bool {
+func (c *conf) isAliasFile(spec postfix.MapSpec) bool {
 	specs, err := postfix.ParseMaps(c.base.get("alias_maps"))
 	return err == nil && slices.Contains(specs, spec)
 }
@@ -139,7 +136,7 @@ type tableList struct {
 
 // tables reads the parameter; nil where it is empty. Compile warns of tables
 // that can't be read, and Route of decisions that hang on them.
-func (c *compiler) tables(s settings, name string) *tableList {
+func (c *conf) tables(s settings, name string) *tableList {
 	value := s.get(name)
 	if value == "" {
 		return nil
@@ -154,7 +151,7 @@ func (c *compiler) tables(s settings, name string) *tableList {
 		l.files = append(l.files, k.file)
 	}
 	for _, o := range opaque {
-		c.warn(c.at(name), "%s can't be read here; Route leaves it out", o)
+		c.tell(c.at(name), "%s can't be read here; Route leaves it out", o)
 	}
 	return l.seal()
 }
@@ -176,7 +173,7 @@ var noSubstitution = map[string]bool{
 }
 
 // withoutSubstitution is the table as such a parameter opens it.
-func (c *compiler) withoutSubstitution(name, file string, m postfix.Map) postfix.Map {
+func (c *conf) withoutSubstitution(name, file string, m postfix.Map) postfix.Map {
 	each := func(list []postfix.Map) []postfix.Map {
 		out := make([]postfix.Map, len(list))
 		for i := range list {
@@ -188,7 +185,7 @@ func (c *compiler) withoutSubstitution(name, file string, m postfix.Map) postfix
 	case *postfix.PatternTable:
 		plain, skipped := m.WithoutSubstitution()
 		for _, line := range skipped {
-			c.warn(place{strings.TrimPrefix(file, "postfix/"), line}.String(), "%s allows no $number in a result: the rule is skipped", name)
+			c.tell(place{strings.TrimPrefix(file, "postfix/"), line}.String(), "%s allows no $number in a result: the rule is skipped", name)
 		}
 		return plain
 	case unplaced:
@@ -199,19 +196,6 @@ func (c *compiler) withoutSubstitution(name, file string, m postfix.Map) postfix
 		return postfix.Pipe(each(m))
 	}
 	return m
-}
-
-// placeOf is where the parameter is set.
-func (c *compiler) placeOf(s settings, name string) place {
-	for _, o := range s.Options {
-		if o.Name == name {
-			return place{masterFile, s.line}
-		}
-	}
-	if line := c.main.Line(name); line > 0 {
-		return place{mainFile, line}
-	}
-	return place{name, 0}
 }
 
 // place is where the row of a hit stands.
@@ -293,7 +277,7 @@ func (d *domainList) listed(m postfix.Map, domain string) bool {
 }
 
 // domains reads a list of domains.
-func (c *compiler) domains(s settings, name string) *domainList {
+func (c *conf) domains(s settings, name string) *domainList {
 	d := &domainList{names: map[string]bool{}, name: name, domain: name == "relay_domains"}
 	d.parents = d.domain && hasWord(list(s.get("parent_domain_matches_subdomains")), "relay_domains")
 	plain := true
@@ -311,7 +295,7 @@ func (c *compiler) domains(s settings, name string) *domainList {
 }
 
 // domainItems reads the words of a list, and of files that it names.
-func (c *compiler) domainItems(d *domainList, value string, negated bool, depth int) {
+func (c *conf) domainItems(d *domainList, value string, negated bool, depth int) {
 	words, err := postfix.ParseMaps(value)
 	if err != nil {
 		d.opaque = append(d.opaque, value)

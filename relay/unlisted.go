@@ -11,7 +11,7 @@ type listings struct {
 	anybody   bool // virtual_mailbox_maps is empty: everybody exists
 }
 
-func (c *compiler) buildListings(s settings) listings {
+func (c *conf) buildListings(s settings) listings {
 	l := listings{local: c.tables(s, "local_recipient_maps"), relay: c.tables(s, "relay_recipient_maps")}
 	for i, name := range [...]string{"sender_canonical_maps", "recipient_canonical_maps", "canonical_maps"} {
 		l.canonical[i] = c.tables(s, name)

@@ -125,7 +125,10 @@ type found struct{ at, text string }
 func (c *compiler) versions() {
 	// Where a version isn't known, the first that could be meant goes on, to find
 	// what else is wrong.
-	defer func() { c.postfix, c.dovecot = cmp.Or(c.postfix, firstPostfix), cmp.Or(c.dovecot, firstDovecot) }()
+	defer func() {
+		c.postfix, c.dovecot = cmp.Or(c.postfix, firstPostfix), cmp.Or(c.dovecot, firstDovecot)
+		c.release = c.postfix.String()
+	}()
 	c.postfix = postfixProgram.resolve(&c.errs, c.policy.Server.Postfix, []found{{"Installation.PostfixVersion", c.in.PostfixVersion}})
 	c.patchRelease()
 	if c.policy.Topology != Mailboxes {
