@@ -3,7 +3,6 @@ package interp
 import (
 	"slices"
 	"sync"
-	"sync/atomic"
 
 	"github.com/oxmailroute/oxmailroute/sieve"
 )
@@ -32,17 +31,43 @@ const (
 
 // keyIndex is the keys of all rules that look at one field in one way.
 type keyIndex struct {
-	place   int32 // in ruleIndex.keys
-	slot    int32
-	address bool
-	part    sieve.AddressPart
-	octet   bool
-	is      map[string][]int32 // the rules of each key of Is
-	find    *automaton         // the keys of Contains, and the rules of each
-	needles []string
-	rules   []int32
-	shapes  uint64      // of the keys of is
-	begin   [256]uint32 // of the needles: the second octet, by the first
+	indexKey
+	place    int32       // in ruleIndex.keys
+	is       []ruleKey   // the keys of Is
+	contains []ruleKey   // the keys of Contains
+	shapes   uint64      // of the keys of is
+	begin    [256]uint32 // of those of contains: the second octet, by the first
+	empty    bool        // one of them is
+
+	// What finds them is made when a value is first looked up.
+	once sync.Once
+	same map[string][]int32 // the rules of each key of Is
+	find *automaton         // the keys of Contains
+}
+
+// ruleKey is a key and its rule.
+type ruleKey struct {
+	key  string
+	rule int32
+}
+
+// prepare makes what finds the keys.
+func (g *keyIndex) prepare() {
+	g.once.Do(func() {
+		if len(g.is) > 0 {
+			g.same = make(map[string][]int32, len(g.is))
+			for _, k := range g.is {
+				g.same[k.key] = append(g.same[k.key], k.rule)
+			}
+		}
+		if len(g.contains) > 0 {
+			list := make([]string, len(g.contains))
+			for i, k := range g.contains {
+				list[i] = k.key
+			}
+			g.find = newAutomaton(list)
+		}
+	})
 }
 
 // indexKey tells the ways apart.
@@ -53,10 +78,9 @@ type indexKey struct {
 	octet   bool
 }
 
-// lazyIndex is an index that is made when it is asked for the second time: a
-// program that runs once is done sooner without.
+// lazyIndex is an index that is made when a run first comes to it. Whether it is
+// used never depends on earlier runs: each takes the same steps.
 type lazyIndex struct {
-	asked atomic.Bool
 	once  sync.Once
 	make  func() *ruleIndex
 	index *ruleIndex
@@ -64,10 +88,6 @@ type lazyIndex struct {
 
 // get returns the index, or nil where there is none.
 func (l *lazyIndex) get() *ruleIndex {
-	if !l.asked.Load() {
-		l.asked.Store(true)
-		return nil
-	}
 	l.once.Do(func() { l.index = l.make() })
 	return l.index
 }
@@ -101,7 +121,6 @@ func (c *compiler) indexChain(branches []branch) *lazyIndex {
 // of its tests may; no tests means always.
 func buildIndex(n int, tests func(i int) []branch) *ruleIndex {
 	x := &ruleIndex{always: make([]uint64, (n+63)/64), size: n, group: make([]int32, n)}
-	groups := make(map[indexKey]*keyIndex, 8)
 	indexed := 0
 	for i := range n {
 		x.group[i] = groupNone
@@ -116,16 +135,11 @@ func buildIndex(n int, tests func(i int) []branch) *ruleIndex {
 		}
 		indexed++
 		for j := range list {
-			x.add(groups, list[j].test, int32(i))
+			x.add(list[j].test, int32(i))
 		}
 	}
 	if indexed < manyRules {
 		return nil
-	}
-	for _, g := range x.keys {
-		if len(g.needles) > 0 {
-			g.find = newAutomaton(g.needles)
-		}
 	}
 	return x
 }
@@ -140,15 +154,41 @@ func indexable(t condition) bool {
 	case *addressTest:
 		return t.simple() && t.match.indexable()
 	case *junction:
-		// One of allof is enough; of anyof all must be.
+		// One of allof is enough, where those before it do nothing but hold or not;
+		// of anyof all must be.
 		for _, sub := range t.tests {
-			if indexable(sub) != t.any {
+			switch ok := indexable(sub); {
+			case ok != t.any:
 				return !t.any
+			case !t.any && !harmless(sub):
+				return false
 			}
 		}
 		return t.any
 	}
 	return false
+}
+
+// harmless reports whether a test that isn't tried leaves no trace: it sets no
+// match variables, remembers nothing and can't fail.
+func harmless(t condition) bool {
+	switch t := t.(type) {
+	case constant, *sizeTest, *existsTest, *plainTest:
+		return true
+	case *headerTest:
+		return t.plain && t.match.harmless()
+	case *addressTest:
+		return t.simple() && t.match.harmless()
+	case *negation:
+		return harmless(t.test)
+	case *junction:
+		return !slices.ContainsFunc(t.tests, func(sub condition) bool { return !harmless(sub) })
+	}
+	return false
+}
+
+func (m *matcher) harmless() bool {
+	return !m.dynamic && !(m.captures && (m.kind == sieve.Matches || m.kind == sieve.Regex))
 }
 
 func (m *matcher) indexable() bool {
@@ -157,24 +197,24 @@ func (m *matcher) indexable() bool {
 }
 
 // add enters a rule for a test that is indexable.
-func (x *ruleIndex) add(groups map[indexKey]*keyIndex, t condition, rule int32) {
+func (x *ruleIndex) add(t condition, rule int32) {
 	switch t := t.(type) {
 	case *plainTest:
-		x.enter(groups, indexKey{slot: t.slot, octet: t.match.comparator == sieve.Octet}, t.match, rule)
+		x.enter(indexKey{slot: t.slot, octet: t.match.comparator == sieve.Octet}, t.match, rule)
 	case *headerTest:
 		for _, slot := range t.slots {
-			x.enter(groups, indexKey{slot: int32(slot), octet: t.match.comparator == sieve.Octet}, t.match, rule)
+			x.enter(indexKey{slot: int32(slot), octet: t.match.comparator == sieve.Octet}, t.match, rule)
 		}
 	case *addressTest:
 		for _, slot := range t.slots {
-			x.enter(groups, indexKey{int32(slot), true, t.part, t.match.comparator == sieve.Octet}, t.match, rule)
+			x.enter(indexKey{int32(slot), true, t.part, t.match.comparator == sieve.Octet}, t.match, rule)
 		}
 	case *junction:
 		for _, sub := range t.tests {
 			if t.any {
-				x.add(groups, sub, rule)
+				x.add(sub, rule)
 			} else if indexable(sub) {
-				x.add(groups, sub, rule)
+				x.add(sub, rule)
 				return
 			}
 		}
@@ -184,6 +224,7 @@ func (x *ruleIndex) add(groups map[indexKey]*keyIndex, t condition, rule int32) 
 // begins notes how a needle begins, in both cases of its letters.
 func (g *keyIndex) begins(needle string) {
 	if needle == "" {
+		g.empty = true
 		return
 	}
 	second := ^uint32(0)
@@ -217,25 +258,22 @@ func (x *ruleIndex) belongs(rule, group int32) {
 	}
 }
 
-func (x *ruleIndex) enter(groups map[indexKey]*keyIndex, key indexKey, m *matcher, rule int32) {
-	g := groups[key]
-	if g == nil {
-		g = &keyIndex{place: int32(len(x.keys)), slot: key.slot, address: key.address, part: key.part, octet: key.octet}
-		groups[key] = g
+func (x *ruleIndex) enter(key indexKey, m *matcher, rule int32) {
+	var g *keyIndex
+	if i := slices.IndexFunc(x.keys, func(g *keyIndex) bool { return g.indexKey == key }); i >= 0 {
+		g = x.keys[i]
+	} else {
+		g = &keyIndex{indexKey: key, place: int32(len(x.keys))}
 		x.keys = append(x.keys, g)
 	}
 	x.belongs(rule, g.place)
 	for _, k := range m.keys {
 		if m.kind == sieve.Is {
-			if g.is == nil {
-				g.is = make(map[string][]int32, x.size/4)
-			}
-			g.is[k] = append(g.is[k], rule)
+			g.is = append(g.is, ruleKey{k, rule})
 			g.shapes |= shape(k)
 		} else {
-			g.needles = append(g.needles, k)
+			g.contains = append(g.contains, ruleKey{k, rule})
 			g.begins(k)
-			g.rules = append(g.rules, rule)
 		}
 	}
 }

@@ -119,7 +119,7 @@ func (r *run) known(s *search, group int) bool {
 	}
 	if state < groupMaybe {
 		cost := 0
-		if g.find != nil {
+		if len(g.contains) > 0 {
 			cost = octets
 		}
 		if cost += planGlance * n; 5*(s.extra+cost) > s.plain {
@@ -134,7 +134,7 @@ func (r *run) known(s *search, group int) bool {
 		r.bits[word] ^= (state ^ groupMaybe) << shift
 	}
 	cost := planLookup * n
-	if g.find != nil {
+	if len(g.contains) > 0 {
 		cost += 8 * octets
 	}
 	if 5*(s.extra+cost) > s.plain {
@@ -177,10 +177,10 @@ func (r *run) each(g *keyIndex, glance bool) bool {
 // than a test or two.
 func (r *run) glance(g *keyIndex, v *value) bool {
 	text := v.text
-	if g.is != nil && g.shapes&shape(text) != 0 {
+	if len(g.is) > 0 && g.shapes&shape(text) != 0 {
 		return true
 	}
-	if g.find == nil {
+	if len(g.contains) == 0 {
 		return false
 	}
 	r.spend(len(text))
@@ -189,7 +189,7 @@ func (r *run) glance(g *keyIndex, v *value) bool {
 			return true
 		}
 	}
-	return len(g.find.empty) > 0
+	return g.empty
 }
 
 // shape is a bit for the length and the ends of a text, whatever its case.
@@ -203,23 +203,24 @@ func shape[T string | []byte](text T) uint64 {
 
 // lookup adds the rules that one value may match.
 func (r *run) lookup(g *keyIndex, v *value) {
+	g.prepare()
 	start := r.at
 	text := v.text
 	if !g.octet {
 		text = r.fold(v)
 	}
-	if g.is != nil {
-		for _, rule := range g.is[string(text)] {
+	if len(g.is) > 0 {
+		for _, rule := range g.same[string(text)] {
 			r.bits[start+int(rule/64)] |= 1 << (rule % 64)
 		}
 	}
-	if g.find == nil {
+	if len(g.contains) == 0 {
 		return
 	}
 	r.spend(costFind * len(text))
 	// Which keys were found stands behind the rules.
 	found := len(r.bits)
-	for range (len(g.needles) + 63) / 64 {
+	for range (len(g.contains) + 63) / 64 {
 		r.bits = append(r.bits, 0)
 	}
 	g.find.all(text, func(key int32) bool {
@@ -228,7 +229,7 @@ func (r *run) lookup(g *keyIndex, v *value) {
 			return false
 		}
 		r.bits[word] |= bit
-		rule := g.rules[key]
+		rule := g.contains[key].rule
 		r.bits[start+int(rule/64)] |= 1 << (rule % 64)
 		return true
 	})
