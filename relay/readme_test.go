@@ -10,6 +10,25 @@ import (
 	"testing"
 )
 
+// readmeServer is the server that the README's programs read.
+var readmeServer = map[string]string{
+	"main.cf": `myhostname = ox.example.com
+mydestination = localhost
+smtpd_tls_cert_file = /etc/ssl/ox/ox.pem
+smtpd_tls_key_file = /etc/ssl/ox/ox.key
+virtual_mailbox_domains = example.com
+virtual_mailbox_maps = hash:/etc/postfix/mailboxes
+virtual_transport = lmtp:unix:private/dovecot-lmtp
+smtpd_relay_restrictions = permit_mynetworks, permit_sasl_authenticated, reject_unauth_destination
+`,
+	"master.cf": `smtp       inet  n  -  y  -  -  smtpd
+submission inet  n  -  y  -  -  smtpd
+  -o smtpd_tls_security_level=encrypt
+  -o smtpd_sasl_auth_enable=yes
+` + strings.ReplaceAll(stockServices, " C ", " y "),
+	"mailboxes": "alice@example.com 1\nbob@example.com 1\n",
+}
+
 // TestReadmePrograms runs every Go block of the README as it would be pasted, in
 // a package of its own, and compares what it prints with its Output comment.
 func TestReadmePrograms(t *testing.T) {
@@ -44,7 +63,16 @@ func TestReadmePrograms(t *testing.T) {
 					t.Fatal(err)
 				}
 			}
-			cmd := exec.Command("go", "run", "-overlay", filepath.Join(dir, "overlay.json"), "./internal/pasted")
+			server := filepath.Join(dir, "server")
+			if err := os.MkdirAll(server+"/etc/postfix", 0o755); err != nil {
+				t.Fatal(err)
+			}
+			for name, text := range readmeServer {
+				if err := os.WriteFile(filepath.Join(server, "etc/postfix", name), []byte(text), 0o644); err != nil {
+					t.Fatal(err)
+				}
+			}
+			cmd := exec.Command("go", "run", "-overlay", filepath.Join(dir, "overlay.json"), "./internal/pasted", server)
 			cmd.Dir = root
 			out, err := cmd.CombinedOutput()
 			if err != nil {

@@ -17,7 +17,7 @@ import (
 	"github.com/oxmailroute/oxmailroute/relay"
 )
 
-// evidence is what holds a row of the README's table to the code.
+// evidence is what holds a row of the table of COEXISTENCE.md to the code.
 type evidence struct {
 	// settings are what a customer with the feature has: each stands in a layout,
 	// which TestLayouts runs on both systems, or in the file of one of the tests.
@@ -48,7 +48,7 @@ func table(parameter, kind, text string) func(testing.TB) relay.Installation {
 	return withMain(parameter+" = "+kind+":/etc/postfix/own\n", map[string]string{"own": text})
 }
 
-var readmeRows = map[string]evidence{
+var coexistenceRows = map[string]evidence{
 	"header, MIME, nested checks": {
 		settings: []string{"header_checks = ", "mime_header_checks = ", "nested_header_checks = "}, tests: []string{"TestBeside"},
 		refused: map[string]refusal{
@@ -170,17 +170,17 @@ var readmeRows = map[string]evidence{
 	},
 }
 
-// readmeTable reads the rows: what the customer has, and the clauses of what is
+// coexistenceTable reads the rows: what the customer has, and the clauses of what is
 // refused.
-func readmeTable(tb testing.TB) map[string][]string {
+func coexistenceTable(tb testing.TB) map[string][]string {
 	tb.Helper()
-	text, err := os.ReadFile("../README.md")
+	text, err := os.ReadFile("COEXISTENCE.md")
 	if err != nil {
 		tb.Fatal(err)
 	}
 	_, rest, ok := strings.Cut(string(text), "| what you have | what is done beside it | refused, and the way out |\n|---|---|---|\n")
 	if !ok {
-		tb.Fatal("the README has no table of what you have")
+		tb.Fatal("COEXISTENCE.md has no table of what you have")
 	}
 	rows := map[string][]string{}
 	for line := range strings.Lines(rest) {
@@ -226,17 +226,17 @@ func testFunctions(tb testing.TB) map[string]string {
 	return out
 }
 
-// TestReadmeTable: each row of what the customer may have stands in a layout or
+// TestCoexistence: each row of what the customer may have stands in a layout or
 // a test that is there, and each clause of what is refused is what Compile says.
-func TestReadmeTable(t *testing.T) {
-	rows := readmeTable(t)
+func TestCoexistence(t *testing.T) {
+	rows := coexistenceTable(t)
 	var known []string
-	for what := range readmeRows {
+	for what := range coexistenceRows {
 		known = append(known, what)
 	}
 	slices.Sort(known)
 	if diff := cmp.Diff(slices.Sorted(maps.Keys(rows)), known); diff != "" {
-		t.Errorf("rows of the README, and those with evidence (-README +evidence):\n%s", diff)
+		t.Errorf("rows of COEXISTENCE.md, and those with evidence (-document +evidence):\n%s", diff)
 	}
 	var layoutText strings.Builder
 	for _, l := range layouts(t) {
@@ -252,7 +252,7 @@ func TestReadmeTable(t *testing.T) {
 		}
 	}
 	functions := testFunctions(t)
-	for what, e := range readmeRows {
+	for what, e := range coexistenceRows {
 		if len(e.tests) == 0 {
 			t.Errorf("%s: no test", what)
 		}
@@ -269,7 +269,7 @@ func TestReadmeTable(t *testing.T) {
 			}
 		}
 		if diff := cmp.Diff(slices.Sorted(slices.Values(rows[what])), slices.Sorted(maps.Keys(e.refused))); diff != "" {
-			t.Errorf("%s: refused (-README +evidence):\n%s", what, diff)
+			t.Errorf("%s: refused (-document +evidence):\n%s", what, diff)
 		}
 		for clause, r := range e.refused {
 			p := labPolicy(t, "lab.json")
