@@ -278,7 +278,7 @@ func serviceSpec(sv postfix.Service) string {
 // checkListener looks for options of a listener that switch our checks off.
 func (c *compiler) checkListener(path string, role Role, sv postfix.Service) {
 	at := fmt.Sprintf("master.cf:%d", sv.Line)
-	if role == RoleReEntry || role == RoleReinjection {
+	if role == RoleReinjection {
 		return
 	}
 	if v := c.base.service(sv).get("smtpd_proxy_filter"); v != "" && c.base.get("smtpd_proxy_filter") == "" {

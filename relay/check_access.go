@@ -26,6 +26,11 @@ func (c *compiler) checkAccess() {
 			}
 		}
 	}
+	sorted := map[string]bool{}
+	for _, i := range c.policy.others() {
+		name, kind := c.policy.Listeners[i].split()
+		sorted[name+" "+kind] = true
+	}
 	seen := map[string]bool{}
 	for _, sv := range c.master.Services() {
 		if sv.Command != "smtpd" {
@@ -37,7 +42,8 @@ func (c *compiler) checkAccess() {
 			if _, set := sv.Option(list); set {
 				at = place{"master.cf", sv.Line}.String()
 			}
-			a := accessCheck{c: c, s: s, list: list, at: at, shared: shared[sv.Name+" "+sv.Type], seen: seen}
+			a := accessCheck{c: c, s: s, list: list, at: at, shared: shared[sv.Name+" "+sv.Type], sorted: sorted[sv.Name+" "+sv.Type],
+				seen: seen}
 			a.restrictions(s.get(list), 0)
 		}
 	}
@@ -49,6 +55,7 @@ type accessCheck struct {
 	s        settings
 	list, at string
 	shared   bool
+	sorted   bool // what Sieve sends there is sorted
 	seen     map[string]bool
 }
 
@@ -85,6 +92,9 @@ func (a *accessCheck) table(arg, what string) {
 	if a.shared {
 		key += " shared"
 	}
+	if a.sorted {
+		key += " sorted"
+	}
 	if err != nil || a.seen[key] {
 		return
 	}
@@ -118,6 +128,9 @@ func (a *accessCheck) row(r ruleResult) {
 		refuse("write the action as text; or "+ownListener, "what is done hangs on the client's own words, by %q", r.text)
 	case a.shared && (upper == "FILTER" || upper == "REDIRECT"):
 		refuse(ownListener, "%s on a shared listener would lead others' mail past the removal of markers", upper)
+	case a.sorted && upper == "FILTER":
+		refuse("set content_filter on the listener, or give it a table of its own",
+			"FILTER is lost for what other servers' Sieve sends, which another one leads to be sorted")
 	case upper == "FILTER":
 		a.c.checkFilter(r.text, macro(text), refuse)
 	default:

@@ -291,10 +291,10 @@ func (c *compiler) checkAdded(verb, line string, macro func(string) bool, refuse
 	case macro(name):
 		refuse("write the name of the header field as text",
 			"%s %q lets the message itself make a field of any name, a marker too, which is not removed any more", verb, line)
-	case ok && c.policy.Topology == Mailboxes && strings.EqualFold(name, redirectedFrom):
+	case ok && c.policy.sorts() && strings.EqualFold(name, redirectedFrom):
 		refuse("take another name", "%s %q makes mail that Sieve has made (vacation, notify) look like redirected mail, which keeps its markers",
 			verb, line)
-	case ok && c.policy.Topology == Mailboxes && verb == "PREPEND" &&
+	case ok && c.policy.sorts() && verb == "PREPEND" &&
 		slices.ContainsFunc(beforeScript, func(n string) bool { return strings.EqualFold(n, name) }):
 		refuse("take another name", "%s %q may stand before what Dovecot begins a redirected message with, which would then be taken for mail "+
 			"that Sieve has made", verb, line)

@@ -209,7 +209,7 @@ func (w *walk) reEnter(a interp.ActionRedirect, mailbox, user string) bool {
 	}
 	m := *w.m
 	m.From, m.To, m.SMTPUTF8 = w.sieveFrom(), w.e.canonical(address), false
-	m.Origin = Origin{Role: RoleReEntry, Client: netip.AddrFrom4([4]byte{127, 0, 0, 1})}
+	m.Origin = Origin{Role: RoleReEntry, Service: w.e.reEntry, Client: netip.AddrFrom4([4]byte{127, 0, 0, 1})}
 	if a.From != "" {
 		m.From = a.From
 	}

@@ -21,6 +21,7 @@ type variant struct {
 	by                   cleanedBy
 	strip                bool
 	sieve                bool         // for what Sieve sends
+	reEntry              bool         // for what other servers' Sieve sends, among other mail
 	in                   map[int]bool // by gateway
 	header, mime, nested string       // the installation's checks, expanded
 }
@@ -56,16 +57,20 @@ func (c *compiler) cleanupSettings(service string) settings {
 // cleaned adds the options by which ours does the work of the listener's own
 // cleanup service. The header checks are on in any case; where the installation
 // has them off for the listener, only ours run.
-func (c *compiler) cleaned(sv postfix.Service, gateway bool) []postfix.Param {
+func (c *compiler) cleaned(sv postfix.Service, role Role) []postfix.Param {
 	s := c.base.service(sv)
 	words := list(s.get("receive_override_options"))
 	by := cleanedBy{s.get("cleanup_service_name"), slices.Contains(words, noChecks)}
 	i := c.addVariant(by)
 	name := c.names.cleanupStrip
-	if gateway {
+	switch role {
+	case RoleGateway:
 		c.variants[i].in[c.current] = true
 		name = c.names.cleanupIn
-	} else {
+	case RoleReEntry:
+		c.variants[i].reEntry = true
+		name = c.names.cleanupReEntry
+	default:
 		c.variants[i].strip = true
 	}
 	o := []postfix.Param{opt("cleanup_service_name", c.numbered(name, "-", i))}
@@ -87,6 +92,11 @@ func (c *compiler) emitCleanups() {
 		if v.strip {
 			c.add(c.numbered(c.names.cleanupStrip, "-", i), "unix", "0", "cleanup",
 				"cleanup for mail that is not the gateway's: markers are removed", c.variantOptions(i, c.names.stripHeader)...)
+		}
+		if v.reEntry {
+			c.add(c.numbered(c.names.cleanupReEntry, "-", i), "unix", "0", "cleanup",
+				"cleanup for mail of other servers: markers stay, but for what their Sieve sends, which is sorted",
+				c.variantOptions(i, c.names.reEntryHeader)...)
 		}
 	}
 	c.eachGateway(c.emitCleanupsIn)
@@ -130,7 +140,7 @@ func (c *compiler) emitVariants() {
 	n := c.names
 	comment := "the installation's own checks, copied so that they run beside the generated ones"
 	for i, v := range c.variants {
-		if !v.strip && !v.sieve && len(v.in) == 0 {
+		if !v.strip && !v.sieve && !v.reEntry && len(v.in) == 0 {
 			continue // no service and no parameter names them, of which postconf warns
 		}
 		for _, p := range []struct{ name, value string }{{n.ownHeader, v.header}, {n.ownMIME, v.mime}, {n.ownNested, v.nested}} {
@@ -145,6 +155,13 @@ func (c *compiler) emitVariants() {
 	for i, v := range c.variants {
 		if v.strip {
 			c.param(c.numbered(n.stripHeader, "_", i), comment, c.regexpMap(n.strip), c.ref(c.numbered(n.ownHeader, "_", i), v.header))
+			comment = ""
+		}
+	}
+	comment = "other servers' mail; what their Sieve sends is sorted"
+	for i, v := range c.variants {
+		if v.reEntry {
+			c.param(c.numbered(n.reEntryHeader, "_", i), comment, c.regexpMap(n.reEntry), c.ref(c.numbered(n.ownHeader, "_", i), v.header))
 			comment = ""
 		}
 	}

@@ -74,7 +74,7 @@ func (c *compiler) gatewayListener(name, kind string) {
 		o = append(o, opt("smtpd_tls_fingerprint_digest", "sha256")) // the policy's are
 	}
 	if len(g.Client.Names) > 0 || c.policy.Spam.Mark || len(c.otherMarkers()) > 0 {
-		o = append(o, c.cleaned(sv, true)...)
+		o = append(o, c.cleaned(sv, RoleGateway)...)
 	}
 	if level := c.base.get("smtpd_tls_security_level"); level == "" || level == "none" {
 		o = append(o, opt("smtpd_tls_security_level", "may"))

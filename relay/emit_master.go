@@ -40,7 +40,10 @@ func (c *compiler) emitMaster() {
 			c.forGateway(i, func() { c.gatewayListener(name, kind) })
 		case RoleSubmission, RoleInternal:
 			c.stripped(name, kind)
-		case RoleReEntry, RoleReinjection:
+		case RoleReEntry:
+			sv, _ := c.master.Lookup(name, kind)
+			c.option(name, kind, c.cleaned(sv, RoleReEntry)...)
+		case RoleReinjection:
 		}
 	}
 	if _, ok := c.master.Lookup("pickup", "unix"); ok {
@@ -61,6 +64,9 @@ func (c *compiler) emitMaster() {
 	if c.policy.Topology == Mailboxes {
 		c.reEntry()
 	}
+	if c.policy.sorts() {
+		c.sorters()
+	}
 	c.eachGateway(c.secondPass)
 	c.eachGateway(c.smartHost)
 	c.leaving()
@@ -72,7 +78,7 @@ func (c *compiler) emitMaster() {
 // stripped takes the markers off a listener's mail.
 func (c *compiler) stripped(name, kind string) {
 	sv, _ := c.master.Lookup(name, kind)
-	c.option(name, kind, c.cleaned(sv, false)...)
+	c.option(name, kind, c.cleaned(sv, RoleInternal)...)
 }
 
 // inside are the options of a generated listener on loopback: nothing that the

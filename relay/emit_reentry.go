@@ -22,6 +22,10 @@ import (
 //   - The sorting listener keeps what begins as a redirect, by PASS, and leads
 //     everything else on, as soon as a field is seen that no redirect begins with.
 //   - The listener of what Sieve has made removes markers.
+//
+// What other servers' Sieve sends, to a listener of RoleReEntry, takes the same
+// way from the sorting listener on; other mail that comes in there does not
+// (emit_reentry_others.go).
 const (
 	redirectedFrom = "X-Sieve-Redirected-From"
 	xSieve         = "X-Sieve"
@@ -32,21 +36,28 @@ const (
 // no redirect.
 var beforeScript = []string{"Message-ID", "Date", "From", "To", "Subject", "Auto-Submitted"}
 
-// reEntry adds the listeners.
+// reEntry adds the listener for this server's Dovecot.
 func (c *compiler) reEntry() {
-	n := c.names
-	again := []postfix.Param{
-		opt("receive_override_options", "no_unknown_recipient_checks", "no_address_mappings", "no_milters"),
-		opt("message_size_limit", "0"),
-	}
 	o := []postfix.Param{
-		opt("syslog_name", "postfix/"+n.smartHost+"-reentry"),
+		opt("syslog_name", "postfix/"+c.names.smartHost+"-reentry"),
 		opt("content_filter", c.sortHop(c.policy.sorting())),
 	}
 	a := c.policy.reEntry()
 	c.add(a.String(), "inet", "-", "smtpd", "re-entry for Dovecot (submission_host): what Sieve sends",
 		slices.Concat(o, c.asSubmitted(), c.inside(a.Addr()))...)
-	filter := c.submittedFilter()
+}
+
+// sorters adds the listeners that tell redirects from what Sieve has made.
+func (c *compiler) sorters() {
+	n := c.names
+	again := []postfix.Param{
+		opt("receive_override_options", "no_unknown_recipient_checks", "no_address_mappings", "no_milters"),
+		opt("message_size_limit", "0"),
+	}
+	var filter []postfix.Param
+	if v, _ := c.sortedFilter(); v != c.base.get("content_filter") {
+		filter = append(filter, opt("content_filter", v))
+	}
 	for _, l := range []struct {
 		addr                        netip.AddrPort
 		log, cleanup, note, comment string
@@ -152,28 +163,60 @@ func (c *compiler) emitSieveMilters() {
 	}
 }
 
-// submittedFilter is the content filter of sendmail(1)'s mail, where it is not
-// that of main.cf.
-func (c *compiler) submittedFilter() []postfix.Param {
-	if v, main := c.base.service(c.pickup()).get("content_filter"), c.base.get("content_filter"); v != main {
-		return []postfix.Param{opt("content_filter", v)}
+// sortedFilter is the content filter of what has been sorted, and whose it is:
+// that of sendmail(1)'s mail where the mailboxes are here, else that of the
+// listener for other servers.
+func (c *compiler) sortedFilter() (value, whose string) {
+	if c.policy.Topology == Mailboxes {
+		return c.base.service(c.pickup()).get("content_filter"), "pickup, sendmail's"
 	}
-	return nil
+	for _, i := range c.policy.others() {
+		name, kind := c.policy.Listeners[i].split()
+		if sv, ok := c.master.Lookup(name, kind); ok {
+			return c.base.service(sv).get("content_filter"), c.policy.Listeners[i].Service
+		}
+	}
+	return "", ""
 }
 
-// checkReEntry refuses a FILTER of the installation's checks: the last one
-// counts, and would lead what Sieve has made past the removal of markers.
+// checkReEntry refuses what of the installation's would lead what Sieve has made
+// past the removal of markers.
 func (c *compiler) checkReEntry() {
+	c.checkOthers()
 	if c.policy.Topology != Mailboxes {
 		return
 	}
 	by := c.submittedBy()
 	s := c.cleanupSettings(by.service)
+	c.checkSorted(by, s.get("non_smtpd_milters"), "pickup", "mail that Sieve sends is checked as sendmail's is")
+	if checks := c.checkList(s.get("header_checks")); !by.off {
+		f := headers.Field{Name: []byte(redirectedFrom), Body: []byte(" user@example.com")}
+		for i := range checks {
+			hit, ok := checks[i].checks.Lookup(f)
+			if !ok {
+				continue
+			}
+			switch hit.Action.(type) {
+			case postfix.Ignore, postfix.Strip, postfix.Replace:
+				c.warn(checks[i].at(hit).String(), "%s stays on redirected mail, which is known by it; to hide it from others use smtp_header_checks",
+					redirectedFrom)
+			default: // the line stays
+			}
+			break
+		}
+	}
+}
+
+// checkSorted refuses a FILTER of the installation's checks: the last one counts,
+// and would lead what Sieve has made past the removal of markers. by is how the
+// mail is cleaned, and milters are those of it.
+func (c *compiler) checkSorted(by cleanedBy, milters, whose, why string) {
+	s := c.cleanupSettings(by.service)
 	var values []string
 	if !by.off {
 		values = append(values, "header_checks", "mime_header_checks", "nested_header_checks", "body_checks")
 	}
-	if s.get("non_smtpd_milters") != "" {
+	if milters != "" {
 		values = append(values, "milter_header_checks")
 	}
 	seen := map[string]bool{}
@@ -192,35 +235,18 @@ func (c *compiler) checkReEntry() {
 			found, opaque := c.results(spec, c.at(name))
 			for _, r := range found {
 				if r.filters() {
-					c.errs.add(r.at, ErrConflict, "give pickup a cleanup service of its own with -o cleanup_service_name, whose "+name+" has no FILTER",
-						"FILTER would lead what Sieve has made (vacation, notify) past the removal of markers: mail that Sieve sends is checked as "+
-							"sendmail's is")
+					c.errs.add(r.at, ErrConflict, "give "+whose+" a cleanup service of its own with -o cleanup_service_name, whose "+name+" has no FILTER",
+						"FILTER would lead what Sieve has made (vacation, notify) past the removal of markers: "+why)
 				}
 			}
 			if name != "body_checks" && name != "milter_header_checks" {
 				continue // checkActions says what can't be read
 			}
 			for _, o := range opaque {
-				c.errs.add(c.at(name), ErrConflict, readable+"; or give pickup a cleanup service of its own with -o cleanup_service_name, without "+
+				c.errs.add(c.at(name), ErrConflict, readable+"; or give "+whose+" a cleanup service of its own with -o cleanup_service_name, without "+
 					name,
 					"%s: %s can't be read here; a FILTER in it would lead what Sieve has made (vacation, notify) past the removal of markers", name, o)
 			}
-		}
-	}
-	if checks := c.checkList(s.get("header_checks")); !by.off {
-		f := headers.Field{Name: []byte(redirectedFrom), Body: []byte(" user@example.com")}
-		for i := range checks {
-			hit, ok := checks[i].checks.Lookup(f)
-			if !ok {
-				continue
-			}
-			switch hit.Action.(type) {
-			case postfix.Ignore, postfix.Strip, postfix.Replace:
-				c.warn(checks[i].at(hit).String(), "%s stays on redirected mail, which is known by it; to hide it from others use smtp_header_checks",
-					redirectedFrom)
-			default: // the line stays
-			}
-			break
 		}
 	}
 }

@@ -18,8 +18,13 @@ func (c *compiler) emitTables() {
 			Rule: "Loop.OriginHeader"}})
 	}
 	c.regexpTable(c.names.bypassMIME, c.calendarTable())
-	if c.policy.Topology == Mailboxes {
+	if c.policy.sorts() {
 		c.regexpTable(c.names.sort, c.sortTable())
+	}
+	if len(c.policy.others()) > 0 {
+		c.regexpTable(c.names.reEntry, c.reEntryTable())
+	}
+	if c.policy.Topology == Mailboxes {
 		if c.cleanupSettings(c.submittedBy().service).get("header_checks") != "" {
 			c.regexpTable(c.names.redirect, c.redirectTable())
 		}

@@ -48,7 +48,9 @@ type evaluator struct {
 	// tenants are the files of the global script by domain, where it is not
 	// everybody's.
 	tenants map[string]string
-	// sorting and generated are the listeners behind the one for Dovecot, and
+	// reEntry is the name of the listener for Dovecot, where there is one.
+	reEntry string
+	// sorting and generated are the listeners by which what Sieve sends passes, and
 	// sortGate is the transport to them.
 	sorting, generated *listener
 	sortGate           string
@@ -198,7 +200,10 @@ func (c *compiler) buildEvaluator() {
 	}
 	if c.policy.Topology == Mailboxes {
 		sv, _ := c.master.Lookup(c.policy.reEntry().String(), "inet")
+		e.reEntry = sv.Name
 		e.listeners = append(e.listeners, c.buildListener(RoleReEntry, sv, main))
+	}
+	if c.policy.sorts() {
 		behind := func(a netip.AddrPort) *listener {
 			sv, _ := c.master.Lookup(a.String(), "inet")
 			l := c.buildListener(RoleReEntry, sv, main)

@@ -59,9 +59,9 @@ type names struct {
 	early, certsData, behind, ehlo                                      string // files of the gateway's listener
 	mailboxes, aliases                                                  string // files, where there is no base
 
-	sort, redirect                              string // files of what Sieve sends
-	cleanupSieve, cleanupSort, cleanupGenerated string // its cleanup services
-	sieveHeader, sieveMilters                   string // its parameters
+	sort, redirect, reEntry                                     string // files of what Sieve sends
+	cleanupSieve, cleanupSort, cleanupGenerated, cleanupReEntry string // its cleanup services
+	sieveHeader, sieveMilters, reEntryHeader                    string // its parameters
 
 	smartHost, gate, direct, store, stripGate, sortGate               string // transports
 	cleanupIn, cleanupStrip, cleanupOut, cleanupTrusted, cleanupShare string // cleanup services
@@ -103,6 +103,7 @@ func newNames(gateway string) names {
 		sort: g + "_sort", redirect: g + "_redirect", sortGate: g + "-sort",
 		cleanupSieve: g + "-cleanup-sieve", cleanupSort: g + "-cleanup-sort", cleanupGenerated: g + "-cleanup-generated",
 		sieveHeader: g + "_sieve_header_checks", sieveMilters: g + "_sieve_milters",
+		reEntry: g + "_reentry", cleanupReEntry: g + "-cleanup-reentry", reEntryHeader: g + "_reentry_header_checks",
 		mailName: strings.ToUpper(g[:1]) + g[1:] + "In",
 	}
 }

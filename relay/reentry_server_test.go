@@ -1,6 +1,7 @@
 package relay_test
 
 import (
+	"bytes"
 	"cmp"
 	"fmt"
 	"maps"
@@ -123,6 +124,9 @@ type sieveLayout struct {
 	editheader         bool
 	vacationSender     bool // sieve_vacation_send_from_recipient
 	lda                bool // what it does, Route does not follow
+	// other: the Dovecot is another server's, which sends to a listener of the
+	// policy's.
+	other bool
 	// spoil breaks the emitted files: the control.
 	spoil *strings.Replacer
 }
@@ -146,7 +150,16 @@ var sieveLayouts = []sieveLayout{
 	{name: "LDA", lda: true, transport: "dovecot", main: "dovecot_destination_recipient_limit = 1\n", master: ldaMaster,
 		dovecot:   "protocol lda {\n  mail_plugins = $mail_plugins sieve\n}\nservice auth {\n  unix_listener auth-userdb {\n    mode = 0666\n  }\n}\n",
 		dovecot24: "protocol lda {\n  mail_plugins {\n    sieve = yes\n  }\n}\nservice auth {\n  unix_listener auth-userdb {\n    mode = 0666\n  }\n}\n"},
+	{name: "another server's", other: true, editheader: true, vacationSender: true,
+		dovecot:   "plugin {\n  sieve_vacation_send_from_recipient = yes\n}\n",
+		dovecot24: "sieve_vacation_send_from_recipient = yes\n",
+		policy:    func(p *relay.Policy) { p.Sieve.UserEditheader = true },
+		main:      "header_checks = regexp:/etc/postfix/own\n",
+		files:     map[string]string{"own": "/^X-Sieve/ IGNORE\n/^Received:/ PREPEND X-Own: yes\n"}},
 }
+
+// otherListener is where another server's Dovecot sends.
+const otherListener = "127.0.1.3:25"
 
 // TestSieveSends: what Sieve makes carries no marker, what it redirects keeps
 // its own, in every layout; in a plain run each case is in one of them.
@@ -192,12 +205,17 @@ func TestSieveSendsControl(t *testing.T) {
 			func(want, got string) bool {
 				return strings.Contains(want, "marked") && !strings.Contains(got, "marked")
 			}},
+		{"another server's is not sorted", "/^X-Sieve:/ FILTER conbool-sort:[127.0.0.1]:10033", "/^X-Sieve:/ DUNNO",
+			func(want, got string) bool {
+				return !strings.Contains(want, "marked") && (strings.Contains(got, "marked") || want == "smarthost" && strings.HasPrefix(got, "mx"))
+			}},
 	}, 1) {
 		t.Run(tt.name, func(t *testing.T) {
 			system := maillab.Systems()[i%len(maillab.Systems())]
 			maillab.NeedSystem(t, system)
 			t.Parallel()
-			want, got, _ := sieveLayout{spoil: strings.NewReplacer(tt.old, tt.new)}.run(t, system)
+			l := sieveLayout{other: strings.HasPrefix(tt.name, "another"), spoil: strings.NewReplacer(tt.old, tt.new)}
+			want, got, _ := l.run(t, system)
 			var leaked []string
 			for name, end := range want {
 				if tt.leaks(end, got[name]) {
@@ -228,6 +246,11 @@ func (l sieveLayout) run(t *testing.T, system maillab.System) (want, got map[str
 		in.Files["/etc/postfix/main.cf"] = []byte(strings.Replace(string(in.Files["/etc/postfix/main.cf"]), "lmtp:unix:private/dovecot-lmtp", l.transport, 1))
 	}
 	in.Files["/etc/postfix/master.cf"] = append(in.Files["/etc/postfix/master.cf"], l.master...)
+	if l.other {
+		p.Listeners = append(p.Listeners, relay.Listener{Service: otherListener, Role: relay.RoleReEntry})
+		in.Files["/etc/postfix/master.cf"] = append(in.Files["/etc/postfix/master.cf"], otherListener+" inet n - n - - smtpd\n"+
+			"  -o smtpd_client_restrictions=permit_mynetworks,reject\n"...)
+	}
 	boxes := in.Files["/etc/postfix/mailboxes"]
 	scripts, watched := map[string]string{}, map[string]string{}
 	want = map[string]string{}
@@ -277,7 +300,7 @@ func (l sieveLayout) run(t *testing.T, system maillab.System) (want, got map[str
 	in.Scripts = programs
 	config, site := labSite(t, p, in)
 	for name, m := range asked {
-		if !l.lda {
+		if !l.lda && !l.other {
 			l.route(t, config, name, m, watched, want[name])
 		}
 	}
@@ -294,10 +317,14 @@ func (l sieveLayout) run(t *testing.T, system maillab.System) (want, got map[str
 	for user, text := range scripts {
 		site.Files["sieve/users/"+user+".sieve"] = []byte(text)
 	}
-	if l.spoil != nil {
-		for name, text := range site.Files {
-			site.Files[name] = []byte(l.spoil.Replace(string(text)))
+	for name, text := range site.Files {
+		if l.other && strings.HasPrefix(name, "dovecot") {
+			text = bytes.ReplaceAll(text, []byte("submission_host = 127.0.0.1:10032"), []byte("submission_host = "+otherListener))
 		}
+		if l.spoil != nil {
+			text = []byte(l.spoil.Replace(string(text)))
+		}
+		site.Files[name] = text
 	}
 	r = maillab.Run(t, w, site, msgs)
 	got = map[string]string{}

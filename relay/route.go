@@ -230,8 +230,8 @@ func (w *walk) proceed(l *listener, filter string, v cleaned) {
 	w.expand(l, func(w *walk, to string) { w.reinject(h, to, back) })
 }
 
-// sort is what happens behind the re-entry listener for Dovecot: a redirect goes
-// on as it is, what Sieve has made loses its markers first.
+// sort is what happens to what Sieve sends, of this server and of others: a
+// redirect goes on as it is, what Sieve has made loses its markers first.
 func (w *walk) sort(h hop, to string) {
 	m := *w.m
 	m.To = to

@@ -1,0 +1,99 @@
+package relay
+
+import (
+	"slices"
+
+	"github.com/oxmailroute/oxmailroute/headers"
+	"github.com/oxmailroute/oxmailroute/postfix"
+)
+
+// Mail of other servers comes in at the policy's listeners of RoleReEntry: what
+// their Dovecot sends there (submission_host), and what their Postfix relays,
+// which may have the gateway's markers and keeps them. Pigeonhole begins all that
+// it sends with X-Sieve, above whatever a script says; a server that it passes
+// puts its fields above that one. So mail with this field is sorted as this
+// server's is (emit_reentry.go), and other mail is left alone.
+
+// others are the indices of these listeners.
+func (p Policy) others() (list []int) {
+	for i, l := range p.Listeners {
+		if l.Role == RoleReEntry {
+			list = append(list, i)
+		}
+	}
+	return list
+}
+
+// sorts reports whether what Sieve sends comes here, of this server or of others.
+func (p Policy) sorts() bool { return p.Topology == Mailboxes || len(p.others()) > 0 }
+
+// reEntryTable leads what Sieve sends to the listener that sorts it. Redirected
+// mail keeps the field that it is known by, whatever the installation's own checks
+// say of it.
+func (c *compiler) reEntryTable() postfix.CheckTable {
+	a := c.policy.sorting()
+	on := postfix.Filter{Transport: c.names.sortGate, NextHop: "[" + a.Addr().String() + "]:" + port(a)}
+	return append(c.redirectTable(), postfix.CheckRule{When: headers.Exists{Name: xSieve}, Action: on, Rule: "Listeners"})
+}
+
+// checkOthers refuses what can't be combined with the sorting.
+func (c *compiler) checkOthers() {
+	filter, whose := c.sortedFilter()
+	for _, i := range c.policy.others() {
+		l := c.policy.Listeners[i]
+		name, kind := l.split()
+		sv, ok := c.master.Lookup(name, kind)
+		if !ok || sv.Command != "smtpd" {
+			continue // checkServices says so
+		}
+		s := c.base.service(sv)
+		if have := s.get("content_filter"); have != filter {
+			c.errs.add(index("Listeners", i), ErrConflict, "give both the same with -o content_filter in master.cf, or "+l.Service+" the role \"internal\"",
+				"content_filter is %q for %s and %q for %s: what Sieve sends is filtered behind the sorting, which is one for all", have, l.Service,
+				filter, whose)
+		}
+		words := list(s.get("receive_override_options"))
+		by := cleanedBy{s.get("cleanup_service_name"), slices.Contains(words, noChecks)}
+		milters := ""
+		if !hasWord(words, "no_milters") {
+			milters = s.get("smtpd_milters") + s.get("smtpd_milter_maps")
+		}
+		c.checkSorted(by, milters, l.Service, "mail of other servers' Sieve comes in at "+l.Service)
+		c.checkKept(by, l.Service)
+	}
+}
+
+// checkKept judges what the installation's own checks of a listener say of the
+// fields by which what Sieve sends is known: they don't see these any more.
+func (c *compiler) checkKept(by cleanedBy, whose string) {
+	if by.off {
+		return
+	}
+	checks := c.checkList(c.cleanupSettings(by.service).get("header_checks"))
+	for _, f := range []headers.Field{
+		{Name: []byte(xSieve), Body: []byte(" Pigeonhole Sieve 0.5.19 (4eae2f79)")},
+		{Name: []byte(redirectedFrom), Body: []byte(" user@example.com")},
+	} {
+		for i := range checks {
+			hit, ok := checks[i].checks.Lookup(f)
+			if !ok {
+				continue
+			}
+			at := checks[i].at(hit).String()
+			switch hit.Action.(type) {
+			case postfix.Ignore, postfix.Strip, postfix.Replace:
+				c.warn(at, "%s stays on mail that comes in at %s, where what Sieve sends is known by it; to hide it from others use smtp_header_checks",
+					f.Name, whose)
+			case postfix.Reject, postfix.Discard, postfix.Hold, postfix.Prepend, postfix.BCC:
+				if key := at + " " + whose; !c.refused[key] {
+					c.refused[key] = true
+					c.errs.add(at, ErrConflict, "give "+whose+" a cleanup service of its own with -o cleanup_service_name, whose header_checks leave "+
+						xSieve+" and "+redirectedFrom+" alone",
+						"the rule is about %s, by which what Sieve sends to %s is known and sorted: it would not be applied there", f.Name, whose)
+				}
+			default: // nothing is done, or checkActions refuses it
+			}
+			break
+		}
+	}
+}
