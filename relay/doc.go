@@ -108,8 +108,9 @@
 //     programs there can send past the gateway.
 //   - What Sieve makes (vacation, notify, reject, reports) loses all markers; what
 //     it redirects at delivery keeps them. Dovecot's own fields tell the two apart
-//     by their order, which no script can change. What Sieve sends elsewhere
-//     (imapsieve) goes the way it went before, by sendmail(1) or the installation's
+//     by their order, which no script can change. That holds for other servers'
+//     Dovecot, too, which sends to a listener of role reentry. What Sieve sends
+//     elsewhere (imapsieve) goes the way it went before, by sendmail(1) or the installation's
 //     submission_host.
 //   - Redirects are treated as sendmail(1)'s mail was: its header checks, milters and
 //     content filter. X-Sieve-Redirected-From stays, whatever header_checks say of it.

@@ -48,7 +48,8 @@ func (c *compiler) checkOthers() {
 		}
 		s := c.base.service(sv)
 		if have := s.get("content_filter"); have != filter {
-			c.errs.add(index("Listeners", i), ErrConflict, "give both the same with -o content_filter in master.cf, or "+l.Service+" the role \"internal\"",
+			c.errs.add(index("Listeners", i), ErrConflict,
+				"give both the same with -o content_filter in master.cf, or "+l.Service+" the role \"internal\"",
 				"content_filter is %q for %s and %q for %s: what Sieve sends is filtered behind the sorting, which is one for all", have, l.Service,
 				filter, whose)
 		}

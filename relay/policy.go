@@ -138,8 +138,9 @@ type Server struct {
 	SecondPass netip.AddrPort
 	ReEntry    netip.AddrPort
 	Strip      netip.AddrPort
-	// Sorting and Generated are those behind ReEntry: what Sieve redirects is told
-	// from what it makes at the first, and loses markers at the second. Zero:
+	// Sorting and Generated are those behind ReEntry, and behind listeners of
+	// [RoleReEntry] in every topology: at the first, what Sieve redirects is told
+	// from what it makes, which loses markers at the second. Zero:
 	// 127.0.0.1:10033, 127.0.0.1:10034.
 	Sorting   netip.AddrPort
 	Generated netip.AddrPort
@@ -260,11 +261,20 @@ const (
 	RoleSubmission Role = "submission"
 	// RoleInternal: other servers of the installation; markers are removed.
 	RoleInternal Role = "internal"
-	// RoleReEntry: mail that was accepted before and keeps what it had. The
-	// generated listener for Dovecot has it, too, and sorts what Sieve redirects
-	// from what it makes; on other listeners of this role nothing is sorted.
+	// RoleReEntry: mail that another server of the installation has accepted, and
+	// that keeps the markers it came with: by that server's Dovecot
+	// (submission_host), or relayed by its Postfix, which must take markers off
+	// its users' mail itself. What Sieve sends there is sorted as this server's
+	// is, in every topology: what it redirects keeps its markers, what it makes
+	// (vacation, notify, reject) has none. It is known by the field X-Sieve, with
+	// which Pigeonhole begins it; mail with X-Sieve that does not begin as a
+	// redirect counts as made by Sieve. The generated listener for this server's
+	// Dovecot (Server.ReEntry) has this role, too, and takes all that does not
+	// begin as a redirect for mail that Sieve has made.
 	RoleReEntry Role = "reentry"
-	// RoleReinjection: the way back from a content filter; left alone.
+	// RoleReinjection: the way back from a content filter. It is left alone, and
+	// its markers count: what Sieve has made lost them before it went to the
+	// filter. No Dovecot may send there, of this server or another.
 	RoleReinjection Role = "reinjection"
 )
 
