@@ -18,6 +18,8 @@
 //     mailboxes' scripts through it
 //   - [github.com/oxmailroute/oxmailroute/postfix]: main.cf and master.cf edited
 //     without losing a byte, tables, header checks
+//   - [github.com/oxmailroute/oxmailroute/postfix/mta]: one Postfix instance,
+//     evaluated: where a message goes, and why
 //   - [github.com/oxmailroute/oxmailroute/relay/deploy]: files written, all or
 //     none, and commands run
 //   - [github.com/oxmailroute/oxmailroute/relay/relaytest]: fixtures for tests

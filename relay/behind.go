@@ -191,7 +191,7 @@ func (c *compiler) checkBehind() {
 	for i, t := range c.policy.Tenants {
 		for j, d := range t.Domains {
 			ascii, err := headers.ASCIIDomain(d)
-			if err == nil && t.uses(ascii) && t.Store == "" && slices.ContainsFunc(domainKeys(ascii), local.has) {
+			if err == nil && t.uses(ascii) && t.Store == "" && slices.ContainsFunc(domainKeys(ascii), local.Has) {
 				c.errs.add(index(index("Tenants", i)+".Domains", j), headers.ErrNotExpressible,
 					"put it into virtual_mailbox_domains, give the gateway a listener of its own, or set Inbound.Anybody",
 					"%s of %q is in mydestination, where strangers reach its users by every other name and address of the server, past the gateway",

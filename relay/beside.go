@@ -101,7 +101,7 @@ func (c *compiler) entries(s source) []postfix.Entry {
 // a route of its own for it.
 func (c *compiler) isLocal(domain string) bool {
 	for _, name := range []string{"mydestination", "virtual_alias_domains", "virtual_mailbox_domains", "relay_domains"} {
-		if c.domains(c.base, name).has(domain) {
+		if c.domains(c.base, name).Has(domain) {
 			return true
 		}
 	}

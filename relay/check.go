@@ -7,6 +7,7 @@ import (
 
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/postfix"
+	"github.com/oxmailroute/oxmailroute/postfix/mta"
 )
 
 // conflict reports a setting of the installation's that would break ours.
@@ -117,7 +118,7 @@ func (c *compiler) checkOutbound() {
 		for i, t := range c.policy.Tenants {
 			for j, d := range t.Domains {
 				ascii, _ := headers.ASCIIDomain(d)
-				if slices.ContainsFunc(domainKeys(ascii), l.has) {
+				if slices.ContainsFunc(domainKeys(ascii), l.Has) {
 					c.errs.add(index(index("Tenants", i)+".Domains", j), ErrConflict, `use topology "mailboxes" or "store", or take it out of `+name,
 						"%s is local to the installation (%s, %s), but topology \"outbound\" has no hosted recipients", ascii, name, c.at(name))
 				}
@@ -128,25 +129,25 @@ func (c *compiler) checkOutbound() {
 
 // checkHosted compares the policy's domains with the installation's.
 func (c *compiler) checkHosted() {
-	local := []*domainList{c.domains(c.base, "mydestination"), c.domains(c.base, "virtual_alias_domains"),
+	local := []*mta.DomainList{c.domains(c.base, "mydestination"), c.domains(c.base, "virtual_alias_domains"),
 		c.domains(c.base, "virtual_mailbox_domains")}
 	opaque := false
 	for _, l := range local {
-		opaque = opaque || len(l.opaque) > 0
+		opaque = opaque || len(l.Opaque) > 0
 	}
 	for i, t := range c.policy.Tenants {
 		for j, d := range t.Domains {
 			ascii, _ := headers.ASCIIDomain(d)
 			if t.Store != "" {
-				if slices.ContainsFunc(local, func(l *domainList) bool { return slices.ContainsFunc(domainKeys(ascii), l.has) }) {
+				if slices.ContainsFunc(local, func(l *mta.DomainList) bool { return slices.ContainsFunc(domainKeys(ascii), l.Has) }) {
 					c.errs.add(index(index("Tenants", i)+".Domains", j), ErrConflict,
 						"take it out of mydestination, virtual_alias_domains and virtual_mailbox_domains, or leave Store out",
 						"%s is local to the installation, but its mailboxes are at %s", ascii, t.Store)
 				}
 				continue
 			}
-			if !opaque && !slices.ContainsFunc(local, func(l *domainList) bool {
-				return slices.ContainsFunc(domainKeys(ascii), l.has)
+			if !opaque && !slices.ContainsFunc(local, func(l *mta.DomainList) bool {
+				return slices.ContainsFunc(domainKeys(ascii), l.Has)
 			}) {
 				c.errs.add(index(index("Tenants", i)+".Domains", j), ErrConflict,
 					c.unknownName("add it to virtual_mailbox_domains, give the tenant a Store, or remove it"), "%s is not local to the installation",
@@ -302,7 +303,7 @@ func (c *compiler) ownChecks() {
 		}
 	}
 	for _, v := range all {
-		c.installationChecks(v)
+		c.conf.HeaderChecks(v) // what can't be evaluated is a warning
 	}
 	c.checkActions()
 	c.checkAccess()

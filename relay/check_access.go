@@ -1,9 +1,11 @@
 package relay
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/postfix"
+	"github.com/oxmailroute/oxmailroute/postfix/mta"
 )
 
 // accessLists are the parameters with restrictions of smtpd(8).
@@ -61,7 +63,7 @@ type accessCheck struct {
 
 func (a *accessCheck) restrictions(value string, depth int) {
 	rules, err := postfix.ParseRestrictions(value)
-	if err != nil || depth > maxClassDepth {
+	if err != nil || depth > mta.MaxClassDepth {
 		return
 	}
 	classes := list(a.s.get("smtpd_restriction_classes"))
@@ -69,7 +71,7 @@ func (a *accessCheck) restrictions(value string, depth int) {
 		name := strings.ToLower(r.Name)
 		what := strings.TrimSpace(r.Name + " " + r.Arg)
 		switch {
-		case containsFold(classes, r.Name):
+		case slices.ContainsFunc(classes, func(n string) bool { return strings.EqualFold(n, r.Name) }):
 			a.restrictions(a.s.get(r.Name), depth+1)
 		case name == "check_policy_service":
 			if a.shared && !a.c.vouched(what) {
@@ -134,7 +136,7 @@ func (a *accessCheck) row(r ruleResult) {
 	case upper == "FILTER":
 		a.c.checkFilter(r.text, macro(text), refuse)
 	default:
-		if _, known := parseAccess(r.text); !known {
+		if _, known := postfix.ParseAccess(r.text); !known {
 			a.restrictions(r.text, 1)
 		}
 	}

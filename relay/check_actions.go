@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/postfix"
+	"github.com/oxmailroute/oxmailroute/postfix/mta"
 )
 
 // ruleResult is what a table of the installation's may answer.
@@ -98,7 +99,7 @@ func (c *compiler) results(spec postfix.MapSpec, at string) (list []ruleResult, 
 			list = append(list, ruleResult{at: place(e.Line), text: e.Value})
 		}
 	default:
-		if spec.Type != "" && !slices.Contains(indexed, spec.Type) {
+		if spec.Type != "" && !mta.Indexed(spec.Type) {
 			return nil, unknown
 		}
 		t, _ := postfix.ParseTable("", text)

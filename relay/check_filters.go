@@ -2,35 +2,13 @@ package relay
 
 import (
 	"fmt"
-	"path"
 	"regexp"
 	"slices"
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/postfix"
+	"github.com/oxmailroute/oxmailroute/postfix/mta"
 )
-
-// submits reports whether a pipe(8) service hands mail back to sendmail(1), as
-// the content filters of FILTER_README's simple kind do. Known is false where
-// only the program itself knows.
-func submits(sv postfix.Service) (yes, known bool) {
-	i := slices.IndexFunc(sv.Args, func(a string) bool { return strings.HasPrefix(a, "argv=") })
-	if i < 0 {
-		return false, false
-	}
-	argv := slices.Clone(sv.Args[i:])
-	argv[0] = strings.TrimPrefix(argv[0], "argv=")
-	for _, a := range argv {
-		for _, word := range strings.FieldsFunc(a, func(r rune) bool { return strings.ContainsRune(" \t\"';|&=", r) }) {
-			if name := path.Base(word); name == "sendmail" || strings.HasPrefix(name, "sendmail.") || name == "postdrop" {
-				return true, true
-			}
-		}
-	}
-	// Programs that deliver to a mailbox or to another server: nothing comes back.
-	return false, slices.Contains([]string{"dovecot-lda", "deliver", "maildrop", "procmail", "cyrdeliver", "uux", "bsmtp", "lmtp"},
-		path.Base(argv[0]))
-}
 
 // filterUse is a transport that mail goes to as to a content filter, and where
 // that is said.
@@ -104,7 +82,7 @@ func (c *compiler) checkFilters() {
 			continue
 		}
 		const loses = "mail of the gateway loses its markers there, as users' does, lands in the wrong folder and goes to the gateway again"
-		switch yes, known := submits(sv); {
+		switch yes, known := mta.Submits(sv); {
 		case yes:
 			c.errs.add(f.at, ErrConflict, "make the filter a milter (spamass-milter, rspamd), or one that takes and returns mail by SMTP (spampd, "+
 				"amavis), with a listener of role \"reinjection\"",

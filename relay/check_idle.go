@@ -65,11 +65,11 @@ func (c *compiler) deliveries() func(domain string) (at, why string) {
 			}
 		}
 		switch {
-		case local.has(domain):
+		case local.Has(domain):
 			return c.at("local_transport"), transports["local_transport"]
-		case aliases.has(domain):
+		case aliases.Has(domain):
 			return "", ""
-		case mailboxes.has(domain):
+		case mailboxes.Has(domain):
 			return c.at("virtual_transport"), transports["virtual_transport"]
 		}
 		return "", ""

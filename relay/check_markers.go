@@ -1,11 +1,11 @@
 package relay
 
 import (
-	"slices"
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/postfix"
+	"github.com/oxmailroute/oxmailroute/postfix/mta"
 )
 
 // checkMarkers refuses checks that take the gateway's markers off: its mail would
@@ -36,7 +36,8 @@ func (c *compiler) checkMarkers(s checkSetting, specs []postfix.MapSpec) {
 	}
 	specs = leaves
 	for _, line := range samples {
-		f := fieldOf(line)
+		field, value, _ := strings.Cut(line, ":")
+		f := headers.Field{Name: []byte(field), Body: []byte(value)}
 	tables:
 		for _, spec := range specs {
 			switch spec.Type {
@@ -102,7 +103,7 @@ func (c *compiler) removedKey(spec postfix.MapSpec, at string) (string, bool) {
 		rows, _ = postfix.InlineTable(spec.Name)
 	default:
 		text, where, ok := c.rules(spec, at)
-		if !ok || spec.Type != "" && !slices.Contains(indexed, spec.Type) {
+		if !ok || spec.Type != "" && !mta.Indexed(spec.Type) {
 			return "", false
 		}
 		rows, _ = postfix.ParseTable("", text)

@@ -17,9 +17,8 @@ func (c *compiler) checkNullSender() {
 	}
 	index := scope.Index()
 	search := postfix.Search{Delimiter: c.base.get("recipient_delimiter")}
-	rewriting := buildRewriting(c.base)
 	inScope := func(address string) bool {
-		hit, ok := search.Sender(index, fold(rewriting.canonical(address)))
+		hit, ok := search.Sender(index, fold(c.base.Canonical(address)))
 		return ok && hit.Entry.Value != "DUNNO"
 	}
 	ways := []struct {
@@ -42,7 +41,7 @@ func (c *compiler) checkNullSender() {
 			{"sender_canonical_maps", "sender_canonical_classes", "envelope_sender, header_sender"},
 			{"canonical_maps", "canonical_classes", "envelope_sender, envelope_recipient, header_sender, header_recipient"},
 		} {
-			if !classesOf(way.s, l[1], l[2]).envelopeSender || way.s.get(l[0]) == "" {
+			if !way.s.rewritesSender(l[1], l[2]) || way.s.get(l[0]) == "" {
 				continue
 			}
 			specs, _ := postfix.ParseMaps(way.s.get(l[0]))
@@ -74,4 +73,13 @@ func (c *compiler) checkNullSender() {
 			}
 		}
 	}
+}
+
+// rewritesSender reports whether a list of classes has the envelope sender.
+func (s settings) rewritesSender(name, otherwise string) bool {
+	value := otherwise
+	if s.set(name) {
+		value = s.get(name)
+	}
+	return slices.ContainsFunc(list(value), func(w string) bool { return strings.EqualFold(w, "envelope_sender") })
 }

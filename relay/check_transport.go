@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/postfix"
+	"github.com/oxmailroute/oxmailroute/postfix/mta"
 )
 
 // checkTransportMaps looks for routes that take mail past the gateway, or past
@@ -25,7 +26,7 @@ func (c *compiler) checkTransportMaps() {
 	}
 	ours := c.transportTable()
 	for _, m := range known {
-		m.table = c.withoutSubstitution(name, m.file, m.table)
+		m.table = c.conf.WithoutSubstitution(name, m.file, m.table)
 		if key, line, ok := catchAll(m.table); ok {
 			c.conflict(name, "move the route to relayhost or default_transport",
 				"%q has a route for everybody, %s (%s), which takes all mail past the gateway", raw, key, place{m.file, line})
@@ -62,7 +63,7 @@ func (c *compiler) checkSenderRows(name string) {
 	site := "@" + fold(c.base.get("myorigin"))
 	local := c.domains(c.base, "mydestination")
 	for _, e := range scope {
-		if domain, ok := strings.CutPrefix(e.Key, "@"); ok && e.Value != "DUNNO" && local.has(domain) {
+		if domain, ok := strings.CutPrefix(e.Key, "@"); ok && e.Value != "DUNNO" && local.Has(domain) {
 			site = e.Key
 			break
 		}
@@ -83,7 +84,7 @@ func (c *compiler) checkSenderRows(name string) {
 			}
 			// Patterns see whole addresses only: one of each domain is tried, and
 			// one with an extension of each whole address.
-			table := c.withoutSubstitution(name, src.file, src.table)
+			table := c.conf.WithoutSubstitution(name, src.file, src.table)
 			for _, l := range late {
 				e, line, ok := table.Lookup(l.prefix + "some.sender" + l.suffix)
 				if ok && !c.ends(e.Value) {
@@ -151,7 +152,7 @@ func catchAll(m postfix.Map) (key string, line int, ok bool) {
 // piped reports whether a table's answers come from several, one after the other.
 func piped(m postfix.Map) bool {
 	switch m := m.(type) {
-	case unplaced:
+	case mta.Unplaced:
 		return piped(m.Map)
 	case postfix.Pipe:
 		return true
@@ -233,13 +234,13 @@ func (c *compiler) classed() func(key string) bool {
 			}
 		}
 	}
-	var lists []*domainList
+	var lists []*mta.DomainList
 	for _, name := range []string{"mydestination", "virtual_alias_domains", "virtual_mailbox_domains", "relay_domains"} {
 		lists = append(lists, c.domains(c.base, name))
 	}
 	parents := hasWord(list(c.base.get(parentDomains)), "transport_maps")
 	has := func(domain string) bool {
-		return hosted[domain] || slices.ContainsFunc(lists, func(l *domainList) bool { return l.has(domain) })
+		return hosted[domain] || slices.ContainsFunc(lists, func(l *mta.DomainList) bool { return l.Has(domain) })
 	}
 	return func(key string) bool {
 		key = fold(key)

@@ -34,7 +34,7 @@ func TestColdPool(t *testing.T) {
 	}
 	routed := func(m relay.Message) string {
 		d := c.Route(t.Context(), &m)
-		return fmt.Sprintf("%v\n%v\n%v %v", d, d.Outcomes, d.Unevaluated, d.Err)
+		return fmt.Sprintf("%v\n%v\n%v %v", d, d.Outcomes, d.Assumptions, d.Err)
 	}
 	for i, m := range messages {
 		runtime.GC()

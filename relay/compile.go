@@ -1,7 +1,6 @@
 package relay
 
 import (
-	"cmp"
 	"errors"
 	"fmt"
 	"slices"
@@ -9,6 +8,7 @@ import (
 
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/postfix"
+	"github.com/oxmailroute/oxmailroute/postfix/mta"
 	"github.com/oxmailroute/oxmailroute/sieve"
 )
 
@@ -24,7 +24,7 @@ type Config struct {
 	global     *sieve.Script // the rules of the global script
 	own        *MailboxRules
 
-	eval evaluator
+	evaluation
 }
 
 // Warning is something that works and may not be what was meant.
@@ -65,6 +65,7 @@ func Compile(p Policy, in Installation) (*Config, error) {
 		markerMap:  map[int]string{},
 		warned:     map[Warning]bool{},
 		refused:    map[string]bool{},
+		emitted:    map[string][]byte{},
 		cfg:        &Config{},
 	}
 	c.conf = c.newConf(p)
@@ -83,27 +84,6 @@ func Compile(p Policy, in Installation) (*Config, error) {
 		return nil, c.errs.of(p).Err()
 	}
 	return c.cfg, nil
-}
-
-// newConf is what there is to read for a policy.
-func (c *compiler) newConf(p Policy) *conf {
-	return &conf{
-		directory: p.configDir(), nodename: cmp.Or(c.in.Nodename, asciiHost(p.Server.Hostname)),
-		emitted: map[string][]byte{}, sources: map[postfix.MapSpec]source{},
-		checks: map[string]checkFile{}, markers: map[string]checkFile{}, cidrs: map[string]postfix.CIDRTable{},
-		given: c.given, tell: c.warn,
-	}
-}
-
-// given is a table that isn't among the installation's files; nil: not known.
-func (c *compiler) given(spec postfix.MapSpec) postfix.Map {
-	switch t := c.in.Tables[spec.String()]; {
-	case t.Map != nil:
-		return t.Map
-	case t.Rows != nil:
-		return t.Rows.Index()
-	}
-	return nil
 }
 
 // atOnce finds what is wrong beside an invalid policy and doesn't hang on it:
@@ -173,7 +153,7 @@ func (c *compiler) compile() error {
 	if len(c.errs) > 0 {
 		return c.errs.Err()
 	}
-	c.checkExpansion(c.settingsOf(c.main), "write the value out: what it refers to is set for the gateway, and leads back")
+	c.checkExpansion(c.settings(), "write the value out: what it refers to is set for the gateway, and leads back")
 	if len(c.errs) > 0 {
 		return c.errs.Err()
 	}
@@ -181,7 +161,7 @@ func (c *compiler) compile() error {
 	c.emit("postfix/master.cf", c.master.Format(), false)
 	c.collectFiles()
 	c.eachGateway(c.buildExceptions)
-	c.buildEvaluator()
+	c.buildInstance()
 	if len(c.errs) > 0 {
 		return c.errs.Err()
 	}
@@ -194,7 +174,14 @@ type compiler struct {
 	policy Policy
 	names  names
 	in     Installation
-	*conf
+	conf   *mta.Configuration
+	// stock are the installation's files: those of the configuration directory by
+	// their names there, others by their paths. emitted are the generated ones.
+	stock, emitted map[string][]byte
+
+	main     *postfix.Main
+	master   *postfix.Master
+	base     settings // the installation's own, before anything is generated
 	errs     Errors
 	warnings []Warning
 	warned   map[Warning]bool
@@ -232,15 +219,6 @@ type compiler struct {
 	leaveOwn, leaveOriginOwn      string    // smtp_header_checks of the transports that mail leaves by
 	variants                      []variant // of the installation's cleanup services
 }
-
-// checkFile is a header checks table with the file that traces name.
-type checkFile struct {
-	file   string
-	checks checker
-	above  int // lines of the file above the table
-}
-
-func (f checkFile) at(hit postfix.CheckHit) place { return place{f.file, f.above + hit.Line} }
 
 func (c *compiler) warn(path, format string, args ...any) {
 	w := Warning{path, c.policy.tenantAt(path), fmt.Sprintf(format, args...)}
@@ -308,7 +286,8 @@ func (c *compiler) load() bool {
 	if len(c.errs) > 0 {
 		return false
 	}
-	c.base = c.settingsOf(c.main)
+	c.conf.Main, c.conf.Master = c.main, c.master
+	c.base = c.settings()
 	c.checkExpansion(c.base, "mend the value: Postfix does not start on it")
 	if v, err := c.base.Get("myorigin"); v == "" && err != nil && len(c.errs) == 0 {
 		c.warn(c.at("myorigin"), "%v; give it in Installation.Files, Route doesn't complete addresses without a domain", err)
@@ -347,7 +326,7 @@ func (c *compiler) regexpTable(file string, t postfix.CheckTable) {
 	// first line is what tells our files.
 	text = append([]byte("# "+c.names.managed()+"\n"), text...)
 	c.emit("postfix/"+file, text, true)
-	c.checks[file] = checkFile{"postfix/" + file, checks, 1}
+	c.conf.SetChecks(file, mta.CheckFile{File: postfixDir + file, Checks: checks, Above: 1})
 }
 
 // hashTable emits an indexed table.
@@ -366,7 +345,7 @@ func (c *compiler) hashTable(file string, t postfix.Table) {
 	}
 	c.emit("postfix/"+file, text, true)
 	c.indexes = append(c.indexes, file)
-	c.sources[postfix.MapSpec{Type: "hash", Name: c.path(file)}] = source{"postfix/" + file, t.Index()}
+	c.conf.SetTable(postfix.MapSpec{Type: "hash", Name: c.path(file)}, mta.Source{File: postfixDir + file, Table: t.Index()})
 }
 
 // tableErrors files problems of a table under the policy values that they come

@@ -1,95 +1,97 @@
 package relay
 
 import (
-	"fmt"
-	"io/fs"
+	"cmp"
 	"net/netip"
-	"path"
-	"strings"
+	"strconv"
 
 	"github.com/oxmailroute/oxmailroute/postfix"
+	"github.com/oxmailroute/oxmailroute/postfix/mta"
 )
 
-// conf is a server's Postfix configuration: its files, with those that are
-// generated over them, the settings that they make, and the tables that they
-// name, each read once.
-type conf struct {
-	directory string // of main.cf, on the server
-	release   string
-	nodename  string
-	// stock are the server's files: those of the configuration directory by
-	// their names there, others by their paths. emitted are the generated ones
-	// that replace them, as traces call them.
-	stock, emitted map[string][]byte
-	// given answers for a table that is not among them; nil: nothing is known.
-	given func(postfix.MapSpec) postfix.Map
-
-	main   *postfix.Main
-	master *postfix.Master
-	base   settings // the installation's own, before anything is generated
-
-	sources map[postfix.MapSpec]source
-	checks  map[string]checkFile // header checks tables by file name
-	// markers are evaluations of header checks by the table as it is named.
-	markers map[string]checkFile
-	cidrs   map[string]postfix.CIDRTable // cidr: tables by file name
-
-	// tell is told what can't be read or judged here, with the place.
-	tell func(place, format string, args ...any)
-}
-
-// settingsOf are main.cf's as all services see them.
-func (c *conf) settingsOf(main *postfix.Main) settings {
-	return settings{Settings: postfix.Settings{
-		Main: main, Release: c.release, ConfigDirectory: c.directory, Hostname: c.nodename, ReadFile: c.readFile,
-	}}
-}
-
-// readFile reads a file of the server by its absolute path.
-func (c *conf) readFile(path string) ([]byte, error) {
-	if name, ok := c.fileName(path); ok {
-		if text, ok := c.file(name); ok {
-			return text, nil
-		}
+// newConf is what there is to read for a policy: the installation with the
+// generated files over it.
+func (c *compiler) newConf(p Policy) *mta.Configuration {
+	return &mta.Configuration{
+		Directory: p.configDir(), Label: postfixDir, Hostname: cmp.Or(c.in.Nodename, asciiHost(p.Server.Hostname)),
+		Generated: c.emitted, Given: c.given, Warn: func(at, text string) { c.warn(at, "%s", text) },
 	}
-	return nil, &fs.PathError{Op: "read", Path: path, Err: fs.ErrNotExist}
 }
 
-// at is where main.cf sets a parameter, for messages.
-func (c *conf) at(name string) string {
-	if line := c.main.Line(name); line > 0 {
-		return fmt.Sprintf("main.cf:%d", line)
+// given is a table that isn't among the installation's files; nil: not known.
+func (c *compiler) given(spec postfix.MapSpec) postfix.Map {
+	switch t := c.in.Tables[spec.String()]; {
+	case t.Map != nil:
+		return t.Map
+	case t.Rows != nil:
+		return t.Rows.Index()
 	}
-	return "main.cf: " + name
+	return nil
 }
 
-// placeOf is where the parameter is set.
-func (c *conf) placeOf(s settings, name string) place {
-	for _, o := range s.Options {
-		if o.Name == name {
-			return place{masterFile, s.line}
-		}
-	}
-	if line := c.main.Line(name); line > 0 {
-		return place{mainFile, line}
-	}
-	return place{name, 0}
+// settings are the parameters as one service sees them, or as main.cf has them
+// for all.
+type settings struct{ mta.Settings }
+
+// settings are main.cf's.
+func (c *compiler) settings() settings { return settings{c.conf.Settings()} }
+
+func (s settings) service(sv postfix.Service) settings { return settings{s.Of(sv)} }
+
+// get returns the value with every $name expanded; empty where nothing says
+// anything. What Postfix would stop on is an error of Compile's
+// ([compiler.checkExpansion]).
+func (s settings) get(name string) string { return s.Value(name) }
+
+// lookup returns the value as it is written, or the default.
+func (s settings) lookup(name string) (string, bool) { return s.Lookup(name) }
+
+// set reports whether the installation itself sets the parameter.
+func (s settings) set(name string) bool { return s.Set(name) }
+
+func (s settings) yes(name string) bool { return s.Yes(name) }
+
+// source is a table with the file name that traces give.
+type source struct {
+	file  string
+	table postfix.Map
 }
+
+// table reads a table of the installation; ok is false where its contents
+// can't be known here.
+func (c *compiler) table(spec postfix.MapSpec) (source, bool) {
+	s, ok := c.conf.Table(spec)
+	return source{s.File, s.Table}, ok
+}
+
+// maps reads a list of tables; opaque are those that can't be read here.
+func (c *compiler) maps(value string) (known []source, opaque []string) {
+	list, opaque := c.conf.Maps(value)
+	for _, s := range list {
+		known = append(known, source{s.File, s.Table})
+	}
+	return known, opaque
+}
+
+// domains reads a list of domains.
+func (c *compiler) domains(s settings, name string) *mta.DomainList {
+	return c.conf.Domains(s.Settings, name)
+}
+
+// networks reads mynetworks; opaque are its elements that can't be known here.
+func (c *compiler) networks(s settings) (nets []netip.Prefix, opaque []string) {
+	return c.conf.Networks(s.Settings)
+}
+
+func (c *compiler) at(name string) string { return c.conf.At(name) }
 
 // fileName maps a path of the server to a name in stock; false: a file outside
 // of the configuration directory that isn't there.
-func (c *conf) fileName(p string) (string, bool) {
-	p = path.Clean(p)
-	if name, ok := strings.CutPrefix(p, c.directory+"/"); ok {
-		return name, true
-	}
-	_, ok := c.stock[p]
-	return p, ok
-}
+func (c *compiler) fileName(p string) (string, bool) { return c.conf.FileName(p) }
 
 // file returns a table's text: the generated one, else the installation's.
-func (c *conf) file(name string) ([]byte, bool) {
-	if f, ok := c.emitted["postfix/"+name]; ok {
+func (c *compiler) file(name string) ([]byte, bool) {
+	if f, ok := c.emitted[postfixDir+name]; ok {
 		return f, true
 	}
 	f, ok := c.stock[name]
@@ -98,34 +100,38 @@ func (c *conf) file(name string) ([]byte, bool) {
 
 // label is what traces call a file of stock.
 func label(name string) string {
-	if strings.HasPrefix(name, "/") {
+	if name[0] == '/' {
 		return name
 	}
-	return "postfix/" + name
+	return postfixDir + name
 }
 
-func (c *conf) tableWarnings(ws []postfix.Warning) {
-	for _, w := range ws {
-		c.tell(fmt.Sprintf("%s:%d", w.Name, w.Line), "%s", w.Text)
-	}
+// place is a file and line, or a parameter and 0.
+type place struct {
+	file string
+	line int
 }
 
-// networks reads mynetworks; opaque are its elements that can't be known here.
-func (c *conf) networks(s settings) (nets []netip.Prefix, opaque []string) {
-	if !s.set("mynetworks") {
-		// mynetworks_style depends on the machine's interfaces; the loopback
-		// network is in every style.
-		return []netip.Prefix{netip.MustParsePrefix("127.0.0.0/8"), netip.MustParsePrefix("::1/128")}, []string{"mynetworks_style"}
+// String writes "file:line", or the parameter alone.
+func (p place) String() string {
+	if p.line == 0 {
+		return p.file
 	}
-	for _, e := range list(s.get("mynetworks")) {
-		e = strings.NewReplacer("[", "", "]", "").Replace(e)
-		if p, err := netip.ParsePrefix(e); err == nil {
-			nets = append(nets, p.Masked())
-		} else if a, err := netip.ParseAddr(e); err == nil {
-			nets = append(nets, netip.PrefixFrom(a, a.BitLen()))
-		} else {
-			opaque = append(opaque, e)
+	return p.file + ":" + strconv.Itoa(p.line)
+}
+
+const (
+	postfixDir = "postfix/"
+	mainFile   = postfixDir + "main.cf"
+	masterFile = postfixDir + "master.cf"
+)
+
+// hasWord reports whether a list has a word.
+func hasWord(words []string, word string) bool {
+	for _, w := range words {
+		if w == word {
+			return true
 		}
 	}
-	return nets, opaque
+	return false
 }

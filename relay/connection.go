@@ -3,6 +3,8 @@ package relay
 import (
 	"net/netip"
 	"slices"
+
+	"github.com/oxmailroute/oxmailroute/postfix/mta"
 )
 
 // connections are what decides over a connection before Postfix sees it.
@@ -17,7 +19,7 @@ type connections struct {
 }
 
 func (c *compiler) buildConnections() {
-	e, p := &c.cfg.eval, c.policy
+	e, p := &c.cfg.evaluation, c.policy
 	e.connections = connections{
 		firewall: p.Firewall, shared: p.Inbound.Shared, firewallFile: c.names.firewallName(),
 		allowed: slices.Concat(p.allNetworks(), p.Inbound.Allow),
@@ -34,51 +36,57 @@ func (c *compiler) buildConnections() {
 }
 
 // connect is the way to the listener: through the load balancer, where there
-// is one, and the packet filter. It reports whether Postfix sees the client.
-func (w *walk) connect(l *listener) bool {
-	c, o := &w.e.connections, &w.m.Origin
-	if l.role == FromPickup || l.rules == nil {
-		return true
+// is one, and the packet filter. Where Postfix doesn't see the client, the message
+// is refused.
+func (c *connections) connect(m *mta.Message, o *Origin, d *door) {
+	if d.role == FromPickup {
+		return
 	}
 	from := o.Client // who opens the connection to this server
-	if c.balancer != nil && l.role == RoleGateway {
+	if c.balancer != nil && d.role == RoleGateway {
+		at := place{masterFile, d.line}
 		switch {
 		case o.Via.IsValid():
 			from = o.Via
 			if c.balancer.local() && !from.IsLoopback() {
-				return w.noConnection("Balancer", place{masterFile, l.at.line}, from, "the listener is on loopback")
+				noConnection(m, "Balancer", at, from, "the listener is on loopback")
+				return
 			}
-			w.step("smtpd", "Balancer", l.at, from.String(), "believed, it announces "+o.Client.String())
+			before(m, "smtpd", "Balancer", at, from.String(), "believed, it announces "+o.Client.String())
 		case c.balancerFile != "" && !c.shared && !inNetworks(c.allowed, o.Client):
-			return w.noConnection("Balancer", place{c.balancerFile, 0}, o.Client, "the load balancer takes the gateway's connections alone")
+			noConnection(m, "Balancer", place{c.balancerFile, 0}, o.Client, "the load balancer takes the gateway's connections alone")
+			return
 		default:
-			w.step("balancer", "Balancer", place{c.balancerFile, 0}, o.Client.String(), "announced to Postfix from "+c.balancer.from())
-			return true
+			before(m, "balancer", "Balancer", place{c.balancerFile, 0}, o.Client.String(), "announced to Postfix from "+c.balancer.from())
+			return
 		}
 	}
-	if !l.bound.IsValid() || !c.firewall.closes(l.bound) || from.IsLoopback() {
-		return true
+	if !d.bound.IsValid() || !c.firewall.closes(d.bound) || from.IsLoopback() {
+		return
 	}
 	rule, allowed := "Firewall", c.allowed
-	if c.proxyPort != 0 && l.bound.Port() == c.proxyPort {
+	if c.proxyPort != 0 && d.bound.Port() == c.proxyPort {
 		allowed = c.balancer.Addresses
 	}
 	at := place{c.firewallFile, 0}
 	if !inNetworks(allowed, from) {
-		return w.noConnection(rule, at, from, "the packet filter drops the connection")
+		noConnection(m, rule, at, from, "the packet filter drops the connection")
+		return
 	}
-	w.step("nftables", rule, at, from.String(), "let in")
-	return true
+	before(m, "nftables", rule, at, from.String(), "let in")
+}
+
+// before adds a step before Postfix.
+func before(m *mta.Message, stage, rule string, at place, input, note string) {
+	m.Before = append(m.Before, Step{Stage: stage, Rule: rule, File: at.file, Line: at.line, Input: input, Note: note})
 }
 
 // noConnection ends the message before there is a session.
-func (w *walk) noConnection(rule string, at place, from netip.Addr, text string) bool {
+func noConnection(m *mta.Message, rule string, at place, from netip.Addr, text string) {
 	stage := "nftables"
 	if rule == "Balancer" {
 		stage = "balancer"
 	}
-	w.rule = rule
-	w.step(stage, rule, at, from.String(), "no connection")
-	w.end(Reject, "", w.m.To, text)
-	return false
+	before(m, stage, rule, at, from.String(), "no connection")
+	m.Rule, m.Refused = rule, text
 }

@@ -1,12 +1,9 @@
 package relay
 
 import (
-	"encoding/json"
-	"fmt"
 	"net/netip"
-	"strconv"
-	"strings"
 
+	"github.com/oxmailroute/oxmailroute/postfix/mta"
 	"github.com/oxmailroute/oxmailroute/sieve/interp"
 )
 
@@ -35,26 +32,6 @@ type Message struct {
 	Memory func(mailbox string) interp.Memory
 }
 
-// Milter is the answer of an installation's milters (smtpd_milters,
-// non_smtpd_milters), for asking "what if". Changes that they make to a message
-// can't be told; ask with the message as they leave it.
-type Milter string
-
-const (
-	// MilterUnknown: not told. They are taken to accept, which
-	// Decision.Unevaluated then says.
-	MilterUnknown Milter = ""
-	// MilterAccept: they accept and change nothing.
-	MilterAccept Milter = "accept"
-	// MilterReject, MilterTempfail: refused for good or for now.
-	MilterReject   Milter = "reject"
-	MilterTempfail Milter = "tempfail"
-	// MilterDiscard: accepted and dropped.
-	MilterDiscard Milter = "discard"
-	// MilterQuarantine: put on hold.
-	MilterQuarantine Milter = "quarantine"
-)
-
 // Origin says where a message enters.
 type Origin struct {
 	// Role is the role of the listener; or [FromInternet], a stranger on the
@@ -78,25 +55,6 @@ type Origin struct {
 	Login string
 }
 
-// TLS says whether a connection is encrypted.
-type TLS bool
-
-// The states of a connection.
-const (
-	Plaintext TLS = false
-	Encrypted TLS = true
-)
-
-// Certificate is a client certificate as smtpd(8) sees it.
-type Certificate struct {
-	// Name is the subject's common name.
-	Name string
-	// Verified: it is valid now and issued by an authority that is trusted.
-	Verified bool
-	// Fingerprint is its SHA-256 fingerprint, in hex with colons.
-	Fingerprint string
-}
-
 // Peer is the state of the smart host, for asking "what if"; of all of them,
 // where there are several.
 type Peer string
@@ -117,176 +75,74 @@ const (
 	PeerDown Peer = "down"
 )
 
-// Action is what becomes of a message. The zero value is never returned.
-type Action string
+// The answers of [Config.Route] are those of package mta, which evaluates the
+// Postfix of the compiled files. Rule is there the path of the policy's value
+// that decided, empty where the installation's own settings did, and files have
+// the names of [File].
+type (
+	Decision   = mta.Decision
+	Outcome    = mta.Outcome
+	Edit       = mta.Edit
+	Trace      = mta.Trace
+	Step       = mta.Step
+	Assumption = mta.Assumption
+	Action     = mta.Action
+)
+
+// What a [Message] says of its way, as package mta has it.
+type (
+	Certificate = mta.Certificate
+	TLS         = mta.TLS
+	Milter      = mta.Milter
+	SMTPUTF8    = mta.SMTPUTF8
+)
+
+// Directory answers which domains and addresses there are, and Class is that of
+// a domain.
+type (
+	Directory = mta.Directory
+	Class     = mta.Class
+)
 
 // The actions, with what Outcome.Target is.
 const (
-	Relay   Action = "relay"   // handed to a fixed next hop: "[host]:port"
-	MX      Action = "mx"      // delivered to the MX hosts of a domain: the domain
-	Mailbox Action = "mailbox" // delivered here: the folder
-	Discard Action = "discard" // accepted and dropped; empty
-	Reject  Action = "reject"  // refused in the SMTP session: the reply code; empty where no session comes about
-	Bounce  Action = "bounce"  // accepted, then returned to the sender: the reply code
-	Defer   Action = "defer"   // kept and tried again: the reply code
+	Relay   = mta.Relay   // handed to a fixed next hop: "[host]:port"
+	MX      = mta.MX      // delivered to the MX hosts of a domain: the domain
+	Mailbox = mta.Mailbox // delivered here: the folder
+	Discard = mta.Discard // accepted and dropped; empty
+	Reject  = mta.Reject  // refused in the SMTP session: the reply code; empty where no session comes about
+	Bounce  = mta.Bounce  // accepted, then returned to the sender: the reply code
+	Defer   = mta.Defer   // kept and tried again: the reply code
 )
 
-// Decision says where a message goes for one envelope recipient.
-type Decision struct {
-	To string
-	// Outcomes has one element, and more where an alias or a redirect makes
-	// more of it, in the order in which they are found.
-	Outcomes []Outcome
-	// Err is what the Directory or Scripts could not answer, nil where they did.
-	// The outcome is then what Postfix does while a table is down (reject or defer
-	// with 451), and says nothing about the configuration.
-	Err error
-	// Unevaluated is what the decision hangs on and only another program, or a
-	// table that can't be read here, can answer. Where it is empty, the
-	// configuration was followed in full.
-	Unevaluated []Unevaluated
-}
-
-// Outcome is one end of a message's way.
-type Outcome struct {
-	Action Action
-	Target string
-	// To is the recipient at that end, after aliases and redirects.
-	To string
-	// MailFrom and RcptTo are the envelope with which the message arrives
-	// there, after canonical, generic and masquerading rewrites. They are set
-	// for Relay, MX and Mailbox. RcptTo differs from To where smtp_generic_maps
-	// rewrites it on its way out.
-	MailFrom, RcptTo string
-	// BCC is the setting that made this copy (always_bcc, sender_bcc_maps,
-	// recipient_bcc_maps, or the table with a BCC action), empty for the
-	// recipient's own. A message of several recipients has one copy for
-	// always_bcc and sender_bcc_maps; each of their decisions shows it.
-	BCC string
-	// Text is the reply for Reject, Bounce and Defer, with its enhanced status
-	// code (RFC 3463).
-	Text string
-	// Rule is the path of the policy's value that decided; empty where the
-	// installation's own settings did.
-	Rule string
-	// Edits are what was done to the header on the way, as it is seen at the
-	// destination, in order: an address field that was rewritten is removed and
-	// added. Trace fields (Received, Delivered-To, Return-Path), and the Date and
-	// Message-Id that cleanup(8) adds where they are missing, are not listed.
-	Edits []Edit
-	// Trace is the whole way, in order, from the first decision.
-	Trace Trace
-}
-
-// Edit is one change to the header.
-type Edit struct {
-	Removed bool // otherwise added; at the top, where it replaces none
-	Name    string
-	Value   string
-}
-
-// Trace is the way of a message.
-type Trace []Step
-
-// Step is one decision on the way. Its strings are the compiled
-// configuration's; rendering is [Step.String].
-type Step struct {
-	// Stage is the part of the server: "smtpd", "cleanup", "aliases", "route",
-	// "second pass", "smtp", "lmtp", "sieve".
-	Stage string
-	// Rule is the policy's value that is behind it, if any.
-	Rule string
-	// File and Line are the place that said so ("postfix/conbool_scope", 3), or
-	// the parameter and 0.
-	File string
-	Line int
-	// Input is what was looked at.
-	Input string
-	// Note is what came of it.
-	Note string
-}
-
-// String renders the step in one line.
-func (s Step) String() string {
-	var b strings.Builder
-	fmt.Fprintf(&b, "%-11s %s", s.Stage, s.Note)
-	if s.Input != "" {
-		fmt.Fprintf(&b, " (%s)", s.Input)
-	}
-	if at := s.At(); at != "" {
-		fmt.Fprintf(&b, " at %s", at)
-	}
-	if s.Rule != "" {
-		fmt.Fprintf(&b, " for %s", s.Rule)
-	}
-	return b.String()
-}
-
-// At renders the place: "postfix/conbool_scope:3".
-func (s Step) At() string { return place{s.File, s.Line}.String() }
-
-// MarshalJSON writes the step with its place as one string, and without what
-// is empty.
-func (s Step) MarshalJSON() ([]byte, error) {
-	return json.Marshal(struct {
-		Stage string `json:"stage"`
-		Rule  string `json:"rule,omitempty"`
-		At    string `json:"at,omitempty"`
-		Input string `json:"input,omitempty"`
-		Note  string `json:"note"`
-	}{s.Stage, s.Rule, s.At(), s.Input, s.Note})
-}
-
-// place is a file and line, or a parameter and 0.
-type place struct {
-	file string
-	line int
-}
-
-// String writes "file:line", or the parameter alone.
-func (p place) String() string {
-	if p.line == 0 {
-		return p.file
-	}
-	return p.file + ":" + strconv.Itoa(p.line)
-}
-
+// The states of a connection.
 const (
-	mainFile   = "postfix/main.cf"
-	masterFile = "postfix/master.cf"
+	Plaintext = mta.Plaintext
+	Encrypted = mta.Encrypted
 )
 
-// String renders the way, a step a line.
-func (t Trace) String() string {
-	var b strings.Builder
-	for _, s := range t {
-		b.WriteString(s.String())
-		b.WriteByte('\n')
-	}
-	return b.String()
-}
+// The answers of milters.
+const (
+	MilterUnknown    = mta.MilterUnknown
+	MilterAccept     = mta.MilterAccept
+	MilterReject     = mta.MilterReject
+	MilterTempfail   = mta.MilterTempfail
+	MilterDiscard    = mta.MilterDiscard
+	MilterQuarantine = mta.MilterQuarantine
+)
 
-// String says the end in a few words: "relay [mail.conbool.com]:25".
-func (o Outcome) String() string {
-	s := string(o.Action)
-	if o.Target != "" {
-		s += " " + o.Target
-	}
-	return s
-}
+// What next hops offer.
+const (
+	SMTPUTF8Unknown = mta.SMTPUTF8Unknown
+	SMTPUTF8Offered = mta.SMTPUTF8Offered
+	SMTPUTF8Missing = mta.SMTPUTF8Missing
+)
 
-// String joins the outcomes, and says Err.
-func (d Decision) String() string {
-	ends := make([]string, len(d.Outcomes))
-	for i, o := range d.Outcomes {
-		ends[i] = o.String()
-		if o.To != d.To {
-			ends[i] += " <" + o.To + ">"
-		}
-	}
-	s := strings.Join(ends, ", ")
-	if d.Err != nil {
-		s += " (" + strings.ReplaceAll(d.Err.Error(), "\n", "; ") + ")"
-	}
-	return s
-}
+// The classes of domains, with the parameter that lists them.
+const (
+	ClassNone    = mta.ClassNone    // none of the others: the domain is remote
+	ClassLocal   = mta.ClassLocal   // mydestination
+	ClassAlias   = mta.ClassAlias   // virtual_alias_domains
+	ClassMailbox = mta.ClassMailbox // virtual_mailbox_domains
+	ClassRelay   = mta.ClassRelay   // relay_domains
+)

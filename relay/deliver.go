@@ -1,12 +1,13 @@
 package relay
 
 import (
-	"bytes"
+	"cmp"
 	"net/netip"
 	"slices"
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/headers"
+	"github.com/oxmailroute/oxmailroute/postfix/mta"
 	"github.com/oxmailroute/oxmailroute/sieve"
 	"github.com/oxmailroute/oxmailroute/sieve/dovecot"
 	"github.com/oxmailroute/oxmailroute/sieve/interp"
@@ -14,83 +15,75 @@ import (
 
 // deliver is Dovecot's LMTP server with Pigeonhole: the global script, then the
 // mailbox's own.
-func (w *walk) deliver(h hop, to string) {
-	if h.command != "lmtp" {
-		w.step(h.command, w.rule, h.at, to, "delivered without Sieve")
-		w.end(Mailbox, "INBOX", to, "")
+func (c *Config) deliver(w *mta.Way, h mta.Hop, to string) {
+	at := place{h.File, h.Line}
+	if c.asciiDovecot && beyondASCII(to) {
+		step(w, "lmtp", "", at, to, "not an address for Dovecot")
+		w.End(Bounce, "501", to, "5.5.4 Invalid RCPT TO")
 		return
 	}
-	if !w.takesUTF8(h, "Dovecot", to, SMTPUTF8Missing) {
+	hit, known, bounced, err := w.Mailbox(to)
+	switch {
+	case err != nil:
+		step(w, "lmtp", "", at, to, err.Error())
+		w.End(Defer, "451", to, "4.3.0 Temporary lookup failure")
 		return
-	}
-	to = w.leaveBy(h.transport, to)
-	if w.e.asciiDovecot && beyondASCII(to) {
-		w.step("lmtp", "", h.at, to, "not an address for Dovecot")
-		w.end(Bounce, "501", to, "5.5.4 Invalid RCPT TO")
-		return
-	}
-	boxes := directory{q: w.q}
-	hit, known := w.e.router.search.Mailbox(&boxes, to)
-	if boxes.err != nil {
-		w.step("lmtp", "", h.at, to, boxes.err.Error())
-		w.end(Defer, "451", to, "4.3.0 Temporary lookup failure")
-		return
-	}
-	if !known && w.classOf(domainOf(to)) == mailboxClass {
-		w.step("lmtp", "", h.at, to, "no such mailbox")
-		w.end(Bounce, "550", to, "5.1.1 User doesn't exist: "+to)
+	case bounced:
+		step(w, "lmtp", "", at, to, "no such mailbox")
+		w.End(Bounce, "550", to, "5.1.1 User doesn't exist: "+to)
 		return
 	}
 	mailbox := to
 	if known && hit.Extension != "" {
 		mailbox = hit.Key
 	}
-	w.step("lmtp", "", h.at, mailbox, "to the mailbox")
+	step(w, "lmtp", "", at, mailbox, "to the mailbox")
 	var scripts [2]*interp.Program
 	sequence := interp.Sequence(scripts[:0])
-	file := w.e.globalFile
-	if w.e.tenants != nil {
-		file = w.e.tenants[tenantKey(mailbox)]
+	file := c.globalFile
+	if c.tenants != nil {
+		file = c.tenants[tenantKey(mailbox)]
 	}
-	if w.e.global != nil && file != "" {
-		sequence = append(sequence, w.e.global)
+	if c.program != nil && file != "" {
+		sequence = append(sequence, c.program)
 	}
-	own, err := w.q.script(fold(mailbox))
+	p := passingBy(w)
+	own, err := p.script(w, fold(mailbox))
 	if err != nil {
 		// Pigeonhole defers when it can't read the active script.
-		w.step("sieve", "", h.at, mailbox, err.Error())
-		w.end(Defer, "451", to, "4.2.0 Temporary internal error")
+		step(w, "sieve", "", at, mailbox, err.Error())
+		w.End(Defer, "451", to, "4.2.0 Temporary internal error")
 		return
 	}
 	if own != nil {
 		sequence = append(sequence, own)
 	}
 	if len(sequence) == 0 {
-		w.end(Mailbox, "INBOX", to, "")
+		w.End(Mailbox, "INBOX", to, "")
 		return
 	}
 	in := interp.Input{
-		Header: append(w.fields,
-			headers.Field{Name: returnPath, Body: []byte(" <" + w.m.From + ">")},
+		Header: append(w.Header(),
+			headers.Field{Name: returnPath, Body: []byte(" <" + w.From() + ">")},
 			headers.Field{Name: deliveredTo, Body: []byte(" " + mailbox)},
-			headers.Field{Name: received, Body: []byte(" by " + w.e.hostname)},
+			headers.Field{Name: received, Body: []byte(" by " + w.Hostname())},
 		),
-		Body: w.body, Size: w.size(), From: w.sieveFrom(), To: to,
+		Body: w.Body(), Size: w.Size(), From: c.sieveFrom(w), To: to,
 	}
-	if w.m.Memory != nil {
-		in.Memory = w.m.Memory(fold(mailbox))
+	if p.m.Memory != nil {
+		in.Memory = p.m.Memory(fold(mailbox))
 	}
-	in.UserEmail, in.RedirectFrom, in.Environment = w.e.dovecot.user(fold(mailbox))
-	w.actions(sequence.Run(&in), file, to, in.UserEmail)
+	in.UserEmail, in.RedirectFrom, in.Environment = c.dovecot.user(fold(mailbox))
+	c.actions(w, sequence.Run(&in), file, to, in.UserEmail)
 }
 
 // sieveFrom is the envelope sender as Dovecot has it: 2.3 takes one beyond ASCII
 // for none.
-func (w *walk) sieveFrom() string {
-	if w.e.asciiDovecot && beyondASCII(w.m.From) {
+func (c *Config) sieveFrom(w *mta.Way) string {
+	if c.asciiDovecot && beyondASCII(w.From()) {
 		return ""
 	}
-	return w.m.From
+	return w.From()
 }
 
 var (
@@ -99,78 +92,63 @@ var (
 	received    = []byte("Received")
 )
 
-// size is the message's size as Dovecot counts it: every line end is two
-// octets. What Received: fields on the way add is not known here.
-func size(raw []byte) int64 {
-	return int64(len(raw) + bytes.Count(raw, []byte("\n")) - bytes.Count(raw, []byte("\r\n")))
-}
-
-// size is the message's size, which is counted once however many mailboxes get it.
-func (w *walk) size() int64 {
-	if w.q.size == 0 {
-		w.q.size = size(w.m.Raw)
-	}
-	return w.q.size
-}
-
-func domainOf(address string) string {
-	_, d := splitAddress(address)
-	return d
-}
-
 // actions turns what the scripts did into outcomes; file is the global script's,
 // user is sieve_user_email.
-func (w *walk) actions(r interp.Result, file, to, user string) {
+func (c *Config) actions(w *mta.Way, r interp.Result, file, to, user string) {
 	for i := range r.Steps {
 		s := &r.Steps[i]
 		rule, script := "", s.Script
-		if w.e.global != nil && script == w.e.globalFile {
-			rule, script = w.e.globalRules[s.Line], file
+		if c.program != nil && script == c.globalFile {
+			rule, script = c.globalRules[s.Line], file
 		}
 		note := "no match"
 		if s.Matched {
 			note = s.Text
 			if rule != "" {
-				w.rule = rule
+				w.SetRule(rule)
 			}
 		}
-		w.step("sieve", rule, place{script, s.Line}, s.Input, note)
+		step(w, "sieve", rule, place{script, s.Line}, s.Input, note)
 	}
 	if r.Err != nil {
-		w.step("sieve", "", place{}, "", r.Err.Error())
+		step(w, "sieve", "", place{}, "", r.Err.Error())
 	}
 	d := dovecot.Deliver(&r)
-	before := len(*w.out)
 	// Redirects first: one that is refused at re-entry keeps the message.
 	kept := false
 	for _, a := range r.Actions {
 		if a, ok := a.(interp.ActionRedirect); ok && a.Why != "" {
-			w.step("sieve", "", place{}, a.Address, a.Why+": not redirected")
+			step(w, "sieve", "", place{}, a.Address, a.Why+": not redirected")
 		}
 	}
+	var redirected []Outcome
 	for _, a := range d.Redirects {
-		kept = !w.reEnter(a, to, user) || kept
+		outcomes, gone := c.reEnter(w, a, to, user)
+		redirected = append(redirected, outcomes...)
+		kept = kept || !gone
 	}
-	redirected := (*w.out)[before:]
-	redirected = append([]Outcome(nil), redirected...)
-	*w.out = (*w.out)[:before]
+	ended := false
+	end := func(a Action, target, text string) {
+		ended = true
+		w.End(a, target, to, text)
+	}
 	inbox := false
 	for _, folder := range d.Stored {
 		inbox = inbox || strings.EqualFold(folder, sieve.Inbox)
-		w.end(Mailbox, folder, to, "")
+		end(Mailbox, folder, "")
 	}
 	if kept && !inbox {
-		w.end(Mailbox, sieve.Inbox, to, "")
+		end(Mailbox, sieve.Inbox, "")
 	}
 	for _, a := range d.Rejects {
 		// The null sender gets no notice.
-		if w.sieveFrom() != "" {
-			w.end(Bounce, "550", to, "5.7.1 "+a.Text)
+		if c.sieveFrom(w) != "" {
+			end(Bounce, "550", "5.7.1 "+a.Text)
 		}
 	}
-	*w.out = append(*w.out, redirected...)
-	if len(*w.out) == before {
-		w.end(Discard, "", to, "")
+	w.Add(redirected)
+	if !ended && len(redirected) == 0 {
+		w.End(Discard, "", to, "")
 	}
 }
 
@@ -195,41 +173,42 @@ func redirectedFields(fields headers.Section, mailbox string) headers.Section {
 // mailbox has redirected the message to this address before (Pigeonhole
 // remembers by Message-ID): the message is then kept. The listeners behind it
 // see that it is a redirect.
-func (w *walk) reEnter(a interp.ActionRedirect, mailbox, user string) bool {
-	address := a.Address
+func (c *Config) reEnter(w *mta.Way, a interp.ActionRedirect, mailbox, user string) (out []Outcome, gone bool) {
+	p, address := passingBy(w), a.Address
 	way := redirect{fold(mailbox), fold(address)}
-	if slices.Contains(*w.redirects, way) {
-		w.step("sieve", "", place{}, mailbox, "redirected to "+address+" before: kept")
-		return false
+	if slices.Contains(p.redirects, way) {
+		step(w, "sieve", "", place{}, mailbox, "redirected to "+address+" before: kept")
+		return nil, false
 	}
-	if w.hops >= w.e.redirects {
-		w.step("sieve", "", place{}, address, "redirected too often")
-		w.end(Bounce, "554", address, "5.4.6 too many hops")
-		return true
+	if w.TooOften() {
+		step(w, "sieve", "", place{}, address, "redirected too often")
+		return w.Apart(func() { w.End(Bounce, "554", address, "5.4.6 too many hops") }), true
 	}
-	m := *w.m
-	m.From, m.To, m.SMTPUTF8 = w.sieveFrom(), w.e.canonical(address), false
-	m.Origin = Origin{Role: RoleReEntry, Service: w.e.reEntry, Client: netip.AddrFrom4([4]byte{127, 0, 0, 1})}
-	if a.From != "" {
-		m.From = a.From
-	}
+	p.redirects = append(p.redirects, way)
 	by := mailbox
 	if user != "" {
 		by = user
 	}
-	f := w.fork()
-	f.m = &m
-	f.fields, f.shared = redirectedFields(w.fields, by), false
-	f.written = [2]string{m.From, m.To}
-	f.hops++
-	*w.redirects = append(*w.redirects, way)
-	f.step("sieve", "", place{}, mailbox, "redirected to "+address)
-	steps, before := len(f.trace), len(*f.out)
-	f.enter()
-	if list := *f.out; len(list) == before+1 && list[before].Action == Reject && strings.HasPrefix(list[before].Target, "5") {
-		*f.out = list[:before]
-		w.trace = append(w.trace, list[before].Trace[steps-1:]...)
-		return false
+	n := mta.Entry{
+		Origin: mta.Origin{Service: cmp.Or(c.reEntry, string(RoleReEntry)), Client: netip.AddrFrom4([4]byte{127, 0, 0, 1})},
+		From:   c.sieveFrom(w), To: w.Canonical(address), Header: redirectedFields(w.Header(), by),
+		Step:    Step{Stage: "sieve", Input: mailbox, Note: "redirected to " + address},
+		Missing: Step{Stage: "smtpd", Rule: "Listeners", Input: string(RoleReEntry), Note: "no such listener"},
+		Text:    "no listener has this role",
 	}
-	return true
+	if d := c.withRole(RoleReEntry); d != nil && c.reEntry == "" {
+		n.Origin.Service = d.service
+	}
+	if a.From != "" {
+		n.From = a.From
+	}
+	steps := len(w.Trace())
+	out = w.Submit(n)
+	if len(out) == 1 && out[0].Action == Reject && strings.HasPrefix(out[0].Target, "5") {
+		for _, s := range out[0].Trace[steps:] {
+			w.Step(s)
+		}
+		return nil, false
+	}
+	return out, true
 }

@@ -146,7 +146,7 @@
 //     lists, SQL without a [Directory], users' .forward files, whether a content
 //     filter hands XFORWARD on, whether a next hop offers SMTPUTF8, which
 //     addresses inet_interfaces = all has) is in
-//     [Decision].Unevaluated with the answer that Route went on with; where that
-//     is empty, the configuration was followed in full. [Config.Warnings] names
+//     [Decision].Assumptions with the answer that Route went on with; where there
+//     are none, the configuration was followed in full. [Config.Warnings] names
 //     such settings beforehand.
 package relay

@@ -41,25 +41,25 @@ func TestDomainsInSQL(t *testing.T) {
 	in := inSQL(t)
 	c := compile(t, labPolicy(t, "lab.json"), in)
 	d := ask(c, relay.RoleGateway)
-	if d.String() != "mailbox INBOX" || !slices.ContainsFunc(d.Unevaluated, func(u relay.Unevaluated) bool {
+	if d.String() != "mailbox INBOX" || !slices.ContainsFunc(d.Assumptions, func(u relay.Assumption) bool {
 		return u.Setting == "virtual_mailbox_domains pgsql:/etc/postfix/domains.cf" && u.Asked == "example.com" && u.Assumed == "in it"
 	}) {
-		t.Errorf("without a Directory: %s, hangs on %v", d, d.Unevaluated)
+		t.Errorf("without a Directory: %s, hangs on %v", d, d.Assumptions)
 	}
 
 	people := &people{mailboxes: map[string]bool{"bob@example.com": true}}
 	in.Directory = people
 	c = compile(t, labPolicy(t, "lab.json"), in)
-	if d := ask(c, relay.RoleGateway); d.String() != "reject 554" || len(d.Unevaluated) > 0 {
-		t.Errorf("the database doesn't have the domain: %s, hangs on %v", d, d.Unevaluated)
+	if d := ask(c, relay.RoleGateway); d.String() != "reject 554" || len(d.Assumptions) > 0 {
+		t.Errorf("the database doesn't have the domain: %s, hangs on %v", d, d.Assumptions)
 	}
 	if d := ask(c, relay.RoleInternal); d.String() != "relay [mail.conbool.com]:25" {
 		t.Errorf("from inside, the database doesn't have the domain: %s", d)
 	}
 	people.domains = map[string]relay.Class{"example.com": relay.ClassMailbox}
 	for _, role := range []relay.Role{relay.RoleGateway, relay.RoleInternal} {
-		if d := ask(c, role); d.String() != "mailbox INBOX" || len(d.Unevaluated) > 0 {
-			t.Errorf("%s, the database has the domain: %s, hangs on %v", role, d, d.Unevaluated)
+		if d := ask(c, role); d.String() != "mailbox INBOX" || len(d.Assumptions) > 0 {
+			t.Errorf("%s, the database has the domain: %s, hangs on %v", role, d, d.Assumptions)
 		}
 	}
 	people.domains["example.com"] = relay.ClassAlias

@@ -123,7 +123,7 @@ func (c *compiler) emitRelayDomains() {
 		}
 		for _, d := range ordered(t.Domains) {
 			ascii, _ := headers.ASCIIDomain(d)
-			if !have.has(ascii) {
+			if !have.Has(ascii) {
 				missing = append(missing, ascii)
 			}
 		}

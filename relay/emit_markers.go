@@ -8,17 +8,13 @@ import (
 
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/postfix"
+	"github.com/oxmailroute/oxmailroute/postfix/mta"
 )
 
 // maxMarkerRules is up to how many marker names each has a pattern of its own.
 // A pattern costs every cleanup(8) process some 70 KB and every marker line a
 // try, so that more names go into an indexed table (BENCHMARKS.md).
 const maxMarkerRules = 100
-
-// checker is a header checks table, or what works like one.
-type checker interface {
-	Lookup(headers.Field) (postfix.CheckHit, bool)
-}
 
 // markerName is the marker of a hosted domain, with the policy's value that it
 // comes from.
@@ -92,12 +88,13 @@ func (c *compiler) markerTables(names []markerName) {
 		c.errs.wrap("Gateway.Markers.Domain", err, "")
 		return
 	}
-	c.markers[c.markerMap[c.current]] = checkFile{file: "postfix/" + c.names.markers, checks: markerChecks{
+	index, _ := c.table(postfix.MapSpec{Type: "hash", Name: c.path(c.names.markers)})
+	c.conf.SetCheckMap(c.markerMap[c.current], mta.CheckFile{File: postfixDir + c.names.markers, Checks: markerChecks{
 		prefix: len(m.Prefix),
 		value:  value,
-		index:  c.sources[postfix.MapSpec{Type: "hash", Name: c.path(c.names.markers)}].table,
+		index:  index.table,
 		action: postfix.Filter{Transport: c.direct, NextHop: c.policy.DirectVia},
-	}}
+	}})
 }
 
 // groups is how many letters one rule of the fold table changes: what a regular

@@ -189,17 +189,17 @@ func (c *compiler) checkReEntry() {
 	by := c.submittedBy()
 	s := c.cleanupSettings(by.service)
 	c.checkSorted(by, s.get("non_smtpd_milters"), "pickup", "mail that Sieve sends is checked as sendmail's is")
-	if checks := c.checkList(s.get("header_checks")); !by.off {
+	if checks := c.conf.HeaderChecks(s.get("header_checks")); !by.off {
 		f := headers.Field{Name: []byte(redirectedFrom), Body: []byte(" user@example.com")}
 		for i := range checks {
-			hit, ok := checks[i].checks.Lookup(f)
+			hit, ok := checks[i].Checks.Lookup(f)
 			if !ok {
 				continue
 			}
 			switch hit.Action.(type) {
 			case postfix.Ignore, postfix.Strip, postfix.Replace:
-				c.warn(checks[i].at(hit).String(), "%s stays on redirected mail, which is known by it; to hide it from others use smtp_header_checks",
-					redirectedFrom)
+				c.warn(place{checks[i].File, checks[i].Above + hit.Line}.String(),
+					"%s stays on redirected mail, which is known by it; to hide it from others use smtp_header_checks", redirectedFrom)
 			default: // the line stays
 			}
 			break

@@ -70,17 +70,17 @@ func (c *compiler) checkKept(by cleanedBy, whose string) {
 	if by.off {
 		return
 	}
-	checks := c.checkList(c.cleanupSettings(by.service).get("header_checks"))
+	checks := c.conf.HeaderChecks(c.cleanupSettings(by.service).get("header_checks"))
 	for _, f := range []headers.Field{
 		{Name: []byte(xSieve), Body: []byte(" Pigeonhole Sieve 0.5.19 (4eae2f79)")},
 		{Name: []byte(redirectedFrom), Body: []byte(" user@example.com")},
 	} {
 		for i := range checks {
-			hit, ok := checks[i].checks.Lookup(f)
+			hit, ok := checks[i].Checks.Lookup(f)
 			if !ok {
 				continue
 			}
-			at := checks[i].at(hit).String()
+			at := place{checks[i].File, checks[i].Above + hit.Line}.String()
 			switch hit.Action.(type) {
 			case postfix.Ignore, postfix.Strip, postfix.Replace:
 				c.warn(at, "%s stays on mail that comes in at %s, where what Sieve sends is known by it; to hide it from others use smtp_header_checks",

@@ -84,13 +84,13 @@ func (c *compiler) emitSieve() {
 	} else {
 		c.emit(c.globalName(), text, true)
 	}
-	c.cfg.eval.globalRules = map[int]string{}
+	c.cfg.globalRules = map[int]string{}
 	for i, line := range strings.Split(string(text), "\n") {
 		switch {
 		case strings.HasSuffix(line, releaseComment):
-			c.cfg.eval.globalRules[i+2] = "Gateway.Markers.Released"
+			c.cfg.globalRules[i+2] = "Gateway.Markers.Released"
 		case strings.HasSuffix(line, spamComment):
-			c.cfg.eval.globalRules[i+2] = "Spam.Folder"
+			c.cfg.globalRules[i+2] = "Spam.Folder"
 		}
 	}
 }

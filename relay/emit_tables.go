@@ -351,5 +351,5 @@ func (c *compiler) cidrTable(file string, t postfix.CIDRTable) {
 			parsed[i].Rule = t[i].Rule
 		}
 	}
-	c.cidrs[file] = parsed
+	c.conf.SetCIDR(file, parsed)
 }

@@ -70,7 +70,8 @@ func (c *compiler) tenantPath() string {
 // tenantKey is the domain as Dovecot finds it in a user name, in lower case as
 // far as it is ASCII.
 func tenantKey(mailbox string) string {
-	d := []byte(domainOf(mailbox))
+	_, domain := splitAddress(mailbox)
+	d := []byte(domain)
 	for i, c := range d {
 		if 'A' <= c && c <= 'Z' {
 			d[i] = c + 'a' - 'A'

@@ -158,7 +158,7 @@ func (f followed) run(t *testing.T, system maillab.System) {
 			m := q.ask
 			m.To = to
 			d := c.Route(t.Context(), &m)
-			for _, u := range d.Unevaluated {
+			for _, u := range d.Assumptions {
 				if strings.HasPrefix(u.Setting, "lmtp_connection_cache_on_demand") || strings.HasPrefix(u.Setting, "smtp_connection_cache_on_demand") {
 					cached = true // a connection of another message's may be used again
 					continue

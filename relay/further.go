@@ -251,16 +251,14 @@ func (c *Config) OriginAt(service string) (Origin, bool) {
 	if c == nil {
 		c = new(Config)
 	}
-	for _, l := range c.eval.listeners {
-		if l.name != service {
-			continue
-		}
-		o := c.Origin(l.role)
-		if l.role == RoleGateway {
-			o = c.eval.passages[l.gateway].origin
-		}
-		o.Service = service
-		return o, true
+	d := c.named(service)
+	if d == nil {
+		return Origin{}, false
 	}
-	return Origin{}, false
+	o := c.Origin(d.role)
+	if d.role == RoleGateway {
+		o = c.passages[d.gateway].origin
+	}
+	o.Service = service
+	return o, true
 }

@@ -2,7 +2,6 @@ package relay
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -72,7 +71,7 @@ func (c *compiler) genericScope(t postfix.Table) postfix.Table {
 				add(key, hit.Value, s, e.Line)
 			default: // a bare name matches at every name of this host (generic(5))
 				if sites == nil {
-					sites = append([]string{fold(c.base.get("myorigin"))}, slices.Sorted(maps.Keys(c.domains(c.base, "mydestination").names))...)
+					sites = append([]string{fold(c.base.get("myorigin"))}, c.domains(c.base, "mydestination").Names()...)
 				}
 				for _, site := range slices.Compact(sites) {
 					add(key+"@"+site, hit.Value, s, e.Line)

@@ -207,7 +207,7 @@ func TestOrigin(t *testing.T) {
 		}
 		c := compile(t, labPolicy(t, "lab.json"), in)
 		d := c.Route(t.Context(), m)
-		open := slices.ContainsFunc(d.Unevaluated, func(u relay.Unevaluated) bool { return u.Setting == "myorigin" && u.Asked == "alice" })
+		open := slices.ContainsFunc(d.Assumptions, func(u relay.Assumption) bool { return u.Setting == "myorigin" && u.Asked == "alice" })
 		if open != (file == "") || len(d.Outcomes) != 1 || d.Outcomes[0].Action != want {
 			t.Errorf("with %q: %+v", file, d)
 		}

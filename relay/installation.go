@@ -8,8 +8,6 @@ import (
 	"path"
 	"slices"
 	"strings"
-
-	"github.com/oxmailroute/oxmailroute/postfix"
 )
 
 // Installation is what is on the server already. The zero Installation is an
@@ -121,18 +119,10 @@ func list(value string) []string {
 	return strings.FieldsFunc(value, func(r rune) bool { return r == ',' || r == ' ' || r == '\t' || r == '\r' || r == '\n' })
 }
 
-// source is a table with the file name that traces give.
-type source struct {
-	file  string
-	table postfix.Map
-}
-
-// indexed are the types whose source text postmap(1) compiles.
-var indexed = []string{"hash", "btree", "texthash", "lmdb", "cdb", "dbm", "sdbm"}
-
 // takeStock gives the installation's files the names that they have in stock.
 func (c *compiler) takeStock() {
 	c.stock = c.in.configured()
+	c.conf.Files = c.stock
 	elsewhere := ""
 	for _, p := range slices.Sorted(maps.Keys(c.in.Files)) {
 		clean := path.Clean(p)
@@ -151,20 +141,4 @@ func (c *compiler) takeStock() {
 		c.errs.add("Installation.ConfigDirectory", ErrConflict, "write "+path.Dir(elsewhere), "nothing is in %s, but there is %s",
 			c.policy.configDir(), elsewhere)
 	}
-}
-
-// maps reads a list of tables; opaque are those that can't be read here.
-func (c *conf) maps(value string) (known []source, opaque []string) {
-	specs, err := postfix.ParseMaps(value)
-	if err != nil {
-		return nil, []string{value}
-	}
-	for _, spec := range specs {
-		if src, ok := c.table(spec); ok {
-			known = append(known, src)
-		} else {
-			opaque = append(opaque, spec.Type+":"+spec.Name)
-		}
-	}
-	return known, opaque
 }

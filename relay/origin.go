@@ -18,13 +18,18 @@ func (c *Config) Origin(role Role) Origin {
 	loopback := netip.AddrFrom4([4]byte{127, 0, 0, 1})
 	switch role {
 	case RoleGateway:
-		o = c.eval.passages[0].origin
+		if len(c.passages) == 0 {
+			return o
+		}
+		o = c.passages[0].origin
 	case RoleSubmission:
 		o.Client, o.TLS, o.Authenticated = stranger, Encrypted, true
 	case RoleInternal, RoleReEntry, RoleReinjection:
 		o.Client = loopback
-		if l := c.eval.listener(o); l != nil && l.rules != nil && len(l.rules.networks) > 0 {
-			o.Client = l.rules.networks[0].Addr()
+		if d := c.door(o); d != nil {
+			if nets := c.eval.Networks(d.service); len(nets) > 0 {
+				o.Client = nets[0].Addr()
+			}
 		}
 	case FromInternet:
 		o.Client = stranger
@@ -49,7 +54,7 @@ func (c *Config) Enters(o Origin) error {
 		return fmt.Errorf("%w: role %q: gateway, submission, internal, reentry, reinjection, internet or pickup", ErrInvalid, o.Role)
 	}
 	switch {
-	case c.eval.listener(o) != nil:
+	case c.door(o) != nil:
 		return nil
 	case o.Service != "":
 		return fmt.Errorf("%w: no listener %q", ErrInvalid, o.Service)

@@ -6,17 +6,15 @@ import (
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/postfix"
+	"github.com/oxmailroute/oxmailroute/postfix/mta"
 )
 
-// passage is the way to a gateway and from it.
+// passage is the way to a gateway and from it: the agent of the transport to its
+// smart host.
 type passage struct {
-	// gate and gateNexthop lead into the second pass; empty where there is none.
-	gate, gateNexthop string
-	second            *cleanup // cleanup of the second pass
-	secondHop         hop      // content_filter of the second pass
-	smartHost         string   // transport to the smart host
-	login             bool     // which is logged in to
-	origin            Origin   // what the gateway looks like as a client
+	smartHost string // transport to the smart host
+	login     bool   // which is logged in to
+	origin    Origin // what the gateway looks like as a client
 	// certNames are the client certificate names that certAt's rule lets in.
 	certNames []string
 	certAt    place
@@ -31,10 +29,10 @@ type passage struct {
 	fallbackRules                            []string
 }
 
-// buildPassage reads the current gateway's.
-func (c *compiler) buildPassage(main settings) passage {
+// buildPassage reads the current gateway's, and the way into its second pass.
+func (c *compiler) buildPassage(o *mta.Options) *passage {
 	g := c.policy.Gateway
-	p := passage{
+	p := &passage{
 		smartHost: c.names.smartHost, login: !g.SmartHost.Auth.isZero(), origin: g.origin(),
 		hostRule: c.rule("Gateway.SmartHost"), loginRule: c.rule("Gateway.SmartHost.Auth"), certRule: c.rule("Gateway.Client.Names"),
 	}
@@ -49,12 +47,13 @@ func (c *compiler) buildPassage(main settings) passage {
 	for i := range g.SmartHost.Fallback {
 		p.fallbackRules = append(p.fallbackRules, c.rule(index("Gateway.SmartHost.Fallback", i)))
 	}
-	p.gate, p.gateNexthop, _ = strings.Cut(c.gateHop(), ":")
-	sv, _ := c.master.Lookup(c.policy.secondPass().String(), "inet")
-	p.second = c.buildCleanup(main.service(sv).get("cleanup_service_name"), main)
-	p.secondHop = c.hop(main.service(sv).get("content_filter"), place{masterFile, sv.Line})
+	gate, nexthop, _ := strings.Cut(c.gateHop(), ":")
+	o.Passes = append(o.Passes, mta.Pass{
+		Kind: mta.PassRouted, Transport: gate, NextHop: nexthop, Service: c.policy.secondPass().String(),
+		Stage: "second pass", Rule: p.hostRule, Note: "nothing keeps it off the gateway", FilteredNote: "past the gateway",
+	})
 	if c.policy.Topology != Outbound {
-		c.buildCertificate(&p)
+		c.buildCertificate(p)
 	}
 	return p
 }
@@ -98,15 +97,16 @@ func (c *compiler) buildCertificate(p *passage) {
 // certificateLine is the check of the client certificate's name, which cleanup
 // makes on the Received: line that smtpd writes. The line itself depends on the
 // clock and the queue; its certificate part is what the rule looks at.
-func (w *walk) certificateLine(l *listener) bool {
-	if l.role != RoleGateway {
+func (c *Config) certificateLine(w *mta.Way) bool {
+	o := w.Origin()
+	d := c.named(o.Service)
+	if d == nil || d.role != RoleGateway {
 		return true
 	}
-	p := &w.e.passages[l.gateway]
+	p := c.passages[d.gateway]
 	if len(p.certNames) == 0 {
 		return true
 	}
-	o := &w.m.Origin
 	at := p.certAt
 	if p.shared {
 		i := slices.IndexFunc(p.networks, func(n netip.Prefix) bool { return n.Contains(o.Client.Unmap()) })
@@ -118,58 +118,47 @@ func (w *walk) certificateLine(l *listener) bool {
 	if o.TLS == Encrypted && o.Certificate.Verified {
 		for _, n := range p.certNames {
 			if strings.EqualFold(n, o.Certificate.Name) {
-				w.step("cleanup", p.certRule, at, o.Certificate.Name, "client certificate verified")
+				step(w, "cleanup", p.certRule, at, o.Certificate.Name, "client certificate verified")
 				return true
 			}
 		}
 	}
-	w.step("cleanup", p.certRule, at, o.Certificate.Name, "client certificate not the gateway's")
-	w.rule = p.certRule
-	w.end(Reject, "550", w.m.To, p.certText)
+	step(w, "cleanup", p.certRule, at, o.Certificate.Name, "client certificate not the gateway's")
+	w.SetRule(p.certRule)
+	w.End(Reject, "550", w.To(), p.certText)
 	return false
 }
 
-// into finds the passage whose second pass a hop leads to.
-func (e *evaluator) into(h hop) *passage {
-	for i := range e.passages {
-		if p := &e.passages[i]; p.gate != "" && p.gate == h.transport && p.gateNexthop == h.nexthop {
-			return p
-		}
-	}
-	return nil
+// step adds a step to the trace of a way.
+func step(w *mta.Way, stage, rule string, at place, input, note string) {
+	w.Step(Step{Stage: stage, Rule: rule, File: at.file, Line: at.line, Input: input, Note: note})
 }
 
-// to finds the passage whose smart host a transport leads to.
-func (e *evaluator) to(transport string) *passage {
-	for i := range e.passages {
-		if p := &e.passages[i]; p.smartHost == transport {
-			return p
-		}
-	}
-	return nil
-}
+// Reached reports whether the smart host answers.
+func (p *passage) Reached(w *mta.Way) bool { return passingBy(w).m.SmartHost != PeerDown }
 
-// toSmartHost is the transport to a gateway, which verifies whom it reaches.
+// Deliver is the transport to a gateway, which verifies whom it reaches.
 // Several hosts are tried in order; the answer names the first, the way the
 // others.
-func (w *walk) toSmartHost(p *passage, h hop, to string) {
-	if w.rule == "" {
-		w.rule = p.hostRule
+func (p *passage) Deliver(w *mta.Way, h mta.Hop, to string) {
+	if w.Rule() == "" {
+		w.SetRule(p.hostRule)
 	}
-	first, others, _ := strings.Cut(h.nexthop, ",")
+	at := place{h.File, h.Line}
+	first, others, _ := strings.Cut(h.NextHop, ",")
 	fallback := func(note string) {
 		for _, rule := range p.fallbackRules {
 			var other string
 			other, others, _ = strings.Cut(others, ",")
-			w.step("smtp", rule, h.at, other, note)
+			step(w, "smtp", rule, at, other, note)
 		}
 	}
 	end := func(rule, note, text string) {
-		w.step("smtp", rule, h.at, first, note)
+		step(w, "smtp", rule, at, first, note)
 		fallback("likewise")
-		w.end(Defer, "450", to, text)
+		w.End(Defer, "450", to, text)
 	}
-	switch peer := w.m.SmartHost; {
+	switch peer := passingBy(w).m.SmartHost; {
 	case peer == PeerUnverified:
 		end(p.proofRule, "certificate not verified", "4.7.5 Server certificate not verified")
 	case peer == PeerPlaintext:
@@ -179,8 +168,8 @@ func (w *walk) toSmartHost(p *passage, h hop, to string) {
 	case peer == PeerNoLogin && p.login:
 		end(p.loginRule, "no login", "4.7.0 SASL authentication failed")
 	default:
-		w.step("smtp", w.rule, h.at, first, "to the gateway")
+		step(w, "smtp", w.Rule(), at, first, "to the gateway")
 		fallback("where those before can't take it")
-		w.end(Relay, first, to, "")
+		w.End(Relay, first, to, "")
 	}
 }

@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/postfix"
+	"github.com/oxmailroute/oxmailroute/postfix/mta"
 )
 
 // ReadServer reads an installation from the root of a server's files
@@ -104,7 +105,7 @@ func filesIn(name, value string) (out []string) {
 		if !strings.HasPrefix(file, "/") {
 			continue
 		}
-		if kind == "" && slices.Contains(fileLists, name) || slices.Contains(indexed, kind) || kind == "regexp" || kind == "pcre" ||
+		if kind == "" && slices.Contains(fileLists, name) || mta.Indexed(kind) || kind == "regexp" || kind == "pcre" ||
 			kind == "cidr" {
 			out = append(out, path.Clean(file))
 		}

@@ -2,38 +2,9 @@ package relay
 
 import (
 	"regexp"
-	"strings"
 
 	"github.com/oxmailroute/oxmailroute/postfix"
 )
-
-// settings are the parameters as one service sees them, or as main.cf has them
-// for all.
-type settings struct {
-	postfix.Settings
-	line int // of the service in master.cf
-}
-
-func (s settings) service(sv postfix.Service) settings { return settings{s.Of(sv), sv.Line} }
-
-// get returns the value with every $name expanded; empty where nothing says
-// anything. What Postfix would stop on is an error of Compile's
-// ([compiler.checkExpansion]).
-func (s settings) get(name string) string {
-	value, err := s.Get(name)
-	if err != nil {
-		return ""
-	}
-	return value
-}
-
-// lookup returns the value as it is written, or the default.
-func (s settings) lookup(name string) (string, bool) { return s.Lookup(name) }
-
-// set reports whether the installation itself sets the parameter.
-func (s settings) set(name string) bool { return s.Set(name) }
-
-func (s settings) yes(name string) bool { return strings.EqualFold(s.get(name), "yes") }
 
 // checkExpansion refuses values that Postfix stops on: it would not start.
 func (c *compiler) checkExpansion(s settings, fix string) {

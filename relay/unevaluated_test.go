@@ -65,7 +65,7 @@ func TestUnevaluated(t *testing.T) {
 			}
 			d := c.Route(t.Context(), &m)
 			var hangs []string
-			for _, u := range d.Unevaluated {
+			for _, u := range d.Assumptions {
 				text := u.String()
 				if u.Setting == "body_checks pcre:/etc/elsewhere" || strings.HasSuffix(u.Asked, ":25") {
 					text = strings.Replace(text, ":"+digits(u.Line), "", 1) // a service of ours
@@ -106,7 +106,7 @@ func TestLocal(t *testing.T) {
 		if to == "list@host.test" && d.Outcomes[0].MailFrom != "bob@example.com" {
 			t.Errorf("the sender is %s", d.Outcomes[0].MailFrom)
 		}
-		if to == "inc@host.test" && len(d.Unevaluated) == 0 {
+		if to == "inc@host.test" && len(d.Assumptions) == 0 {
 			t.Error("nothing is said of the file")
 		}
 	}

@@ -127,7 +127,7 @@ func (c *compiler) versions() {
 	// what else is wrong.
 	defer func() {
 		c.postfix, c.dovecot = cmp.Or(c.postfix, firstPostfix), cmp.Or(c.dovecot, firstDovecot)
-		c.release = c.postfix.String()
+		c.conf.Release = c.postfix.String()
 	}()
 	c.postfix = postfixProgram.resolve(&c.errs, c.policy.Server.Postfix, []found{{"Installation.PostfixVersion", c.in.PostfixVersion}})
 	c.patchRelease()

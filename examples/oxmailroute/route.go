@@ -130,7 +130,7 @@ func route(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 			}
 			a.Outcomes = append(a.Outcomes, out)
 		}
-		for _, u := range d.Unevaluated {
+		for _, u := range d.Assumptions {
 			a.Assumptions = append(a.Assumptions, assumption(u))
 			fmt.Fprintf(stderr, "%s hangs on %s\n", d.To, u)
 		}

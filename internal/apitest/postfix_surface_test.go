@@ -16,6 +16,7 @@ func init() {
 			"InlineTable":       postfix.InlineTable,
 			"LookupParameter":   postfix.LookupParameter,
 			"Parameters":        postfix.Parameters,
+			"ParseAccess":       postfix.ParseAccess,
 			"ParseAliasFile":    postfix.ParseAliasFile,
 			"ParseBodyTable":    postfix.ParseBodyTable,
 			"ParseCIDR":         postfix.ParseCIDR,
@@ -38,6 +39,8 @@ func init() {
 			"ValidValue":        postfix.ValidValue,
 		},
 		types: map[string]reflect.Type{
+			"AccessAction":   reflect.TypeFor[postfix.AccessAction](),
+			"AccessKind":     reflect.TypeFor[postfix.AccessKind](),
 			"Action":         reflect.TypeFor[postfix.Action](),
 			"Alias":          reflect.TypeFor[postfix.Alias](),
 			"Aliases":        reflect.TypeFor[postfix.Aliases](),

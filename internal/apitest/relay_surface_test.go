@@ -28,6 +28,7 @@ func init() {
 		types: map[string]reflect.Type{
 			"Action":            reflect.TypeFor[relay.Action](),
 			"Alias":             reflect.TypeFor[relay.Alias](),
+			"Assumption":        reflect.TypeFor[relay.Assumption](),
 			"Auth":              reflect.TypeFor[relay.Auth](),
 			"Balancer":          reflect.TypeFor[relay.Balancer](),
 			"Calendar":          reflect.TypeFor[relay.Calendar](),
@@ -84,7 +85,6 @@ func init() {
 			"Tenant":            reflect.TypeFor[relay.Tenant](),
 			"Topology":          reflect.TypeFor[relay.Topology](),
 			"Trace":             reflect.TypeFor[relay.Trace](),
-			"Unevaluated":       reflect.TypeFor[relay.Unevaluated](),
 			"Warning":           reflect.TypeFor[relay.Warning](),
 		},
 	}

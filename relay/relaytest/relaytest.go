@@ -19,7 +19,7 @@
 //	to: bob@example.com
 //
 // A decision that hangs on something that only another program can know
-// (relay.Decision.Unevaluated) fails the fixture, unless a line "assume" names
+// (relay.Decision.Assumptions) fails the fixture, unless a line "assume" names
 // it: by its setting, its file and line ("postfix/main.cf:12") or a part of what
 // it says. There may be several such lines, and one that allows nothing fails,
 // too. So does a decision with an error of the Directory.
@@ -65,7 +65,7 @@ type Fixture struct {
 	// empty: not compared.
 	Trace []string
 	// Assume are the assumptions that the decision may make, each by the setting,
-	// the place or a part of the text of its relay.Unevaluated. What isn't named
+	// the place or a part of the text of its relay.Assumption. What isn't named
 	// fails the fixture, and so does a name that nothing bears.
 	Assume []string
 }
@@ -134,7 +134,7 @@ func check(c *relay.Config, f Fixture) error {
 func (f Fixture) assumptions(d relay.Decision) error {
 	var errs []error
 	used := make([]bool, len(f.Assume))
-	for _, u := range d.Unevaluated {
+	for _, u := range d.Assumptions {
 		allowed := false
 		for i, a := range f.Assume {
 			at := u.File

@@ -146,7 +146,7 @@ func TestAssumptions(t *testing.T) {
 	f.Message.Origin = c.Origin(relay.RoleInternal)
 	f.Message.From = "alice@example.com"
 	d := c.Route(t.Context(), &f.Message)
-	if len(d.Unevaluated) == 0 {
+	if len(d.Assumptions) == 0 {
 		t.Fatal("the decision assumes nothing: the test shows nothing")
 	}
 	f.Want = nil

@@ -1,4 +1,4 @@
-package relay
+package mta
 
 import (
 	"cmp"
@@ -82,17 +82,18 @@ var harmless = map[string]bool{
 	"sleep": true, "reject_unauth_pipelining": true, "permit_naked_ip_address": true,
 }
 
-const maxClassDepth = 10
+// MaxClassDepth is how deep smtpd_restriction_classes are followed.
+const MaxClassDepth = 10
 
 // restrictions compiles a list. What can't be judged without the network, or
 // is not known, is taken to have no opinion, and Compile warns of it.
-func (c *conf) restrictions(s settings, value, parameter string, at place, depth int) restrictions {
+func (c *Configuration) restrictions(s Settings, value, parameter string, at place, depth int) restrictions {
 	parsed, err := postfix.ParseRestrictions(value)
 	if err != nil {
-		c.tell(at.String(), "%s: %v; Route takes it for empty", parameter, err)
+		c.warn(at.String(), "%s: %v; Route takes it for empty", parameter, err)
 		return nil
 	}
-	classes := list(s.get("smtpd_restriction_classes"))
+	classes := list(s.Value("smtpd_restriction_classes"))
 	var out restrictions
 	for _, p := range parsed {
 		r := restriction{name: p.Name, at: at, kind: restrictionKinds[strings.ToLower(p.Name)]}
@@ -102,8 +103,8 @@ func (c *conf) restrictions(s settings, value, parameter string, at place, depth
 			c.clientAccess(&r, s, p.Arg, at, depth)
 		case name == "check_sender_access" || name == "check_recipient_access":
 			if specs, err := postfix.ParseMaps(p.Arg); err == nil && len(specs) == 1 {
-				if src, ok := c.table(specs[0]); ok {
-					r.kind, r.table, r.file = checkSenderMap, src.table, src.file
+				if src, ok := c.Table(specs[0]); ok {
+					r.kind, r.table, r.file = checkSenderMap, src.Table, src.File
 					if name == "check_recipient_access" {
 						r.kind = checkRecipientMap
 					}
@@ -111,24 +112,24 @@ func (c *conf) restrictions(s settings, value, parameter string, at place, depth
 			}
 		case name == "check_sasl_access":
 			if specs, err := postfix.ParseMaps(p.Arg); err == nil && len(specs) == 1 {
-				if src, ok := c.table(specs[0]); ok {
-					r.kind, r.table, r.file = checkLogin, src.table, src.file
+				if src, ok := c.Table(specs[0]); ok {
+					r.kind, r.table, r.file = checkLogin, src.Table, src.File
 				}
 			}
 		case name == "check_ccert_access":
 			if specs, err := postfix.ParseMaps(p.Arg); err == nil && len(specs) == 1 {
-				if src, ok := c.table(specs[0]); ok {
-					r.kind, r.table, r.file = checkCertificate, src.table, src.file
+				if src, ok := c.Table(specs[0]); ok {
+					r.kind, r.table, r.file = checkCertificate, src.Table, src.File
 				}
 			}
-		case depth < maxClassDepth && containsFold(classes, p.Name):
+		case depth < MaxClassDepth && containsFold(classes, p.Name):
 			r.kind = restrictionClass
-			r.class = c.restrictions(s, s.get(p.Name), p.Name, at, depth+1)
+			r.class = c.restrictions(s, s.Value(p.Name), p.Name, at, depth+1)
 		case harmless[name]:
 		}
 		if r.kind == unknownRestriction && !harmless[strings.ToLower(p.Name)] {
 			r.asks = strings.TrimSpace(p.Name + " " + p.Arg)
-			c.tell(at.String(), "%s: %s can't be judged here; Route takes it to have no opinion", parameter, r.asks)
+			c.warn(at.String(), "%s: %s can't be judged here; Route takes it to have no opinion", parameter, r.asks)
 		}
 		out = append(out, r)
 	}
@@ -144,26 +145,26 @@ func containsFold(l []string, s string) bool {
 	return false
 }
 
-func (c *conf) clientAccess(r *restriction, s settings, arg string, at place, depth int) {
+func (c *Configuration) clientAccess(r *restriction, s Settings, arg string, at place, depth int) {
 	specs, err := postfix.ParseMaps(arg)
 	if err != nil || len(specs) != 1 {
 		return
 	}
 	spec := specs[0]
 	if spec.Type != "cidr" {
-		if src, ok := c.table(spec); ok {
-			r.kind, r.table, r.file = checkClientMap, src.table, src.file
+		if src, ok := c.Table(spec); ok {
+			r.kind, r.table, r.file = checkClientMap, src.Table, src.File
 			r.actions = map[string]access{}
 		}
 		return
 	}
-	file, inside := c.fileName(spec.Name)
+	file, inside := c.FileName(spec.Name)
 	if !inside {
 		return
 	}
 	table, ok := c.cidrs[file]
 	if !ok {
-		text, ok := c.stock[file]
+		text, ok := c.Files[file]
 		if !ok {
 			return
 		}
@@ -171,7 +172,7 @@ func (c *conf) clientAccess(r *restriction, s settings, arg string, at place, de
 		table, warnings = postfix.ParseCIDR(file, text)
 		c.tableWarnings(warnings)
 	}
-	r.kind, r.cidr, r.file, r.actions = checkClientCIDR, table, label(file), map[string]access{}
+	r.kind, r.cidr, r.file, r.actions = checkClientCIDR, table, c.named(file), map[string]access{}
 	for _, e := range table {
 		r.actions[e.Value] = c.access(s, e.Value, at, depth)
 	}
@@ -179,70 +180,18 @@ func (c *conf) clientAccess(r *restriction, s settings, arg string, at place, de
 
 // access is a compiled right-hand side of access(5).
 type access struct {
-	kind   accessKind
-	code   string
-	text   string
-	filter string
-	header string // PREPEND
-	list   restrictions
+	postfix.AccessAction
+	list restrictions
 }
-
-type accessKind uint8
-
-const (
-	accessDunno accessKind = iota
-	accessOK
-	accessReject
-	accessFilter
-	accessPrepend
-	accessList
-	accessDiscard
-	accessHold
-	accessRedirect
-	accessBCC
-)
 
 // access reads a right-hand side. Lists of restrictions are only understood
 // where they can be compiled beforehand.
-func (c *conf) access(s settings, value string, at place, depth int) access {
-	if a, ok := parseAccess(value); ok {
-		return a
+func (c *Configuration) access(s Settings, value string, at place, depth int) access {
+	a, known := postfix.ParseAccess(value)
+	if known {
+		return access{AccessAction: a}
 	}
-	return access{kind: accessList, list: c.restrictions(s, value, "access table", at, depth+1)}
-}
-
-func parseAccess(value string) (access, bool) {
-	word, rest, _ := strings.Cut(value, " ")
-	rest = strings.TrimSpace(rest)
-	switch strings.ToUpper(word) {
-	case "OK", "RELAY":
-		return access{kind: accessOK}, true
-	case "HOLD":
-		return access{kind: accessHold}, true
-	case "REDIRECT":
-		return access{kind: accessRedirect, filter: rest}, true
-	case "BCC":
-		return access{kind: accessBCC, filter: rest}, true
-	case "DUNNO", "WARN", "INFO":
-		return access{}, true
-	case "REJECT":
-		return access{kind: accessReject, code: "554", text: rest}, true
-	case "DEFER", "DEFER_IF_PERMIT", "DEFER_IF_REJECT":
-		return access{kind: accessReject, code: "450", text: rest}, true
-	case "FILTER":
-		return access{kind: accessFilter, filter: rest}, true
-	case "PREPEND":
-		return access{kind: accessPrepend, header: rest}, true
-	case "DISCARD":
-		return access{kind: accessDiscard}, true
-	}
-	if len(word) == 3 && (word[0] == '4' || word[0] == '5') && word[1] >= '0' && word[1] <= '9' && word[2] >= '0' && word[2] <= '9' {
-		return access{kind: accessReject, code: word, text: rest}, true
-	}
-	if word != "" && strings.Trim(word, "0123456789") == "" {
-		return access{kind: accessOK}, true
-	}
-	return access{}, false
+	return access{a, c.restrictions(s, value, "access table", at, depth+1)}
 }
 
 // verdict is what a list says.
@@ -257,7 +206,7 @@ const (
 
 // session is one recipient's way through smtpd(8).
 type session struct {
-	w       *walk
+	w       *Way
 	l       *listener
 	class   string // "Client host", "Recipient address" ..., for replies
 	on      string // what a reply is about where not the recipient
@@ -382,46 +331,46 @@ func (s *session) refuse(r *restriction, code, status, text, rule string) verdic
 }
 
 func (s *session) access(r *restriction, a access, at place, rule string) verdict {
-	switch a.kind {
-	case accessOK:
+	switch a.Kind {
+	case postfix.AccessOK:
 		s.w.step("smtpd", rule, at, "", "permitted")
 		return permitted
-	case accessReject:
+	case postfix.AccessReject:
 		status := "5.7.1"
-		if a.code[0] == '4' {
+		if a.Code[0] == '4' {
 			status = "4.7.1"
 		}
-		text := a.text
+		text := a.Text
 		if text == "" {
 			text = "Access denied"
 		}
-		s.code, s.text, s.rule = a.code, status+" <"+s.w.m.Origin.Client.String()+">: Client host rejected: "+text, rule
+		s.code, s.text, s.rule = a.Code, status+" <"+s.w.m.Origin.Client.String()+">: Client host rejected: "+text, rule
 		s.w.step("smtpd", rule, at, "", "client rejected")
 		return rejected
-	case accessFilter:
-		s.filter = a.filter
+	case postfix.AccessFilter:
+		s.filter = a.Text
 		s.w.step("smtpd", rule, at, "", "filtered")
-	case accessPrepend:
-		s.prepend = append(s.prepend, a.header)
-		s.w.step("smtpd", rule, at, a.header, "header added")
-	case accessDiscard:
+	case postfix.AccessPrepend:
+		s.prepend = append(s.prepend, a.Text)
+		s.w.step("smtpd", rule, at, a.Text, "header added")
+	case postfix.AccessDiscard:
 		s.w.step("smtpd", rule, at, "", "discarded")
 		return discarded
-	case accessHold:
+	case postfix.AccessHold:
 		s.hold = true
 		s.w.step("smtpd", rule, at, "", "held until postsuper -H")
-	case accessRedirect:
-		if strings.Contains(a.filter, "@") {
-			s.to = a.filter
-			s.w.step("smtpd", rule, at, "", "redirected to "+a.filter)
+	case postfix.AccessRedirect:
+		if strings.Contains(a.Text, "@") {
+			s.to = a.Text
+			s.w.step("smtpd", rule, at, "", "redirected to "+a.Text)
 		}
-	case accessBCC:
-		if strings.Contains(a.filter, "@") {
-			s.copies = append(s.copies, bcc{r.file, s.w.e.canonical(a.filter), "", at})
+	case postfix.AccessBCC:
+		if strings.Contains(a.Text, "@") {
+			s.copies = append(s.copies, bcc{r.file, s.w.e.canonical(a.Text), "", at})
 		}
-	case accessList:
+	case postfix.AccessList:
 		return s.run(a.list)
-	case accessDunno:
+	case postfix.AccessDunno:
 		s.w.step("smtpd", rule, at, "", "client known")
 	}
 	return dunno
@@ -439,7 +388,7 @@ func (s *session) entry(r *restriction, e postfix.Entry, line int, key string) v
 // read reads the row of an access table. Where it names restrictions, they are
 // run and known is false.
 func (s *session) read(r *restriction, e postfix.Entry, line int, key string) (a access, v verdict, known bool) {
-	if a, known = parseAccess(e.Value); known {
+	if a.AccessAction, known = postfix.ParseAccess(e.Value); known {
 		return a, dunno, true
 	}
 	words := list(e.Value)
@@ -482,8 +431,8 @@ func (s *session) address(r *restriction, address, class string) verdict {
 	}
 	v = s.access(r, a, place{r.file, hit.Line}, hit.Entry.Rule)
 	if v == rejected {
-		status, text := "5.7.1 ", a.text
-		if a.code[0] == '4' {
+		status, text := "5.7.1 ", a.Text
+		if a.Code[0] == '4' {
 			status = "4.7.1 "
 		}
 		if text == "" {

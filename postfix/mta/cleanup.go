@@ -1,4 +1,4 @@
-package relay
+package mta
 
 import (
 	"slices"
@@ -10,7 +10,7 @@ import (
 
 // prepend adds a header line. Its place in the header decides nothing, so that
 // it goes where it costs nothing.
-func (w *walk) prepend(line string) {
+func (w *Way) prepend(line string) {
 	f := fieldOf(line)
 	w.edits = append(w.edits, Edit{Name: string(f.Name), Value: strings.TrimSpace(string(f.Body))})
 	w.fields = append(w.fields, f)
@@ -33,7 +33,7 @@ type cleaned struct {
 
 // cleanup is a cleanup(8) service: its checks see the message as it came, then
 // the header is rewritten. maps says that addresses are mapped there.
-func (w *walk) cleanup(c *cleanup, maps bool) cleaned {
+func (w *Way) cleanup(c *cleanup, maps bool) cleaned {
 	v, prepended := w.checks(c)
 	if !v.done {
 		w.rewriteHeader(c, maps, prepended)
@@ -44,7 +44,7 @@ func (w *walk) cleanup(c *cleanup, maps bool) cleaned {
 // checks runs a service's header checks: over all headers the last FILTER
 // wins, and REJECT or DISCARD ends the message. It returns the number of fields
 // that PREPEND has put at the end of the header.
-func (w *walk) checks(c *cleanup) (v cleaned, prepended int) {
+func (w *Way) checks(c *cleanup) (v cleaned, prepended int) {
 	for _, u := range c.unread {
 		w.depends(u, c.at, "", "no match")
 	}
@@ -73,7 +73,7 @@ func (w *walk) checks(c *cleanup) (v cleaned, prepended int) {
 			checks = c.nested
 		}
 		for i := range checks {
-			hit, ok := checks[i].checks.Lookup(f)
+			hit, ok := checks[i].Checks.Lookup(f)
 			if !ok {
 				continue
 			}
@@ -127,7 +127,7 @@ func (w *walk) checks(c *cleanup) (v cleaned, prepended int) {
 				w.step("cleanup", hit.Rule, at, string(f.Name), "no further checks")
 				passed = true
 			case postfix.BCC:
-				v.copies = append(v.copies, bcc{checks[i].file, w.e.canonical(a.Address), string(f.Name), at})
+				v.copies = append(v.copies, bcc{checks[i].File, w.e.canonical(a.Address), string(f.Name), at})
 			case postfix.Dunno, postfix.Warn, postfix.Info:
 			case postfix.Unknown: // Lookup has made another of it
 			}
@@ -151,8 +151,8 @@ func (w *walk) checks(c *cleanup) (v cleaned, prepended int) {
 
 // refuse is cleanup(8)'s REJECT: the SMTP client is told; what sendmail(1) took
 // is returned.
-func (w *walk) refuse(text string) {
-	if w.m.Origin.Role == FromPickup {
+func (w *Way) refuse(text string) {
+	if w.pickup() {
 		w.end(Bounce, "550", w.m.To, text)
 		return
 	}
@@ -160,21 +160,21 @@ func (w *walk) refuse(text string) {
 }
 
 // own makes the section the walk's own before it is changed: forks share it.
-func (w *walk) own() {
+func (w *Way) own() {
 	if w.shared {
 		w.fields, w.shared = slices.Clone(w.fields), false
 	}
 }
 
 // drop marks a field as removed.
-func (w *walk) drop(position int, dropped *bool) {
+func (w *Way) drop(position int, dropped *bool) {
 	w.own()
 	*dropped = true
 	w.fields[position].Name = nil
 }
 
 // compact takes the fields out that drop has marked.
-func (w *walk) compact() {
+func (w *Way) compact() {
 	w.fields = slices.DeleteFunc(w.fields, func(f headers.Field) bool { return f.Name == nil })
 }
 

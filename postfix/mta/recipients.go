@@ -1,4 +1,4 @@
-package relay
+package mta
 
 import "strings"
 
@@ -11,17 +11,17 @@ type listings struct {
 	anybody   bool // virtual_mailbox_maps is empty: everybody exists
 }
 
-func (c *conf) buildListings(s settings) listings {
+func (c *builder) buildListings(s Settings) listings {
 	l := listings{local: c.tables(s, "local_recipient_maps"), relay: c.tables(s, "relay_recipient_maps")}
 	for i, name := range [...]string{"sender_canonical_maps", "recipient_canonical_maps", "canonical_maps"} {
 		l.canonical[i] = c.tables(s, name)
 	}
-	l.anybody = s.get("virtual_mailbox_maps") == ""
+	l.anybody = s.Value("virtual_mailbox_maps") == ""
 	l.codes = map[addressClass]string{
-		localClass:   s.get("unknown_local_recipient_reject_code"),
-		aliasClass:   s.get("unknown_virtual_alias_reject_code"),
-		mailboxClass: s.get("unknown_virtual_mailbox_reject_code"),
-		relayClass:   s.get("unknown_relay_recipient_reject_code"),
+		localClass:   s.Value("unknown_local_recipient_reject_code"),
+		aliasClass:   s.Value("unknown_virtual_alias_reject_code"),
+		mailboxClass: s.Value("unknown_virtual_mailbox_reject_code"),
+		relayClass:   s.Value("unknown_relay_recipient_reject_code"),
 	}
 	return l
 }
@@ -134,7 +134,7 @@ func (s *session) exists(address string, sender bool) (code, text string) {
 		if boxes.err != nil {
 			failed = boxes.err
 		}
-		if failed == nil {
+		if failed == nil && !w.assumeMailbox(to) {
 			return unknown("virtual mailbox")
 		}
 	case relayClass:

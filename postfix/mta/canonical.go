@@ -1,4 +1,4 @@
-package relay
+package mta
 
 import (
 	"strings"
@@ -12,7 +12,7 @@ type mapping struct {
 	maps       [3]canonicalMaps // sender's, recipient's, then everybody's
 	masquerade []masquerade
 	hides      classes
-	except     *domainList // masquerade_exceptions, a list of user names
+	except     *DomainList // masquerade_exceptions, a list of user names
 	propagate  bool        // propagate_unmatched_extensions has canonical
 
 	always       string
@@ -38,8 +38,8 @@ type masquerade struct {
 
 // buildMapping reads the settings of a cleanup service; nil where none of them
 // is used.
-func (c *conf) buildMapping(s settings) *mapping {
-	m := &mapping{propagate: hasWord(list(s.get("propagate_unmatched_extensions")), "canonical")}
+func (c *builder) buildMapping(s Settings) *mapping {
+	m := &mapping{propagate: hasWord(list(s.Value("propagate_unmatched_extensions")), "canonical")}
 	used := false
 	for i, p := range [3][3]string{
 		{"sender_canonical_maps", "sender_canonical_classes", "envelope_sender, header_sender"},
@@ -49,7 +49,7 @@ func (c *conf) buildMapping(s settings) *mapping {
 		m.maps[i] = canonicalMaps{c.tables(s, p[0]), classesOf(s, p[1], p[2])}
 		used = used || m.maps[i].tableList != nil
 	}
-	for _, d := range list(s.get("masquerade_domains")) {
+	for _, d := range list(s.Value("masquerade_domains")) {
 		e := masquerade{}
 		for strings.HasPrefix(d, "!") {
 			e.keep, d = !e.keep, d[1:]
@@ -58,10 +58,10 @@ func (c *conf) buildMapping(s settings) *mapping {
 		m.masquerade = append(m.masquerade, e)
 	}
 	m.hides = classesOf(s, "masquerade_classes", "envelope_sender, header_sender, header_recipient")
-	if s.get("masquerade_exceptions") != "" {
-		m.except = c.domains(s, "masquerade_exceptions")
+	if s.Value("masquerade_exceptions") != "" {
+		m.except = c.Domains(s, "masquerade_exceptions")
 	}
-	m.always, m.alwaysAt = s.get("always_bcc"), c.placeOf(s, "always_bcc")
+	m.always, m.alwaysAt = s.Value("always_bcc"), c.placeOf(s, "always_bcc")
 	m.senderBCC, m.recipientBCC = c.tables(s, "sender_bcc_maps"), c.tables(s, "recipient_bcc_maps")
 	if !used && len(m.masquerade) == 0 && m.always == "" && m.senderBCC == nil && m.recipientBCC == nil {
 		return nil
@@ -69,10 +69,10 @@ func (c *conf) buildMapping(s settings) *mapping {
 	return m
 }
 
-func classesOf(s settings, name, otherwise string) (c classes) {
+func classesOf(s Settings, name, otherwise string) (c classes) {
 	value := otherwise
-	if s.set(name) {
-		value = s.get(name)
+	if s.Set(name) {
+		value = s.Value(name)
 	}
 	for _, w := range list(value) {
 		switch strings.ToLower(w) {
@@ -95,7 +95,7 @@ const maxCanonical = 10
 
 // canonicalAddress rewrites one address by the tables: each result is looked up
 // again, until it is its own.
-func (w *walk) canonicalAddress(l *tableList, address string, propagate bool) string {
+func (w *Way) canonicalAddress(l *tableList, address string, propagate bool) string {
 	if l == nil {
 		return address
 	}
@@ -121,12 +121,12 @@ func (w *walk) canonicalAddress(l *tableList, address string, propagate bool) st
 }
 
 // masked is the address with its host hidden (masquerade_domains).
-func (w *walk) masked(m *mapping, address string) string {
+func (w *Way) masked(m *mapping, address string) string {
 	at := strings.LastIndexByte(address, '@')
 	if len(m.masquerade) == 0 || at < 0 {
 		return address
 	}
-	if m.except != nil && m.except.has(fold(address[:at])) {
+	if m.except != nil && m.except.Has(fold(address[:at])) {
 		return address
 	}
 	domain := address[at+1:]
@@ -150,7 +150,7 @@ func (w *walk) masked(m *mapping, address string) string {
 
 // envelopeSender and envelopeRecipient are cleanup(8)'s rewriting of envelope
 // addresses.
-func (w *walk) envelopeSender(m *mapping, address string) string {
+func (w *Way) envelopeSender(m *mapping, address string) string {
 	for _, i := range [2]int{0, 2} {
 		if m.maps[i].envelopeSender {
 			address = w.canonicalAddress(m.maps[i].tableList, address, m.propagate)
@@ -162,7 +162,7 @@ func (w *walk) envelopeSender(m *mapping, address string) string {
 	return address
 }
 
-func (w *walk) envelopeRecipient(m *mapping, address string) string {
+func (w *Way) envelopeRecipient(m *mapping, address string) string {
 	for _, i := range [2]int{1, 2} {
 		if m.maps[i].envelopeRecipient {
 			address = w.canonicalAddress(m.maps[i].tableList, address, m.propagate)
@@ -181,7 +181,7 @@ type bcc struct {
 }
 
 // envelope rewrites the message's envelope, and returns the copies to be made.
-func (w *walk) envelope(m *mapping) (copies []bcc) {
+func (w *Way) envelope(m *mapping) (copies []bcc) {
 	from, to := w.envelopeSender(m, w.m.From), w.envelopeRecipient(m, w.m.To)
 	if from != w.m.From || to != w.m.To {
 		n := *w.m
@@ -205,7 +205,7 @@ func (w *walk) envelope(m *mapping) (copies []bcc) {
 }
 
 // copyTo is the way of a copy.
-func (w *walk) copyTo(c bcc) *walk {
+func (w *Way) copyTo(c bcc) *Way {
 	f := w.fork()
 	m := *f.m
 	m.To = c.to
@@ -221,13 +221,13 @@ type generic struct {
 }
 
 // genericAddress rewrites an address once, as smtp(8) does when mail leaves.
-func (w *walk) genericAddress(g *generic, address string) string {
+func (w *Way) genericAddress(g *generic, address string) string {
 	result, _ := w.genericResult(g, address)
 	return result
 }
 
 // genericResult is genericAddress that says whether the table has the address.
-func (w *walk) genericResult(g *generic, address string) (string, bool) {
+func (w *Way) genericResult(g *generic, address string) (string, bool) {
 	hit, ok := w.find(g.tableList, address)
 	if !ok {
 		return address, false

@@ -1,4 +1,4 @@
-package relay
+package mta
 
 import (
 	"bytes"
@@ -49,15 +49,15 @@ type headerRules struct {
 	undisclosed string   // undisclosed_recipients_header
 }
 
-func buildHeaderRules(s settings) headerRules {
-	return headerRules{list(s.get("message_drop_headers")), s.yes("always_add_missing_headers"), s.get("undisclosed_recipients_header")}
+func buildHeaderRules(s Settings) headerRules {
+	return headerRules{list(s.Value("message_drop_headers")), s.Yes("always_add_missing_headers"), s.Value("undisclosed_recipients_header")}
 }
 
 // rewriteHeader is what cleanup(8) does to the message's own header behind the
 // checks: it removes message_drop_headers, rewrites the addresses of local
 // clients' mail, and adds what is missing there. prepended is the number of
 // fields at the end that a check has put in, which stay as they are.
-func (w *walk) rewriteHeader(c *cleanup, maps bool, prepended int) {
+func (w *Way) rewriteHeader(c *cleanup, maps bool, prepended int) {
 	m := c.mapping
 	if !maps {
 		m = nil
@@ -93,7 +93,7 @@ func (w *walk) rewriteHeader(c *cleanup, maps bool, prepended int) {
 }
 
 // changeField puts another body into a field.
-func (w *walk) changeField(i int, body, stage string, at place) {
+func (w *Way) changeField(i int, body, stage string, at place) {
 	w.own()
 	f := w.fields[i]
 	name, before, after := string(f.Name), string(bytes.TrimSpace(f.Body)), strings.TrimSpace(body)
@@ -104,7 +104,7 @@ func (w *walk) changeField(i int, body, stage string, at place) {
 
 // rewriteField gives the addresses of a field their form, by the context that
 // the message has, and by the tables.
-func (w *walk) rewriteField(f headers.Field, class fieldClass, m *mapping) (body string, changed bool) {
+func (w *Way) rewriteField(f headers.Field, class fieldClass, m *mapping) (body string, changed bool) {
 	mapped := m.touches(class)
 	if !mapped && w.context.plainField(f.Body) {
 		return "", false
@@ -184,7 +184,7 @@ func (c classes) field(class fieldClass) bool {
 
 // mapField rewrites one address of a field, which is written with quotes where
 // it needs some.
-func (w *walk) mapField(m *mapping, class fieldClass, address string) string {
+func (w *Way) mapField(m *mapping, class fieldClass, address string) string {
 	for _, i := range [2]int{int(class) - 1, 2} {
 		if l := m.maps[i]; l.tableList != nil && l.field(class) {
 			before := unquoteLocal(address)
@@ -297,7 +297,7 @@ func (s *seenFields) note(name []byte) {
 
 // addMissing adds the fields that mail of local clients must have. What the
 // clock and the queue say in them is not known here.
-func (w *walk) addMissing(r *headerRules, s seenFields) {
+func (w *Way) addMissing(r *headerRules, s seenFields) {
 	prefix := ""
 	if s.resent {
 		prefix, s.from, s.date, s.id = "Resent-", s.resentFrom, s.resentDate, s.resentID
@@ -334,7 +334,7 @@ func containsFoldBytes(l []string, name []byte) bool {
 	return false
 }
 
-func isTrace(name []byte) bool { return bytes.EqualFold(name, returnPath) }
+func isTrace(name []byte) bool { return bytes.EqualFold(name, []byte("Return-Path")) }
 
 // rewriteClient is an element of local_header_rewrite_clients.
 type rewriteClient struct {
@@ -342,8 +342,8 @@ type rewriteClient struct {
 	table postfix.Map // check_address_map
 }
 
-func (c *conf) rewriteClients(s settings) (out []rewriteClient) {
-	words := list(s.get("local_header_rewrite_clients"))
+func (c *builder) rewriteClients(s Settings) (out []rewriteClient) {
+	words := list(s.Value("local_header_rewrite_clients"))
 	for i := 0; i < len(words); i++ {
 		r := rewriteClient{name: strings.ToLower(words[i])}
 		spec := words[i]
@@ -355,8 +355,8 @@ func (c *conf) rewriteClients(s settings) (out []rewriteClient) {
 			continue
 		}
 		r.name = "check_address_map " + spec
-		if known, opaque := c.maps(spec); len(known) == 1 && len(opaque) == 0 {
-			r.table = known[0].table
+		if known, opaque := c.Maps(spec); len(known) == 1 && len(opaque) == 0 {
+			r.table = known[0].Table
 		}
 		out = append(out, r)
 	}
@@ -365,9 +365,9 @@ func (c *conf) rewriteClients(s settings) (out []rewriteClient) {
 
 // interfaces are the addresses of inet_interfaces; open: there are more, which
 // can't be known here.
-func interfaceAddresses(s settings) (own []netip.Addr, open bool) {
+func interfaceAddresses(s Settings) (own []netip.Addr, open bool) {
 	local := []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}
-	words := list(s.get("inet_interfaces"))
+	words := list(s.Value("inet_interfaces"))
 	if len(words) == 0 {
 		words = []string{"all"}
 	}
@@ -387,7 +387,7 @@ func interfaceAddresses(s settings) (own []netip.Addr, open bool) {
 // here is rewritten: the local one for mail of sendmail(1) and of the clients
 // of local_header_rewrite_clients, for others that of
 // remote_header_rewrite_domain, where there is one.
-func (w *walk) setContext(l *listener) {
+func (w *Way) setContext(l *listener) {
 	local, unknown := l.rules == nil, ""
 	o := &w.m.Origin
 	client := o.Client.Unmap()
@@ -430,10 +430,10 @@ func (w *walk) setContext(l *listener) {
 
 // differs reports whether the header would become another one in another
 // context.
-func (w *walk) differs(l *listener, other *rewriting) bool {
+func (w *Way) differs(l *listener, other *rewriting) bool {
 	try := func(context *rewriting) headers.Section {
 		f := w.fork()
-		f.context, f.unevaluated = context, new([]Unevaluated)
+		f.context, f.assumed = context, new([]Assumption)
 		f.rewriteHeader(l.cleanup, l.maps, 0)
 		return f.fields
 	}

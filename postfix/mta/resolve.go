@@ -1,4 +1,4 @@
-package relay
+package mta
 
 import (
 	"slices"
@@ -25,11 +25,11 @@ func (r *router) class(domain string) addressClass {
 	switch {
 	case r.isLocal(domain):
 		return localClass
-	case r.aliasDomains.has(domain):
+	case r.aliasDomains.Has(domain):
 		return aliasClass
-	case r.mailboxDomains.has(domain):
+	case r.mailboxDomains.Has(domain):
 		return mailboxClass
-	case r.relayDomains.has(domain):
+	case r.relayDomains.Has(domain):
 		return relayClass
 	}
 	return defaultClass
@@ -38,7 +38,7 @@ func (r *router) class(domain string) addressClass {
 // destination is the class of the recipient's domain for permit_auth_destination:
 // mail for this server, or for a domain that it relays to. An address with routing
 // operators left in it is for neither (allow_untrusted_routing).
-func (w *walk) destination() addressClass {
+func (w *Way) destination() addressClass {
 	to := w.e.reachable(w.m.To)
 	if !w.e.untrusted && routed(to) {
 		return defaultClass
@@ -49,7 +49,7 @@ func (w *walk) destination() addressClass {
 // classOf is the class of a domain. Where lists that can't be read might change
 // it, the Directory says it. Without one, a domain that the policy has is taken
 // for listed, any other for not, which is noted.
-func (w *walk) classOf(domain string) addressClass {
+func (w *Way) classOf(domain string) addressClass {
 	r := &w.e.router
 	domain = fold(domain)
 	class := r.class(domain)
@@ -59,11 +59,11 @@ func (w *walk) classOf(domain string) addressClass {
 	if class != defaultClass && (class != relayClass || !r.opaque) {
 		return class
 	}
-	lists := [...]*domainList{r.local, r.aliasDomains, r.mailboxDomains, r.relayDomains}
+	lists := [...]*DomainList{r.local, r.aliasDomains, r.mailboxDomains, r.relayDomains}
 	if class == relayClass {
-		lists[3] = new(domainList)
+		lists[3] = new(DomainList)
 	}
-	if domain == "" || !slices.ContainsFunc(lists[:], func(d *domainList) bool { return len(d.opaque) > 0 }) {
+	if domain == "" || !slices.ContainsFunc(lists[:], func(d *DomainList) bool { return len(d.Opaque) > 0 }) {
 		return class
 	}
 	if w.e.directory != nil {
@@ -78,7 +78,7 @@ func (w *walk) classOf(domain string) addressClass {
 	}
 	assumed := r.assumed(domain)
 	for i, d := range lists {
-		for _, o := range d.opaque {
+		for _, o := range d.Opaque {
 			answer := "not in it"
 			if assumed == classOrder[i] {
 				answer = "in it"
@@ -106,22 +106,18 @@ func (r *router) assumed(domain string) addressClass {
 	here, ours := r.hosted[domain]
 	switch {
 	case !ours:
-	case !here && len(r.relayDomains.opaque) > 0:
+	case !here && len(r.relayDomains.Opaque) > 0:
 		return relayClass
-	case here && len(r.mailboxDomains.opaque) > 0:
+	case here && len(r.mailboxDomains.Opaque) > 0:
 		return mailboxClass
-	case here && len(r.local.opaque) > 0:
+	case here && len(r.local.Opaque) > 0:
 		return localClass
 	}
 	return defaultClass
 }
 
-// parse reads a transport:nexthop value; those of our own tables are known.
+// parse reads a transport:nexthop value.
 func (r *router) parse(value string, at place) hop {
-	if h, ok := r.hops[value]; ok {
-		h.at = at
-		return h
-	}
 	transport, nexthop, _ := strings.Cut(value, ":")
 	return hop{transport: transport, nexthop: nexthop, command: r.commands[transport], at: at}
 }
@@ -130,7 +126,7 @@ func (r *router) parse(value string, at place) hop {
 // what leaves by default the sender's, then relayhost for all that leaves;
 // transport_maps override it for every class but that of virtual aliases. The
 // recipient it returns has local domains stripped off the front of others.
-func (w *walk) resolve(to string) (h hop, class addressClass, rcpt string, ok bool) {
+func (w *Way) resolve(to string) (h hop, class addressClass, rcpt string, ok bool) {
 	r := &w.e.router
 	to, valid := w.e.unroute(to)
 	if !valid {
@@ -184,7 +180,7 @@ func (w *walk) resolve(to string) (h hop, class addressClass, rcpt string, ok bo
 }
 
 // defaultRoute is the sender's transport, else default_transport.
-func (w *walk) defaultRoute() hop {
+func (w *Way) defaultRoute() hop {
 	r := &w.e.router
 	h := r.byDefault
 	if r.senders == nil {
@@ -209,7 +205,7 @@ func (w *walk) defaultRoute() hop {
 
 // relayhost gives a route without a next hop the sender's relay host, or
 // everybody's.
-func (w *walk) relayhost(h *hop) {
+func (w *Way) relayhost(h *hop) {
 	r := &w.e.router
 	if h.nexthop != "" {
 		return
@@ -231,7 +227,7 @@ func (w *walk) relayhost(h *hop) {
 
 // transport applies a row of transport_maps: "transport:nexthop" replaces both,
 // ":nexthop" the next hop alone, and ":" nothing, which reports false.
-func (w *walk) transport(h *hop, class addressClass, hit postfix.Hit, t *tableList, domain string) bool {
+func (w *Way) transport(h *hop, class addressClass, hit postfix.Hit, t *tableList, domain string) bool {
 	at := t.place(hit)
 	transport, nexthop, _ := strings.Cut(hit.Entry.Value, ":")
 	w.step("route", hit.Entry.Rule, at, hit.Key, "transport_maps")
@@ -251,7 +247,7 @@ func (w *walk) transport(h *hop, class addressClass, hit postfix.Hit, t *tableLi
 }
 
 // relocated reports false for a recipient that relocated_maps has moved.
-func (w *walk) relocated(to string) bool {
+func (w *Way) relocated(to string) bool {
 	l := w.e.router.relocated
 	if l == nil {
 		return true

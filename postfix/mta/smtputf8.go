@@ -1,4 +1,4 @@
-package relay
+package mta
 
 import (
 	"strings"
@@ -12,7 +12,7 @@ type SMTPUTF8 string
 
 const (
 	// SMTPUTF8Unknown: not told. They are taken to offer it, which
-	// Decision.Unevaluated says where a message needs it.
+	// Decision.Assumptions say where a message needs it.
 	SMTPUTF8Unknown SMTPUTF8 = ""
 	// SMTPUTF8Offered: they take such mail.
 	SMTPUTF8Offered SMTPUTF8 = "offered"
@@ -30,10 +30,10 @@ type detection struct {
 
 // buildDetection reads the settings of a service of that class: sendmail, smtpd
 // or forward.
-func buildDetection(s settings, class string) detection {
-	d := detection{enabled: s.yes("smtputf8_enable"), strict: s.yes("strict_smtputf8")}
-	d.offered = d.enabled && !hasWord(list(s.get("smtpd_discard_ehlo_keywords")), "smtputf8")
-	for _, word := range list(s.get("smtputf8_autodetect_classes")) {
+func buildDetection(s Settings, class string) detection {
+	d := detection{enabled: s.Yes("smtputf8_enable"), strict: s.Yes("strict_smtputf8")}
+	d.offered = d.enabled && !hasWord(list(s.Value("smtpd_discard_ehlo_keywords")), "smtputf8")
+	for _, word := range list(s.Value("smtputf8_autodetect_classes")) {
 		word = strings.ToLower(word)
 		d.detects = d.detects || d.enabled && (word == class || word == "all")
 	}
@@ -41,7 +41,7 @@ func buildDetection(s settings, class string) detection {
 }
 
 // declare is what a service takes from the envelope about SMTPUTF8.
-func (w *walk) declare(l *listener) {
+func (w *Way) declare(l *listener) {
 	w.utf8, w.detects = false, l.utf8.detects
 	if l.rules != nil {
 		w.utf8 = w.m.SMTPUTF8
@@ -73,7 +73,7 @@ func (s *session) declared(written string) bool {
 
 // detect is cleanup(8) finding out whether mail that doesn't declare SMTPUTF8
 // needs it. Aliases are not looked at.
-func (w *walk) detect() {
+func (w *Way) detect() {
 	if w.detects && !w.utf8 {
 		w.utf8 = beyondASCII(w.m.From) || beyondASCII(w.m.To) || w.headerUTF8()
 	}
@@ -82,7 +82,7 @@ func (w *walk) detect() {
 // headerUTF8 reports whether a header has something beyond ASCII: those of MIME
 // parts included, and smtpd(8)'s own Received: with the recipient, which it has
 // in mail for one.
-func (w *walk) headerUTF8() bool {
+func (w *Way) headerUTF8() bool {
 	if w.receivedUTF8 {
 		return true
 	}
@@ -97,7 +97,7 @@ func (w *walk) headerUTF8() bool {
 // takesUTF8 is smtp(8) and lmtp(8) with a server that may not offer SMTPUTF8,
 // before anything else is asked of it: mail that declares it, and has an address
 // or a header beyond ASCII, goes back. It reports false for that.
-func (w *walk) takesUTF8(h hop, host, to string, offered SMTPUTF8) bool {
+func (w *Way) takesUTF8(h hop, host, to string, offered SMTPUTF8) bool {
 	if !w.utf8 || !beyondASCII(w.m.From) && !beyondASCII(to) && !w.headerUTF8() {
 		return true
 	}

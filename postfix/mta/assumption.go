@@ -1,4 +1,4 @@
-package relay
+package mta
 
 import (
 	"slices"
@@ -6,10 +6,10 @@ import (
 	"github.com/oxmailroute/oxmailroute/postfix"
 )
 
-// Unevaluated is something on a message's way whose answer only another
+// Assumption is something on a message's way whose answer only another
 // program has, or a table that can't be read here, and what the [Decision]
 // takes the answer to be.
-type Unevaluated struct {
+type Assumption struct {
 	// Setting is the parameter, or the restriction as it is written:
 	// "smtpd_milters", "check_policy_service unix:private/policy".
 	Setting string
@@ -24,7 +24,7 @@ type Unevaluated struct {
 }
 
 // String says it in one line.
-func (u Unevaluated) String() string {
+func (u Assumption) String() string {
 	s := u.Setting
 	if at := (place{u.File, u.Line}); u.File != "" && u.File != u.Setting {
 		s += " at " + at.String()
@@ -36,16 +36,16 @@ func (u Unevaluated) String() string {
 }
 
 // depends notes that the decision hangs on something.
-func (w *walk) depends(setting string, at place, asked, assumed string) {
-	u := Unevaluated{Setting: setting, File: at.file, Line: at.line, Asked: asked, Assumed: assumed}
-	if !slices.Contains(*w.unevaluated, u) {
-		*w.unevaluated = append(*w.unevaluated, u)
+func (w *Way) depends(setting string, at place, asked, assumed string) {
+	u := Assumption{Setting: setting, File: at.file, Line: at.line, Asked: asked, Assumed: assumed}
+	if !slices.Contains(*w.assumed, u) {
+		*w.assumed = append(*w.assumed, u)
 	}
 }
 
 // find searches the tables of a parameter for an address (mail_addr_find(3)).
 // Tables that can't be read are noted; they are taken for empty.
-func (w *walk) find(l *tableList, address string) (postfix.Hit, bool) {
+func (w *Way) find(l *tableList, address string) (postfix.Hit, bool) {
 	if l == nil || address == "" {
 		return postfix.Hit{}, false
 	}
@@ -54,7 +54,7 @@ func (w *walk) find(l *tableList, address string) (postfix.Hit, bool) {
 }
 
 // unknown notes tables that can't be read.
-func (l *tableList) unknown(w *walk, asked string) {
+func (l *tableList) unknown(w *Way, asked string) {
 	for _, o := range l.opaque {
 		w.depends(l.name+" "+o, l.at, asked, "no entry")
 	}

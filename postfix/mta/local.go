@@ -1,4 +1,4 @@
-package relay
+package mta
 
 import (
 	"strings"
@@ -17,20 +17,20 @@ type localAgent struct {
 	expandOwner        bool // expand_owner_alias
 }
 
-func (c *conf) buildLocal(s settings) localAgent {
+func (c *builder) buildLocal(s Settings) localAgent {
 	a := localAgent{
 		mailboxes: c.tables(s, "mailbox_transport_maps"),
 		missing:   c.tables(s, "fallback_transport_maps"),
-		luser:     s.get("luser_relay"), luserAt: c.placeOf(s, "luser_relay"),
-		delimiter: s.get("recipient_delimiter"), expandOwner: s.yes("expand_owner_alias"),
+		luser:     s.Value("luser_relay"), luserAt: c.placeOf(s, "luser_relay"),
+		delimiter: s.Value("recipient_delimiter"), expandOwner: s.Yes("expand_owner_alias"),
 	}
-	if v := s.get("mailbox_transport"); v != "" {
+	if v := s.Value("mailbox_transport"); v != "" {
 		a.mailbox = c.hop(v, c.placeOf(s, "mailbox_transport"))
 	}
-	if v := s.get("fallback_transport"); v != "" {
+	if v := s.Value("fallback_transport"); v != "" {
 		a.fallback = c.hop(v, c.placeOf(s, "fallback_transport"))
 	}
-	specs, err := postfix.ParseMaps(s.get("alias_maps"))
+	specs, err := postfix.ParseMaps(s.Value("alias_maps"))
 	if err != nil || len(specs) == 0 {
 		return a
 	}
@@ -41,21 +41,21 @@ func (c *conf) buildLocal(s settings) localAgent {
 			a.aliases.opaque = append(a.aliases.opaque, spec.String())
 			continue
 		}
-		a.aliases.maps, a.aliases.files = append(a.aliases.maps, src.table), append(a.aliases.files, src.file)
+		a.aliases.maps, a.aliases.files = append(a.aliases.maps, src.Table), append(a.aliases.files, src.File)
 	}
 	a.aliases.seal()
 	return a
 }
 
 // aliasTable reads a table of alias_maps, whose files are postalias(1)'s.
-func (c *conf) aliasTable(spec postfix.MapSpec) (source, bool) {
+func (c *builder) aliasTable(spec postfix.MapSpec) (Source, bool) {
 	if spec.Type == "proxy" {
-		return source{}, false // local(8) doesn't take it
+		return Source{}, false // local(8) doesn't take it
 	}
-	src, ok := c.table(spec)
+	src, ok := c.Table(spec)
 	if ok {
 		// Text from an address must not get into a command.
-		src.table = c.withoutSubstitution("alias_maps", src.file, src.table)
+		src.Table = c.WithoutSubstitution("alias_maps", src.File, src.Table)
 	}
 	return src, ok
 }
@@ -75,7 +75,7 @@ const maxLocal = 100
 //
 // seen are the recipients of every depth, each of which is delivered to once;
 // nil: none yet.
-func (w *walk) local(h hop, to string, depth int, seen map[localSeen]bool) {
+func (w *Way) local(h hop, to string, depth int, seen map[localSeen]bool) {
 	a := &w.e.agent
 	user, domain := splitAddress(fold(to))
 	if seen[localSeen{depth, user + "@" + domain}] {
@@ -114,7 +114,7 @@ func (w *walk) local(h hop, to string, depth int, seen map[localSeen]bool) {
 		}
 		w.step("local", "", next.at, bare, what)
 		if next.command == "lmtp" || next.command == "virtual" {
-			w.deliver(next, to)
+			w.mailbox(next, to)
 		} else {
 			w.handOver(next, to)
 		}
@@ -142,7 +142,7 @@ func (w *walk) local(h hop, to string, depth int, seen map[localSeen]bool) {
 }
 
 // localAlias looks a user up with extension and without.
-func (w *walk) localAlias(user string) (postfix.Hit, bool) {
+func (w *Way) localAlias(user string) (postfix.Hit, bool) {
 	a := &w.e.agent
 	if a.aliases == nil {
 		return postfix.Hit{}, false
@@ -162,7 +162,7 @@ func (w *walk) localAlias(user string) (postfix.Hit, bool) {
 
 // localMembers delivers to what an alias stands for; where there is an
 // owner-alias, with that as the sender.
-func (w *walk) localMembers(h hop, to string, hit postfix.Hit, depth int, seen map[localSeen]bool) {
+func (w *Way) localMembers(h hop, to string, hit postfix.Hit, depth int, seen map[localSeen]bool) {
 	w.step("local", "", w.e.agent.aliases.place(hit), hit.Key, "expands (alias_maps)")
 	if owner, ok := w.localAlias("owner-" + hit.Key); ok && !strings.HasPrefix(hit.Key, "owner-") {
 		m := *w.m
@@ -201,11 +201,11 @@ func (w *walk) localMembers(h hop, to string, hit postfix.Hit, depth int, seen m
 }
 
 // toUser delivers to a user without looking for aliases.
-func (w *walk) toUser(h hop, to string) {
+func (w *Way) toUser(h hop, to string) {
 	if m := w.e.agent.mailbox; m.transport != "" {
 		w.step("local", "", m.at, to, "to mailbox_transport")
 		if m.command == "lmtp" || m.command == "virtual" {
-			w.deliver(m, to)
+			w.mailbox(m, to)
 			return
 		}
 		w.handOver(m, to)
@@ -217,12 +217,12 @@ func (w *walk) toUser(h hop, to string) {
 
 // resubmit is mail that local(8) forwards: it goes through the mappings of the
 // cleanup service once more, and no checks.
-func (w *walk) resubmit(to string) {
+func (w *Way) resubmit(to string) {
 	m := *w.m
 	m.To = to
 	w.m = &m
 	l := w.e.forwarding
-	if l == nil || w.hops >= w.e.redirects {
+	if l == nil || w.hops >= maxHops {
 		w.forward(to)
 		return
 	}
@@ -235,5 +235,5 @@ func (w *walk) resubmit(to string) {
 	}
 	w.rewriteHeader(l.cleanup, true, 0)
 	w.detect()
-	w.expand(l, (*walk).forward)
+	w.expand(l, (*Way).forward)
 }

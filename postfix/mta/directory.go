@@ -1,4 +1,4 @@
-package relay
+package mta
 
 import (
 	"context"
@@ -7,12 +7,11 @@ import (
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/postfix"
-	"github.com/oxmailroute/oxmailroute/sieve/interp"
 )
 
 // Directory answers which domains and addresses there are, for an installation
 // that keeps them in SQL, LDAP or another table that can't be read here.
-// [Config.Route] asks each question once for a decision, and where main.cf names
+// [Instance.Route] asks each question once for a decision, and where main.cf names
 // files in place of a database, it asks those. Methods must be safe for
 // concurrent use. An error is what a failed look-up is to Postfix: the mail is
 // refused for now or deferred, and [Decision].Err has it.
@@ -42,84 +41,39 @@ const (
 	ClassRelay   Class = "relay"   // relay_domains
 )
 
-// Scripts answers for the Sieve scripts of mailboxes. Its methods must be safe
-// for concurrent use. An error defers the mail, as Pigeonhole does where it
-// can't read the active script.
-type Scripts interface {
-	// Script returns the compiled active script of a mailbox (its address
-	// without extension, lower case), or nil where it has none.
-	Script(ctx context.Context, mailbox string) (*interp.Program, error)
-}
-
-// ScriptMap is Scripts in memory, by address. [Compile] copies it.
-type ScriptMap map[string]*interp.Program
-
-// Script returns the script of the mailbox.
-func (s ScriptMap) Script(_ context.Context, mailbox string) (*interp.Program, error) {
-	return s[mailbox], nil
-}
-
-// Table is what is known of a table that isn't among Installation.Files.
-type Table struct {
-	// Rows are all rows of the table, as `postmap -s` prints them. Nil: not known.
-	Rows postfix.Table
-	// Map is asked in place of Rows, for a table that is too large, or that
-	// computes its answers. It tells nobody what is not in the table: where a
-	// guarantee hangs on that, Harmless is needed too.
-	Map postfix.Map
-	// Harmless says that the caller vouches for a table that can't be read here:
-	// nothing in it takes mail past what the policy says. In header checks it has
-	// no PASS, REDIRECT or FILTER, and makes and removes no marker; as an access
-	// table it has no FILTER or REDIRECT; in transport_maps no route for everybody
-	// and none of a next hop alone (":[host]"); as a map of senders no route for one
-	// in scope; as canonical_maps it leaves the null sender alone. A policy service
-	// goes by its restriction, "check_policy_service inet:127.0.0.1:10023".
-	Harmless bool
-}
-
-// tables are an installation's indexed files and a policy's own lists, where
-// there is no Directory.
+// tables are an installation's tables and the caller's own lists, where there is
+// no Directory.
 type tables struct {
-	boxMaps, aliasMaps []source
-	mailboxes          map[string]bool
-	aliases            map[string][]string
+	boxMaps   []Source
+	mailboxes map[string]bool
+	opaque    []string // virtual_mailbox_maps that can't be read, where nobody else knows
 }
 
-// mailbox asks the installation's files, then the policy's list.
+// mailbox asks the installation's files, then the caller's list.
 func (t *tables) mailbox(key string) bool {
 	for _, m := range t.boxMaps {
-		if _, _, ok := m.table.Lookup(key); ok {
+		if _, _, ok := m.Table.Lookup(key); ok {
 			return true
 		}
 	}
 	return t.mailboxes[key]
 }
 
-// alias asks the installation's files, then the policy's list.
-func (t *tables) alias(key string) []string {
-	for _, m := range t.aliasMaps {
-		if e, _, ok := m.table.Lookup(key); ok {
-			return list(e.Value)
-		}
-	}
-	return t.aliases[key]
-}
-
-// inquiry asks the Directory and the Scripts for one decision, each distinct
+// inquiry asks the Directory for one decision, each distinct
 // question once, and keeps what failed.
 type inquiry struct {
-	e         *evaluator
+	e         *Instance
 	ctx       context.Context
 	domains   map[string]Class
 	mailboxes map[string]bool
 	aliases   map[string][]string
-	programs  map[string]*interp.Program
 	failed    map[string]error // by question
 	errs      []error          // in the order of the first question
 	size      int64            // of the message, once it was counted
 }
 
-func (e *evaluator) inquiry(ctx context.Context) *inquiry {
+// inquiry is for one decision.
+func (e *Instance) inquiry(ctx context.Context) *inquiry {
 	if ctx == nil {
 		ctx = context.Background()
 	}
@@ -176,20 +130,9 @@ func (q *inquiry) mailbox(key string) (bool, error) {
 
 func (q *inquiry) alias(key string) ([]string, error) {
 	if q.e.directory == nil {
-		return q.e.lists.alias(key), nil
+		return nil, nil
 	}
 	return ask(q, &q.aliases, "alias", key, func() ([]string, error) { return q.e.directory.Alias(q.ctx, key) })
-}
-
-func (q *inquiry) script(mailbox string) (*interp.Program, error) {
-	switch s := q.e.scripts.(type) {
-	case nil:
-		return nil, nil
-	case ScriptMap:
-		return s[mailbox], nil
-	default:
-		return ask(q, &q.programs, "script", mailbox, func() (*interp.Program, error) { return s.Script(q.ctx, mailbox) })
-	}
 }
 
 // directory makes a Directory a table and keeps its error.

@@ -1,9 +1,9 @@
-package relay
+package mta
 
 import "github.com/oxmailroute/oxmailroute/postfix"
 
 // redirected is REDIRECT: one recipient instead of all.
-func (w *walk) redirected(address string) {
+func (w *Way) redirected(address string) {
 	m := *w.m
 	m.To = address
 	f := w.fork()
@@ -12,7 +12,7 @@ func (w *walk) redirected(address string) {
 }
 
 // expand is cleanup(8)'s virtual alias expansion, and a way for each result.
-func (w *walk) expand(l *listener, next func(w *walk, to string)) {
+func (w *Way) expand(l *listener, next func(w *Way, to string)) {
 	if !l.maps || l.cleanup.noAliases {
 		next(w, w.m.To)
 		return
@@ -38,7 +38,7 @@ func (w *walk) expand(l *listener, next func(w *walk, to string)) {
 	}
 	if err != nil {
 		w.step("aliases", "", place{"virtual_alias_maps", 0}, w.m.To, err.Error())
-		if w.m.Origin.Role == FromPickup {
+		if w.pickup() {
 			w.end(Defer, "451", w.m.To, "4.6.0 Alias expansion error")
 		} else {
 			w.end(Reject, "451", w.m.To, "4.6.0 Alias expansion error")
@@ -58,7 +58,7 @@ func (w *walk) expand(l *listener, next func(w *walk, to string)) {
 	}
 }
 
-func (w *walk) alias(a postfix.Alias, next func(w *walk, to string)) {
+func (w *Way) alias(a postfix.Alias, next func(w *Way, to string)) {
 	for _, h := range a.Hits {
 		at := place{"virtual_alias_maps", 0}
 		if w.e.aliases != nil {

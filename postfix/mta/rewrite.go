@@ -1,4 +1,4 @@
-package relay
+package mta
 
 import (
 	"net/netip"
@@ -24,7 +24,7 @@ type rewriting struct {
 
 // origin notes addresses without a domain where nobody here knows which one
 // they are given.
-func (w *walk) origin() {
+func (w *Way) origin() {
 	r := &w.e.rewriting
 	if r.openOrigin == (place{}) {
 		return
@@ -36,17 +36,17 @@ func (w *walk) origin() {
 	}
 }
 
-func buildRewriting(s settings) rewriting {
+func buildRewriting(s Settings) rewriting {
 	r := rewriting{
-		bang: s.yes("swap_bangpath"), percent: s.yes("allow_percent_hack"),
-		dequoted: s.yes("resolve_dequoted_address"), nullDomain: s.yes("resolve_null_domain"), numeric: s.yes("resolve_numeric_domain"),
-		utf8: s.yes("smtputf8_enable"), host: s.get("myhostname"), emptyAddress: s.get("empty_address_recipient"),
+		bang: s.Yes("swap_bangpath"), percent: s.Yes("allow_percent_hack"),
+		dequoted: s.Yes("resolve_dequoted_address"), nullDomain: s.Yes("resolve_null_domain"), numeric: s.Yes("resolve_numeric_domain"),
+		utf8: s.Yes("smtputf8_enable"), host: s.Value("myhostname"), emptyAddress: s.Value("empty_address_recipient"),
 	}
-	if s.yes("append_at_myorigin") {
-		r.origin = s.get("myorigin")
+	if s.Yes("append_at_myorigin") {
+		r.origin = s.Value("myorigin")
 	}
-	if s.yes("append_dot_mydomain") {
-		r.domain = s.get("mydomain")
+	if s.Yes("append_dot_mydomain") {
+		r.domain = s.Value("mydomain")
 	}
 	return r
 }
@@ -158,7 +158,7 @@ func extract(written string) (address string, ok bool) {
 // another one (user%remote@here, remote!user@here), as trivial-rewrite(8) does
 // before it looks for a route. An address without a domain gets myhostname. It
 // reports false where the domain that is left can't be one.
-func (e *evaluator) unroute(to string) (string, bool) {
+func (e *Instance) unroute(to string) (string, bool) {
 	r := &e.rewriting
 	if i := strings.LastIndexByte(to, '@'); i >= 0 && r.plain(to) && !e.router.isLocal(fold(to[i+1:])) {
 		return to, r.validDomain(to[i+1:])
@@ -289,11 +289,11 @@ func (r *router) isLocal(domain string) bool {
 			return true
 		}
 	}
-	return r.local.has(domain)
+	return r.local.Has(domain)
 }
 
 // reachable is unroute for addresses that may be empty.
-func (e *evaluator) reachable(address string) string {
+func (e *Instance) reachable(address string) string {
 	if address == "" {
 		return ""
 	}

@@ -1,4 +1,4 @@
-package relay
+package mta
 
 import (
 	"cmp"
@@ -10,10 +10,10 @@ import (
 )
 
 // handOver is a delivery agent other than Dovecot.
-func (w *walk) handOver(h hop, to string) {
+func (w *Way) handOver(h hop, to string) {
 	_, domain := splitAddress(to)
 	domain = fold(domain)
-	if down := w.m.SmartHost == PeerDown && w.e.to(h.transport) != nil; (h.command == "smtp" || h.command == "lmtp") && !down {
+	if a := w.e.agents[h.transport]; (h.command == "smtp" || h.command == "lmtp") && (a == nil || a.Reached(w)) {
 		if !w.takesUTF8(h, cmp.Or(h.nexthop, domain), to, w.m.NextHops) {
 			return
 		}
@@ -31,11 +31,11 @@ func (w *walk) handOver(h hop, to string) {
 }
 
 // agent is what the delivery agent does.
-func (w *walk) agent(h hop, to, domain string) {
+func (w *Way) agent(h hop, to, domain string) {
 	switch h.command {
 	case "smtp":
-		if p := w.e.to(h.transport); p != nil {
-			w.toSmartHost(p, h, to)
+		if a := w.e.agents[h.transport]; a != nil {
+			a.Deliver(w, h.exported(), to)
 			return
 		}
 		if h.nexthop == "" {
@@ -65,7 +65,7 @@ func (w *walk) agent(h hop, to, domain string) {
 	case "local":
 		w.local(h, to, 0, nil)
 	case "virtual":
-		w.deliver(h, to)
+		w.mailbox(h, to)
 	case "":
 		w.step("qmgr", w.rule, h.at, h.transport, "no such transport")
 		w.end(Defer, "450", to, "4.3.0 mail transport unavailable")
@@ -78,7 +78,7 @@ func (w *walk) agent(h hop, to, domain string) {
 // leave is what smtp(8) does to a message on its way out: the sender's and the
 // recipient's addresses by smtp_generic_maps, and smtp_header_checks, which
 // remove the markers.
-func (w *walk) leave(transport string) {
+func (w *Way) leave(transport string) {
 	to := w.leaveBy(transport, w.m.To)
 	if to != w.m.To {
 		m := *w.m
@@ -89,7 +89,7 @@ func (w *walk) leave(transport string) {
 
 // leaveBy is leave for a recipient that is not the message's own, and returns
 // its address as the next server sees it.
-func (w *walk) leaveBy(transport, to string) string {
+func (w *Way) leaveBy(transport, to string) string {
 	leaf := w.e.leaves[transport]
 	if leaf == nil {
 		return to
@@ -112,7 +112,7 @@ func (w *walk) leaveBy(transport, to string) string {
 // leaveHeader gives the header its last form: each field goes through the
 // checks, and what they leave of it through smtp_generic_maps, which take the
 // field for what it was before. A line that PREPEND adds goes as it is.
-func (w *walk) leaveHeader(leaf *leaf) {
+func (w *Way) leaveHeader(leaf *leaf) {
 	dropped := false
 	var before []insertion
 	for position, f := range w.fields {
@@ -162,7 +162,7 @@ type insertion struct {
 // check looks a field up in smtp_header_checks.
 func (l *leaf) check(f headers.Field) (hit postfix.CheckHit, at place, ok bool) {
 	for i := range l.checks {
-		if hit, ok := l.checks[i].checks.Lookup(f); ok {
+		if hit, ok := l.checks[i].Checks.Lookup(f); ok {
 			return hit, l.checks[i].at(hit), true
 		}
 	}
@@ -171,7 +171,7 @@ func (l *leaf) check(f headers.Field) (hit postfix.CheckHit, at place, ok bool) 
 
 // genericField is smtp_generic_maps for the addresses of a field; all mail gets
 // that.
-func (w *walk) genericField(g *generic, i int) {
+func (w *Way) genericField(g *generic, i int) {
 	f := w.fields[i]
 	tree, changed := parseAddresses(string(f.Body)), false
 	for j := range tree {

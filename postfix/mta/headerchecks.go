@@ -1,28 +1,31 @@
-package relay
+package mta
 
 import "github.com/oxmailroute/oxmailroute/postfix"
 
-// checkList reads the tables of a header_checks value. A table that can't be
-// read here is reported and left out.
-func (c *conf) checkList(value string) []checkFile {
+// HeaderChecks reads the tables of a header_checks value. A table that can't be
+// read here is told ([Configuration].Warn) and left out.
+func (c *Configuration) HeaderChecks(value string) []CheckFile {
+	if c == nil {
+		c = new(Configuration)
+	}
 	return c.checkFiles(value, "", postfix.ParseCheckTable)
 }
 
 // bodyList does the same for body_checks.
-func (c *conf) bodyList(value string) []checkFile {
+func (c *Configuration) bodyList(value string) []CheckFile {
 	return c.checkFiles(value, "body ", postfix.ParseBodyTable)
 }
 
 // checkFiles reads tables; kind keeps apart what one file says of headers and
 // of bodies.
-func (c *conf) checkFiles(
+func (c *Configuration) checkFiles(
 	value, kind string, parse func(name, kind string, src []byte) (postfix.CheckTable, []postfix.Warning),
-) []checkFile {
+) []CheckFile {
 	specs, err := postfix.ParseMaps(value)
 	if err != nil {
 		return nil
 	}
-	var l []checkFile
+	var l []CheckFile
 	for _, spec := range specs {
 		if f, ok := c.markers[spec.Type+":"+spec.Name]; ok {
 			l = append(l, f)
@@ -34,21 +37,21 @@ func (c *conf) checkFiles(
 			continue
 		}
 		if !inside || !ok || spec.Type != "regexp" && spec.Type != "pcre" {
-			c.tell("main.cf", "%s:%s can't be read here; Route leaves these checks out", spec.Type, spec.Name)
+			c.warn("main.cf", "%s:%s can't be read here; Route leaves these checks out", spec.Type, spec.Name)
 			continue
 		}
 		t, warnings := parse(file, spec.Type, text)
 		c.tableWarnings(warnings)
 		checks, err := t.Compile()
 		if err != nil {
-			c.tell(file, "%v; Route leaves these checks out", err)
+			c.warn(file, "%v; Route leaves these checks out", err)
 			continue
 		}
-		f := checkFile{file: label(file), checks: checks}
+		f := CheckFile{File: c.named(file), Checks: checks}
 		if file == spec.String() {
-			f.file = file // and the number of the rule
+			f.File = file // and the number of the rule
 		}
-		c.checks[kind+file] = f
+		c.SetChecks(kind+file, f)
 		l = append(l, f)
 	}
 	return l
@@ -56,18 +59,18 @@ func (c *conf) checkFiles(
 
 // checkText is a table's text: of a file of the installation's, or what stands in
 // the setting itself, whose name is the table.
-func (c *conf) checkText(spec postfix.MapSpec) (name string, inside bool, text []byte, ok bool) {
+func (c *Configuration) checkText(spec postfix.MapSpec) (name string, inside bool, text []byte, ok bool) {
 	if text, inline, err := spec.InlineRules(); inline {
 		return spec.String(), true, text, err == nil
 	}
-	name, inside = c.fileName(spec.Name)
-	text, ok = c.stock[name]
+	name, inside = c.FileName(spec.Name)
+	text, ok = c.Files[name]
 	return name, inside, text, ok
 }
 
 // unread names the tables of a value that checkFiles leaves out, in full or in
 // part.
-func (c *conf) unread(value string) []string {
+func (c *Configuration) unread(value string) []string {
 	specs, err := postfix.ParseMaps(value)
 	if err != nil {
 		return nil
@@ -78,7 +81,7 @@ func (c *conf) unread(value string) []string {
 			continue
 		}
 		file, inside, text, ok := c.checkText(spec)
-		if _, ours := c.emitted["postfix/"+file]; inside && ours {
+		if _, ours := c.Generated[c.label()+file]; inside && ours {
 			continue
 		}
 		if !inside || !ok || spec.Type != "regexp" && spec.Type != "pcre" {

@@ -1,4 +1,4 @@
-package relay
+package mta
 
 import (
 	"bytes"
@@ -9,7 +9,7 @@ import (
 
 // bodyChecks runs a cleanup service's body_checks: the actions of header
 // checks, line by line.
-func (w *walk) bodyChecks(c *cleanup, v *cleaned) {
+func (w *Way) bodyChecks(c *cleanup, v *cleaned) {
 	var changed []byte // the body, where lines of it go or are replaced
 	kept := 0          // up to here of w.body
 	prepend := func(line []byte, text string) {
@@ -39,9 +39,9 @@ func (w *walk) bodyChecks(c *cleanup, v *cleaned) {
 			return true // the next part begins anew
 		}
 		for i := range c.body {
-			table, ok := c.body[i].checks.(*postfix.Checks)
+			table, ok := c.body[i].Checks.(*postfix.Checks)
 			if !ok {
-				continue // ours, which are for header fields
+				continue // a checker in memory, which is for header fields
 			}
 			hit, ok := table.LookupLine(line)
 			if !ok {
@@ -85,7 +85,7 @@ func (w *walk) bodyChecks(c *cleanup, v *cleaned) {
 				v.done = true
 				return false
 			case postfix.BCC:
-				v.copies = append(v.copies, bcc{c.body[i].file, w.e.canonical(a.Address), input, at})
+				v.copies = append(v.copies, bcc{c.body[i].File, w.e.canonical(a.Address), input, at})
 			case postfix.Pass:
 				return false
 			case postfix.Dunno, postfix.Warn, postfix.Info:

@@ -1,76 +1,82 @@
-package relay
+package mta
 
 import (
+	"maps"
 	"slices"
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/postfix"
 )
 
-// table reads a table of the installation; ok is false where its contents
+// Table reads a table of the installation; ok is false where its contents
 // can't be known here.
-func (c *conf) table(spec postfix.MapSpec) (source, bool) {
+func (c *Configuration) Table(spec postfix.MapSpec) (Source, bool) {
+	if c == nil {
+		c = new(Configuration)
+	}
 	if s, ok := c.sources[spec]; ok {
-		return s, s.table != nil
+		return s, s.Table != nil
 	}
 	s := c.readTable(spec)
-	c.sources[spec] = s
-	return s, s.table != nil
+	c.SetTable(spec, s)
+	return s, s.Table != nil
 }
 
-func (c *conf) readTable(spec postfix.MapSpec) source {
-	if m := c.given(spec); m != nil {
-		return source{spec.String(), unplaced{m}}
+func (c *Configuration) readTable(spec postfix.MapSpec) Source {
+	if c.Given != nil {
+		if m := c.Given(spec); m != nil {
+			return Source{spec.String(), Unplaced{m}}
+		}
 	}
 	switch spec.Type {
 	case "static":
 		if v, err := postfix.StaticValue(spec.Name); err == nil {
-			return source{spec.String(), postfix.Static(v)}
+			return Source{spec.String(), postfix.Static(v)}
 		}
-		return source{}
+		return Source{}
 	case "inline":
 		t, err := postfix.InlineTable(spec.Name)
 		if err != nil {
-			return source{}
+			return Source{}
 		}
-		return source{spec.String(), unplaced{t.Index()}}
+		return Source{spec.String(), Unplaced{t.Index()}}
 	}
 	members, err := spec.Members()
 	if err != nil {
-		return source{}
+		return Source{}
 	}
 	if len(members) > 0 {
 		maps := make([]postfix.Map, len(members))
 		for i, m := range members {
-			s, ok := c.table(m)
+			s, ok := c.Table(m)
 			if !ok {
-				return source{}
+				return Source{}
 			}
-			maps[i] = s.table
+			maps[i] = s.Table
 			if spec.Type == "proxy" {
 				return s
 			}
 		}
 		if spec.Type == "pipemap" {
-			return source{spec.String(), unplaced{postfix.Pipe(maps)}}
+			return Source{spec.String(), Unplaced{postfix.Pipe(maps)}}
 		}
-		return source{spec.String(), unplaced{postfix.Union(maps)}}
+		return Source{spec.String(), Unplaced{postfix.Union(maps)}}
 	}
 	if text, inline, err := spec.InlineRules(); inline && spec.Type != "cidr" {
 		t, warnings := postfix.ParsePatternTable(spec.String(), spec.Type, text)
 		if err != nil || slices.ContainsFunc(warnings, func(w postfix.Warning) bool { return w.Unevaluated }) {
-			return source{}
+			return Source{}
 		}
 		c.tableWarnings(warnings)
-		return source{spec.String(), t}
+		return Source{spec.String(), t}
 	}
-	name, ok := c.fileName(spec.Name)
+	name, ok := c.FileName(spec.Name)
 	if !ok {
-		return source{}
+		return Source{}
 	}
 	text, ok := c.file(name)
 	if !ok {
-		return source{}
+		return Source{}
 	}
 	switch spec.Type {
 	case "regexp", "pcre":
@@ -78,48 +84,62 @@ func (c *conf) readTable(spec postfix.MapSpec) source {
 		for _, w := range warnings {
 			if w.Unevaluated {
 				// One rule that can't be tried makes every answer uncertain.
-				c.tell(w.Name, "line %d: %s; Route takes the whole table for one that can't be read here", w.Line, w.Text)
-				return source{}
+				c.warn(w.Name, "line %d: %s; Route takes the whole table for one that can't be read here", w.Line, w.Text)
+				return Source{}
 			}
 		}
 		c.tableWarnings(warnings)
-		return source{label(name), t}
+		return Source{c.named(name), t}
 	}
-	for _, t := range indexed {
-		if t == spec.Type {
-			if c.isAliasFile(spec) {
-				t, warnings := postfix.ParseAliasFile(name, text)
-				c.tableWarnings(warnings)
-				return source{label(name), t.Index()}
-			}
-			t, warnings := postfix.ParseTable(name, text)
-			c.tableWarnings(warnings)
-			return source{label(name), t.Index()}
-		}
+	if !Indexed(spec.Type) {
+		return Source{}
 	}
-	return source{}
+	if c.isAliasFile(spec) {
+		t, warnings := postfix.ParseAliasFile(name, text)
+		c.tableWarnings(warnings)
+		return Source{c.named(name), t.Index()}
+	}
+	t, warnings := postfix.ParseTable(name, text)
+	c.tableWarnings(warnings)
+	return Source{c.named(name), t.Index()}
 }
 
 // isAliasFile reports whether a table is one of alias_maps, whose files
 // postalias(1) indexes, and which local_recipient_maps name too.
-func (c *conf) isAliasFile(spec postfix.MapSpec) bool {
-	specs, err := postfix.ParseMaps(c.base.get("alias_maps"))
-	return err == nil && slices.Contains(specs, spec)
+func (c *Configuration) isAliasFile(spec postfix.MapSpec) bool {
+	if !c.read {
+		c.read = true // once: main.cf may be another later
+		c.aliasMaps, _ = postfix.ParseMaps(c.Settings().Value("alias_maps"))
+	}
+	return slices.Contains(c.aliasMaps, spec)
 }
 
-// unplaced is a table whose rows have no lines: it stands in main.cf, or is
+// Indexed reports whether tables of a type are made of their source text by
+// postmap(1), or read as it would ("hash", "texthash").
+func Indexed(kind string) bool {
+	switch kind {
+	case "hash", "btree", "texthash", "lmdb", "cdb", "dbm", "sdbm":
+		return true
+	}
+	return false
+}
+
+// Unplaced is a table whose rows have no lines: it stands in main.cf, or is
 // made of several.
-type unplaced struct{ postfix.Map }
+type Unplaced struct{ postfix.Map }
 
 // Lookup is the table's, without the line.
-func (u unplaced) Lookup(key string) (postfix.Entry, int, bool) {
+func (u Unplaced) Lookup(key string) (postfix.Entry, int, bool) {
+	if u.Map == nil {
+		return postfix.Entry{}, 0, false
+	}
 	e, _, ok := u.Map.Lookup(key)
 	e.Line = 0
 	return e, 0, ok
 }
 
 // Patterns is the table's.
-func (u unplaced) Patterns() bool {
+func (u Unplaced) Patterns() bool {
 	p, ok := u.Map.(postfix.Patterns)
 	return ok && p.Patterns()
 }
@@ -136,22 +156,22 @@ type tableList struct {
 
 // tables reads the parameter; nil where it is empty. Compile warns of tables
 // that can't be read, and Route of decisions that hang on them.
-func (c *conf) tables(s settings, name string) *tableList {
-	value := s.get(name)
+func (c *Configuration) tables(s Settings, name string) *tableList {
+	value := s.Value(name)
 	if value == "" {
 		return nil
 	}
-	known, opaque := c.maps(value)
+	known, opaque := c.Maps(value)
 	l := &tableList{name: name, at: c.placeOf(s, name), opaque: opaque}
 	for _, k := range known {
 		if noSubstitution[name] {
-			k.table = c.withoutSubstitution(name, k.file, k.table)
+			k.Table = c.WithoutSubstitution(name, k.File, k.Table)
 		}
-		l.maps = append(l.maps, k.table)
-		l.files = append(l.files, k.file)
+		l.maps = append(l.maps, k.Table)
+		l.files = append(l.files, k.File)
 	}
 	for _, o := range opaque {
-		c.tell(c.at(name), "%s can't be read here; Route leaves it out", o)
+		c.warn(c.At(name), "%s can't be read here; Route leaves it out", o)
 	}
 	return l.seal()
 }
@@ -172,12 +192,16 @@ var noSubstitution = map[string]bool{
 	"alias_maps": true, "mailbox_transport_maps": true, "fallback_transport_maps": true,
 }
 
-// withoutSubstitution is the table as such a parameter opens it.
-func (c *conf) withoutSubstitution(name, file string, m postfix.Map) postfix.Map {
+// WithoutSubstitution is a table as a parameter opens it that allows no $number in
+// a result, such as transport_maps: rules that have one are skipped.
+func (c *Configuration) WithoutSubstitution(name, file string, m postfix.Map) postfix.Map {
+	if c == nil {
+		c = new(Configuration)
+	}
 	each := func(list []postfix.Map) []postfix.Map {
 		out := make([]postfix.Map, len(list))
 		for i := range list {
-			out[i] = c.withoutSubstitution(name, file, list[i])
+			out[i] = c.WithoutSubstitution(name, file, list[i])
 		}
 		return out
 	}
@@ -185,11 +209,11 @@ func (c *conf) withoutSubstitution(name, file string, m postfix.Map) postfix.Map
 	case *postfix.PatternTable:
 		plain, skipped := m.WithoutSubstitution()
 		for _, line := range skipped {
-			c.tell(place{strings.TrimPrefix(file, "postfix/"), line}.String(), "%s allows no $number in a result: the rule is skipped", name)
+			c.warn(place{strings.TrimPrefix(file, c.label()), line}.String(), "%s allows no $number in a result: the rule is skipped", name)
 		}
 		return plain
-	case unplaced:
-		return unplaced{c.withoutSubstitution(name, file, m.Map)}
+	case Unplaced:
+		return Unplaced{c.WithoutSubstitution(name, file, m.Map)}
 	case postfix.Union:
 		return postfix.Union(each(m))
 	case postfix.Pipe:
@@ -203,27 +227,33 @@ func (l *tableList) place(h postfix.Hit) place {
 	return place{where(l.maps, l.files, h.Key), h.Line}
 }
 
-// domainList is a list of domains as mydestination has it: names, tables and
+// DomainList is a list of domains as mydestination has it: names, tables and
 // the contents of files, in their order; the first that matches counts.
-type domainList struct {
+type DomainList struct {
 	names   map[string]bool // where there are names alone
 	items   []domainItem    // else
 	parents bool            // a name matches its subdomains
 	// domain says that it is a list whose tables are asked for the parents of
 	// a domain too (relay_domains), others aren't.
 	domain bool
-	// opaque are elements that can't be read here (SQL, LDAP, files outside).
-	opaque []string
+	// Opaque are elements that can't be read here (SQL, LDAP, files outside).
+	Opaque []string
 	name   string
 }
 
+// domainItem is one element of such a list.
 type domainItem struct {
 	not   bool
 	name  string
 	table postfix.Map
 }
 
-func (d *domainList) has(domain string) bool {
+// Has reports whether a domain, in lower case, is in the list, as far as it can be
+// read here.
+func (d *DomainList) Has(domain string) bool {
+	if d == nil {
+		return false
+	}
 	if d.items == nil {
 		return d.named(domain, d.names)
 	}
@@ -243,8 +273,16 @@ func (d *domainList) has(domain string) bool {
 	return false
 }
 
+// Names are the names of the list, sorted, where it has names alone.
+func (d *DomainList) Names() []string {
+	if d == nil {
+		return nil
+	}
+	return slices.Sorted(maps.Keys(d.names))
+}
+
 // named looks for the domain, and its parents where they match too.
-func (d *domainList) named(domain string, names map[string]bool) bool {
+func (d *DomainList) named(domain string, names map[string]bool) bool {
 	if names[domain] {
 		return true
 	}
@@ -266,7 +304,7 @@ func (d *domainList) named(domain string, names map[string]bool) bool {
 // listed asks a table for the domain, and in a list of domains for its
 // parents: "example.com" where parent_domain_matches_subdomains has the list,
 // else ".example.com".
-func (d *domainList) listed(m postfix.Map, domain string) bool {
+func (d *DomainList) listed(m postfix.Map, domain string) bool {
 	if !d.domain {
 		_, _, ok := m.Lookup(domain)
 		return ok
@@ -276,12 +314,15 @@ func (d *domainList) listed(m postfix.Map, domain string) bool {
 	return ok
 }
 
-// domains reads a list of domains.
-func (c *conf) domains(s settings, name string) *domainList {
-	d := &domainList{names: map[string]bool{}, name: name, domain: name == "relay_domains"}
-	d.parents = d.domain && hasWord(list(s.get("parent_domain_matches_subdomains")), "relay_domains")
+// Domains reads a list of domains.
+func (c *Configuration) Domains(s Settings, name string) *DomainList {
+	if c == nil {
+		c = new(Configuration)
+	}
+	d := &DomainList{names: map[string]bool{}, name: name, domain: name == "relay_domains"}
+	d.parents = d.domain && hasWord(list(s.Value("parent_domain_matches_subdomains")), "relay_domains")
 	plain := true
-	c.domainItems(d, s.get(name), false, 0)
+	c.domainItems(d, s.Value(name), false, 0)
 	for _, item := range d.items {
 		plain = plain && item.table == nil && !item.not
 		d.names[item.name] = true
@@ -295,10 +336,10 @@ func (c *conf) domains(s settings, name string) *domainList {
 }
 
 // domainItems reads the words of a list, and of files that it names.
-func (c *conf) domainItems(d *domainList, value string, negated bool, depth int) {
+func (c *Configuration) domainItems(d *DomainList, value string, negated bool, depth int) {
 	words, err := postfix.ParseMaps(value)
 	if err != nil {
-		d.opaque = append(d.opaque, value)
+		d.Opaque = append(d.Opaque, value)
 		return
 	}
 	for _, w := range words {
@@ -312,19 +353,19 @@ func (c *conf) domainItems(d *domainList, value string, negated bool, depth int)
 		switch {
 		case e == "":
 		case strings.HasPrefix(e, "/"):
-			file, inside := c.fileName(e)
-			text, ok := c.stock[file]
+			file, inside := c.FileName(e)
+			text, ok := c.Files[file]
 			if !inside || !ok || depth > 10 {
-				d.opaque = append(d.opaque, e)
+				d.Opaque = append(d.Opaque, e)
 				continue
 			}
 			c.domainItems(d, uncommented(string(text)), not, depth+1)
 		case strings.Contains(e, ":"):
 			kind, file, _ := strings.Cut(e, ":")
-			if src, ok := c.table(postfix.MapSpec{Type: kind, Name: file}); ok {
-				d.items = append(d.items, domainItem{not: not, table: src.table})
+			if src, ok := c.Table(postfix.MapSpec{Type: kind, Name: file}); ok {
+				d.items = append(d.items, domainItem{not: not, table: src.Table})
 			} else {
-				d.opaque = append(d.opaque, e)
+				d.Opaque = append(d.Opaque, e)
 			}
 		default:
 			d.items = append(d.items, domainItem{not: not, name: fold(e)})

@@ -1,0 +1,21 @@
+// Package mta evaluates one Postfix instance: where does a message go, by its
+// main.cf, master.cf and tables. It runs no program and asks no network.
+//
+// A [Configuration] has the files of the server and reads what they name;
+// [New] makes an [Instance] of it, which [Instance.Route] asks. The [Decision]
+// says the outcomes for one recipient with the whole way there, and names as an
+// [Assumption] each answer that only another program has: a milter, a policy
+// service, a DNS list, a table that can't be read.
+//
+// What is beyond Postfix is the caller's, by [Options]: mailboxes behind LMTP,
+// the server that a transport leads to, which addresses there are in a database.
+// Such code sees the message as a [Way].
+//
+// Followed are smtpd(8)'s restrictions and access tables, pickup(8), cleanup(8)
+// with header and body checks, canonical(5), masquerading, BCC copies and virtual
+// aliases, trivial-rewrite(8) with its address classes and maps, smtp(8)'s and
+// lmtp(8)'s generic(5) maps and header checks, local(8)'s aliases, error(8),
+// discard(8), content filters that hand mail back, and SMTPUTF8. Not followed:
+// postscreen(8), bounces and their own way back, address verification, users'
+// .forward files, and commands that local(8) or pipe(8) start.
+package mta
