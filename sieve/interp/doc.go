@@ -49,6 +49,12 @@
 //
 //   - a message is lost where a script stores it in the inbox and then in a
 //     missing mailbox ([KeepLost])
+//   - of a message's keywords none is stored where :flags has one that is
+//     invalid, or one of them is longer than 50 octets (mail_max_keyword_length)
+//   - what it takes for a string of C ends at a NUL: regular expressions, flags,
+//     texts that are sent, the URI of notify; :upper and :lower stop there
+//   - :length, :encodeurl and :quotewildcard believe the first octet of a
+//     character, whatever follows
 //   - "${h:40}" is an encoded character
 //   - the test string compares with i;octet where no comparator is named (0.5;
 //     2.4 with i;ascii-casemap, see sieve.Pigeonhole24)
@@ -70,8 +76,8 @@
 // Not followed are
 //
 //   - its crashes: the compiler on hasflag without arguments, the interpreter
-//     on some patterns of :matches like "a*/", on deleteheader with :regex, and
-//     on tests of the body or of MIME parts behind a change of the header;
+//     on some patterns of :matches like "a*/", on deleteheader with :regex or
+//     :count, on notify with :options, and on tests of the body or of MIME parts behind a change of the header;
 //     where it had looked at the body before and doesn't crash, it goes on with
 //     the parts from before a change of Content-Type
 //   - that "X" matches "*?X"

@@ -4,6 +4,7 @@ import (
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/sieve"
+	"github.com/oxmailroute/oxmailroute/sieve/internal/imapflag"
 	"github.com/oxmailroute/oxmailroute/sieve/internal/mboxname"
 )
 
@@ -11,12 +12,12 @@ import (
 func (c *compiler) flagsTag(in *instruction, flags []string) {
 	in.own = flags != nil
 	if !c.anyVariables(flags) {
-		in.flag = validFlags(flags)
+		in.flag = validFlags(imapflag.Stored(imapflag.Split(flags)))
 		return
 	}
 	list := c.texts(flags, "Flags")
 	c.before(in, func(r *run, in instruction) (instruction, error) {
-		in.flag = validFlags(r.strs(list))
+		in.flag = validFlags(imapflag.Stored(imapflag.Split(r.strs(list))))
 		return in, nil
 	})
 }
@@ -41,13 +42,14 @@ func (c *compiler) fileInto(in *instruction, cmd sieve.FileInto) {
 		}
 		return
 	}
-	mailbox, use := c.text(cmd.Mailbox, "Mailbox"), c.text(cmd.SpecialUse, "SpecialUse")
+	mailbox, use, special := c.text(cmd.Mailbox, "Mailbox"), c.text(cmd.SpecialUse, "SpecialUse"), cmd.SpecialUse != ""
 	c.before(in, func(r *run, in instruction) (instruction, error) {
 		name := r.str(&mailbox)
 		if err := mboxname.Check(name); err != nil {
 			return in, r.errorf(&in, "%w", err)
 		}
-		if attr := r.str(&use); attr != "" {
+		if special {
+			attr := r.str(&use)
 			if !mboxname.ValidSpecialUse(attr) {
 				return in, r.errorf(&in, "%q is not a special-use attribute", attr)
 			}

@@ -44,13 +44,13 @@ func (r *run) spendStrings(list []string) {
 	}
 }
 
-// publicFlags returns a copy of the list with the system flags in their common
-// spelling.
+// publicFlags returns a copy of what is stored of the list, with the system flags
+// in their common spelling.
 func publicFlags(list []string) []string {
 	if len(list) == 0 {
 		return nil
 	}
-	out := slices.Clone(list)
+	out := slices.Clone(imapflag.Stored(list))
 	for i, f := range out {
 		if name, ok := imapflag.System(f); ok {
 			out[i] = name

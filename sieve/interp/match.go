@@ -131,6 +131,8 @@ func (m *matcher) add(key string) error {
 	fold := m.comparator != sieve.Octet
 	switch {
 	case m.kind == sieve.Regex:
+		// regcomp takes what comes before a NUL.
+		key, _, _ = strings.Cut(key, "\x00")
 		re, err := headers.CompileERE(key, fold)
 		if err != nil {
 			return err

@@ -3,7 +3,6 @@ package interp
 import (
 	"strconv"
 	"strings"
-	"unicode/utf8"
 
 	"github.com/oxmailroute/oxmailroute/sieve"
 	"github.com/oxmailroute/oxmailroute/sieve/internal/ascii"
@@ -36,20 +35,22 @@ func (r *run) modify(value string, list []sieve.Modifier) string {
 	value = cutUTF8(value, r.program.settings.MaxVariableSize)
 	for _, m := range list {
 		r.spend(costAlloc * len(value))
-		if value = apply(m, value); len(value) > r.program.settings.MaxVariableSize {
-			value = cutUTF8(value, r.program.settings.MaxVariableSize)
-		}
+		value = apply(m, value, r.program.settings.MaxVariableSize)
 	}
 	return value
 }
 
-// apply applies one modifier. Letters are those of ASCII, as in Pigeonhole.
-func apply(m sieve.Modifier, s string) string {
+// apply applies one modifier. Letters are those of ASCII, as in Pigeonhole, and
+// behind a NUL their case stays. What comes out has at most the octets, and ends
+// with a whole character of s.
+func apply(m sieve.Modifier, s string, most int) string {
 	switch m {
 	case sieve.Lower:
-		return ascii.Lower(s)
+		head := cString(s)
+		return ascii.Lower(head) + s[len(head):]
 	case sieve.Upper:
-		return ascii.Upper(s)
+		head := cString(s)
+		return ascii.Upper(head) + s[len(head):]
 	case sieve.LowerFirst:
 		if s != "" {
 			return ascii.Lower(s[:1]) + s[1:]
@@ -59,11 +60,11 @@ func apply(m sieve.Modifier, s string) string {
 			return ascii.Upper(s[:1]) + s[1:]
 		}
 	case sieve.QuoteWildcard:
-		return escapeAll(s, `*?\`)
+		return escapeAll(s, `*?\`, most)
 	case sieve.QuoteRegex:
-		return escapeAll(s, `.\[]{}()*+?^$|`)
+		return escapeAll(s, `.\[]{}()*+?^$|`, most)
 	case sieve.EncodeURL:
-		return encodeURL(s)
+		return encodeURL(s, most)
 	case sieve.Length:
 		return strconv.Itoa(utf8Length(s))
 	}
@@ -71,35 +72,83 @@ func apply(m sieve.Modifier, s string) string {
 }
 
 // escapeAll puts a backslash before the octets of the set.
-func escapeAll(s, set string) string {
+func escapeAll(s, set string, most int) string {
 	if !strings.ContainsAny(s, set) {
 		return s
 	}
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if strings.IndexByte(set, s[i]) >= 0 {
-			b.WriteByte('\\')
+	b := make([]byte, 0, min(2*len(s), most+2))
+	for s != "" {
+		var c string
+		c, s = character(s)
+		whole := len(b)
+		if strings.IndexByte(set, c[0]) >= 0 {
+			b = append(b, '\\')
 		}
-		b.WriteByte(s[i])
+		if b = append(b, c...); len(b) > most {
+			return string(b[:whole])
+		}
 	}
-	return b.String()
+	return string(b)
 }
 
 // encodeURL encodes all but the unreserved characters of RFC 3986.
-func encodeURL(s string) string {
+func encodeURL(s string, most int) string {
 	const hex = "0123456789ABCDEF"
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		c := s[i]
-		if ascii.IsAlpha(int(c)) || ascii.IsDigit(int(c)) || strings.IndexByte("-_.~", c) >= 0 {
-			b.WriteByte(c)
-		} else {
-			b.WriteByte('%')
-			b.WriteByte(hex[c>>4])
-			b.WriteByte(hex[c&15])
+	b := make([]byte, 0, min(3*len(s), most+18))
+	for s != "" {
+		var char string
+		char, s = character(s)
+		whole := len(b)
+		for _, c := range []byte(char) {
+			if len(char) == 1 && (ascii.IsAlpha(int(c)) || ascii.IsDigit(int(c)) || strings.IndexByte("-_.~", c) >= 0) {
+				b = append(b, c)
+			} else {
+				b = append(b, '%', hex[c>>4], hex[c&15])
+			}
+		}
+		if len(b) > most {
+			return string(b[:whole])
 		}
 	}
-	return b.String()
+	return string(b)
 }
 
-func utf8Length(s string) int { return utf8.RuneCountInString(s) }
+// characterSize is how many octets the first octet of a character promises.
+func characterSize(first byte) int {
+	switch {
+	case first < 0xc2:
+		return 1
+	case first < 0xe0:
+		return 2
+	case first < 0xf0:
+		return 3
+	case first < 0xf8:
+		return 4
+	case first < 0xfc:
+		return 5
+	case first < 0xfe:
+		return 6
+	}
+	return 1
+}
+
+// character cuts a character off, of which the server looks at the first octet
+// only: octets that are missing at the end of the text are NULs.
+func character(s string) (c, rest string) {
+	n := characterSize(s[0])
+	if n > len(s) {
+		return s + strings.Repeat("\x00", n-len(s)), ""
+	}
+	return s[:n], s[n:]
+}
+
+// utf8Length counts the characters that are whole, by their first octets.
+func utf8Length(s string) int {
+	count := 0
+	for i := 0; i < len(s); count++ {
+		if i += characterSize(s[i]); i > len(s) {
+			break
+		}
+	}
+	return count
+}

@@ -73,8 +73,16 @@ func (n *notifyCommand) perform(r *run, in *instruction) error {
 	return r.add(&instruction{kind: opNotify, step: in.step, act: act})
 }
 
-// maxNotifySubject bounds the subject of a notification, in octets.
+// maxNotifySubject bounds the subject of a notification, in octets, and with 2.4
+// in characters.
 const maxNotifySubject = 256
+
+func (r *run) notifySubject(s string) string {
+	if r.program.pigeonhole24 {
+		return r.sanitizedRunes(cString(s), maxNotifySubject)
+	}
+	return sanitized(cString(s), maxNotifySubject)
+}
 
 // notification makes the message of a notify (RFC 5436 section 2).
 func (r *run) notification(a *ActionNotify) (out *Outgoing, why string) {
@@ -125,7 +133,7 @@ func (r *run) notification(a *ActionNotify) (out *Outgoing, why string) {
 	w.field("Date", r.date())
 	switch {
 	case a.Message != nil:
-		w.encoded("Subject", sanitized(*a.Message, maxNotifySubject))
+		w.encoded("Subject", r.notifySubject(*a.Message))
 	case uri.Subject != nil:
 		w.encoded("Subject", *uri.Subject)
 	default:
@@ -133,7 +141,7 @@ func (r *run) notification(a *ActionNotify) (out *Outgoing, why string) {
 		if !ok {
 			subject = "(no subject)"
 		}
-		w.encoded("Subject", sanitized("Notification: "+subject, maxNotifySubject))
+		w.encoded("Subject", r.notifySubject("Notification: "+subject))
 	}
 	w.addressField("From", from)
 	if to := uri.Addressees(false); to != nil {

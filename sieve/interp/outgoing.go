@@ -310,7 +310,7 @@ func sanitized(s string, n int) string {
 	i := 0
 	for i < len(s) && i < n {
 		c, size := utf8.DecodeRuneInString(s[i:])
-		if i+size > n {
+		if i+size > n || !utf8.FullRuneInString(s[i:]) {
 			break // the last character isn't whole
 		}
 		if c == utf8.RuneError && size == 1 || c < ' ' {
@@ -326,16 +326,22 @@ func sanitized(s string, n int) string {
 	return cutUTF8(string(b), n-3) + "..."
 }
 
+// cString is what the server sees of a text that it takes for a string of C.
+func cString(s string) string {
+	s, _, _ = strings.Cut(s, "\x00")
+	return s
+}
+
 // sanitizedRunes is a text of at most n characters without control characters;
 // what is cut off shows as an ellipsis.
-func sanitizedRunes(s string, n int) string {
+func (r *run) sanitizedRunes(s string, n int) string {
 	var b []byte
 	count, last := 0, 0
-	for s != "" && count < n {
+	for s != "" && count < n && utf8.FullRuneInString(s) {
 		c, size := utf8.DecodeRuneInString(s)
 		bad := c == utf8.RuneError && size == 1
 		last = len(b)
-		if bad || c < ' ' {
+		if bad || c < ' ' || c == 0x7f && r.program.pigeonhole24 {
 			c = utf8.RuneError
 		}
 		b = utf8.AppendRune(b, c)

@@ -51,7 +51,7 @@ func (r *run) rejection(reason string) (out *Outgoing, why string) {
 		"\r\nThis is a MIME-encapsulated message\r\n\r\n")
 	w.WriteString("--" + boundary + "\r\n" +
 		"Content-Type: text/plain; charset=utf-8\r\nContent-Disposition: inline\r\nContent-Transfer-Encoding: 8bit\r\n\r\n" +
-		"Your message to <" + to.String() + "> was automatically rejected:\r\n" + reason + "\r\n")
+		"Your message to <" + to.String() + "> was automatically rejected:\r\n" + cString(reason) + "\r\n")
 	w.WriteString("--" + boundary + "\r\nContent-Type: message/disposition-notification\r\n\r\n" +
 		"Reporting-UA: " + r.host() + "; Dovecot Mail Delivery Agent\r\n")
 	if s, ok := r.rawFirst("original-recipient"); ok {

@@ -1,6 +1,9 @@
 package interp
 
 import (
+	"fmt"
+
+	"github.com/oxmailroute/oxmailroute/sieve"
 	"github.com/oxmailroute/oxmailroute/sieve/internal/mboxname"
 )
 
@@ -26,6 +29,9 @@ func (c *specialUseTest) eval(r *run) bool {
 		if !r.mailboxExists(mailbox) {
 			return r.note(c.step, false, []byte(mailbox))
 		}
+		if mailbox == "" {
+			mailbox = sieve.Inbox
+		}
 	}
 	for i := range c.attributes {
 		attr := r.str(&c.attributes[i])
@@ -33,7 +39,8 @@ func (c *specialUseTest) eval(r *run) bool {
 			return false
 		}
 		if !mboxname.ValidSpecialUse(attr) {
-			return r.note(c.step, false, []byte(attr))
+			r.failed = fmt.Errorf("specialuse_exists: %.60q is not a special-use attribute", attr)
+			return false
 		}
 		if _, ok := r.specialUse(mailbox, attr); !ok {
 			return r.note(c.step, false, []byte(attr))

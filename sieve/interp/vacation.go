@@ -54,6 +54,7 @@ func (c *compiler) vacation(in *instruction, cmd sieve.Vacation) {
 // section 4). Otherwise why says why not.
 func (r *run) reply(v sieve.Vacation, step int) (out *Outgoing, why string) {
 	set := &r.program.settings.Vacation
+	v.From, v.Reason = cString(v.From), cString(v.Reason)
 	to, ok := mailaddr.Envelope(r.in.To)
 	if !ok {
 		return nil, "the envelope has no recipient"
@@ -178,11 +179,11 @@ func (r *run) replySubject(v sieve.Vacation) string {
 	set := &r.program.settings.Vacation
 	subject := set.DefaultSubject
 	if v.Subject != nil && *v.Subject != "" {
-		subject = *v.Subject
+		subject = cString(*v.Subject)
 	} else if s, ok := r.decodedFirst("subject"); ok {
 		subject = set.subject(s, r.program.pigeonhole24)
 	}
-	return sanitizedRunes(subject, set.MaxSubject)
+	return r.sanitizedRunes(subject, set.MaxSubject)
 }
 
 // correspondent is whom a vacation answer goes to, with the display name that

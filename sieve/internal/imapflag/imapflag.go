@@ -2,6 +2,7 @@
 package imapflag
 
 import (
+	"slices"
 	"strings"
 )
 
@@ -31,13 +32,28 @@ func Valid(flag string) bool {
 	return flag != ""
 }
 
+// maxKeyword is how many octets a store takes for a keyword
+// (mail_max_keyword_length).
+const maxKeyword = 50
+
+// Stored returns what a mail store takes of flags: where one of the keywords is
+// invalid or too long, none of them.
+func Stored(flags []string) []string {
+	keyword := func(f string) bool { return !strings.HasPrefix(f, `\`) }
+	if slices.ContainsFunc(flags, func(f string) bool { return keyword(f) && (!Valid(f) || len(f) > maxKeyword) }) {
+		return slices.DeleteFunc(slices.Clone(flags), keyword)
+	}
+	return flags
+}
+
 // Split returns the flags of a list, each string of which can hold
-// several (RFC 5232 section 2).
+// several (RFC 5232 section 2). A flag ends at a NUL.
 func Split(list []string) []string {
 	var out []string
 	for _, s := range list {
 		for _, f := range strings.Split(s, " ") {
 			if f != "" {
+				f, _, _ = strings.Cut(f, "\x00")
 				out = append(out, f)
 			}
 		}

@@ -46,6 +46,7 @@ const (
 
 // Parse reads the method of notify. "mailto" is the only one there is.
 func Parse(uri string) (*URI, error) {
+	uri, _, _ = strings.Cut(uri, "\x00") // a string of C
 	scheme, rest, ok := strings.Cut(uri, ":")
 	for i := 0; ok && i < len(scheme); i++ {
 		c := int(scheme[i])

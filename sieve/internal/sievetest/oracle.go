@@ -371,7 +371,8 @@ func parseDecision(text string) Decision {
 			last := &d.Actions[len(d.Actions)-1]
 			if flags, ok := strings.CutPrefix(effect, "add IMAP flags: "); ok {
 				// The report shows keywords of :flags that storing leaves out.
-				list := slices.DeleteFunc(strings.Split(flags, " "), func(f string) bool { return !imapflag.Valid(f) || strings.Contains(f, "?") })
+				list := imapflag.Stored(strings.Split(flags, " "))
+				list = slices.DeleteFunc(list, func(f string) bool { return !imapflag.Valid(f) || strings.Contains(f, "?") })
 				if len(list) > 0 {
 					*last += " flags " + sortFlags(list)
 				}
