@@ -22,6 +22,9 @@ type Message struct {
 	Milters Milter
 	// SMTPUTF8 says that the client declares it with MAIL (RFC 6531). sendmail(1)
 	// doesn't; Postfix finds out itself there (smtputf8_autodetect_classes).
+	// Dovecot offers none: mail that declares it, or that Postfix finds to need it,
+	// and has a sender, a recipient or a header beyond ASCII, goes back to its
+	// sender instead of into a mailbox, and so at every next hop without it.
 	SMTPUTF8 bool
 	// NextHops is whether the hosts that the mail is handed to offer SMTPUTF8.
 	NextHops SMTPUTF8

@@ -64,7 +64,9 @@ type Gateway struct {
 // which [Policy.Warnings] reports.
 type ClientCertificate struct {
 	// Names are subject common names; the certificate must be issued by an
-	// authority in CAFile.
+	// authority in CAFile. No access restriction of Postfix compares names, so
+	// the Received: line that smtpd(8) writes is checked: a host in the gateway's
+	// networks without the name is refused at the end of the data.
 	Names []string
 	// Fingerprints are SHA-256 certificate fingerprints, 32 bytes in hex with
 	// colons, as check_ccert_access has them.
@@ -73,7 +75,10 @@ type ClientCertificate struct {
 	CAFile string
 }
 
-// Markers are the headers by which the gateway tells what it did.
+// Markers are the headers by which the gateway tells what it did. They are
+// honoured exactly, and in any case. Up to 100 domains each has a pattern in the
+// bypass table; from 101 on a table NAME_markers has them, so that neither time
+// nor memory grows.
 type Markers struct {
 	// Domain is the loop marker that is named after the hosted domain.
 	Domain DomainMarker
@@ -134,7 +139,9 @@ type Server struct {
 	KeyFile  string
 	Networks []netip.Prefix
 	// SecondPass, ReEntry and Strip are loopback addresses of generated
-	// listeners. Zero: 127.0.0.1:10030, 127.0.0.1:10032, 127.0.0.1:10031.
+	// listeners. They and the next two take mail from every program of this server
+	// without a login, as sendmail(1) does, and SecondPass, ReEntry and Sorting
+	// believe markers: who can run programs there can send past the gateway. Zero: 127.0.0.1:10030, 127.0.0.1:10032, 127.0.0.1:10031.
 	SecondPass netip.AddrPort
 	ReEntry    netip.AddrPort
 	Strip      netip.AddrPort
@@ -325,7 +332,16 @@ type Spam struct {
 	Mark bool
 }
 
-// Sieve is where the rules for delivery go.
+// Sieve is where the rules for delivery go: released mail into INBOX, flagged
+// mail into a folder, before users' own rules run.
+//
+// What Sieve makes (vacation, notify, reject, reports) loses all markers; what it
+// redirects at delivery keeps them and is treated as sendmail(1)'s mail: its
+// header checks, milters and content filter. Dovecot's own fields tell the two
+// apart by their order, which no script can change; X-Sieve-Redirected-From
+// stays, whatever header_checks say of it. What Sieve sends elsewhere (imapsieve)
+// goes the way it went before, by sendmail(1) or the installation's
+// submission_host.
 type Sieve struct {
 	// Form is where the rules run. Empty: [Global].
 	Form SieveForm
@@ -353,7 +369,8 @@ type Sieve struct {
 type SieveForm string
 
 const (
-	// Global: one script before every mailbox's own (sieve_before).
+	// Global: one script before every mailbox's own (sieve_before). Nothing has to
+	// be kept up to date, and users can't change it.
 	Global SieveForm = "global"
 	// PerTenant: the same script for each hosted domain that uses the gateway,
 	// before its mailboxes' own; other domains have none. A domain uses the
@@ -361,7 +378,9 @@ const (
 	// user name, which must be the mail address: see [Config.Warnings].
 	PerTenant SieveForm = "tenant"
 	// PerMailbox: the rules stand in the chosen mailboxes' own scripts
-	// ([Config.MailboxRules]); no global script is installed.
+	// ([Config.MailboxRules]); no global script is installed. Users see them in OX
+	// App Suite, and can move them or switch them off; who writes the whole script
+	// anew from an old page takes them out until the next run of package provision.
 	PerMailbox SieveForm = "mailbox"
 )
 

@@ -13,7 +13,13 @@ import (
 // configuration in the order of the servers: connection and recipient checks,
 // removal of forged markers, aliases and routing, the header checks of the
 // second pass, and for local mail the Sieve scripts; redirects come back in at
-// the re-entry listener. It never fails: where a server would refuse or defer,
+// the re-entry listener. The installation's own settings are followed, too:
+// rewrites of envelope and header, copies, aliases, tables that are evaluated
+// (regexp:, pcre:, inline:, static:, unionmap:, pipemap:), relay hosts, listings,
+// logins, checks, and content filters that come back at a listener of role
+// reinjection. A header is read as each server reads it: Pigeonhole decodes RFC
+// 2047 words and does not match a value that was folded to the next line; header
+// checks see the raw line and match a folded value. It never fails: where a server would refuse or defer,
 // the decision says so. It makes no look-ups outside of the configuration, the
 // Directory, Scripts and Tables, and is safe for concurrent use. The context is
 // for Directory and Scripts: what they don't answer because it is done is an

@@ -21,6 +21,9 @@ type Message struct {
 	Milters Milter
 	// SMTPUTF8 says that the client declares it with MAIL (RFC 6531). sendmail(1)
 	// doesn't; Postfix finds out itself there (smtputf8_autodetect_classes).
+	// Dovecot offers none: mail that declares it, or that Postfix finds to need it,
+	// and has a sender, a recipient or a header beyond ASCII, goes back to its
+	// sender instead of into a mailbox, and so at every next hop without it.
 	SMTPUTF8 bool
 	// NextHops is whether the hosts that the mail is handed to offer SMTPUTF8.
 	NextHops SMTPUTF8
@@ -116,12 +119,14 @@ type Decision struct {
 	// more of it, in the order in which they are found.
 	Outcomes []Outcome
 	// Err is what [Directory], or an agent of [Options], could not answer; nil where
-	// they did.
-	// The outcome is then what Postfix does while a table is down (reject or defer
+	// they did. The outcome is then what Postfix does while a table is down (reject or defer
 	// with 451), and says nothing about the configuration.
 	Err error
 	// Assumptions are what the decision hangs on and only another program, or a
-	// table that can't be read here, can answer. Where there are none, the
+	// table that can't be read here, can answer, with the answer that Route went
+	// on with: milters, policy services, DNS lists, databases, users' .forward
+	// files, whether a content filter hands XFORWARD on, whether a next hop offers
+	// SMTPUTF8, which addresses inet_interfaces = all has. Where there are none, the
 	// configuration was followed in full.
 	Assumptions []Assumption
 }
@@ -150,7 +155,9 @@ type Outcome struct {
 	Rule string
 	// Edits are what was done to the header on the way, as it is seen at the
 	// destination, in order: an address field that was rewritten is removed and
-	// added. Trace fields (Received, Delivered-To, Return-Path), and the Date and
+	// added, by Postfix for mail of sendmail(1) and of
+	// local_header_rewrite_clients after the header checks, and for all mail on its
+	// way out (smtp_generic_maps). Trace fields (Received, Delivered-To, Return-Path), and the Date and
 	// Message-Id that cleanup(8) adds where they are missing, are not listed.
 	Edits []Edit
 	// Trace is the whole way, in order, from the first decision.
