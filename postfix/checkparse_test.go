@@ -73,6 +73,7 @@ func customerLines(r *rand.Rand, n int) []string {
 }
 
 func TestParseCheckTable(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		kind, text string
 		want       CheckTable
@@ -154,6 +155,7 @@ func TestParseCheckTable(t *testing.T) {
 
 // TestParseCheckTableRandom compares what postmap finds in random tables.
 func TestParseCheckTableRandom(t *testing.T) {
+	t.Parallel()
 	dir := confDir(t, minimalMain, "")
 	r := rand.New(rand.NewPCG(9, 10))
 	pieces := []string{"/a/", "/b/", "/^X:/", "!", "if ", "if ", "endif\n", "endif\n", " ", "\n", "\n", "\n", "OK", "REJECT x", "$1", "$$", "(", ")", "i", "m", "x", "~", "#", "\\", "/", "[", "]", "*", "|", "^", "\t", "{", "a", "1", "/a/ WARN 1\n", "/b/ WARN 2\n", "!/c/ WARN 3\n", "if /a/\n"}

@@ -26,6 +26,7 @@ const (
 )
 
 func TestMainExpand(t *testing.T) {
+	t.Parallel()
 	m, err := ParseMain("main.cf", []byte(expandMain))
 	if err != nil {
 		t.Fatal(err)
@@ -71,6 +72,7 @@ func TestMainExpand(t *testing.T) {
 }
 
 func TestMainExpandRandom(t *testing.T) {
+	t.Parallel()
 	r := rand.New(rand.NewPCG(21, 22))
 	pieces := []string{"a", "$a", "$b", "${a}", "${", "}", "{", "}", "?", ":", "$$", "$(", ")", "x", " ", "==", "!=", "<", "${a?", "${b:", "{x}", "${{", "n"}
 	var text strings.Builder

@@ -23,6 +23,7 @@ var bypass = CheckTable{
 }
 
 func TestCheckTableFormat(t *testing.T) {
+	t.Parallel()
 	for name, c := range map[string]struct {
 		table CheckTable
 		want  string
@@ -227,6 +228,7 @@ func patternSays(t *testing.T, patterns []string, f headers.Field) bool {
 // TestPatternAgrees is FuzzPattern's property on every combination of the
 // tables.
 func TestPatternAgrees(t *testing.T) {
+	t.Parallel()
 	for kind := range 32 {
 		for _, value := range checkValues {
 			checkPattern(t, kind, "X-Test", value, "X-Test: "+value)
@@ -309,6 +311,7 @@ func bodyFor(r *rand.Rand, value string) string {
 
 // TestChecksAsCleanup sends hundreds of header lines through cleanup(8).
 func TestChecksAsCleanup(t *testing.T) {
+	t.Parallel()
 	perRule, customer := servertest.Deep(t, 2, 6), servertest.Deep(t, 200, 600)
 	r := rand.New(rand.NewPCG(7, 8))
 	var generated CheckTable

@@ -51,6 +51,7 @@ var mainErrors = map[string]struct {
 }
 
 func TestParseMain(t *testing.T) {
+	t.Parallel()
 	for name, text := range mainTexts {
 		t.Run(name, func(t *testing.T) {
 			m, err := ParseMain("main.cf", []byte(text))
@@ -129,6 +130,7 @@ var paramPieces = []string{
 
 // TestParamBreakOut has postconf read hostile values that we take.
 func TestParamBreakOut(t *testing.T) {
+	t.Parallel()
 	r := rand.New(rand.NewPCG(19, 20))
 	const n = 60
 	for range 12 {

@@ -20,6 +20,7 @@ var someParams = []Param{
 }
 
 func TestMainSet(t *testing.T) {
+	t.Parallel()
 	const block = "# BEGIN oxmailroute: managed block, change the policy instead\n" +
 		"# nothing leaves by it\nrelayhost =\n" +
 		"sender_dependent_default_transport_maps = hash:/etc/postfix/conbool_scope\n" +

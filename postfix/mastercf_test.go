@@ -87,6 +87,7 @@ func squeezeLines(s string) string {
 }
 
 func TestParseMaster(t *testing.T) {
+	t.Parallel()
 	for name, text := range masterTexts {
 		t.Run(name, func(t *testing.T) {
 			m, err := ParseMaster("master.cf", []byte(text))

@@ -307,6 +307,7 @@ func FuzzMasterSetRemove(f *testing.F) {
 
 // TestMasterBreakOut has postconf read hostile services that we take.
 func TestMasterBreakOut(t *testing.T) {
+	t.Parallel()
 	r := rand.New(rand.NewPCG(23, 24))
 	pieces := append([]string{"-", "--", "-o", "-v", "{}", "{a b}", "inet", "y"}, paramPieces...)
 	for range 10 {
@@ -362,6 +363,7 @@ func TestMasterBreakOut(t *testing.T) {
 // TestMasterSetRuns has a running master(8) obey options that stand between
 // comment lines within an entry.
 func TestMasterSetRuns(t *testing.T) {
+	t.Parallel()
 	base := "127.0.0.1:$PORT0 inet n - n - - smtpd\n  -o smtpd_banner=his\n# his comment\n\n127.0.0.1:$PORT1 inet n - n - - smtpd\n"
 	p := newPrivate(t, "mydestination =\n", base, nil)
 	text := strings.NewReplacer("$PORT0", fmt.Sprint(p.ports[0]), "$PORT1", fmt.Sprint(p.ports[1])).Replace(base) + privateMaster

@@ -75,6 +75,7 @@ func ask(t *testing.T, s maillab.System, mainCf, masterCf string, args ...string
 // an empty master.cf, where it prints what is built in, and with the
 // installation's, where it prints what transports bring.
 func TestParameters(t *testing.T) {
+	t.Parallel()
 	eachPostfix(t, func(t *testing.T, s maillab.System) {
 		printed := map[string]string{}
 		master := "uucp unix - n n - - pipe\nany.name-x unix - n n - - smtp\nlocal unix - n n - - local\nrun unix - n n - - spawn\n"
@@ -181,6 +182,7 @@ func TestParameterReaders(t *testing.T) {
 // TestSettingsDefaults compares every default as it is expanded, on each
 // compatibility level that changes one.
 func TestSettingsDefaults(t *testing.T) {
+	t.Parallel()
 	eachPostfix(t, func(t *testing.T, s maillab.System) {
 		for _, level := range []string{"0", "1", "2", "3.6", "3.7"} {
 			text := "compatibility_level = " + level + "\nmyhostname = ox.example.com\nmynetworks = 127.0.0.1\nvirtual_maps = inline:{a=b}\nstress = yes\n"

@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"sync/atomic"
 	"syscall"
 	"testing"
 	"time"
@@ -58,6 +59,12 @@ discard   unix  -       -       n       -       -       discard
 postlog   unix-dgram n  -       n       -       1       postlogd
 `
 
+// nextPort counts through ports below those of outgoing connections, from where
+// no other test process is likely to be: each private Postfix has its own.
+var nextPort atomic.Int64
+
+func init() { nextPort.Store(2600 + int64(os.Getpid()%200)*100) }
+
 // newPrivate makes the directories and the configuration; mainCf and files may
 // refer to the configuration directory as $ETC.
 func newPrivate(tb testing.TB, mainCf, masterCf string, files map[string]string) *private {
@@ -85,7 +92,8 @@ func newPrivate(tb testing.TB, mainCf, masterCf string, files map[string]string)
 			tb.Fatal(err)
 		}
 	}
-	for i, port := 0, 2660; i < len(p.ports) && port <= 2690; port++ {
+	for i, tries := 0, 0; i < len(p.ports) && tries < 100; tries++ {
+		port := int(nextPort.Add(1))
 		if l, err := net.Listen("tcp", fmt.Sprintf("127.0.0.1:%d", port)); err == nil {
 			l.Close()
 			p.ports[i] = port

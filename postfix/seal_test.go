@@ -105,6 +105,7 @@ func split(text string) []string { return strings.SplitAfter(strings.TrimSuffix(
 // TestEditedOutside: whatever is written, changed and deleted outside of the
 // blocks is in the file when they are gone, and nothing else is.
 func TestEditedOutside(t *testing.T) {
+	t.Parallel()
 	for _, f := range edited {
 		t.Run(f.name, func(t *testing.T) {
 			for seed := range uint64(400) {

@@ -106,6 +106,7 @@ func TestSearchHit(t *testing.T) {
 
 // TestSearchAsPostfix asks trivial-rewrite(8) of a running Postfix.
 func TestSearchAsPostfix(t *testing.T) {
+	t.Parallel()
 	r := rand.New(rand.NewPCG(11, 12))
 	users := []string{"al", "al+x", "AL+X", "bo", "bo-y+z", "owner-al", "+al", "al+", "list-request", "cy"}
 	domains := []string{"example.com", "s.example.com", "t.s.example.com", "EXAMPLE.com", "example.net", "local.test", "x.net"}
@@ -189,6 +190,7 @@ func TestSearchAsPostfix(t *testing.T) {
 
 // TestAccessAsPostfix asks the access tables of a running smtpd(8).
 func TestAccessAsPostfix(t *testing.T) {
+	t.Parallel()
 	r := rand.New(rand.NewPCG(17, 18))
 	pick := func(list []string) string { return list[r.IntN(len(list))] }
 	names := []string{"h.example.com", "mx.s.example.com", "x.net", ""}
@@ -334,6 +336,7 @@ func TestAliasesExpand(t *testing.T) {
 // TestAliasesAsCleanup compares expansions with the recipients that a running
 // cleanup(8) writes into the queue file.
 func TestAliasesAsCleanup(t *testing.T) {
+	t.Parallel()
 	r := rand.New(rand.NewPCG(13, 14))
 	users := []string{"a", "b", "c", "d", "a+x", "e"}
 	domains := []string{"x.test", "y.test", "local.test"}
@@ -507,6 +510,7 @@ var cidrTexts = []string{
 }
 
 func TestParseCIDRAsPostmap(t *testing.T) {
+	t.Parallel()
 	dir := confDir(t, minimalMain, "")
 	queries := []string{"10.1.2.3", "10.9.9.9", "192.0.2.1", "2001:db8::1", "::1", "fe80::1"}
 	check := func(text string, postmap found) {

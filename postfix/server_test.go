@@ -16,6 +16,11 @@ import (
 	"github.com/oxmailroute/oxmailroute/internal/servertest"
 )
 
+func TestMain(m *testing.M) {
+	servertest.Overlap()
+	os.Exit(m.Run())
+}
+
 // confDir is a configuration directory for postmap and postconf.
 func confDir(tb testing.TB, mainCf, masterCf string) string {
 	tb.Helper()

@@ -100,6 +100,7 @@ func checkAgainstPostmap(t *testing.T, dir, text string) {
 }
 
 func TestParseTableAsPostmap(t *testing.T) {
+	t.Parallel()
 	dir := confDir(t, minimalMain, "")
 	for name, text := range tableTexts {
 		t.Run(name, func(t *testing.T) { checkAgainstPostmap(t, dir, text) })
@@ -121,6 +122,7 @@ var tablePieces = []string{
 }
 
 func TestParseTableRandom(t *testing.T) {
+	t.Parallel()
 	dir := confDir(t, minimalMain, "")
 	r := rand.New(rand.NewPCG(1, 2))
 	long := servertest.Scaled(t, 8)
@@ -205,6 +207,7 @@ func TestTableFormatRefuses(t *testing.T) {
 
 // TestTableBreakOut puts hostile keys and values through the real postmap -q.
 func TestTableBreakOut(t *testing.T) {
+	t.Parallel()
 	dir := confDir(t, minimalMain, "")
 	r := rand.New(rand.NewPCG(3, 4))
 	var table Table

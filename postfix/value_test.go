@@ -116,6 +116,7 @@ func TestParseMaps(t *testing.T) {
 }
 
 func TestInlineTableAsPostmap(t *testing.T) {
+	t.Parallel()
 	dir := confDir(t, minimalMain, "")
 	for _, text := range []string{
 		"{ a=b }", "{a=b,c=d}", "{ {k2 = v with  spaces, commas}, A=1 }", "{ a=1 a=2 }", "{ a=b=c }", "{}", "{ a }", "a=b", "{ a=b", "{ {a = {b} c} }", "{ ü=x, Ü=y }", "{ =b, a=c }", `{ {"a b" = c}, a=d }`, `{ {"a=b" = c}, a=d }`, `{ {a\ b = c}, a=d }`, "{ {a b = c} }", `{ {"a = c} }`, "{ a=b }c", "{ {a=b}c }",

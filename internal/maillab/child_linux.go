@@ -269,13 +269,9 @@ func (r *runner) logTail() string {
 func (r *runner) send() []delivery {
 	msgs := r.task.Messages
 	sent := make([]delivery, len(msgs))
-	senders := r.task.World.Senders
-	if senders <= 0 {
-		senders = 8
-	}
 	next := make(chan int)
 	var wg sync.WaitGroup
-	for range senders {
+	for range r.task.World.Senders {
 		wg.Go(func() {
 			for i := range next {
 				if m := &msgs[i]; m.To == "sendmail" || strings.HasPrefix(m.To, "sendmail:") {

@@ -67,10 +67,7 @@
 package maillab
 
 import (
-	"flag"
 	"os"
-	"runtime"
-	"strconv"
 	"testing"
 
 	"github.com/oxmailroute/oxmailroute/internal/servertest"
@@ -86,17 +83,8 @@ func Main(m *testing.M) {
 	if IsChild() {
 		os.Exit(Child())
 	}
-	Overlap()
+	servertest.Overlap()
 	os.Exit(m.Run())
-}
-
-// Overlap has three times as many parallel tests run at once as there are
-// processors, unless -parallel says otherwise. It is for TestMain, where tests
-// wait for other programs most of the time.
-func Overlap() {
-	if err := flag.Set("test.parallel", strconv.Itoa(3*runtime.GOMAXPROCS(0))); err != nil {
-		panic(err) // the flag is testing's own
-	}
 }
 
 // Run brings the site up in the world, sends the messages (several at once, in

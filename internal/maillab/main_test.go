@@ -1,13 +1,5 @@
 package maillab
 
-import (
-	"os"
-	"testing"
-)
+import "testing"
 
-func TestMain(m *testing.M) {
-	if IsChild() {
-		os.Exit(Child())
-	}
-	os.Exit(m.Run())
-}
+func TestMain(m *testing.M) { Main(m) }

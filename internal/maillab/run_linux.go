@@ -86,6 +86,11 @@ func run(w World, s Site, msgs []Message, scale float64) (Result, error) {
 			w.Connect = 3 * time.Second
 		}
 	}
+	if w.Senders <= 0 {
+		if w.Senders = 8; scale <= 1 {
+			w.Senders = 2
+		}
+	}
 	scratch, err := os.MkdirTemp("", "maillab")
 	if err != nil {
 		return Result{}, err

@@ -52,7 +52,8 @@ type World struct {
 	Keys map[string]KeyPair
 	// Password is the password of every user of the SASL service.
 	Password string
-	// Senders is the number of connections used at once; 0 is 8.
+	// Senders is the number of connections used at once; 0 is 8, and 2 up to
+	// TEST_SCALE=1, where each connection more costs processes of Postfix's.
 	Senders int
 	// Connect bounds the wait for a connection to the site, Settle that for idle
 	// queues after the last message, Timeout the whole run. 0 is 20 s (3 s under

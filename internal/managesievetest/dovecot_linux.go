@@ -81,6 +81,12 @@ service managesieve-login {
 service managesieve {
   service_count = 100
 }
+# No delay after a failed login, which holds up all of the same address.
+service anvil {
+  unix_listener anvil-auth-penalty {
+    mode = 0
+  }
+}
 plugin {
   sieve = file:~/sieve;active=~/.dovecot.sieve
 }

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"os/exec"
+	"runtime"
 	"strconv"
 	"sync"
 	"testing"
@@ -14,6 +15,16 @@ import (
 // Variable is the environment variable that turns every skip for a missing
 // program into a failure: "1" requires, "" and "0" do not.
 const Variable = "REQUIRE_SERVERS"
+
+// Overlap has four times as many parallel tests run at once as there are
+// processors, unless -parallel says otherwise. It is for TestMain, where tests
+// wait for other programs most of the time: Postfix's sleep for a second before
+// they end on an error.
+func Overlap() {
+	if err := flag.Set("test.parallel", strconv.Itoa(4*runtime.GOMAXPROCS(0))); err != nil {
+		panic(err) // the flag is testing's own
+	}
+}
 
 // Required reports whether missing programs are failures. Any value but "",
 // "0" and "1" fails the test, so that a misspelt setting can't hide skips.

@@ -12,6 +12,7 @@ import (
 	"testing"
 
 	"github.com/oxmailroute/oxmailroute/internal/maillab"
+	"github.com/oxmailroute/oxmailroute/internal/servertest"
 	"github.com/oxmailroute/oxmailroute/relay"
 	"github.com/oxmailroute/oxmailroute/relay/deploy"
 )
@@ -28,7 +29,7 @@ func TestMain(m *testing.M) {
 		os.Setenv("TMPDIR", dir)
 		defer os.RemoveAll(dir)
 	}
-	maillab.Overlap()
+	servertest.Overlap()
 	m.Run()
 }
 

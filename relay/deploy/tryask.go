@@ -13,24 +13,25 @@ import (
 )
 
 // askAll asks all listeners at once. Those that say nothing more once the log
-// has why are not waited for: master(8) starts what died anew after a minute only.
+// has why, and three seconds nothing new of the kind, are not waited for:
+// master(8) starts what died anew after a minute only.
 func (s *stage) askAll(ctx context.Context, listeners []listener) []complaint {
 	ctx, cancel := context.WithTimeout(ctx, 40*time.Second)
 	defer cancel()
 	done := make(chan struct{})
 	go func() {
-		for {
+		for seen, quiet := 0, 0; quiet < 15; quiet++ {
 			select {
 			case <-done:
 				return
 			case <-time.After(200 * time.Millisecond):
 			}
-			if data, _, _ := s.t.ReadFile(strings.TrimPrefix(s.dir+"/log", "/")); strings.Contains(string(data), " fatal: ") {
-				sleep(ctx, 3*time.Second) // others of them
-				cancel()
-				return
+			data, _, _ := s.t.ReadFile(strings.TrimPrefix(s.dir+"/log", "/"))
+			if n := strings.Count(string(data), " fatal: "); n > seen || n == 0 {
+				seen, quiet = n, 0
 			}
 		}
+		cancel()
 	}()
 	var mu sync.Mutex
 	var all []complaint

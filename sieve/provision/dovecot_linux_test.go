@@ -201,7 +201,8 @@ func TestDovecotKilled(t *testing.T) {
 	}()
 	// Each time some more mailboxes are done, kill it a little later.
 	var first result
-	kills := 0
+	// Every kill costs a start of all its processes.
+	kills, step := 0, max(2, mailboxes/servertest.Deep(t, 4, 12))
 	for next, running := int64(mailboxes/33), true; running; {
 		select {
 		case first = <-finished:
@@ -210,7 +211,7 @@ func TestDovecotKilled(t *testing.T) {
 			if ended.Load() < next {
 				break
 			}
-			next = ended.Load() + int64(random.IntN(max(2, mailboxes/12)))
+			next = ended.Load() + int64(random.IntN(step))
 			d.Kill()
 			kills++
 			for _, p := range all {
