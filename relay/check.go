@@ -64,6 +64,7 @@ func (c *compiler) checkInstallation() {
 	c.checkBeside()
 	c.checkNetworks()
 	c.checkServices()
+	c.checkRouting()
 	c.checkProxy()
 	c.checkBehind()
 	c.ownChecks()

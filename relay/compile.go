@@ -216,7 +216,8 @@ type compiler struct {
 	direct                        string // transport of mail that bypasses the gateway
 	ownHeader, ownMIME, ownNested string
 	usesRelay                     bool
-	leaveOwn, leaveOriginOwn      string    // smtp_header_checks of the transports that mail leaves by
+	leaveOwn                      []string  // smtp_header_checks of the transports that mail leaves by; the first is direct's
+	leaveOriginOwn                string    // that of "relay"
 	variants                      []variant // of the installation's cleanup services
 }
 

@@ -28,7 +28,7 @@
 // The gateway's listener takes mail from its networks alone, over TLS, with its
 // certificate, for hosted recipients; it adds a header of its own
 // ([DefaultOriginHeader]), so that what the gateway sent never returns to it,
-// even without a marker. The transport of outgoing mail removes all of these
+// even without a marker. The transports of outgoing mail remove all of these
 // headers (smtp_header_checks); hosts that the server relays to, and content
 // filters, get the markers. What Sieve sends comes back in at listeners of its
 // own. Sieve rules file released and flagged mail before users' own rules run

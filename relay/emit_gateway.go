@@ -14,12 +14,13 @@ const (
 	ehloKeywords     = "smtpd_discard_ehlo_keywords"
 	ehloAddressMaps  = "smtpd_discard_ehlo_keyword_address_maps"
 	restrictClasses  = "smtpd_restriction_classes"
+	sslOptions       = "tls_ssl_options"
 )
 
 // kept are options that a listener of the installation's may have itself: what
 // they say is in ours.
 var kept = append([]string{
-	dataRestrictions, endOfData, ehloKeywords, ehloAddressMaps, restrictClasses,
+	dataRestrictions, endOfData, ehloKeywords, ehloAddressMaps, restrictClasses, sslOptions,
 	bareNewline, bareNewline + "_exclusions", // exceptions from it are made for nobody
 }, merged...)
 
@@ -69,6 +70,9 @@ func (c *compiler) gatewayListener(name, kind string) {
 		// The line that cleanup(8) reads the name in, and how it knows that line.
 		o = append(o, opt("smtpd_tls_received_header", "yes"), opt("mail_name", c.names.mailName))
 		o = append(o, c.sessionShown()...)
+		// All listeners take each other's session tickets: a session that another
+		// one has verified, by its authorities, would count here as verified.
+		o = append(o, opt(sslOptions, append(list(own.get(sslOptions)), "NO_TICKET")...))
 	}
 	if len(g.Client.Fingerprints) > 0 {
 		o = append(o, opt("smtpd_tls_fingerprint_digest", "sha256")) // the policy's are

@@ -47,7 +47,11 @@ func (c *compiler) emitMain() {
 	}
 	c.emitRelayDomains()
 	c.emitPace()
-	c.param(n.leaveHeader, "markers leave with nothing", c.regexpMap(n.leave), c.leaveOwn)
+	comment := "markers leave with nothing"
+	for i, own := range c.leaveOwn {
+		c.param(c.numbered(n.leaveHeader, "_", i), comment, c.regexpMap(n.leave), own)
+		comment = ""
+	}
 	if c.usesRelay {
 		c.param(n.leaveOrigin, "nor does the origin header to hosts that this server relays to", c.regexpMap(n.leaveOriginFile), c.leaveOriginOwn)
 	}

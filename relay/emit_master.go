@@ -46,14 +46,10 @@ func (c *compiler) emitMaster() {
 		case RoleReinjection:
 		}
 	}
-	if _, ok := c.master.Lookup("pickup", "unix"); ok {
-		c.stripped("pickup", "unix")
-	} else if _, ok := c.master.Lookup("pickup", "fifo"); ok {
-		c.stripped("pickup", "fifo")
-	}
+	// Every service that takes sendmail(1)'s mail looks into the same directory.
 	// Mail by QMQP comes from other machines, too, and knows no roles.
 	for _, sv := range c.master.Services() {
-		if sv.Command == "qmqpd" {
+		if sv.Command == "pickup" || sv.Command == "qmqpd" {
 			c.stripped(sv.Name, sv.Type)
 		}
 	}
@@ -183,25 +179,4 @@ func (c *compiler) loopbackTransport(name, comment string) {
 		opt("smtp_discard_ehlo_keywords"),
 		opt("smtp_discard_ehlo_keyword_address_maps"),
 	}, c.neutral(postfix.HopTransport))...)
-}
-
-// leaving removes markers where mail leaves: on the transport of all mail that
-// goes to an MX. Not in main.cf, because a content filter is reached by smtp(8)
-// too, and mail must come back from it as it went. Hosts that we relay to are
-// the installation's own and may want the markers; our header is not for them.
-func (c *compiler) leaving() {
-	own := func(sv postfix.Service) string {
-		if _, ok := sv.Option("smtp_header_checks"); ok {
-			return c.base.service(sv).get("smtp_header_checks")
-		}
-		return c.own("smtp_header_checks")
-	}
-	direct, _ := c.master.Lookup(c.direct, "unix")
-	c.leaveOwn = own(direct)
-	c.option(c.direct, "unix", opt("smtp_header_checks", "$"+c.names.leaveHeader))
-	if sv, ok := c.master.Lookup("relay", "unix"); ok && sv.Command == "smtp" && c.direct != "relay" && c.origin() &&
-		!slices.Contains(c.filterTransports(), "relay") {
-		c.usesRelay, c.leaveOriginOwn = true, own(sv)
-		c.option("relay", "unix", opt("smtp_header_checks", "$"+c.names.leaveOrigin))
-	}
 }

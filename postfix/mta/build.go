@@ -91,9 +91,13 @@ func (c *builder) build() {
 	}}
 	e.access = postfix.Search{Delimiter: delimiter}
 	c.buildRouter(main)
-	e.agent = c.buildLocal(main)
-	e.forwarding = &listener{name: "cleanup", maps: true, utf8: buildDetection(main, "forward"),
-		cleanup: c.buildCleanup(main.Value("cleanup_service_name"), main)}
+	agent := main
+	if sv, ok := c.Master.Lookup(e.router.toLocal.transport, "unix"); ok && sv.Command == "local" {
+		agent = main.Of(sv)
+	}
+	e.agent = c.buildLocal(agent)
+	e.forwarding = &listener{name: "cleanup", maps: true, utf8: buildDetection(agent, "forward"),
+		cleanup: c.buildCleanup(agent.Value("cleanup_service_name"), main)}
 	c.buildDirectory(main)
 	c.buildListeners()
 	for _, p := range c.o.Passes {

@@ -1,0 +1,136 @@
+package relay
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/oxmailroute/oxmailroute/postfix"
+	"github.com/oxmailroute/oxmailroute/postfix/mta"
+)
+
+// leaving removes markers where mail leaves: on each transport by which mail
+// goes to MX hosts. Not in main.cf, because a content filter is reached by smtp(8)
+// too, and mail must come back from it as it went. Hosts that we relay to are
+// the installation's own and may want the markers; our header is not for them.
+func (c *compiler) leaving() {
+	own := func(sv postfix.Service) string {
+		if _, ok := sv.Option("smtp_header_checks"); ok {
+			return c.base.service(sv).get("smtp_header_checks")
+		}
+		return c.own("smtp_header_checks")
+	}
+	direct, _ := c.master.Lookup(c.direct, "unix")
+	for _, sv := range append([]postfix.Service{direct}, c.outward()...) {
+		i := slices.Index(c.leaveOwn, own(sv))
+		if i < 0 {
+			i = len(c.leaveOwn)
+			c.leaveOwn = append(c.leaveOwn, own(sv))
+		}
+		c.option(sv.Name, "unix", opt("smtp_header_checks", "$"+c.numbered(c.names.leaveHeader, "_", i)))
+	}
+	if sv, ok := c.master.Lookup("relay", "unix"); ok && sv.Command == "smtp" && c.direct != "relay" && c.origin() &&
+		!slices.Contains(c.filterTransports(), "relay") {
+		c.usesRelay, c.leaveOriginOwn = true, own(sv)
+		c.option("relay", "unix", opt("smtp_header_checks", "$"+c.names.leaveOrigin))
+	}
+}
+
+// outward are the further transports with smtp(8) that the installation's maps
+// send mail for other people's domains by ("gmail.com slow:"). One that leads to
+// its own hosts, or to content filters, too can't do both.
+func (c *compiler) outward() []postfix.Service {
+	type use struct{ in, out string } // where each is said
+	uses := map[string]use{}
+	note := func(value, at string, in bool) {
+		name, _, _ := strings.Cut(value, ":")
+		u := uses[name]
+		if in && u.in == "" {
+			u.in = at
+		} else if !in && u.out == "" {
+			u.out = at
+		}
+		uses[name] = u
+	}
+	for _, name := range []string{"virtual_transport", "local_transport", "relay_transport", "mailbox_transport", "fallback_transport"} {
+		note(c.base.get(name), c.at(name), true)
+	}
+	for _, t := range c.filterTransports() {
+		note(t+":", c.at("content_filter"), true)
+	}
+	for _, f := range c.trustedFilters() {
+		note(f.transport+":", f.at, true)
+	}
+	for _, name := range []string{"transport_maps", "sender_dependent_default_transport_maps"} {
+		specs, _ := postfix.ParseMaps(c.base.get(name))
+		for _, spec := range specs {
+			for _, e := range c.routeRows(spec, c.at(name)) {
+				note(e.text, e.at, name == "transport_maps" && e.key != "" && c.hostedKey(e.key))
+			}
+		}
+	}
+	var out []postfix.Service
+	for _, sv := range c.master.Services() {
+		u := uses[sv.Name]
+		if sv.Type != "unix" || sv.Command != "smtp" || u.out == "" || sv.Name == c.direct || sv.Name == "relay" {
+			continue
+		}
+		if u.in != "" {
+			c.warn(u.out, "%s leads to other people's servers here and to the installation's own at %s: markers stay on both ways; "+
+				"give one of them a transport of its own", sv.Name, u.in)
+			continue
+		}
+		out = append(out, sv)
+	}
+	return out
+}
+
+// routeRow is a row with its key, empty where a pattern decides.
+type routeRow struct{ key, text, at string }
+
+// routeRows are what a table may answer, with the keys where it is one of rows.
+func (c *compiler) routeRows(spec postfix.MapSpec, at string) (out []routeRow) {
+	given := postfix.Table(c.in.Tables[spec.String()].Rows)
+	if spec.Type == "inline" && given == nil {
+		given, _ = postfix.InlineTable(spec.Name)
+	}
+	if given != nil {
+		for _, e := range given {
+			out = append(out, routeRow{e.Key, e.Value, at})
+		}
+		return out
+	}
+	if spec.Type == "" || mta.Indexed(spec.Type) {
+		if text, place, ok := c.rules(spec, at); ok {
+			t, _ := postfix.ParseTable("", text)
+			for _, e := range t {
+				out = append(out, routeRow{e.Key, e.Value, place(e.Line)})
+			}
+			return out
+		}
+	}
+	results, _ := c.results(spec, at)
+	for _, r := range results {
+		out = append(out, routeRow{"", r.text, r.at})
+	}
+	return out
+}
+
+// hostedKey reports whether a key of transport_maps is a domain, or an address in
+// one, that this server delivers itself or relays to.
+func (c *compiler) hostedKey(key string) bool {
+	_, domain := splitAddress(fold(key))
+	if domain == "" {
+		domain = strings.TrimPrefix(fold(key), ".")
+	}
+	for _, name := range []string{"mydestination", "virtual_alias_domains", "virtual_mailbox_domains", "relay_domains"} {
+		if c.domains(c.base, name).Has(domain) {
+			return true
+		}
+	}
+	for _, t := range c.policy.Tenants {
+		if slices.ContainsFunc(t.Domains, func(d string) bool { return slices.Contains(domainKeys(d), domain) }) {
+			return true
+		}
+	}
+	return false
+}
