@@ -1,7 +1,9 @@
 package relay
 
 import (
+	"net/netip"
 	"slices"
+	"strings"
 
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/postfix"
@@ -38,6 +40,7 @@ func (c *compiler) reEntryTable() postfix.CheckTable {
 
 // checkOthers refuses what can't be combined with the sorting.
 func (c *compiler) checkOthers() {
+	c.checkReach()
 	filter, whose := c.sortedFilter()
 	for _, i := range c.policy.others() {
 		l := c.policy.Listeners[i]
@@ -64,6 +67,51 @@ func (c *compiler) checkOthers() {
 	}
 }
 
+// checkReach refuses a listener that believes markers and takes mail for hosted
+// recipients from anybody.
+func (c *compiler) checkReach() {
+	if c.policy.Topology == Outbound {
+		return // there are none, and strangers relay nothing
+	}
+	for i, l := range c.policy.Listeners {
+		name, kind := l.split()
+		sv, ok := c.master.Lookup(name, kind)
+		a, known := l.bound()
+		if l.Role != RoleReEntry && l.Role != RoleReinjection || !ok || known && a.Addr().IsLoopback() || c.refusesStrangers(c.base.service(sv)) {
+			continue
+		}
+		c.errs.add(index("Listeners", i), ErrConflict,
+			"bind it to loopback, or give it -o smtpd_client_restrictions=permit_mynetworks,reject in master.cf; "+
+				"or, where strangers shall send there, the role \"internal\"",
+			"%s takes mail for hosted recipients from anybody who reaches it, with markers that count", l.Service)
+	}
+}
+
+// refusesStrangers reports whether a listener takes mail from nobody but clients
+// that it knows by address, certificate or login.
+func (c *compiler) refusesStrangers(s settings) bool {
+	if nets, _ := c.networks(s); slices.ContainsFunc(nets, func(n netip.Prefix) bool { return n.Bits() == 0 }) {
+		return false
+	}
+	return slices.ContainsFunc(accessLists[:5], func(list string) bool {
+		rules, err := postfix.ParseRestrictions(s.get(list))
+		if err != nil {
+			return false
+		}
+		for _, r := range rules {
+			switch name := strings.ToLower(r.Name); {
+			case name == "reject" || name == "defer":
+				return true
+			case identities[name] || name == "check_client_access" || name == "check_ccert_access" || name == "check_sasl_access":
+			case strings.HasPrefix(name, "reject_") || strings.HasPrefix(name, "defer_"):
+			default:
+				return false // it may permit anybody
+			}
+		}
+		return false
+	})
+}
+
 // checkKept judges what the installation's own checks of a listener say of the
 // fields by which what Sieve sends is known: they don't see these any more.
 func (c *compiler) checkKept(by cleanedBy, whose string) {
@@ -88,8 +136,9 @@ func (c *compiler) checkKept(by cleanedBy, whose string) {
 			case postfix.Reject, postfix.Discard, postfix.Hold, postfix.Prepend, postfix.BCC:
 				if key := at + " " + whose; !c.refused[key] {
 					c.refused[key] = true
-					c.errs.add(at, ErrConflict, "give "+whose+" a cleanup service of its own with -o cleanup_service_name, whose header_checks leave "+
-						xSieve+" and "+redirectedFrom+" alone",
+					c.errs.add(strings.TrimPrefix(at, "postfix/"), ErrConflict,
+						"give "+whose+" a cleanup service of its own with -o cleanup_service_name, whose header_checks leave "+
+							xSieve+" and "+redirectedFrom+" alone",
 						"the rule is about %s, by which what Sieve sends to %s is known and sorted: it would not be applied there", f.Name, whose)
 				}
 			default: // nothing is done, or checkActions refuses it

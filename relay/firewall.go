@@ -117,12 +117,12 @@ func (v *validator) firewall(p Policy) {
 			v.errs.add(index("Listeners", i), ErrConflict,
 				fmt.Sprintf("take %d out of Firewall.Ports, or name the gateway's address in Firewall.Addresses", b.Port()),
 				"the firewall would close %s to the users who log in there", l.Service)
-		case RoleInternal:
+		case RoleInternal, RoleReEntry:
 			if len(p.Inbound.Allow) == 0 {
 				v.errs.add(index("Listeners", i), ErrConflict, "name its clients in Inbound.Allow, or the gateway's address in Firewall.Addresses",
 					"the firewall would close %s to the servers that send there", l.Service)
 			}
-		case RoleGateway, RoleReEntry, RoleReinjection:
+		case RoleGateway, RoleReinjection:
 		}
 	}
 }
