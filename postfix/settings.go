@@ -24,6 +24,10 @@ type Settings struct {
 	// Release is Postfix's version ("3.7", "3.10.13"); empty is the oldest
 	// known, 3.7.
 	Release string
+	// Defaults are the defaults by name, as they are written, in place of those of
+	// the release that this package knows: what `postconf -d` prints. nil: there are
+	// none; what they don't have, the release has.
+	Defaults map[string]string
 	// ConfigDirectory is the directory of main.cf, $config_directory; empty is
 	// /etc/postfix.
 	ConfigDirectory string
@@ -48,6 +52,14 @@ func (s Settings) Lookup(name string) (value string, ok bool) {
 	p, ok := LookupParameter(name)
 	if !ok {
 		return "", false
+	}
+	return s.byDefault(p)
+}
+
+// byDefault is the default of a parameter.
+func (s Settings) byDefault(p Parameter) (value string, ok bool) {
+	if value, ok := s.Defaults[p.name]; ok {
+		return value, true
 	}
 	return p.Default(s.Release)
 }
@@ -162,7 +174,7 @@ func (s Settings) expand(name, value string) (string, error) {
 		if !ok || !p.seenBy(s.Program, outer) {
 			return ""
 		}
-		v, _ := p.Default(s.Release)
+		v, _ := s.byDefault(p)
 		return v
 	})
 	return strings.TrimSpace(value), err

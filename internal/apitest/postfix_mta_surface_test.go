@@ -12,6 +12,7 @@ func init() {
 	surface["postfix/mta"] = api{
 		functions: map[string]any{
 			"Indexed": mta.Indexed,
+			"Load":    mta.Load,
 			"New":     mta.New,
 			"Submits": mta.Submits,
 		},

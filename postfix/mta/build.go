@@ -110,7 +110,8 @@ func (c *builder) build() {
 		}
 	}
 	c.buildLeaves()
-	e.agents, e.deliver, e.received = c.o.Agents, c.o.Deliver, c.o.Received
+	e.agents, e.deliver, e.received, e.source, e.users = c.o.Agents, c.o.Deliver, c.o.Received, c.o.Source, c.o.Users
+	e.own = e.router.own
 }
 
 // buildListeners makes those that mail comes in by.

@@ -32,7 +32,7 @@ func (c *builder) buildListener(sv postfix.Service, judged bool) *listener {
 	}
 	l.utf8 = buildDetection(s, map[bool]string{true: "sendmail", false: "smtpd"}[l.pickup])
 	l.local = c.rewriteClients(s)
-	l.own, l.ownOpen = interfaceAddresses(s)
+	l.own, l.ownOpen = c.interfaceAddresses(s)
 	l.forwarded = authorizes(s.Value("smtpd_authorized_xforward_hosts"))
 	l.limit, _ = strconv.ParseInt(s.Value("message_size_limit"), 10, 64)
 	if judged {

@@ -21,7 +21,7 @@ func (c *builder) hop(value string, at place) hop {
 func (c *builder) buildRouter(main Settings) {
 	r := &c.e.router
 	r.local = c.Domains(main, "mydestination")
-	r.own, r.ownOpen = interfaceAddresses(main)
+	r.own, r.ownOpen = c.interfaceAddresses(main)
 	for _, word := range list(main.Value("proxy_interfaces")) {
 		if a, err := netip.ParseAddr(strings.Trim(word, "[]")); err == nil {
 			r.own = append(r.own, a)

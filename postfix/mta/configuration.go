@@ -24,6 +24,8 @@ type Configuration struct {
 	Label string
 	// Release is Postfix's version ("3.7", "3.10.13"); empty: the oldest known.
 	Release string
+	// Defaults are the parameters' defaults, see [postfix.Settings].
+	Defaults map[string]string
 	// Hostname is the system's name (uname -n).
 	Hostname string
 	// Main and Master are main.cf and master.cf, as they count in the end.
@@ -38,9 +40,15 @@ type Configuration struct {
 	// Given answers for a table that is not among the files; nil, and a nil that
 	// it returns, is one that isn't known.
 	Given func(postfix.MapSpec) postfix.Map
+	// Read reads a file of the server by its absolute path that Files doesn't have;
+	// nil: there are none.
+	Read func(path string) ([]byte, error)
 	// Warn is told what can't be read or judged here, with the place; nil: nobody
 	// is.
 	Warn func(place, text string)
+
+	// compiled is told of an indexed table that is read.
+	compiled func(postfix.MapSpec)
 
 	sources map[postfix.MapSpec]Source
 	checks  map[string]CheckFile // header checks tables by file name
@@ -140,7 +148,7 @@ func (c *Configuration) Settings() Settings {
 		c = new(Configuration)
 	}
 	return Settings{Settings: postfix.Settings{
-		Main: c.Main, Release: c.Release, ConfigDirectory: c.directory(), Hostname: c.Hostname, ReadFile: c.readFile,
+		Main: c.Main, Release: c.Release, Defaults: c.Defaults, ConfigDirectory: c.directory(), Hostname: c.Hostname, ReadFile: c.readFile,
 	}}
 }
 
@@ -197,8 +205,29 @@ func (c *Configuration) FileName(p string) (string, bool) {
 	if name, ok := strings.CutPrefix(p, c.directory()+"/"); ok {
 		return name, true
 	}
-	_, ok := c.Files[p]
+	_, ok := c.stock(p)
 	return p, ok
+}
+
+// stock is the text of a file by its name in Files.
+func (c *Configuration) stock(name string) ([]byte, bool) {
+	text, ok := c.Files[name]
+	if ok || c.Read == nil {
+		return text, ok
+	}
+	at := name
+	if !strings.HasPrefix(at, "/") {
+		at = c.directory() + "/" + name
+	}
+	text, err := c.Read(at)
+	if err != nil {
+		return nil, false
+	}
+	if c.Files == nil {
+		c.Files = map[string][]byte{}
+	}
+	c.Files[name] = text
+	return text, true
 }
 
 // file returns a table's text: the generated one, else the installation's.
@@ -206,8 +235,7 @@ func (c *Configuration) file(name string) ([]byte, bool) {
 	if f, ok := c.Generated[c.label()+name]; ok {
 		return f, true
 	}
-	f, ok := c.Files[name]
-	return f, ok
+	return c.stock(name)
 }
 
 // named is what answers call a file of Files.

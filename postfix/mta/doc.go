@@ -1,8 +1,8 @@
 // Package mta evaluates one Postfix instance: where does a message go, by its
 // main.cf, master.cf and tables. It runs no program and asks no network.
 //
-// A [Configuration] has the files of the server and reads what they name;
-// [New] makes an [Instance] of it, which [Instance.Route] asks. The [Decision]
+// [Load] reads a server's files and makes an [Instance], which [Instance.Route]
+// asks; so does [New] of a [Configuration], whose tables may be in memory. The [Decision]
 // says the outcomes for one recipient with the whole way there, and names as an
 // [Assumption] each answer that only another program has: a milter, a policy
 // service, a DNS list, a table that can't be read.
@@ -15,7 +15,8 @@
 // with header and body checks, canonical(5), masquerading, BCC copies and virtual
 // aliases, trivial-rewrite(8) with its address classes and maps, smtp(8)'s and
 // lmtp(8)'s generic(5) maps and header checks, local(8)'s aliases, error(8),
-// discard(8), content filters that hand mail back, and SMTPUTF8. Not followed:
+// discard(8), content filters that hand mail back, next hops that are listeners of
+// the same instance ([Load]), and SMTPUTF8. Not followed:
 // postscreen(8), bounces and their own way back, address verification, users'
 // .forward files, and commands that local(8) or pipe(8) start.
 package mta

@@ -64,7 +64,7 @@ func (c *Configuration) checkText(spec postfix.MapSpec) (name string, inside boo
 		return spec.String(), true, text, err == nil
 	}
 	name, inside = c.FileName(spec.Name)
-	text, ok = c.Files[name]
+	text, ok = c.stock(name)
 	return name, inside, text, ok
 }
 

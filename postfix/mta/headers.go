@@ -365,7 +365,7 @@ func (c *builder) rewriteClients(s Settings) (out []rewriteClient) {
 
 // interfaces are the addresses of inet_interfaces; open: there are more, which
 // can't be known here.
-func interfaceAddresses(s Settings) (own []netip.Addr, open bool) {
+func (c *builder) interfaceAddresses(s Settings) (own []netip.Addr, open bool) {
 	local := []netip.Addr{netip.AddrFrom4([4]byte{127, 0, 0, 1}), netip.IPv6Loopback()}
 	words := list(s.Value("inet_interfaces"))
 	if len(words) == 0 {
@@ -378,7 +378,14 @@ func interfaceAddresses(s Settings) (own []netip.Addr, open bool) {
 			continue
 		}
 		own = append(own, local...)
-		open = open || word != "loopback-only" && word != "localhost"
+		if word == "loopback-only" || word == "localhost" {
+			continue
+		}
+		if word == "all" && c.o.Addresses != nil {
+			own = append(own, c.o.Addresses...)
+			continue
+		}
+		open = true
 	}
 	return own, open
 }

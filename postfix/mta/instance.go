@@ -35,6 +35,13 @@ type Instance struct {
 	agents   map[string]Agent
 	deliver  func(w *Way, h Hop, to string)
 	received func(w *Way) bool
+	source   func(file string, line int) string
+	users    map[string]bool // nil: all names
+	// standing are the assumptions of every decision. follow says that a next hop
+	// on this machine is looked for among the listeners.
+	standing []Assumption
+	follow   bool
+	own      []netip.Addr
 }
 
 // maxHops is how often a message comes back in before it is returned.

@@ -123,7 +123,7 @@ func (w *Way) local(h hop, to string, depth int, seen map[localSeen]bool) {
 	if pass(a.mailbox, a.mailboxes, "to mailbox_transport") {
 		return
 	}
-	if strings.ContainsAny(bare, "%!@:/\" ") { // no name that passwd(5) has
+	if strings.ContainsAny(bare, "%!@:/\" ") || w.e.users != nil && !w.e.users[bare] { // no name that passwd(5) has
 		if pass(a.fallback, a.missing, "to fallback_transport") {
 			return
 		}
@@ -133,7 +133,7 @@ func (w *Way) local(h hop, to string, depth int, seen map[localSeen]bool) {
 			return
 		}
 	}
-	if a.fallback.transport != "" || a.missing != nil || a.luser != "" {
+	if w.e.users == nil && (a.fallback.transport != "" || a.missing != nil || a.luser != "") {
 		w.depends("passwd "+bare, h.at, to, "a user of this machine")
 	}
 	w.depends("~"+bare+"/.forward", h.at, to, "not there")

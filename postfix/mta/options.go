@@ -1,6 +1,10 @@
 package mta
 
-import "github.com/oxmailroute/oxmailroute/postfix"
+import (
+	"net/netip"
+
+	"github.com/oxmailroute/oxmailroute/postfix"
+)
 
 // Listener is a service by which mail comes in.
 type Listener struct {
@@ -98,6 +102,27 @@ type Options struct {
 	// [virtual(5)]: https://www.postfix.org/virtual.5.html
 	Mailboxes map[string]bool
 	Aliases   postfix.Table
+	// Users are the system's users (passwd(5)); nil: each name is taken for one.
+	Users map[string]bool
+	// Addresses are the addresses of the system's interfaces, for inet_interfaces =
+	// all; nil: loopback is known alone.
+	Addresses []netip.Addr
+	// Source says what is behind a line of a file, as Step.Rule has it where the
+	// row itself says nothing; nil: nobody knows.
+	Source func(file string, line int) string
+
+	// ConfigDirectory, Release, Defaults, Hostname and Tables are for [Load]: the
+	// directory of main.cf, empty for /etc/postfix; Postfix's version; what
+	// `postconf -d` prints, from which the version is known too; the system's name
+	// (uname -n); and tables that are not among the files, by the name that main.cf
+	// has for them ("mysql:/etc/postfix/vmail.cf"): what is in them, or what answers
+	// for them.
+	ConfigDirectory string
+	Release         string
+	Defaults        []byte
+	Hostname        string
+	Tables          map[string]postfix.Map
+
 	// Hosted are domains of lists that can't be read here: true is one whose
 	// mailboxes are on this server, false one that is relayed.
 	Hosted map[string]bool

@@ -164,7 +164,7 @@ func (c *Configuration) clientAccess(r *restriction, s Settings, arg string, at 
 	}
 	table, ok := c.cidrs[file]
 	if !ok {
-		text, ok := c.Files[file]
+		text, ok := c.stock(file)
 		if !ok {
 			return
 		}

@@ -35,6 +35,7 @@ func (e *Instance) Route(ctx context.Context, m *Message) Decision {
 	buffer := sections.Get().(*section)
 	w.fields, w.body = headers.Scan(buffer.fields[:0], m.Raw, headers.HeaderChecks)
 	w.trace = append(make(Trace, 0, 8), m.Before...)
+	d.Assumptions = append(d.Assumptions, e.standing...)
 	w.origin()
 	switch l := e.listener(m.Origin.Service); {
 	case m.Refused != "":
@@ -59,6 +60,9 @@ type section struct{ fields [64]headers.Field }
 var sections = sync.Pool{New: func() any { return new(section) }}
 
 func (w *Way) step(stage, rule string, at place, input, note string) {
+	if rule == "" && w.e.source != nil && at.line > 0 {
+		rule = w.e.source(at.file, at.line)
+	}
 	w.trace = append(w.trace, Step{Stage: stage, Rule: rule, File: at.file, Line: at.line, Input: input, Note: note})
 }
 

@@ -18,6 +18,9 @@ func (w *Way) handOver(h hop, to string) {
 			return
 		}
 	}
+	if (h.command == "smtp" || h.command == "lmtp") && w.reenter(h, to) {
+		return
+	}
 	rcpt := w.leaveBy(h.transport, to)
 	before := len(*w.out)
 	w.agent(h, to, domain)

@@ -94,6 +94,9 @@ func (c *Configuration) readTable(spec postfix.MapSpec) Source {
 	if !Indexed(spec.Type) {
 		return Source{}
 	}
+	if c.compiled != nil {
+		c.compiled(spec)
+	}
 	if c.isAliasFile(spec) {
 		t, warnings := postfix.ParseAliasFile(name, text)
 		c.tableWarnings(warnings)
@@ -354,7 +357,7 @@ func (c *Configuration) domainItems(d *DomainList, value string, negated bool, d
 		case e == "":
 		case strings.HasPrefix(e, "/"):
 			file, inside := c.FileName(e)
-			text, ok := c.Files[file]
+			text, ok := c.stock(file)
 			if !inside || !ok || depth > 10 {
 				d.Opaque = append(d.Opaque, e)
 				continue
