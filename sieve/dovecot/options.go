@@ -1,6 +1,7 @@
 package dovecot
 
 import (
+	"cmp"
 	"errors"
 	"regexp"
 	"slices"
@@ -85,6 +86,13 @@ func (c *Config) Options(protocol string) (interp.Options, error) {
 	v := &s.Vacation
 	v.DefaultPeriod, v.MinPeriod = r.period("sieve_vacation_default_period"), r.period("sieve_vacation_min_period")
 	v.MaxPeriod = r.period("sieve_vacation_max_period")
+	if !c.Is24() {
+		least, usual, most := cmp.Or(v.MinPeriod, 24*time.Hour), cmp.Or(v.DefaultPeriod, 7*24*time.Hour), v.MaxPeriod
+		if most > 0 && (max(least, 0) > most || max(usual, 0) < max(least, 0) || usual > most) {
+			r.refuse("sieve_vacation_max_period", v.MaxPeriod.String(), "let min_period < default_period < max_period; 2.3 takes the defaults of all three")
+			v.DefaultPeriod, v.MinPeriod, v.MaxPeriod = 0, 0, 0
+		}
+	}
 	_, v.DefaultSubject, _ = r.value("sieve_vacation_default_subject")
 	_, v.SubjectTemplate, _ = r.value("sieve_vacation_default_subject_template")
 	v.SubjectTemplate = c.unescaped(v.SubjectTemplate)

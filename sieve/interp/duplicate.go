@@ -24,7 +24,10 @@ func (c *compiler) duplicate(t sieve.Duplicate, step int) condition {
 		c.errorf("UniqueID", "excludes Header")
 	}
 	if t.Seconds != nil {
-		d.seconds = min(*t.Seconds, uint64(c.program.settings.DuplicateMax/time.Second))
+		d.seconds = min(*t.Seconds, 1<<32) // a time.Duration holds that
+		if most := c.program.settings.DuplicateMax; most > 0 {
+			d.seconds = min(d.seconds, uint64(most/time.Second))
+		}
 	}
 	return d
 }

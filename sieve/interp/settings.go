@@ -27,7 +27,7 @@ type Settings struct {
 	MaxVariables, MaxVariableSize int
 	// DuplicatePeriod is for how long the test duplicate remembers without
 	// :seconds (sieve_duplicate_default_period, 12 hours), and DuplicateMax the most
-	// (sieve_duplicate_max_period, 2 days).
+	// (sieve_duplicate_max_period, 2 days; where it is negative there is no limit).
 	DuplicatePeriod, DuplicateMax time.Duration
 	// RedirectFrom is the sender of the envelope of what is redirected
 	// (sieve_redirect_envelope_from): "" and [FromSender] are that of the message.

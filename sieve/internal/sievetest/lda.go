@@ -31,6 +31,9 @@ type LDA struct {
 	Location, Separator string
 	FS, UTF8            bool
 
+	// Dupes is what the server remembers after a delivery, as it stands on disk.
+	Dupes []byte
+
 	dir, root, lda string
 	deliveries     int
 }
@@ -41,14 +44,16 @@ type Delivery struct {
 	Scripts    []string // the last one is the user's, the others come before it
 	From, To   string
 	OriginalTo string // "" is To
+	Refusable  bool   // the script may not compile: Delivered.Refused says so
 }
 
 // Delivered is what became of it.
 type Delivered struct {
-	Stored []string // the mailboxes, each once, in order
-	Sent   []Sent
-	Failed bool // a script failed, and the message was kept
-	Log    string
+	Stored  []string // the mailboxes, each once, in order
+	Sent    []Sent
+	Failed  bool // a script failed, and the message was kept
+	Refused bool
+	Log     string
 }
 
 // Sent is a message that the server gave to sendmail.
@@ -227,6 +232,17 @@ func (l *LDA) Config(tb testing.TB, scripts []string) string {
 	return l.write(tb, "dovecot.conf", fmt.Sprintf(conf24, l.dir, uid, gid, store, plugin.String(), rest.String()), 0o644)
 }
 
+// Global writes a script for sieve_global, and returns the settings for it.
+func (l *LDA) Global(tb testing.TB, name, text string) []string {
+	tb.Helper()
+	l.make(tb, "global")
+	l.write(tb, "global/"+name+".sieve", text, 0o644)
+	if l.Dovecot24 {
+		return []string{"sieve_script global {", "  type = global", "  path = " + l.dir + "/global", "}"}
+	}
+	return []string{"sieve_global = " + l.dir + "/global"}
+}
+
 // Doveconf is what doveconf prints of the configuration.
 func (l *LDA) Doveconf(tb testing.TB, conf string, flags ...string) []byte {
 	tb.Helper()
@@ -273,7 +289,8 @@ func (l *LDA) Deliver(tb testing.TB, d Delivery) Delivered {
 		tb.Fatalf("dovecot-lda: %v\n%s", err, logged.String())
 	}
 	out := Delivered{Stored: l.take(tb), Log: logged.String(), Failed: strings.Contains(logged.String(), "failed, but implicit keep was successful")}
-	if strings.Contains(out.Log, "Failed to compile") {
+	l.Dupes, _ = os.ReadFile(filepath.Join(l.dir, ".dovecot.lda-dupes"))
+	if out.Refused = strings.Contains(out.Log, "Failed to compile") || strings.Contains(out.Log, "Failed to open"); out.Refused && !d.Refusable {
 		text, _ := os.ReadFile(filepath.Join(l.dir, fmt.Sprintf("s%d.sieve.log", len(d.Scripts)-1)))
 		tb.Fatalf("dovecot-lda: %s\n%s", out.Log, text)
 	}
