@@ -167,6 +167,12 @@ func (r *reader) period(name string) time.Duration {
 		return 0
 	}
 	m := periodForm.FindStringSubmatch(strings.ToLower(v))
+	if m != nil && !r.Is24() {
+		// Pigeonhole 0.5 reads no further than the first letter, and knows no weeks.
+		if m[2] = m[2][:min(len(m[2]), 1)]; m[2] == "w" || strings.Contains(v, " ") {
+			m = nil
+		}
+	}
 	if m == nil {
 		r.refuse(name, v, "write a period such as 12h or 7d")
 		return 0

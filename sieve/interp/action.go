@@ -142,7 +142,8 @@ const (
 	KeepImplicit ImplicitKeep = "implicit"
 	// KeepFailure: the script failed at run time, so the message is stored in
 	// the default mailbox; the actions of the failed script were not done
-	// (RFC 5228 section 2.10.6).
+	// (RFC 5228 section 2.10.6). It is the message as it came, without what
+	// earlier scripts have changed in its header.
 	KeepFailure ImplicitKeep = "failure"
 	// KeepLost: the script failed because a mailbox is missing, and the message
 	// is stored nowhere. Pigeonhole 0.5 does that where the script had stored

@@ -126,20 +126,41 @@ func (c *compiler) chain(cmd sieve.If, step int) instruction {
 	if n := 1 + len(cmd.ElsIf); n > 1 {
 		in.branches = make([]branch, 0, n)
 	}
-	b := branch{test: c.field("Test", -1, cmd.Test)}
-	b.then = c.in("Then", cmd.Then)
-	in.branches = append(in.branches, b)
+	over := false // no branch behind is tried
+	add := func(test sieve.Test, then []sieve.Command) {
+		if over {
+			c.dead++
+			defer func() { c.dead-- }()
+		}
+		b := branch{test: c.field("Test", -1, test)}
+		switch value, constant := constantOf(b.test); {
+		case constant && value:
+			b.then = c.in("Then", then)
+			over = true
+		case constant:
+			c.dead++
+			b.then = c.in("Then", then)
+			c.dead--
+		default:
+			b.then = c.in("Then", then)
+		}
+		in.branches = append(in.branches, b)
+	}
+	add(cmd.Test, cmd.Then)
 	for i := range cmd.ElsIf {
 		c.step()
 		c.enter("ElsIf", i)
-		b := branch{test: c.field("Test", -1, cmd.ElsIf[i].Test)}
-		b.then = c.in("Then", cmd.ElsIf[i].Then)
+		add(cmd.ElsIf[i].Test, cmd.ElsIf[i].Then)
 		c.leave()
-		in.branches = append(in.branches, b)
 	}
 	if in.els = &noBlock; len(cmd.Else) > 0 {
+		if over {
+			c.dead++
+		}
 		els := c.in("Else", cmd.Else)
-		in.els = &els
+		if in.els = &els; over {
+			c.dead--
+		}
 	}
 	in.chain = c.indexChain(in.branches)
 	return in

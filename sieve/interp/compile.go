@@ -215,6 +215,7 @@ type compiler struct {
 	open      map[string]bool // the included scripts that are being compiled
 	depth     int             // of includes
 	plus      bool            // the script has spamtestplus
+	dead      int             // how many blocks are around that are never run: nothing in them is an error
 }
 
 // place is a step of the way to a value.
@@ -255,7 +256,7 @@ const maxCompileErrors = 100
 
 // errorf reports an error of a field of the current value.
 func (c *compiler) errorf(field, format string, args ...any) {
-	if len(c.errs) < maxCompileErrors {
+	if c.dead == 0 && len(c.errs) < maxCompileErrors {
 		e := &sieve.Error{Name: c.name, Where: c.where(field), Err: fmt.Errorf(format, args...)}
 		e.Line = -c.current.count // until the script is known to have lines
 		c.errs = append(c.errs, e)

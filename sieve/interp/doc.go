@@ -85,6 +85,10 @@
 //   - that the limit of 4 nested foreverypart counts across includes
 //   - that date forgets an :index that is written before :zone or
 //     :originalzone; Format prints the zone first
+//   - that the item "host" of the environment is the machine's name in 0.5, not
+//     the setting hostname that stands in messages; Input.Environment has one
+//   - that what a script stores as "" and keeps too is twice in the inbox:
+//     [Result.Mailboxes] has each mailbox once
 //   - that removeflag of a variable with the variable itself leaves flags over
 //   - a regular expression from a variable that the server takes and
 //     headers.CompileERE doesn't (back-references, too many states) fails the

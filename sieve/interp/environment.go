@@ -49,8 +49,18 @@ func (r *run) environment(item string) (string, bool) {
 		return v, ok || short == "username"
 	}
 	switch item {
-	case "domain", "host":
+	case "host":
 		return "", true
+	case "domain":
+		// That of the user, or else that of the machine.
+		if _, domain, ok := strings.Cut(r.in.Environment["username"], "@"); ok {
+			return domain, true
+		}
+		host := r.in.Environment["host"]
+		if _, domain, ok := strings.Cut(host, "."); ok {
+			return domain, true
+		}
+		return host, true
 	case "location":
 		return "MDA", true
 	case "phase":

@@ -3,6 +3,7 @@ package interp
 import (
 	"fmt"
 
+	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/sieve"
 )
 
@@ -69,4 +70,17 @@ func WithoutIndex(p *Program) *Program {
 	}
 	strip(&p.main.code)
 	return p
+}
+
+// MessageID is the Message-ID that the server finds in a header.
+func MessageID(raw string) string {
+	h, _ := headers.Scan(nil, []byte(raw), headers.Sieve)
+	return messageID(h)
+}
+
+// EncodedField is a field as addheader writes it into the message.
+func EncodedField(name, value string) string {
+	var w mailWriter
+	w.encoded(name, value)
+	return w.String()
 }

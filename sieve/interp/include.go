@@ -21,6 +21,9 @@ type includeCommand struct {
 }
 
 func (c *compiler) include(cmd sieve.Include) operation {
+	if c.dead > 0 {
+		return &includeCommand{} // the server doesn't look for it
+	}
 	where := cmd.Location
 	switch where {
 	case "":
@@ -44,8 +47,11 @@ func (c *compiler) include(cmd sieve.Include) operation {
 	}
 	switch {
 	case err == nil && s == nil, errors.Is(err, fs.ErrNotExist):
-		if !cmd.Optional {
+		switch {
+		case !cmd.Optional:
 			c.errorf("Script", "included %s script %q doesn't exist", where, cmd.Script)
+		case c.depth >= c.program.settings.MaxIncludeDepth:
+			c.tooDeep(cmd.Script)
 		}
 		return &includeCommand{}
 	case err != nil:
@@ -55,7 +61,7 @@ func (c *compiler) include(cmd sieve.Include) operation {
 		c.errorf("Script", "script %q is one more than the %d that can be included", cmd.Script, c.program.settings.MaxIncludes)
 		return &includeCommand{}
 	case c.depth >= c.program.settings.MaxIncludeDepth:
-		c.errorf("Script", "script %q is included more than %d levels deep", cmd.Script, c.program.settings.MaxIncludeDepth)
+		c.tooDeep(cmd.Script)
 		return &includeCommand{}
 	}
 	c.depth++
@@ -68,6 +74,10 @@ func (c *compiler) include(cmd sieve.Include) operation {
 		delete(c.open, key)
 	}()
 	return &includeCommand{c.script(s, cmd.Script, key), cmd.Once}
+}
+
+func (c *compiler) tooDeep(name string) {
+	c.errorf("Script", "script %q is included more than %d levels deep", name, c.program.settings.MaxIncludeDepth)
 }
 
 // errReturn ends a script.

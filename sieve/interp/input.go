@@ -52,8 +52,9 @@ type Input struct {
 	// Environment holds items of the environment (RFC 5183 section 4.1) and
 	// of vnd.dovecot.environment "username" and what sieve_env_NAME sets, as
 	// "config.NAME". It comes before the defaults: "location" is "MDA", "phase"
-	// is "during", "name" is "Pigeonhole Sieve", "version" is "0.5.19" or "2.4.1-4"; "domain"
-	// and "host" are empty. vnd.dovecot.default-mailbox is always INBOX.
+	// is "during", "name" is "Pigeonhole Sieve", "version" is "0.5.19" or "2.4.1-4"; "host" is
+	// empty, and "domain" that of "username" or what stands behind the first dot of
+	// "host". vnd.dovecot.default-mailbox is always INBOX.
 	Environment map[string]string
 }
 
@@ -76,8 +77,8 @@ type Mailboxes interface {
 type Memory interface {
 	// Seen reports whether the id is remembered at the time.
 	Seen(id string, now time.Time) bool
-	// Remember remembers the id until a time. It is called for scripts that
-	// ended without an error only.
+	// Remember remembers the id until a time. It is called where all scripts of a
+	// delivery ended without an error only.
 	Remember(id string, until time.Time)
 }
 

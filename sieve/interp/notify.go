@@ -116,12 +116,14 @@ func (r *run) notification(a *ActionNotify) (out *Outgoing, why string) {
 			sender = pm.String()
 		}
 	}
-	if from == "" && source != "" {
+	// The answer to the null sender is in the postmaster's name.
+	null := r.in.From == ""
+	if from == "" && source != "" && !null {
 		if a, ok := mailaddr.Envelope(r.source(source)); ok {
 			from = mailboxText("", a.Local, a.Domain)
 		}
 	}
-	if from == "" && user != (mailaddr.Address{}) {
+	if from == "" && user != (mailaddr.Address{}) && !null {
 		from = mailboxText("", user.Local, user.Domain)
 	}
 	if from == "" {

@@ -3,16 +3,13 @@
 package interp_test
 
 import (
-	"bufio"
 	"bytes"
 	"encoding/binary"
 	"fmt"
-	"net"
 	"os"
 	"path/filepath"
 	"regexp"
 	"strings"
-	"sync"
 	"testing"
 	"time"
 
@@ -25,97 +22,11 @@ import (
 	"github.com/oxmailroute/oxmailroute/sieve/interp"
 )
 
-// submission is an SMTP server that takes what Dovecot sends.
-type submission struct {
-	addr string
-	mu   sync.Mutex
-	got  []interp.Outgoing
-}
-
-func newSubmission(tb testing.TB) *submission {
-	tb.Helper()
-	l, err := net.Listen("tcp", "127.0.0.1:0")
-	if err != nil {
-		tb.Fatal(err)
-	}
-	s := &submission{addr: l.Addr().String()}
-	var wg sync.WaitGroup
-	tb.Cleanup(func() { l.Close(); wg.Wait() })
-	wg.Go(func() {
-		for {
-			c, err := l.Accept()
-			if err != nil {
-				return
-			}
-			wg.Go(func() { s.serve(c) })
-		}
-	})
-	return s
-}
-
-func (s *submission) serve(c net.Conn) {
-	defer c.Close()
-	c.SetDeadline(time.Now().Add(time.Minute))
-	r := bufio.NewReader(c)
-	say := func(text string) { fmt.Fprintf(c, "%s\r\n", text) }
-	say("220 ready")
-	var m interp.Outgoing
-	for {
-		line, err := r.ReadString('\n')
-		if err != nil {
-			return
-		}
-		line = strings.TrimRight(line, "\r\n")
-		verb, arg, _ := strings.Cut(line, ":")
-		switch arg, _, _ = strings.Cut(strings.TrimPrefix(arg, "<"), ">"); strings.ToUpper(strings.Fields(verb)[0]) {
-		case "EHLO":
-			say("250-localhost")
-			say("250 8BITMIME")
-		case "MAIL":
-			m = interp.Outgoing{From: arg}
-			say("250 ok")
-		case "RCPT":
-			m.To = append(m.To, arg)
-			say("250 ok")
-		case "DATA":
-			say("354 go on")
-			for {
-				line, err := r.ReadString('\n')
-				if err != nil {
-					return
-				}
-				if line == ".\r\n" {
-					break
-				}
-				m.Raw = append(m.Raw, strings.TrimPrefix(line, ".")...)
-			}
-			s.mu.Lock()
-			s.got = append(s.got, m)
-			s.mu.Unlock()
-			say("250 ok")
-		case "QUIT":
-			say("221 bye")
-			return
-		default:
-			say("250 ok")
-		}
-	}
-}
-
-// take returns what came since the last call.
-func (s *submission) take() []interp.Outgoing {
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	got := s.got
-	s.got = nil
-	return got
-}
-
 const outgoingHost = "mail.example.org"
 
 // sends hands a message to dovecot-lda with a script, and returns what the
 // server sends because of it.
-func sends(o *sievetest.Oracle, tb testing.TB, s *submission, script, message, from, to string) ([]interp.Outgoing, string) {
+func sends(o *sievetest.Oracle, tb testing.TB, s *sievetest.Submission, script, message, from, to string) ([]interp.Outgoing, string) {
 	tb.Helper()
 	lda := servertest.Need(tb, "dovecot-lda")
 	uid, gid, name := sievetest.Owner(tb)
@@ -140,10 +51,10 @@ func sends(o *sievetest.Oracle, tb testing.TB, s *submission, script, message, f
 	conf := file("dovecot.conf", fmt.Sprintf("log_path = /dev/stderr\nmail_uid = %s\nmail_gid = %d\nfirst_valid_uid = 0\nfirst_valid_gid = 0\n"+
 		"mail_location = maildir:%s\nmail_home = %s\nssl = no\nhostname = %s\npostmaster_address = postmaster@example.org\nsubmission_host = %s\n"+
 		"protocol lda {\n  mail_plugins = sieve\n}\nplugin {\n  sieve = file:%s\n  sieve_extensions = %s\n}\n",
-		name, gid, dir, dir, outgoingHost, s.addr, src, sievetest.ServerExtensions))
+		name, gid, dir, dir, outgoingHost, s.Addr, src, sievetest.ServerExtensions))
 	logged := runLDA(tb, lda, dir, []string{"-c", conf, "-e", "-f", from, "-a", to, "-r", to, "-p", msg}, name, uid, gid)
 	o.Dupes, _ = os.ReadFile(filepath.Join(dir, ".dovecot.lda-dupes"))
-	return s.take(), logged
+	return s.Take(), logged
 }
 
 var (
@@ -208,7 +119,7 @@ func sentOf(r interp.Result) []interp.Outgoing {
 func TestOutgoingServer(t *testing.T) {
 	servertest.Need(t, "dovecot-lda")
 	o := sievetest.NewOracle(t)
-	s := newSubmission(t)
+	s := sievetest.NewSubmission(t)
 	sent := 0
 	for _, tt := range servertest.Part(t, outgoingCases(), 14) {
 		t.Run(tt.name, func(t *testing.T) {
@@ -232,7 +143,7 @@ func TestOutgoingServer(t *testing.T) {
 func TestOutgoingGenerated(t *testing.T) {
 	servertest.Need(t, "dovecot-lda")
 	o := sievetest.NewOracle(t)
-	s := newSubmission(t)
+	s := sievetest.NewSubmission(t)
 	g := sievetest.NewGenerator(*sievetest.Seed)
 	text := func() string {
 		var b strings.Builder
@@ -293,7 +204,7 @@ func TestOutgoingGenerated(t *testing.T) {
 func TestVacationPeriodServer(t *testing.T) {
 	servertest.Need(t, "dovecot-lda")
 	o := sievetest.NewOracle(t)
-	s := newSubmission(t)
+	s := sievetest.NewSubmission(t)
 	for _, args := range servertest.Part(t, []string{"", ":days 0", ":days 1", ":days 3", ":days 365", ":days 5000", ":seconds 0", ":seconds 60", ":seconds 90000", ":seconds 864000"}, 4) {
 		script := `require ["vacation", "vacation-seconds"]; vacation ` + args + ` "x";`
 		start := time.Now()
@@ -320,7 +231,7 @@ func TestVacationPeriodServer(t *testing.T) {
 func TestDuplicateServer(t *testing.T) {
 	servertest.Need(t, "dovecot-lda")
 	o := sievetest.NewOracle(t)
-	s := newSubmission(t)
+	s := sievetest.NewSubmission(t)
 	const a, b, c = `if duplicate { notify "mailto:a@b"; } `, `if duplicate { notify "mailto:b@b"; } `, `notify "mailto:c@b"; `
 	const one, two = "Message-ID: <1@x>\nSubject: hello\n\n", "Message-ID: <2@x>\nSubject: hello\n\n"
 	type delivery struct{ script, message string }

@@ -27,7 +27,7 @@ func (r *run) rejection(reason string) (out *Outgoing, why string) {
 			return nil, "the sender is the null sender"
 		}
 	}
-	to, ok := mailaddr.Envelope(r.in.To)
+	to, ok := mailaddr.Envelope(r.originalTo())
 	if !ok {
 		return nil, "the envelope has no recipient"
 	}

@@ -83,6 +83,11 @@ func runAll(programs []*Program, in *Input, delivery bool, out *Result) {
 			break
 		}
 	}
+	if r.failed == nil && r.in.Memory != nil {
+		for _, m := range r.marks {
+			r.in.Memory.Remember(m.key, m.until)
+		}
+	}
 	r.finish(out)
 	r.reset()
 	runs.Put(r)
@@ -266,12 +271,6 @@ func (r *run) script(p *Program) bool {
 		r.commit(a)
 		implicit = implicit && a.keeps()
 	}
-	for _, m := range r.marks {
-		if r.in.Memory != nil {
-			r.in.Memory.Remember(m.key, m.until)
-		}
-	}
-	r.marks = nil
 	r.active = explicit || implicit
 	return r.active
 }

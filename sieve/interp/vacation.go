@@ -113,10 +113,12 @@ func (r *run) reply(v sieve.Vacation, step int) (out *Outgoing, why string) {
 	if user, ok := mailaddr.Envelope(r.userEmail()); ok {
 		own = append(own, user)
 	}
-	from, ok := mailaddr.Address{}, set.AnyRecipient
-	if ok {
+	from, ok := r.addressed(append(own, mine...))
+	switch {
+	case ok:
+	case set.AnyRecipient:
 		from = r.account()
-	} else if from, ok = r.addressed(append(own, mine...)); !ok {
+	default:
 		return nil, "the message is not addressed to the user"
 	}
 	var w mailWriter

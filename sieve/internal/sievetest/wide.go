@@ -20,6 +20,10 @@ type Wide struct {
 	Edits bool
 	// envelope asks for tests of the envelope.
 	Envelope bool
+
+	// These come first where they are set and have something.
+	extraCommand func(depth int) (sieve.Command, bool)
+	extraTest    func() (sieve.Test, bool)
 }
 
 func (g *Wide) str(words ...string) string {
@@ -84,7 +88,12 @@ func (g *Wide) Test(depth int) sieve.Test {
 		}
 	}
 	p := g.Generator
-	if g.Envelope && g.Chance(60) {
+	if g.extraTest != nil {
+		if t, ok := g.extraTest(); ok {
+			return t
+		}
+	}
+	if g.Envelope && g.Chance(60) && (g.extraTest == nil || g.Chance(15)) {
 		return g.envelopeTest()
 	}
 	if g.Edits && g.Chance(30) {
@@ -276,6 +285,11 @@ func (g *Wide) command(depth int) sieve.Command {
 			c.Else = g.block(depth - 1)
 		}
 		return c
+	}
+	if g.extraCommand != nil {
+		if c, ok := g.extraCommand(depth); ok {
+			return c
+		}
 	}
 	var flags []string
 	if g.Chance(15) {
