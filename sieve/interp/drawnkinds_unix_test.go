@@ -30,6 +30,7 @@ var drawnKinds = []struct {
 	{"", `require "vacation"; vacation :addresses "all@example.com" "gone";`, "all@example.com", "joe@example.net", "", ""},
 	{"", `require "vacation"; vacation :addresses "all@example.com" "gone";`, "nobody@example.com", "joe@example.net", "", ""},
 	{"", `require "vacation"; vacation "gone";`, "", "joe@example.net", "", ""},
+	{"", `require "vacation"; vacation :addresses "ME@Example.com" "gone";`, "me@example.com", "joe@example.net", "", ""},
 	// What is never run is not compiled; the depth counts for a script that is missing.
 	{"", `require ["include", "ihave"]; if ihave "variables" { include "none"; } elsif false { redirect "no address"; } elsif true { discard; } else { include "none"; }`, "", "joe@example.net", "", ""},
 	{"", `require "include"; if true { discard; } elsif true { include "none"; } else { include "none"; }`, "", "joe@example.net", "", ""},

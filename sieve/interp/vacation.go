@@ -110,10 +110,11 @@ func (r *run) reply(v sieve.Vacation, step int) (out *Outgoing, why string) {
 		orig, _ := mailaddr.Envelope(r.originalTo())
 		own = append(own, orig)
 	}
+	own = append(own, mine...)
 	if user, ok := mailaddr.Envelope(r.userEmail()); ok {
 		own = append(own, user)
 	}
-	from, ok := r.addressed(append(own, mine...))
+	from, ok := r.addressed(own)
 	switch {
 	case ok:
 	case set.AnyRecipient:
