@@ -240,7 +240,8 @@ func (c *compiler) emit(name string, data []byte, own bool) {
 	at := strings.TrimPrefix(name, "postfix/")
 	switch {
 	case !c.names.owns(there): // the first gateway's owner, also for a further one
-		c.errs.add(at, ErrConflict, "rename it, or choose another Gateway.Name", "the installation has a file of this name that was not generated")
+		c.errs.add(at, ErrConflict, "rename it, or choose another Gateway.Name",
+			"the installation has a file of this name that was not generated")
 	case loses(there, data):
 		kept := File{Name: keptName(name, there), Mode: 0o600, Data: bytes.Clone(there)}
 		c.warn(at, "was edited by hand, or has no checksum that tells; it is written anew, and what it was is kept in %s: put what you need of "+

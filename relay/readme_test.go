@@ -49,6 +49,10 @@ func TestReadmePrograms(t *testing.T) {
 		if !ok {
 			t.Fatal("a block without an end")
 		}
+		if !strings.HasPrefix(code, "package ") { // the body of a main
+			code = "package main\n\nimport (\n\t\"context\"\n\t\"fmt\"\n\t\"log\"\n\t\"net/netip\"\n\t\"os\"\n\n" +
+				"\t\"github.com/oxmailroute/oxmailroute/postfix/mta\"\n)\n\nfunc main() {\n" + code + "\n}\n"
+		}
 		t.Run(fmt.Sprint(i), func(t *testing.T) {
 			t.Parallel()
 			dir := t.TempDir()
