@@ -49,9 +49,7 @@ func Load(root fs.FS, o Options) (*Instance, error) {
 	if len(errs) > 0 {
 		return nil, errs
 	}
-	for _, e := range l.c.Settings().Unexpandable(l.c.Master) {
-		errs = append(errs, e)
-	}
+	errs = append(errs, l.c.Settings().Unexpandable(l.c.Master)...)
 	if len(errs) > 0 {
 		return nil, errs
 	}
