@@ -31,7 +31,7 @@ func (c *compiler) in(field string, list []sieve.Command) block {
 }
 
 func (c *compiler) command(cmd sieve.Command, step int) instruction {
-	in := instruction{step: step}
+	in := instruction{step: int32(step)}
 	switch cmd := cmd.(type) {
 	case sieve.If:
 		return c.chain(cmd, step)
@@ -121,7 +121,7 @@ func (c *compiler) chain(cmd sieve.If, step int) instruction {
 		choice
 		one [1]branch
 	}{}
-	in := instruction{kind: opIf, step: step, choice: &x.choice}
+	in := instruction{kind: opIf, step: int32(step), choice: &x.choice}
 	in.branches = x.one[:0]
 	if n := 1 + len(cmd.ElsIf); n > 1 {
 		in.branches = make([]branch, 0, n)

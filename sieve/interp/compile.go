@@ -51,39 +51,31 @@ type Options struct {
 	// decision never depends on how busy the machine is: one step is about a
 	// nanosecond. Octets that are folded, copied, decoded or matched are
 	// charged, and so is memory that the message and the script don't bound.
-	// The script that needs more has a run-time error, and the message is kept.
+	// The script that needs more has a run-time error, and the message is kept:
+	// each run of a program takes the same steps for a message. With Trace they
+	// are more where there are many rules, since each is tried.
 	// 0 means 1 << 30, about a second of processor time at most.
 	MaxSteps int64
 	// Trace records steps.
 	Trace bool
 }
 
-// Program is a compiled script. It is immutable and safe for concurrent use.
-type Program struct {
-	main         *script
-	scripts      int // with those it includes
-	delimiter    string
-	maxRedirects int
-	maxActions   int // < 0: none
-	maxSteps     int64
-	autoCreate   bool
-	store        Store
-	userEmail    string // as SMTP spells it
-	redirectKeep time.Duration
-	settings     Settings // with the defaults
-	pigeonhole24 bool
-	trace        bool
-	flagged      bool // the script uses imap4flags
-	globals      int
-	extensions   sieve.Extensions
-	fields       fieldTable
+// program is a script in the form that runs.
+type program struct {
+	*circumstances
+	main      *script
+	scripts   int    // with those it includes
+	userEmail string // as SMTP spells it
+	flagged   bool   // the script uses imap4flags
+	globals   int
+	fields    fieldTable
 }
 
 // instruction is a compiled command.
 type instruction struct {
 	kind    instructionKind
 	own     bool // the command has :flags
-	step    int
+	step    int32
 	*choice           // opIf
 	op      operation // opRun
 	act     Action    // the actions, as they are without flags
@@ -141,66 +133,50 @@ type script struct {
 	locals int    // how many variables it has
 	steps  []Step // with trace, the steps that can be recorded, without their outcome
 	count  int    // of steps
-	lines  func() []int
+	source *sieve.Script
+
+	once  sync.Once
+	lines []int // of the steps, once one was asked for
 }
 
 // line returns the line of a step.
 func (s *script) line(step int) int {
-	if lines := s.lines(); step < len(lines) {
-		return lines[step]
+	s.once.Do(func() {
+		switch {
+		case s.source == nil:
+		case len(s.source.Lines) == s.count:
+			s.lines = s.source.Lines
+		default:
+			s.lines = s.source.PrintedLines()
+		}
+	})
+	if step < len(s.lines) {
+		return s.lines[step]
 	}
 	return 0
 }
 
-// Compile compiles a script. It reports what can't run, as a [sieve.ErrorList]: nil
-// tests, unknown match types, broken regular expressions and addresses. The
-// program shares strings and slices with the script: its values must not be
-// changed afterwards.
-func Compile(s *sieve.Script, o Options) (*Program, error) {
-	if s == nil {
-		return nil, fmt.Errorf("interp: there is no script: an empty one is new(sieve.Script)")
+// compile makes the form that runs, and says what of it is included.
+func compile(s *sieve.Script, o *own, shared *circumstances) (*program, []includedSource, error) {
+	p := &program{circumstances: shared}
+	if o.userEmail != "" {
+		if a, err := mailaddr.Parse(o.userEmail); err == nil {
+			p.userEmail = a.String()
+		}
 	}
-	p := &Program{
-		autoCreate: o.AutoCreate, trace: o.Trace, delimiter: o.Delimiter, extensions: o.Extensions,
-		maxRedirects: o.MaxRedirects, maxActions: o.MaxActions, maxSteps: o.MaxSteps,
-		store: o.Store, redirectKeep: o.RedirectPeriod,
-	}
-	p.pigeonhole24 = p.extensions.Has(sieve.Pigeonhole24)
-	p.settings = o.Settings.filled(p.pigeonhole24)
-	if a, err := mailaddr.Parse(o.UserEmail); err == nil {
-		p.userEmail = a.String()
-	}
-	if p.redirectKeep == 0 {
-		p.redirectKeep = 12 * time.Hour
-	}
-	if p.delimiter == "" {
-		p.delimiter = "+"
-	}
-	if p.extensions == 0 {
-		p.extensions = sieve.Debian12
-	}
-	if p.maxSteps <= 0 {
-		p.maxSteps = 1 << 30
-	}
-	if p.maxRedirects == 0 {
-		p.maxRedirects = 4
-	}
-	if p.maxActions == 0 {
-		p.maxActions = 32
-	}
-	c := compiler{program: p, options: &o}
-	p.main = c.script(s, o.Name, "")
+	c := compiler{program: p, provider: o.scripts}
+	p.main = c.script(s, o.name, "")
 	if err := c.errs.Err(); err != nil {
-		return nil, err
+		return nil, nil, err
 	}
 	p.globals = len(c.globals)
-	return p, nil
+	return p, c.sources, nil
 }
 
 // compiler walks the commands.
 type compiler struct {
-	program   *Program
-	options   *Options
+	program   *program
+	provider  Scripts
 	current   *script
 	name      string // of the script
 	path      []place
@@ -212,6 +188,7 @@ type compiler struct {
 	labels    []string
 	globals   map[string]int
 	included  map[string]*script
+	sources   []includedSource
 	open      map[string]bool // the included scripts that are being compiled
 	depth     int             // of includes
 	plus      bool            // the script has spamtestplus
@@ -279,19 +256,13 @@ func (out *script) place(errs sieve.ErrorList, s *sieve.Script) {
 
 // script compiles a script; key is the one of an included script.
 func (c *compiler) script(s *sieve.Script, name, key string) *script {
-	out := &script{name: name}
+	out := &script{name: name, source: s}
 	if c.program.scripts++; key != "" {
 		if c.included == nil {
 			c.included = make(map[string]*script)
 		}
 		c.included[key] = out
 	}
-	out.lines = sync.OnceValue(func() []int {
-		if len(s.Lines) == out.count {
-			return s.Lines
-		}
-		return s.PrintedLines()
-	})
 	outer := *c
 	c.current, c.name, c.path, c.scope, c.parts, c.labels = out, name, nil, scope{}, 0, nil
 	on := s.InEffect()
@@ -309,9 +280,9 @@ func (c *compiler) script(s *sieve.Script, name, key string) *script {
 	if c.program.trace {
 		out.describe(s)
 	}
-	errs, globals, included := c.errs, c.globals, c.included
+	errs, globals, included, sources := c.errs, c.globals, c.included, c.sources
 	*c = outer
-	c.errs, c.globals, c.included = errs, globals, included
+	c.errs, c.globals, c.included, c.sources = errs, globals, included, sources
 	return out
 }
 

@@ -99,5 +99,5 @@ func (r *run) remember(step int, key string, until time.Time) {
 		r.failed = errActions
 		return
 	}
-	r.actions = append(r.actions, performed{instruction: &instruction{kind: opRemember, step: step, key: key}, until: until})
+	r.actions = append(r.actions, performed{instruction: &instruction{kind: opRemember, step: int32(step), key: key}, until: until})
 }

@@ -14,7 +14,7 @@ var PlainValue = plainValue
 // many addresses the field counts.
 func AddressValues(body []byte, part sieve.AddressPart) (list []string, count int) {
 	var parts [5][]value
-	r := &run{steps: 1 << 20, program: &Program{delimiter: "+"}}
+	r := &run{state: state{steps: 1 << 20, program: &program{circumstances: &circumstances{delimiter: "+"}}}}
 	count = r.parse(body, &parts, &r.arena)
 	for _, v := range parts[partIndex(part)] {
 		list = append(list, string(v.text))
@@ -29,7 +29,7 @@ func FieldsFound(names []string, in Input) string {
 	for _, name := range names {
 		table.slot(name)
 	}
-	r := &run{in: in, steps: 1 << 40}
+	r := &run{state: state{in: in, steps: 1 << 40, program: &program{circumstances: new(circumstances)}}}
 	r.index(&table)
 	s := fmt.Sprint(r.first, r.last)
 	for _, e := range r.entries {
@@ -44,14 +44,15 @@ func RunSteps(p *Program, in *Input) (out Result, steps int64) {
 	r := runs.Get().(*run)
 	r.in, r.active = *in, true
 	r.script(p)
-	steps = p.maxSteps - r.steps
+	steps = r.program.maxSteps - r.steps
 	r.finish(&out)
 	r.reset()
 	runs.Put(r)
 	return out, steps
 }
 
-// WithoutIndex takes the indexes of rules from a program.
+// WithoutIndex returns a program without the indexes of rules. It takes them from
+// the one that is given, too.
 func WithoutIndex(p *Program) *Program {
 	var strip func(b *block)
 	strip = func(b *block) {
@@ -68,8 +69,9 @@ func WithoutIndex(p *Program) *Program {
 			strip(in.els)
 		}
 	}
-	strip(&p.main.code)
-	return p
+	form := p.running()
+	strip(&form.main.code)
+	return &Program{kept: form}
 }
 
 // MessageID is the Message-ID that the server finds in a header.
@@ -84,3 +86,20 @@ func EncodedField(name, value string) string {
 	w.encoded(name, value)
 	return w.String()
 }
+
+// Cold returns the program as it is when the form that runs is gone.
+func Cold(p *Program) *Program {
+	return &Program{name: p.name, userEmail: p.userEmail, shared: p.shared, packed: p.packed, included: p.included, kept: p.kept}
+}
+
+// IsPacked reports whether the form that runs can go.
+func IsPacked(p *Program) bool { return p.kept == nil }
+
+// IsCold reports whether the form that runs is gone.
+func IsCold(p *Program) bool {
+	w := p.form.Load()
+	return w == nil || w.Value() == nil
+}
+
+// SameOptions reports whether programs share their options.
+func SameOptions(a, b Options) bool { return a.same(&b) }

@@ -42,8 +42,8 @@ func (c *compiler) include(cmd sieve.Include) operation {
 	}
 	var s *sieve.Script
 	err := fs.ErrNotExist
-	if c.options.Scripts != nil {
-		s, err = c.options.Scripts.Script(where, cmd.Script)
+	if c.provider != nil {
+		s, err = c.provider.Script(where, cmd.Script)
 	}
 	switch {
 	case err == nil && s == nil, errors.Is(err, fs.ErrNotExist):
@@ -64,6 +64,7 @@ func (c *compiler) include(cmd sieve.Include) operation {
 		c.tooDeep(cmd.Script)
 		return &includeCommand{}
 	}
+	c.sources = append(c.sources, includedSource{where, cmd.Script, s})
 	c.depth++
 	if c.open == nil {
 		c.open = make(map[string]bool)

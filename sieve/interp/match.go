@@ -23,13 +23,17 @@ type matcher struct {
 	// dynamic says that the keys are texts, and the rest is made of them in the
 	// run.
 	dynamic bool
-	texts   []text
 	// captures says that a match sets the match variables.
 	captures bool
+	fold     bool     // for Is and Contains: both sides are compared in lower case
+	keys     []string // folded as the comparator wants it
+	needles  [][]byte // for Contains, the same
+	*patterns
+}
 
-	fold    bool     // for Is and Contains: both sides are compared in lower case
-	keys    []string // folded as the comparator wants it
-	needles [][]byte // for Contains, the same
+// patterns are what most matchers have none of.
+type patterns struct {
+	texts   []text // of a dynamic matcher
 	globs   []*headers.Glob
 	regexps []*headers.ERE
 	// costs are what one octet of a value costs with each of globs or regexps.
@@ -37,6 +41,17 @@ type matcher struct {
 	// The indexes of many keys: for Is, and for Contains.
 	set  map[string]struct{}
 	find *automaton
+}
+
+// noPatterns are those of most matchers.
+var noPatterns patterns
+
+// rare returns the patterns to be changed.
+func (m *matcher) rare() *patterns {
+	if m.patterns == &noPatterns {
+		m.patterns = new(patterns)
+	}
+	return m.patterns
 }
 
 // bind returns the matcher with the keys as they are now, or nil where the
@@ -47,7 +62,7 @@ func (r *run) bind(m *matcher) *matcher {
 	if !m.dynamic {
 		return m
 	}
-	out := &matcher{kind: m.kind, relation: m.relation, comparator: m.comparator, captures: m.captures}
+	out := &matcher{kind: m.kind, relation: m.relation, comparator: m.comparator, captures: m.captures, patterns: new(patterns)}
 	for _, k := range r.strs(m.texts) {
 		r.spend(bindCost(m.kind, k))
 		if r.failed != nil {
@@ -137,17 +152,20 @@ func (m *matcher) add(key string) error {
 		if err != nil {
 			return err
 		}
-		m.regexps = append(m.regexps, re)
-		m.costs = append(m.costs, regexCost(re))
+		x := m.rare()
+		x.regexps = append(x.regexps, re)
+		x.costs = append(x.costs, regexCost(re))
 	case m.comparator == sieve.UnicodeCasemap:
 		m.keys = append(m.keys, string(unicodeFold(nil, []byte(key))))
 		if m.kind == sieve.Matches {
-			m.globs = append(m.globs, headers.CompileGlob(m.keys[len(m.keys)-1], false))
-			m.costs = append(m.costs, globCost(m.keys[len(m.keys)-1]))
+			x := m.rare()
+			x.globs = append(x.globs, headers.CompileGlob(m.keys[len(m.keys)-1], false))
+			x.costs = append(x.costs, globCost(m.keys[len(m.keys)-1]))
 		}
 	case m.kind == sieve.Matches:
-		m.globs = append(m.globs, headers.CompileGlob(key, fold))
-		m.costs = append(m.costs, globCost(key))
+		x := m.rare()
+		x.globs = append(x.globs, headers.CompileGlob(key, fold))
+		x.costs = append(x.costs, globCost(key))
 	case m.comparator == sieve.ASCIICasemap:
 		m.keys = append(m.keys, ascii.Lower(key))
 	default:
@@ -198,7 +216,7 @@ func (m *matcher) indexGlobs(patterns []string) {
 			texts[i] = ascii.Lower(texts[i])
 		}
 	}
-	m.kind, m.keys, m.globs, m.costs = sieve.Contains, texts, nil, nil
+	m.kind, m.keys, m.patterns = sieve.Contains, texts, &noPatterns
 }
 
 // index prepares the keys for the search.
@@ -215,12 +233,13 @@ func (m *matcher) index() {
 	}
 	switch m.kind {
 	case sieve.Is:
-		m.set = make(map[string]struct{}, len(m.keys))
+		set := make(map[string]struct{}, len(m.keys))
 		for _, k := range m.keys {
-			m.set[k] = struct{}{}
+			set[k] = struct{}{}
 		}
+		m.rare().set = set
 	case sieve.Contains:
-		m.find = newAutomaton(m.keys)
+		m.rare().find = newAutomaton(m.keys)
 	}
 }
 

@@ -58,7 +58,7 @@ func (r *run) commit(a *performed) {
 	switch x := a.act.(type) {
 	case ActionVacation:
 		x.Vacation = cloneVacation(x.Vacation)
-		x.Reply, x.Why = r.reply(x.Vacation, a.step)
+		x.Reply, x.Why = r.reply(x.Vacation, int(a.step))
 		a.sent = x
 	case ActionReject:
 		if !a.silent {

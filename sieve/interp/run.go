@@ -95,9 +95,7 @@ func runAll(programs []*Program, in *Input, delivery bool, out *Result) {
 
 // run is the state of a run. Between runs it keeps its buffers.
 type run struct {
-	in       Input
-	program  *Program
-	delivery bool // as a Sequence
+	state
 
 	// The fields that the program asks for, and the first and last of each
 	// slot.
@@ -105,30 +103,40 @@ type run struct {
 	first, last []int32
 	parsed      []addressList
 	envelope    *[2][5]value     // the parts of sender and recipient
-	enveloped   bool             // there are some
 	found       []mailaddr.Found // where addresses are read to
 	list        []value          // where values are gathered
 	refs        []*value         // the same, of values that stand elsewhere
 	arena       []byte           // what decoded values stand in
 	fresh       []entry          // the fields of one test, where they aren't those of slots
 	picked      []*entry         // the fields of one test
-	byName      []entry          // what is kept of the header's fields that aren't those of slots
 	brief       []byte           // what decoded values of one test stand in
 	scratch     []byte           // what one value is folded to
 	wide        []byte           // the same for i;unicode-casemap
 	spare       *addressList     // of one field
-	raw         value            // the body as it stands
+	bits        []uint64         // where candidates are gathered
+	top         frame
+	actions     []performed
+	recent      [2]loaded // the programs that ran last
+}
+
+// state is what of a run nothing is kept of.
+type state struct {
+	in       Input
+	program  *program
+	delivery bool // as a Sequence
+
+	enveloped bool    // there are some of run.envelope
+	byName    []entry // what is kept of the header's fields that aren't those of slots
+	raw       value   // the body as it stands
 
 	keptAddresses int              // in parsed
 	inputs        map[*byte]string // the long values that the trace has
 	lastInput     string           // the last of those that are made for a test
 
-	bits  []uint64 // where candidates are gathered
-	at    int      // where in bits those of the search are
-	steps int64    // that the run may still take
+	at    int   // where in bits those of the search are
+	steps int64 // that the run may still take
 
 	frame    *frame // of the script that runs
-	top      frame
 	globals  []string
 	included map[*script]bool
 	seen     map[string]bool // what duplicate has said
@@ -138,10 +146,9 @@ type run struct {
 	part   *mimePart // where a foreverypart is, and its place in parts
 	partAt int
 
-	actions []performed
-	marks   []mark
-	flags   []string
-	trace   []Step
+	marks []mark
+	flags []string
+	trace []Step
 
 	// The size and the lines of the header, from the first change on.
 	headOctets, headLines int64
@@ -212,12 +219,11 @@ func (r *run) reset() {
 	}
 	clear(r.top.local)
 	r.forgetEnvelope()
-	*r = run{
-		envelope: r.envelope, spare: r.spare,
-		first: r.first, last: r.last, entries: r.entries[:0], parsed: r.parsed[:0], found: r.found[:0], list: r.list[:0],
-		arena: r.arena[:0], bits: r.bits[:0], actions: r.actions[:0], top: frame{local: r.top.local[:0]},
-		refs: r.refs[:0], picked: r.picked[:0], fresh: r.fresh[:0], brief: r.brief[:0], scratch: r.scratch[:0], wide: r.wide[:0],
-	}
+	r.state = state{}
+	r.top = frame{local: r.top.local[:0]}
+	r.entries, r.parsed, r.found, r.list = r.entries[:0], r.parsed[:0], r.found[:0], r.list[:0]
+	r.refs, r.picked, r.fresh, r.actions = r.refs[:0], r.picked[:0], r.fresh[:0], r.actions[:0]
+	r.arena, r.brief, r.scratch, r.wide, r.bits = r.arena[:0], r.brief[:0], r.scratch[:0], r.wide[:0], r.bits[:0]
 }
 
 // spend takes steps from what the run may take, and lets it fail where they
@@ -236,7 +242,8 @@ var (
 )
 
 // script runs one script and reports whether the next one is to run.
-func (r *run) script(p *Program) bool {
+func (r *run) script(source *Program) bool {
+	p := r.load(source)
 	r.program = p
 	r.steps = p.maxSteps
 	r.index(&p.fields)
@@ -285,7 +292,7 @@ func cleared(list []string, n int) []string {
 
 func (r *run) errorf(in *instruction, format string, args ...any) error {
 	s := r.frame.script
-	return &sieve.Error{Name: s.name, Line: s.line(in.step), Column: 1, Err: fmt.Errorf(format, args...)}
+	return &sieve.Error{Name: s.name, Line: s.line(int(in.step)), Column: 1, Err: fmt.Errorf(format, args...)}
 }
 
 // exec runs a block. The error is errStop or that of the run.
@@ -311,7 +318,7 @@ func (r *run) instruction(in *instruction) error {
 		}
 		return r.exec(then)
 	}
-	r.note(in.step, true, nil)
+	r.note(int(in.step), true, nil)
 	if r.failed != nil {
 		return r.errorf(in, "%w", r.failed)
 	}

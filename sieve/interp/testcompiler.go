@@ -178,7 +178,7 @@ func (c *compiler) matcher(m sieve.MatchType, r sieve.Relation, cmp sieve.Compar
 
 // setMatcher makes a matcher, in the room for keys that it has.
 func (c *compiler) setMatcher(out *matcher, m sieve.MatchType, r sieve.Relation, cmp sieve.Comparator, keys []string) {
-	out.kind, out.relation, out.comparator, out.captures = m, r, cmp, c.variables
+	out.kind, out.relation, out.comparator, out.captures, out.patterns = m, r, cmp, c.variables, &noPatterns
 	if m == "" {
 		out.kind = sieve.Is
 	}
@@ -205,11 +205,10 @@ func (c *compiler) setMatcher(out *matcher, m sieve.MatchType, r sieve.Relation,
 		c.errorf("Match", "unknown match type %q", string(m))
 	}
 	if c.anyVariables(keys) {
-		out.dynamic, out.texts = true, c.texts(keys, "Keys")
-		if !constants(out.texts) {
+		if list := c.texts(keys, "Keys"); !constants(list) {
+			out.dynamic, out.rare().texts = true, list
 			return
 		}
-		out.dynamic, out.texts = false, nil
 	}
 	if out.kind != sieve.Regex && cap(out.keys) < len(keys) {
 		out.keys = make([]string, 0, len(keys))

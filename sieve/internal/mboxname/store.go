@@ -23,7 +23,7 @@ const maxFile = 255
 // Refused says why the store refuses a mailbox name, with or without :create,
 // as Dovecot 2.3 and 2.4 do; nil where it takes it.
 func (s Store) Refused(name string) error {
-	if s.Any || Same(name, Inbox) || name == "" {
+	if s.Any || name == "" || plain(name, s.Separator) || Same(name, Inbox) {
 		return nil
 	}
 	if s.Either {
@@ -73,6 +73,20 @@ func (s Store) Refused(name string) error {
 		return refuse("it is too long")
 	}
 	return nil
+}
+
+// plain reports whether every store takes a name: a short one of a single level of
+// letters, digits and spaces that is none of a maildir's own.
+func plain(name string, separator byte) bool {
+	if len(name) <= 3 || len(name) > 64 {
+		return false // "cur", "new", "tmp"
+	}
+	for i := 0; i < len(name); i++ {
+		if c := name[i]; (c|0x20 < 'a' || 'z' < c|0x20) && (c < '0' || '9' < c) && c != ' ' || c == separator {
+			return false
+		}
+	}
+	return true
 }
 
 // size is how many octets the name of a level has in the file system: in UTF-7
