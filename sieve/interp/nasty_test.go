@@ -17,7 +17,7 @@ var nastyValues = func() []string {
 		``, ` `, `  a  `, `${hex:09}`, `a${hex:09}b`, `${hex:0d}`, `${hex:0a}`, `a${hex:0a}b`, `a${hex:0d 0a}b`, `a${hex:0d 0a}X-In: b`, `a${hex:0d 0a 20}b`, `a${hex:0d}b`,
 		`${hex:0d 0a}`, `${hex:00}`, `a${hex:00}b`, `${hex:01}`, `${hex:07}x`, `${hex:7f}`, `${hex:1b}[0m`,
 		`${hex:ff}`, `a${hex:ff}`, `${hex:c3}`, `é`, `${hex:c0 80}`, `${hex:ed a0 80}`, `${hex:f4 90 80 80}`, `${hex:c2 85}`, `${hex:ef bb bf}`, `${hex:ef bf be}`, `${hex:e2 80 a8}`, `e${hex:cc 81}`, `日本`, `😀`,
-		`a`, `A`, strings.Repeat("a", 70), strings.Repeat("a", 255), strings.Repeat("a", 256), strings.Repeat("a", 998), strings.Repeat("a", 5000), strings.Repeat("é", 150), strings.Repeat("é", 2048), strings.Repeat("*", 2100), strings.Repeat(" ", 1400), strings.Repeat("日本", 700),
+		`a`, `A`, strings.Repeat("a", 70), strings.Repeat("a", 250), strings.Repeat("a", 256), strings.Repeat("a", 998), strings.Repeat("a", 5000), strings.Repeat("é", 150), strings.Repeat("é", 2048), strings.Repeat("*", 2100), strings.Repeat(" ", 1400), strings.Repeat("日本", 700),
 		strings.Repeat("word ", 100), strings.Repeat("a.", 100) + "a", strings.Repeat("a,", 100), strings.Repeat("(", 60),
 		`../`, `/`, `//`, `a/`, `/a`, `a/b`, `a//b`, `..`, `.`, `a..b`, `.a`, `a.`, `~`, `~a`, `~/a`, `-`, `a.b`, `#a`, `new`, `cur`, `tmp`,
 		`INBOX`, `inbox`, `INBOX.a`, `INBOX/a`, `inbox.a`, `Inbox `, `Sent`, `sent`, `Sent.a`, `Sent/../a`, `Junk`, `virtual/a`,

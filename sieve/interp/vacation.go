@@ -181,7 +181,7 @@ func (r *run) reply(v sieve.Vacation, step int) (out *Outgoing, why string) {
 func (r *run) replySubject(v sieve.Vacation) string {
 	set := &r.program.settings.Vacation
 	subject := set.DefaultSubject
-	if v.Subject != nil && *v.Subject != "" {
+	if v.Subject != nil && cString(*v.Subject) != "" {
 		subject = cString(*v.Subject)
 	} else if s, ok := r.decodedFirst("subject"); ok {
 		subject = set.subject(s, r.program.pigeonhole24)
