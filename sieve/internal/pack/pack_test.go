@@ -1,6 +1,7 @@
 package pack_test
 
 import (
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -145,7 +146,7 @@ func TestScripts(t *testing.T) {
 			t.Errorf("%d octets for %d of source\n%s", len(packed), len(src), src)
 		}
 	}
-	same(t, &sieve.Script{Lines: []int{3, 1, 1 << 40, -1, 0}, Extensions: sieve.AllExtensions})
+	same(t, &sieve.Script{Lines: []int{3, 1, math.MaxInt, -1, 0}, Extensions: sieve.AllExtensions})
 	same(t, &sieve.Script{Commands: []sieve.Command{}, Lines: []int{}})
 }
 
