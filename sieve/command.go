@@ -68,6 +68,11 @@ type Discard struct{}
 
 // Comment is a line "# text". It can't hold a line break or NUL. A text that
 // begins with "#" is printed without the space: Comment("# x") is "## x".
+//
+// Among the commands it is printed as a line of its own. Parse keeps the "#"
+// comments that stand alone on their line where a command could begin; it drops
+// bracketed comments, comments after a command on the same line, those inside a
+// command and those between a block and its elsif or else.
 type Comment string
 
 func (If) command() {}

@@ -8,6 +8,19 @@ import (
 
 // Extensions is a set of Sieve extensions: those a server has on, or those a
 // script requires. Sets are joined with | and compared with ==.
+//
+// Known are those of RFC 5228 (fileinto, envelope, encoded-character, and the
+// comparators i;octet, i;ascii-casemap, i;ascii-numeric and i;unicode-casemap, RFC
+// 4790, RFC 5051), and copy (RFC 3894), body (RFC 5173), environment (RFC 5183),
+// variables (RFC 5229), vacation and vacation-seconds (RFC 5230, RFC 6131),
+// relational (RFC 5231), imap4flags (RFC 5232), subaddress (RFC 5233), spamtest,
+// spamtestplus and virustest (RFC 5235), date and index (RFC 5260), editheader (RFC
+// 5293), reject and ereject (RFC 5429), enotify with mailto (RFC 5435, RFC 5436),
+// ihave (RFC 5463), mailbox, mboxmetadata and servermetadata (RFC 5490), mime,
+// foreverypart and extracttext (RFC 5703), include (RFC 6609), duplicate (RFC
+// 7352), special-use (RFC 8579), regex (draft-ietf-sieve-regex), Dovecot's debug,
+// environment, report and duplicate, and the drafts imapflags and notify, whose
+// commands ([DraftNotify], [Denotify]) are read and printed, but can't be run.
 type Extensions uint64
 
 // The extensions that this package knows, by the names that require takes

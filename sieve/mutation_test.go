@@ -60,7 +60,7 @@ func TestMutationServer(t *testing.T) {
 		case err != nil && v == sievetest.Crashed:
 			continue
 		case err != nil && v == sievetest.Accepted:
-			// The differences that the package comment names.
+			// The differences that Parse names.
 			if errors.Is(err, sieve.ErrUnsupported) || errors.Is(err, headers.ErrInvalid) ||
 				bytes.Contains(bytes.ToLower(src), []byte("true")) || bytes.Contains(bytes.ToLower(src), []byte("false")) {
 				continue

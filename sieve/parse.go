@@ -9,8 +9,29 @@ import (
 // Parse reads a script in source form, for a server that has all extensions on
 // that this package knows. The name stands in the errors, which come all at
 // once as an [ErrorList]: those of the grammar, or where the grammar is right,
-// those of the commands. Parse refuses what Pigeonhole refuses to compile; see
-// the package comment for the differences that are left.
+// those of the commands. Parse refuses what Pigeonhole refuses to compile.
+//
+// Like Pigeonhole, Parse doesn't look into a branch that can never run ("if false
+// { ... }", what follows a true test in anyof, the branches after "if true"), and
+// keeps what it can't read there as [Unread] and [UnreadTest]. What sievec prints
+// as an error and compiles all the same is taken (a variable of an unknown
+// namespace in a string, deleteheader with :last alone, an odd attribute in
+// specialuse_exists). These differences are left:
+//
+//   - regular expressions are those of headers.CompileERE, which has the list
+//     of what it doesn't take, back-references above all
+//   - a list of names in deleteheader is refused, of which the server compiles a
+//     program that is corrupt; so is a third argument of addflag, setflag,
+//     removeflag and specialuse_exists, which it compiles and doesn't use
+//   - whether an included script exists isn't looked at, as when a script is
+//     uploaded
+//   - settings that change limits (sieve_max_script_size,
+//     sieve_variables_max_scope_size, sieve_editheader_max_header_size) have their
+//     defaults: 1 MiB, 255 variables, 2048 octets
+//
+// The limits are the server's: 32 levels of blocks and of tests (the script
+// itself is the first), 4 of foreverypart, 32 arguments, 32 octets in an
+// identifier.
 func Parse(name string, src []byte) (*Script, error) {
 	return ParseFor(name, src, AllExtensions)
 }

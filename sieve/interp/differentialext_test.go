@@ -20,7 +20,7 @@ import (
 //
 // The long run of 2026-11-22, "-seed 2026 -size 4 -scripts 3600" beside
 // Pigeonhole 0.5.19, had 216,000 pairs and no disagreement. What the generator
-// leaves out are the server's own faults (see the package documentation):
+// leaves out are the server's own faults (see PIGEONHOLE.md):
 // deleteheader with :regex, tests of the body or of MIME parts in a script that
 // changes the header, one foreverypart inside of another, removeflag of a
 // variable with the variable itself, and the patterns of :matches that 0.5.19

@@ -96,7 +96,7 @@ func compareNasty(t *testing.T, s *sievetest.Server, c *dovecot.Config, pairs []
 			}
 		}
 		if want.Reply == "crash" || errors.Is(r.Err, headers.ErrUnsupported) {
-			continue // see the lists in doc.go
+			continue // see PIGEONHOLE.md
 		}
 		if shown := nastyOutcome(got, m.Text); shown != nastyOutcome(want, m.Text) {
 			log, _ := os.ReadFile(filepath.Join(s.Dir, user, ".active.sieve.log"))

@@ -15,7 +15,17 @@ import (
 // Outgoing is a message that the server sends because a script said so, octet
 // for octet as dovecot-lda and LMTP hand it to the submission server, except
 // for what no two messages have in common: the Message-ID and the boundary of a
-// rejection are of the package's own making.
+// rejection are of the package's own making, and the Date is [Input].Now. It
+// shows the message as it came, without the changes of editheader. "host" and "postmaster" of
+// [Input].Environment stand for the settings hostname and postmaster_address;
+// octets that iconv would decode otherwise than go-message show in subjects.
+//
+// It has the server's oddities: who has no domain is written as a
+// group ("To: postmaster: "); a :from that variables make is written as it
+// stands, an address or not; a reject of a message from the null sender goes to
+// the address in its Return-Path; notify and reject heed Auto-Submitted, but
+// reject only the first; the URI's header field "data" is left out, where "date"
+// was meant.
 type Outgoing struct {
 	// From is the sender of the envelope; it is empty for the null sender.
 	From string
