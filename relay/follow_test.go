@@ -456,7 +456,7 @@ func TestFollow(t *testing.T) {
 			senders: []string{"alice@example.com", "carl@example.com", "first.x@example.com", "a@host.example.com", "a@internal.test", "", "z@remote3.test", "alice@example.net"},
 			rcpts:   []string{"info+x@example.com", "sales@example.com", "bob@example.com", "x@remote1.test", "y@remote2.test", "any-q@example.com", "union@example.com", "team@example.com", "first.q@example.com"},
 		},
-	}, 3) {
+	}, 2) {
 		for _, system := range maillab.DrawnSystems(t, f.name) {
 			t.Run(f.name+"/"+system.Name, func(t *testing.T) {
 				t.Parallel()

@@ -326,7 +326,7 @@ var twoGatewayScenarios = []scenario{
 // TestTwoGateways holds Route to the real servers.
 func TestTwoGateways(t *testing.T) {
 	t.Parallel() // much of a run is waiting
-	for _, s := range servertest.Part(t, twoGatewayScenarios, 2) {
+	for _, s := range servertest.Part(t, twoGatewayScenarios, 1) {
 		t.Run(s.name, func(t *testing.T) { t.Parallel(); s.run(t) })
 	}
 }
@@ -334,7 +334,7 @@ func TestTwoGateways(t *testing.T) {
 // TestGatewayServers holds Route to the real servers.
 func TestGatewayServers(t *testing.T) {
 	t.Parallel() // much of a run is waiting
-	for _, s := range servertest.Part(t, gatewayScenarios, 2) {
+	for _, s := range servertest.Part(t, gatewayScenarios, 1) {
 		t.Run(s.name, func(t *testing.T) { t.Parallel(); s.run(t) })
 	}
 }

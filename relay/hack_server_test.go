@@ -17,7 +17,7 @@ func TestRoutingOperators(t *testing.T) {
 		{name: "no percent hack", main: "allow_percent_hack = no\n"},
 		{name: "no bang paths", main: "swap_bangpath = no\n"},
 		{name: "neither", main: "allow_percent_hack = no\nswap_bangpath = no\n"},
-	}, 2) {
+	}, 1) {
 		f.main += "myorigin = example.com\nlocal_transport = discard:\nsmtp_destination_recipient_limit = 1\nconbool_destination_recipient_limit = 1\n"
 		f.main += "local_recipient_maps = inline:{{x%remote1.test=x},{bob%example.com=x},{remote1.test!q=x}}\n"
 		f.edit = strings.NewReplacer("local_recipient_maps =\n", "")

@@ -220,7 +220,7 @@ message_size_limit = 100000
 // files.
 func TestServers(t *testing.T) {
 	t.Parallel() // much of a run is waiting
-	for _, s := range servertest.Part(t, scenarios, (len(scenarios)+2)/3) {
+	for _, s := range servertest.Part(t, scenarios, 2) {
 		t.Run(s.name, func(t *testing.T) { t.Parallel(); s.run(t) })
 	}
 }

@@ -238,7 +238,7 @@ func both(one, two func(*maillab.World)) func(*maillab.World) {
 // of it has left.
 func TestSmartHost(t *testing.T) {
 	t.Parallel() // much of a run is waiting
-	for _, tt := range servertest.Part(t, smartHostCases, len(smartHostCases)/4) {
+	for _, tt := range servertest.Part(t, smartHostCases, len(smartHostCases)/8) {
 		for _, system := range maillab.DrawnSystems(t, tt.name) {
 			t.Run(system.Name+"/"+tt.name, func(t *testing.T) {
 				maillab.NeedSystem(t, system)

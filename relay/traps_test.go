@@ -63,7 +63,7 @@ func testSmartHostModes(t *testing.T, policy relay.Policy, w maillab.World) {
 	}
 	_, site := labSite(t, policy, labBase(t))
 	// Of each kind (takes it, refuses it, can not be trusted) the plain run has some.
-	for _, mode := range servertest.Part(t, maillab.Modes(), 3) {
+	for _, mode := range servertest.Part(t, maillab.Modes(), 2) {
 		t.Run(string(mode), func(t *testing.T) {
 			t.Parallel()
 			w := w

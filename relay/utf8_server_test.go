@@ -25,7 +25,7 @@ func TestSMTPUTF8(t *testing.T) {
 		{name: "next hops, all detected", main: "smtputf8_enable = yes\nsmtputf8_autodetect_classes = all\nstrict_smtputf8 = yes\nsmtp_generic_maps = inline:{{\u00e4lice@example.com=alice@example.com}}\n", nextHops: relay.SMTPUTF8Offered},
 		{name: "off", main: "smtputf8_enable = no\n", nextHops: relay.SMTPUTF8Missing},
 		{name: "not on the way", main: "smtputf8_enable = yes\nsmtp_discard_ehlo_keywords = smtputf8\n", nextHops: relay.SMTPUTF8Offered},
-	}, 2) {
+	}, 1) {
 		f.main += aliases + "smtp_destination_recipient_limit = 1\nconbool_destination_recipient_limit = 1\nlmtp_destination_recipient_limit = 1\nsmtp_connection_cache_on_demand = no\nlmtp_connection_cache_on_demand = no\n"
 		f.edit = strings.NewReplacer("virtual_alias_maps = hash:/etc/postfix/aliases\n", "")
 		f.messages, f.declared, f.raws = 120, true, raws

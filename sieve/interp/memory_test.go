@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/oxmailroute/oxmailroute/internal/servertest"
 	"github.com/oxmailroute/oxmailroute/sieve"
 	"github.com/oxmailroute/oxmailroute/sieve/interp"
 )
@@ -108,7 +109,7 @@ var memoryCases = []struct{ where, test string }{
 // not by the number of tests times the message; with a trace too.
 func TestRunMemory(t *testing.T) {
 	const limit = 32 << 20
-	for _, tt := range memoryCases {
+	for _, tt := range servertest.Part(t, memoryCases, (len(memoryCases)+1)/2) {
 		raw := large(tt.where, 1<<20)
 		for _, trace := range []bool{false, true} {
 			p, err := interp.Compile(many(t, memoryTests, tt.test), interp.Options{Trace: trace})
