@@ -81,19 +81,23 @@ func (c *compiler) checkReach() {
 			continue
 		}
 		c.errs.add(index("Listeners", i), ErrConflict,
-			"bind it to loopback, or give it -o smtpd_client_restrictions=permit_mynetworks,reject in master.cf; "+
+			"bind it to loopback, or give it -o smtpd_client_restrictions=permit_mynetworks,reject and, since smtpd(8) asks nothing about "+
+				"the recipient \"postmaster\", -o smtpd_data_restrictions=permit_mynetworks,reject in master.cf; "+
 				"or, where strangers shall send there, the role \"internal\"",
-			"%s takes mail for hosted recipients from anybody who reaches it, with markers that count", l.Service)
+			"%s takes mail for hosted recipients, or for \"postmaster\" without a domain, from anybody who reaches it, with markers that count",
+			l.Service)
 	}
 }
 
 // refusesStrangers reports whether a listener takes mail from nobody but clients
-// that it knows by address, certificate or login.
+// that it knows by address, certificate or login. What it asks at RCPT it doesn't
+// ask about the recipient "postmaster" (smtpd(8)): that is known to DATA and later,
+// or before, without smtpd_delay_reject.
 func (c *compiler) refusesStrangers(s settings) bool {
 	if nets, _ := c.networks(s); slices.ContainsFunc(nets, func(n netip.Prefix) bool { return n.Bits() == 0 }) {
 		return false
 	}
-	return slices.ContainsFunc(accessLists[:5], func(list string) bool {
+	refuses := func(list string) bool {
 		rules, err := postfix.ParseRestrictions(s.get(list))
 		if err != nil {
 			return false
@@ -109,7 +113,11 @@ func (c *compiler) refusesStrangers(s settings) bool {
 			}
 		}
 		return false
-	})
+	}
+	if s.get("smtpd_delay_reject") == "no" && refuses(accessLists[0]) {
+		return true
+	}
+	return slices.ContainsFunc(accessLists[:5], refuses) && slices.ContainsFunc(accessLists[5:7], refuses)
 }
 
 // checkKept judges what the installation's own checks of a listener say of the

@@ -68,8 +68,12 @@ func TestOthersConflicts(t *testing.T) {
 		{"open to everybody", outside(), "Listeners[3]", "anybody"},
 		{"open by a table", outside("smtpd_sender_restrictions=check_sender_access,hash:/etc/postfix/mailboxes,reject"), "Listeners[3]", "anybody"},
 		{"mynetworks is everybody", outside("mynetworks=0.0.0.0/0", "smtpd_client_restrictions=permit_mynetworks,reject"), "Listeners[3]", "anybody"},
-		{"closed by the firewall", outside("smtpd_client_restrictions=permit_mynetworks,reject"), "Listeners[3]", "firewall would close"},
-		{"way out: clients that are known", outside("smtpd_client_restrictions=permit_mynetworks,reject"), "", ""},
+		{"postmaster from anybody", outside("smtpd_client_restrictions=permit_mynetworks,reject"), "Listeners[3]", "postmaster"},
+		{"closed by the firewall", outside("smtpd_client_restrictions=permit_mynetworks,reject", "smtpd_data_restrictions=permit_mynetworks,reject"),
+			"Listeners[3]", "firewall would close"},
+		{"way out: clients that are known", outside("smtpd_client_restrictions=permit_mynetworks,reject",
+			"smtpd_data_restrictions=reject_unauth_pipelining,permit_mynetworks,reject"), "", ""},
+		{"way out: refused at once", outside("smtpd_client_restrictions=permit_mynetworks,reject", "smtpd_delay_reject=no"), "", ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			p := ofOthers(t)
