@@ -7,5 +7,5 @@ package interp_test
 const poolAllocations = 64
 
 // memoryTests is how many tests a script has whose memory is measured: the race
-// detector takes thirty times as long, and has nothing to find in one run.
-const memoryTests = 40
+// detector takes thirty times as long and more, and has nothing to find in one run.
+const memoryTests = 8
