@@ -127,7 +127,7 @@ func (f fileScripts) Script(where sieve.Location, name string) (*sieve.Script, e
 func sequenceOf(t *testing.T, s *sievetest.Server, c *dovecot.Config, protocol, user string) (list interp.Sequence, why error) {
 	t.Helper()
 	o, err := c.Options(protocol)
-	if err != nil {
+	if err != nil && c.Is24() { // 2.3 warns, and goes on with the default, as the options do
 		t.Fatal(err)
 	}
 	home := filepath.Join(s.Dir, user)
