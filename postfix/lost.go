@@ -112,7 +112,7 @@ func (l *loss) find(all []element, inside bool) []Leftover {
 	return l.left[before:]
 }
 
-// pieces reports the lines that a missing line of ours was torn into, where they
+// pieces reports the lines that a missing generated line was torn into, where they
 // make it up again. torn: most of a block is missing, so that what has the name
 // of something missing is reported, too; and where enough of it was found that
 // the file must have been sorted, all that may continue it.

@@ -15,8 +15,8 @@ import (
 // name and four over all of it, and six for each of the customer's lines that
 // are out of use. By it an edit within the block is seen, and what of the block
 // is generated and what was added there told apart. White space at the ends of lines
-// doesn't count. Blocks without a seal are taken as they are found; those of old
-// have it in the BEGIN line alone.
+// doesn't count. Blocks without a seal are taken as they are found; earlier
+// ones have it in the BEGIN line alone.
 const (
 	sumLength  = 6
 	nameLength = 2

@@ -105,8 +105,8 @@ func anySeal(line string) seal {
 	return seal{}
 }
 
-// trimBegin looks for what was written behind BEGIN, on its line: the first of
-// our lines that was joined with it, or something else.
+// trimBegin looks for what was written behind BEGIN, on its line: the first
+// generated line that was joined with it, or something else.
 func (f *frame) trimBegin(src []byte) {
 	line := lineAt(src, f.start)
 	lead := max(strings.Index(line, "# BEGIN "), 0)
@@ -378,7 +378,7 @@ func similar(line, mark string) bool {
 	return line == mark || max(len(line), len(mark))-n-m <= 3 || strings.EqualFold(line, mark)
 }
 
-// salvage is what of a damaged frame that can't be mended is ours for certain,
+// salvage is what of a damaged frame that can't be mended is generated for certain,
 // and what may be. list are all frames of the file.
 func (f frame) salvage(src []byte, list []frame, why string) (edits []edit, left []Leftover) {
 	units := countUnits(f.seal)

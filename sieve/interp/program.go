@@ -109,6 +109,7 @@ func (b brokenProgram) perform(*run, *instruction) error { return b.err }
 // packedScripts are the scripts that a program includes.
 type packedScripts []includedPack
 
+// Script unpacks one of them.
 func (list packedScripts) Script(where sieve.Location, name string) (*sieve.Script, error) {
 	for i := range list {
 		if x := &list[i]; x.where == where && x.name == name {

@@ -18,6 +18,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/oxmailroute/oxmailroute/internal/servertest"
 	"github.com/oxmailroute/oxmailroute/sieve/internal/mboxname"
 	"github.com/oxmailroute/oxmailroute/sieve/interp"
 )
@@ -212,7 +213,7 @@ func NewServer(tb testing.TB, dovecot24 bool, settings []string) *Server {
 	tb.Helper()
 	l := NewLDA(tb, dovecot24)
 	if os.Getuid() != 0 {
-		tb.Skip("only root can start Dovecot")
+		servertest.Missing(tb, "only root can start Dovecot")
 	}
 	uid, gid, name := Owner(tb)
 	s := &Server{Dovecot24: dovecot24, Dir: l.dir, sent: NewSubmission(tb), ldaSrv: l, Conf: filepath.Join(l.dir, "dovecot.conf")}
