@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"slices"
+
+	"github.com/oxmailroute/oxmailroute/postfix/internal/block"
 )
 
 // Param is one parameter definition: of main.cf, or of a -o option in
@@ -186,3 +188,7 @@ func (m *Main) Expand(value string, override func(name string) (string, bool)) (
 		return v
 	})
 }
+
+// Leftover is a line in or about an owner's part of a file that is not as it
+// was written.
+type Leftover = block.Leftover

@@ -5,6 +5,8 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+
+	"github.com/oxmailroute/oxmailroute/postfix/internal/block"
 )
 
 // Set makes the owner's part of the file say params: nothing else of it
@@ -50,7 +52,7 @@ func (m *Main) Set(owner string, params []Param) error {
 	for _, p := range params {
 		ours[p.Name] = true
 	}
-	others := frames(base.src, owner)
+	others := block.Find(base.src, owner)
 	var b bytes.Buffer
 	var aside []string
 	from := 0
@@ -58,14 +60,14 @@ func (m *Main) Set(owner string, params []Param) error {
 		if !ours[d.Name] {
 			continue
 		}
-		if other := enclosing(others, d.Line); other != "" {
+		if other := block.Enclosing(others, d.Line); other != "" {
 			errs = append(errs, &Error{m.name, d.Line, &detail{ErrConflict,
 				fmt.Sprintf("%s is set by the block of %s: remove that first", d.Name, other)}})
 			continue
 		}
 		for _, p := range d.parts {
 			b.Write(base.src[from:p.start])
-			b.WriteString(prefixOf(owner))
+			b.WriteString(block.PrefixOf(owner))
 			from = p.start
 			aside = append(aside, string(base.src[p.start:p.end]))
 		}
@@ -79,7 +81,7 @@ func (m *Main) Set(owner string, params []Param) error {
 		writeComment(&body, p.Comment)
 		writeParam(&body, p)
 	}
-	writeFrame(&b, owner, body.Bytes(), aside, true)
+	block.Write(&b, owner, body.Bytes(), aside, true)
 	changed, err := ParseMain(m.name, b.Bytes())
 	if err != nil {
 		return err
@@ -173,69 +175,70 @@ func (m *Main) replace(src []byte) error {
 func (m *Main) without(owner string, lenient bool) ([]byte, []Leftover, Errors) {
 	var errs Errors
 	var left []Leftover
-	var edits []edit
+	var edits []block.Edit
 	fail := func(line int, kind error, format string, args ...any) {
 		errs = append(errs, &Error{m.name, line, &detail{kind, fmt.Sprintf(format, args...)}})
 	}
-	all := frames(m.src, owner)
+	all := block.Find(m.src, owner)
 	if lenient {
-		all = mend(m.src, all, owner, true)
+		all = block.Mend(m.src, all, owner, true)
 	}
-	var own []frame
+	var own []block.Frame
 	found := false // something of a block
 	for _, f := range all {
-		if f.owner != owner {
+		if f.Owner != owner {
 			continue
 		}
 		found = true
-		why := f.why
+		why := f.Why
 		switch {
 		case why != "":
-		case !f.managed:
-			why = fmt.Sprintf("the text after %q is gone: restore %q", beginLine(owner), beginLine(owner)+managedText)
-		case len(own) > 0 && (f.seal == (seal{}) || !lenient):
-			why = fmt.Sprintf("a second block of %s, the first is in line %d: delete the one that is a copy", owner, own[0].line)
+		case !f.Managed:
+			why = fmt.Sprintf("the text after %q is gone: restore %q", block.BeginLine(owner), block.BeginLine(owner)+block.ManagedText)
+		case len(own) > 0 && (f.Seal == (block.Seal{}) || !lenient):
+			why = fmt.Sprintf("a second block of %s, the first is in line %d: delete the one that is a copy", owner, own[0].Line)
 		default:
 			own = append(own, f)
 			continue
 		}
 		if !lenient {
-			fail(cmp.Or(f.line, f.endLine), ErrDamaged, "%s", why)
+			fail(cmp.Or(f.Line, f.EndLine), ErrDamaged, "%s", why)
 			continue
 		}
-		f.managed = true
-		some, rest := f.salvage(m.src, all, why)
+		f.Managed = true
+		some, rest := f.Salvage(m.src, all, why)
 		edits, left = append(edits, some...), append(left, rest...)
 	}
-	prefixed := prefixedLines(m.src, owner)
+	prefixed := block.PrefixedLines(m.src, owner)
 	if len(errs) > 0 {
 		return nil, nil, errs
 	}
 	if len(own) == 0 && !found {
 		for _, p := range prefixed {
 			if !lenient {
-				fail(p.line, ErrDamaged, "%q without a block of %s: delete the prefix, or the line", prefixOf(owner), owner)
+				fail(p.Line, ErrDamaged, "%q without a block of %s: delete the prefix, or the line", block.PrefixOf(owner), owner)
 				continue
 			}
-			left = append(left, Leftover{p.line, lineAt(m.src, p.start), fmt.Sprintf("the block of %s is gone; the line is in force again", owner)})
+			left = append(left, Leftover{Line: p.Line, Text: block.LineAt(m.src, p.Start),
+				Why: fmt.Sprintf("the block of %s is gone; the line is in force again", owner)})
 		}
 		if len(errs) > 0 {
 			return nil, nil, errs
 		}
 	}
-	for _, block := range own {
+	for _, of := range own {
 		inside := make(map[string]bool)
 		for _, d := range m.defs {
 			last := d.parts[len(d.parts)-1].line
 			switch {
-			case d.Line < block.line && last > block.line && !lenient:
+			case d.Line < of.Line && last > of.Line && !lenient:
 				fail(last, ErrConflict, "the line continues %s in line %d across the block of %s: move it there", d.Name, d.Line, owner)
-			case block.line < d.Line && d.Line < block.endLine:
+			case of.Line < d.Line && d.Line < of.EndLine:
 				inside[d.Name] = true
-				if last > block.endLine && !lenient {
+				if last > of.EndLine && !lenient {
 					fail(last, ErrConflict, "the line continues %s in the block of %s: don't indent it", d.Name, owner)
 				}
-			case d.Line > block.endLine && inside[d.Name] && !lenient:
+			case d.Line > of.EndLine && inside[d.Name] && !lenient:
 				fail(d.Line, ErrConflict, "%s is defined again below the block of %s, which sets it: delete this one, or take it out of the policy",
 					d.Name, owner)
 			}
@@ -244,7 +247,7 @@ func (m *Main) without(owner string, lenient bool) ([]byte, []Leftover, Errors) 
 	if len(errs) > 0 {
 		return nil, nil, errs
 	}
-	src, left := cut(m.src, all, own, owner, edits, left, lenient)
+	src, left := block.Cut(m.src, all, own, owner, edits, left, lenient)
 	return src, left, nil
 }
 
@@ -292,4 +295,11 @@ func breakAt(line string, from int) int {
 		best = i
 	}
 	return best
+}
+
+func checkOwner(owner string) *Error {
+	if !block.ValidOwner(owner) {
+		return &Error{"owner", 0, &detail{ErrIllegal, fmt.Sprintf("%q: write letters, digits, \".\", \"_\", \"-\"", owner)}}
+	}
+	return nil
 }

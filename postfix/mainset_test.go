@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/oxmailroute/oxmailroute/postfix/internal/block"
 )
 
 const owner = "oxmailroute"
@@ -168,7 +170,7 @@ func TestMainSetErrors(t *testing.T) {
 		"no end":               {strings.Replace(set, "# END oxmailroute\n", "", 1), someParams, ErrDamaged, []int{3}, true},
 		"no begin":             {strings.Replace(set, "# BEGIN oxmailroute", "#", 1), someParams, ErrDamaged, []int{10}, true},
 		"begin changed":        {strings.Replace(set, "the policy", "it", 1), someParams, ErrDamaged, []int{3}, true},
-		"begin cut":            {strings.Replace(set, managedText, "", 1), someParams, ErrDamaged, []int{3}, true},
+		"begin cut":            {strings.Replace(set, block.ManagedText, "", 1), someParams, ErrDamaged, []int{3}, true},
 		"two blocks":           {set + set[strings.Index(set, "# BEGIN"):], someParams, ErrDamaged, []int{11}, true},
 		"begin twice":          {strings.Replace(set, "# BEGIN", "# BEGIN oxmailroute: managed block, change the policy instead\n# BEGIN", 1), someParams, ErrDamaged, []int{3}, true},
 		"prefix without block": {"#oxmailroute# relayhost = x\na = 1\n#oxmailroute# b\n", someParams, ErrDamaged, []int{1, 3}, true},
@@ -234,7 +236,7 @@ func FuzzMainSetRemove(f *testing.F) {
 		if !bytes.Equal(m.Format(), []byte(text)) {
 			t.Fatalf("Format of the untouched %q: %q", text, m.Format())
 		}
-		hadBlock := strings.Contains(text, "# BEGIN "+owner) || strings.Contains(text, prefixOf(owner))
+		hadBlock := strings.Contains(text, "# BEGIN "+owner) || strings.Contains(text, block.PrefixOf(owner))
 		params := []Param{{Name: name, Value: value}, {Name: "zz_other", Value: "a, b", Comment: "c"}}
 		if err := m.Set(owner, params); err != nil {
 			if string(m.Format()) != text {

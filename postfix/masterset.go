@@ -6,6 +6,8 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+
+	"github.com/oxmailroute/oxmailroute/postfix/internal/block"
 )
 
 // Set makes the owner's part of the file say add and options: nothing else of
@@ -46,7 +48,7 @@ func (m *Master) Set(owner string, add []Service, options []ServiceOptions) erro
 	if err != nil {
 		return err
 	}
-	others := frames(base.src, owner)
+	others := block.Find(base.src, owner)
 	fail := func(line int, format string, args ...any) {
 		errs = append(errs, &Error{m.name, line, &detail{ErrConflict, fmt.Sprintf(format, args...)}})
 	}
@@ -83,8 +85,8 @@ func (m *Master) Set(owner string, add []Service, options []ServiceOptions) erro
 		at := last.end
 		for _, f := range others {
 			// Another owner's options at the end of the same entry.
-			if f.why == "" && e.Line < f.line && f.line < last.line && last.line < f.endLine && !base.startsBetween(last.line, f.endLine) {
-				at = f.end
+			if f.Why == "" && e.Line < f.Line && f.Line < last.line && last.line < f.EndLine && !base.startsBetween(last.line, f.EndLine) {
+				at = f.End
 			}
 		}
 		list = append(list, insertion{at, o.Options})
@@ -100,7 +102,7 @@ func (m *Master) Set(owner string, add []Service, options []ServiceOptions) erro
 		from = in.at
 		var body bytes.Buffer
 		writeOptions(&body, in.options)
-		writeFrame(&b, owner, body.Bytes(), nil, false)
+		block.Write(&b, owner, body.Bytes(), nil, false)
 	}
 	b.Write(base.src[from:])
 	if len(add) > 0 {
@@ -108,7 +110,7 @@ func (m *Master) Set(owner string, add []Service, options []ServiceOptions) erro
 		for _, s := range add {
 			writeService(&body, s)
 		}
-		writeFrame(&b, owner, body.Bytes(), nil, true)
+		block.Write(&b, owner, body.Bytes(), nil, true)
 	}
 	changed, err := ParseMaster(m.name, b.Bytes())
 	if err != nil {
@@ -214,36 +216,36 @@ func (m *Master) replace(src []byte) error {
 func (m *Master) without(owner string, lenient bool) ([]byte, []Leftover, Errors) {
 	var errs Errors
 	var left []Leftover
-	var edits []edit
+	var edits []block.Edit
 	fail := func(line int, kind error, format string, args ...any) {
 		errs = append(errs, &Error{m.name, line, &detail{kind, fmt.Sprintf(format, args...)}})
 	}
-	all := frames(m.src, owner)
+	all := block.Find(m.src, owner)
 	if lenient {
-		all = mend(m.src, all, owner, false)
+		all = block.Mend(m.src, all, owner, false)
 	}
-	var own []frame
-	block := 0 // line of the block of services
+	var own []block.Frame
+	services := 0 // line of the block of them
 	for _, f := range all {
-		if f.owner != owner {
+		if f.Owner != owner {
 			continue
 		}
-		why := f.why
-		if why == "" && f.managed && block > 0 && (f.seal == (seal{}) || !lenient) {
-			why = fmt.Sprintf("a second block of %s, the first is in line %d: delete the one that is a copy", owner, block)
+		why := f.Why
+		if why == "" && f.Managed && services > 0 && (f.Seal == (block.Seal{}) || !lenient) {
+			why = fmt.Sprintf("a second block of %s, the first is in line %d: delete the one that is a copy", owner, services)
 		}
-		if f.managed && f.why == "" {
-			block = f.line
+		if f.Managed && f.Why == "" {
+			services = f.Line
 		}
 		if why == "" {
 			own = append(own, f)
 			continue
 		}
 		if !lenient {
-			fail(cmp.Or(f.line, f.endLine), ErrDamaged, "%s", why)
+			fail(cmp.Or(f.Line, f.EndLine), ErrDamaged, "%s", why)
 			continue
 		}
-		some, rest := f.salvage(m.src, all, why)
+		some, rest := f.Salvage(m.src, all, why)
 		edits, left = append(edits, some...), append(left, rest...)
 	}
 	if len(errs) > 0 {
@@ -253,18 +255,18 @@ func (m *Master) without(owner string, lenient bool) ([]byte, []Leftover, Errors
 		for i := 0; i < len(own); i++ {
 			f := own[i]
 			first, last := e.Line, e.parts[len(e.parts)-1].line
-			inside := f.line < first && first < f.endLine
+			inside := f.Line < first && first < f.EndLine
 			switch {
-			case inside && !f.managed && lenient && f.seal == (seal{}):
-				left = append(left, Leftover{f.line, lineAt(m.src, f.start),
-					fmt.Sprintf("service %s %s stands among the options of %s, which stay", e.Name, e.Type, owner)})
+			case inside && !f.Managed && lenient && f.Seal == (block.Seal{}):
+				left = append(left, Leftover{Line: f.Line, Text: block.LineAt(m.src, f.Start),
+					Why: fmt.Sprintf("service %s %s stands among the options of %s, which stay", e.Name, e.Type, owner)})
 				own = slices.Delete(own, i, i+1)
 				i--
-			case inside && !f.managed && !lenient:
+			case inside && !f.Managed && !lenient:
 				fail(first, ErrConflict, "service %s %s stands among the options of %s: move it out of there", e.Name, e.Type, owner)
-			case inside && last > f.endLine && !lenient:
+			case inside && last > f.EndLine && !lenient:
 				fail(last, ErrConflict, "the line continues service %s %s in the block of %s: don't indent it", e.Name, e.Type, owner)
-			case f.managed && first < f.line && last > f.line && !lenient:
+			case f.Managed && first < f.Line && last > f.Line && !lenient:
 				fail(last, ErrConflict, "the line continues service %s %s in line %d across the block of %s: move it there", e.Name, e.Type, first,
 					owner)
 			}
@@ -273,6 +275,6 @@ func (m *Master) without(owner string, lenient bool) ([]byte, []Leftover, Errors
 	if len(errs) > 0 {
 		return nil, nil, errs
 	}
-	src, left := cut(m.src, all, own, owner, edits, left, lenient)
+	src, left := block.Cut(m.src, all, own, owner, edits, left, lenient)
 	return src, left, nil
 }

@@ -10,6 +10,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/oxmailroute/oxmailroute/postfix/internal/block"
 )
 
 var gateServices = []Service{
@@ -155,7 +157,7 @@ func TestMasterSetErrors(t *testing.T) {
 		"no end":                {strings.Replace(set, "# END oxmailroute\n", "", 1), nil, nil, ErrDamaged, []int{2}, true},
 		"no begin":              {strings.Replace(set, "# BEGIN oxmailroute\n", "", 1), nil, nil, ErrDamaged, []int{3}, true},
 		"two blocks":            {set + "# BEGIN oxmailroute: managed block, change the policy instead\n# END oxmailroute\n", nil, nil, ErrDamaged, []int{13}, true},
-		"begin changed":         {strings.Replace(set, managedText, ": mine", 1), nil, nil, ErrDamaged, []int{5}, true},
+		"begin changed":         {strings.Replace(set, block.ManagedText, ": mine", 1), nil, nil, ErrDamaged, []int{5}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, err := ParseMaster("master.cf", []byte(c.text))
@@ -281,7 +283,7 @@ func FuzzMasterSetRemove(f *testing.F) {
 				if n := len(text); n > 0 && text[n-1] != '\n' && tail != "" && len(add)+len(options) > 0 && string(set) != text {
 					// Only where something of ours came after the last line.
 					want = text + "\n" + tail
-					if !strings.Contains(string(set), noNewlineText) {
+					if !strings.Contains(string(set), block.NoNewlineText) {
 						want = text + tail
 					}
 				}

@@ -8,6 +8,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/oxmailroute/oxmailroute/postfix/internal/block"
 )
 
 // setMain and setMaster lay a part of the owner's over a file; extract takes it
@@ -273,7 +275,7 @@ func TestTorn(t *testing.T) {
 			}
 			return b.String()
 		}
-		block := strings.Join(lines[last:], "")
+		framed := strings.Join(lines[last:], "")
 		tests := []struct {
 			name, text, want string
 			left             int
@@ -281,12 +283,12 @@ func TestTorn(t *testing.T) {
 			{"no END", without(3), f.base, 0},
 			{"no END, more below", without(3) + f.line(rand.New(rand.NewPCG(1, 1)), 7), f.base + f.line(rand.New(rand.NewPCG(1, 1)), 7), 0},
 			{"no BEGIN", without(1), f.base, 0},
-			{"copied", set + block, f.base, 0},
-			{"moved to the top", block + strings.Join(lines[:last], ""), f.base, 0},
+			{"copied", set + framed, f.base, 0},
+			{"moved to the top", framed + strings.Join(lines[:last], ""), f.base, 0},
 			{"another text", strings.Replace(set, "change the policy instead", "do not touch", 1), f.base, 0},
 			{"without a newline at its end", strings.TrimSuffix(set, "\n"), f.base, 0},
 			{"white space", strings.ReplaceAll(set, "=", "= ")[:0] + strings.ReplaceAll(set, "\n", " \t\n"), strings.ReplaceAll(f.base, "\n", " \t\n"), 0},
-			{"the file is gone but for ours", block, "", 0},
+			{"the file is gone but for ours", framed, "", 0},
 		}
 		for _, tt := range tests {
 			t.Run(f.name+"/"+tt.name, func(t *testing.T) {
@@ -311,8 +313,8 @@ func TestTorn(t *testing.T) {
 					t.Errorf("%+v", l)
 				}
 			}
-			want := strings.ReplaceAll(without(1, 3), prefixOf(owner), "")
-			if diff := cmp.Diff(want, got); diff != "" || len(left) != strings.Count(set, prefixOf(owner)) {
+			want := strings.ReplaceAll(without(1, 3), block.PrefixOf(owner), "")
+			if diff := cmp.Diff(want, got); diff != "" || len(left) != strings.Count(set, block.PrefixOf(owner)) {
 				t.Errorf("(-want +got):\n%s%+v", diff, left)
 			}
 		})

@@ -3,6 +3,8 @@ package postfix
 import (
 	"fmt"
 	"strings"
+
+	"github.com/oxmailroute/oxmailroute/postfix/internal/block"
 )
 
 // ValidParamName reports why a parameter can't have the name, nil where it can:
@@ -97,7 +99,7 @@ func checkParams(path string, params []Param) Errors {
 // checkComment checks a comment in a file with frames.
 func checkComment(text string) error {
 	why := badComment(text)
-	if why == "" && isMarker(text) {
+	if why == "" && block.IsMark(text) {
 		why = `has a line that begins with "BEGIN " or "END ", as the comment lines around a block do`
 	}
 	if why != "" {

@@ -1,4 +1,4 @@
-package postfix
+package block
 
 import (
 	"crypto/sha256"
@@ -21,20 +21,20 @@ const (
 // ones that the seals know and that are missing from the blocks: somebody moved
 // them, or sorted the file. They may be the customer's all the same, and stay.
 // list are all frames of the file, edits and left what becomes of it so far.
-func lost(src []byte, list []frame, edits []edit, left []Leftover, owner string) []Leftover {
+func lost(src []byte, list []Frame, edits []Edit, left []Leftover, owner string) []Leftover {
 	var out []Leftover
 	for _, inside := range []bool{false, true} {
 		l := loss{src: src, owner: owner, edits: edits, left: slices.Concat(left, out), units: map[string]int{}}
-		var skip []frame
+		var skip []Frame
 		for _, f := range list {
 			switch {
-			case f.owner != owner:
-			case f.managed == inside, f.why == "" && f.line > 0 && f.intact(src):
+			case f.Owner != owner:
+			case f.Managed == inside, f.Why == "" && f.Line > 0 && f.intact(src):
 				if f.body < f.bodyEnd {
 					skip = append(skip, f)
 				}
 			default:
-				for u, n := range countUnits(f.seal, f.endSeal) {
+				for u, n := range countUnits(f.Seal, f.endSeal) {
 					l.units[u] += n
 					l.total += n
 				}
@@ -44,7 +44,7 @@ func lost(src []byte, list []frame, edits []edit, left []Leftover, owner string)
 			continue
 		}
 		all := slices.DeleteFunc(elements(src, 0, len(src), 1, inside), func(e element) bool {
-			return slices.ContainsFunc(skip, func(f frame) bool { return f.line > 0 && f.start <= e.start && e.start < f.end })
+			return slices.ContainsFunc(skip, func(f Frame) bool { return f.Line > 0 && f.Start <= e.start && e.start < f.End })
 		})
 		out = append(out, l.find(all, inside)...)
 	}
@@ -55,7 +55,7 @@ func lost(src []byte, list []frame, edits []edit, left []Leftover, owner string)
 type loss struct {
 	src   []byte
 	owner string
-	edits []edit
+	edits []Edit
 	left  []Leftover
 	units map[string]int // what is missing
 	total int            // how many units the blocks had
@@ -64,7 +64,7 @@ type loss struct {
 
 // gone reports whether the edits take an offset out.
 func (l *loss) gone(at int) bool {
-	return slices.ContainsFunc(l.edits, func(e edit) bool { return e.text == "" && e.start <= at && at < e.end })
+	return slices.ContainsFunc(l.edits, func(e Edit) bool { return e.text == "" && e.start <= at && at < e.end })
 }
 
 // report adds an element to what is left, if it isn't there.
@@ -124,7 +124,7 @@ func (l *loss) pieces(stay []element, torn bool, found int) {
 			continue
 		}
 		list := l.physical(e)
-		if !isSpace(l.src[e.start]) {
+		if !whiteSpace(l.src[e.start]) {
 			name, _ := e.codes(l.src)
 			heads[name] = append(heads[name], e)
 			list = list[1:]
@@ -161,7 +161,7 @@ func (l *loss) physical(e element) []element {
 	var list []element
 	for pos, line := e.start, e.line; pos < e.end; line++ {
 		end := min(lineEnd(l.src, pos), e.end)
-		if !isBlank(l.src[pos:end]) {
+		if !blankLine(l.src[pos:end]) {
 			list = append(list, element{line: line, start: pos, end: end})
 		}
 		pos = end
@@ -172,7 +172,7 @@ func (l *loss) physical(e element) []element {
 // assemble returns lines that make up a unit: all of a generated line but one line
 // that goes on with it, or its first line with others.
 func (l *loss) assemble(code string, have, pool []element) []element {
-	text := func(e element) string { return strings.TrimRight(string(l.src[e.start:e.end]), spaces) }
+	text := func(e element) string { return strings.TrimRight(string(l.src[e.start:e.end]), whiteSpaces) }
 	is := func(lines []string) bool {
 		return digest(strings.Join(lines, "\n"), unitLength-nameLength) == code[nameLength:]
 	}

@@ -1,4 +1,4 @@
-package postfix
+package block
 
 import (
 	"bytes"
@@ -47,7 +47,7 @@ func elements(src []byte, start, end, line int, inside bool) []element {
 		case text == "":
 		case text[0] == '#':
 			list = append(list, element{line, from, stop, "", true})
-		case !inside && isSpace(src[from]) && last >= 0 && last == len(list)-1:
+		case !inside && whiteSpace(src[from]) && last >= 0 && last == len(list)-1:
 			list[last].end = stop
 		default:
 			// A line that continues one above a comment is an element of its own.
@@ -86,7 +86,7 @@ func digest(text string, n int) string {
 func normal(text []byte) string {
 	lines := strings.Split(strings.TrimSuffix(string(text), "\n"), "\n")
 	for i := range lines {
-		lines[i] = strings.TrimRight(lines[i], spaces)
+		lines[i] = strings.TrimRight(lines[i], whiteSpaces)
 	}
 	return strings.Join(lines, "\n")
 }
@@ -106,16 +106,16 @@ func (e element) codes(src []byte) (name, all string) {
 	return name, name + digest(text, unitLength-nameLength)
 }
 
-// seal is what a BEGIN and an END line know of a block.
-type seal struct {
+// Seal is what a BEGIN and an END line know of a block.
+type Seal struct {
 	sum    string // over the whole block
 	units  string // one code for each unit
 	asides string // one code for each of the customer's lines that are out of use
 }
 
 // String is the seal as it is written; empty where there is none.
-func (s seal) String() string {
-	if s == (seal{}) {
+func (s Seal) String() string {
+	if s == (Seal{}) {
 		return ""
 	}
 	return " [" + strings.TrimRight(s.sum+" "+s.units+" "+s.asides, " ") + "]"
@@ -123,8 +123,8 @@ func (s seal) String() string {
 
 // sealOf returns the seal of a block's text, and of the lines that are out of
 // use for it.
-func sealOf(body []byte, asides []string, inside bool) seal {
-	s := seal{sum: digest(normal(body), sumLength)}
+func sealOf(body []byte, asides []string, inside bool) Seal {
+	s := Seal{sum: digest(normal(body), sumLength)}
 	for _, e := range elements(body, 0, len(body), 1, inside) {
 		_, all := e.codes(body)
 		s.units += all
@@ -138,23 +138,23 @@ func sealOf(body []byte, asides []string, inside bool) seal {
 func asideCode(line string) string { return digest(normal([]byte(line)), unitLength) }
 
 // cutSeal takes a seal off the end of a mark.
-func cutSeal(text string) (rest string, s seal) {
+func cutSeal(text string) (rest string, s Seal) {
 	i := strings.LastIndex(text, " [")
 	if i < 0 || !strings.HasSuffix(text, "]") {
-		return text, seal{}
+		return text, Seal{}
 	}
 	fields := append(strings.Split(text[i+2:len(text)-1], " "), "", "")
-	s = seal{fields[0], fields[1], fields[2]}
+	s = Seal{fields[0], fields[1], fields[2]}
 	if len(fields) > 5 || len(s.sum) != sumLength || len(s.units)%unitLength != 0 || len(s.asides)%unitLength != 0 ||
 		strings.Trim(s.sum+s.units+s.asides, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
-		return text, seal{}
+		return text, Seal{}
 	}
 	return text[:i], s
 }
 
 // countUnits counts the units of seals; of several seals of the same block, one
 // of which may be damaged, the larger number counts.
-func countUnits(seals ...seal) map[string]int {
+func countUnits(seals ...Seal) map[string]int {
 	all := map[string]int{}
 	for _, s := range seals {
 		n := map[string]int{}
@@ -198,7 +198,7 @@ func tellApart(src []byte, list []element, units map[string]int, inside bool) so
 		case left[all] > 0:
 			left[all]--
 			s.ours = append(s.ours, e)
-		case !e.comment && (names[name] || !inside && isSpace(src[e.start])):
+		case !e.comment && (names[name] || !inside && whiteSpace(src[e.start])):
 			// An indented line that lost what it continues must not continue
 			// something else.
 			s.changed = append(s.changed, e)
@@ -214,10 +214,10 @@ func tellApart(src []byte, list []element, units map[string]int, inside bool) so
 	return s
 }
 
-// writeFrame writes a block with its comment lines; managed: one of its own, not
+// Write writes a block with its comment lines; managed: one of its own, not
 // within a service. asides are the lines that are out of use for it.
-func writeFrame(b *bytes.Buffer, owner string, body []byte, asides []string, managed bool) {
-	f := frame{owner: owner, managed: managed, seal: sealOf(body, asides, !managed)}
+func Write(b *bytes.Buffer, owner string, body []byte, asides []string, managed bool) {
+	f := Frame{Owner: owner, Managed: managed, Seal: sealOf(body, asides, !managed)}
 	if n := b.Len(); n > 0 && b.Bytes()[n-1] != '\n' {
 		b.WriteByte('\n')
 		f.noNewline = true
@@ -228,79 +228,79 @@ func writeFrame(b *bytes.Buffer, owner string, body []byte, asides []string, man
 }
 
 // beginMark is the BEGIN line as it is written.
-func (f frame) beginMark() string {
-	line := beginLine(f.owner)
-	if f.managed {
-		line += managedText
+func (f Frame) beginMark() string {
+	line := BeginLine(f.Owner)
+	if f.Managed {
+		line += ManagedText
 	}
 	return line + f.tail()
 }
 
 // endMark is the END line as it is written.
-func (f frame) endMark() string { return endLine(f.owner) + f.tail() }
+func (f Frame) endMark() string { return endLine(f.Owner) + f.tail() }
 
-func (f frame) tail() string {
+func (f Frame) tail() string {
 	if f.noNewline {
-		return f.seal.String() + noNewlineText
+		return f.Seal.String() + NoNewlineText
 	}
-	return f.seal.String()
+	return f.Seal.String()
 }
 
 // sealed reports whether a text is the one that the seal was made over.
-func (f frame) sealed(body []byte) bool {
+func (f Frame) sealed(body []byte) bool {
 	sum := digest(normal(body), sumLength)
-	return sum == f.seal.sum || sum == f.endSeal.sum
+	return sum == f.Seal.sum || sum == f.endSeal.sum
 }
 
 // intact reports whether a whole frame is as it was written, as far as it can
 // tell.
-func (f frame) intact(src []byte) bool {
-	return f.seal == (seal{}) || f.sealed(src[f.body:f.bodyEnd])
+func (f Frame) intact(src []byte) bool {
+	return f.Seal == (Seal{}) || f.sealed(src[f.body:f.bodyEnd])
 }
 
 // marks returns the edits that take the marks out, and what was written behind
 // them.
-func (f frame) marks(src []byte) (edits []edit, left []Leftover) {
-	begin, end := edit{start: f.start, end: f.body}, edit{start: f.bodyEnd, end: f.end}
+func (f Frame) marks(src []byte) (edits []Edit, left []Leftover) {
+	begin, end := Edit{start: f.Start, end: f.body}, Edit{start: f.bodyEnd, end: f.End}
 	if f.behind > 0 {
 		begin.end, begin.text = f.behind, "# "
-		left = append(left, Leftover{f.line, lineAt(src, f.start),
-			fmt.Sprintf("was written behind the BEGIN of %s; it stays as a comment", f.owner)})
-	} else if f.start > 0 && src[f.start-1] != '\n' {
+		left = append(left, Leftover{f.Line, LineAt(src, f.Start),
+			fmt.Sprintf("was written behind the BEGIN of %s; it stays as a comment", f.Owner)})
+	} else if f.Start > 0 && src[f.Start-1] != '\n' {
 		begin.text = "\n" // a line that was joined with the mark
 	}
 	if f.behindEnd > 0 {
 		end.end, end.text = f.behindEnd, "# "
 		at := lineStart(src, f.bodyEnd)
-		left = append(left, Leftover{lineOf(src, at), lineAt(src, at),
-			fmt.Sprintf("was written behind the END of %s; it stays as a comment", f.owner)})
+		left = append(left, Leftover{lineOf(src, at), LineAt(src, at),
+			fmt.Sprintf("was written behind the END of %s; it stays as a comment", f.Owner)})
 	}
-	return append([]edit{begin, end}, f.drop...), append(left, f.pieces...)
+	return append([]Edit{begin, end}, f.drop...), append(left, f.pieces...)
 }
 
 // opened returns the edits that take a whole frame out, and what is left of it.
-func (f frame) opened(src []byte, prefix string) (edits []edit, left []Leftover) {
+func (f Frame) opened(src []byte, prefix string) (edits []Edit, left []Leftover) {
 	edits, left = f.marks(src)
 	if f.intact(src) {
-		return append(edits, edit{start: f.body, end: f.bodyEnd}), left
+		return append(edits, Edit{start: f.body, end: f.bodyEnd}), left
 	}
-	list := slices.DeleteFunc(elements(src, f.body, f.bodyEnd, lineOf(src, f.body), !f.managed), func(e element) bool {
+	list := slices.DeleteFunc(elements(src, f.body, f.bodyEnd, lineOf(src, f.body), !f.Managed), func(e element) bool {
 		return e.comment && strings.HasPrefix(string(src[e.start:e.end]), prefix)
 	})
-	s := tellApart(src, list, countUnits(f.seal, f.endSeal), !f.managed)
+	s := tellApart(src, list, countUnits(f.Seal, f.endSeal), !f.Managed)
 	for _, e := range s.ours {
-		edits = append(edits, edit{start: e.start, end: e.end})
+		edits = append(edits, Edit{start: e.start, end: e.end})
 	}
 	for _, e := range s.changed {
 		edits = append(edits, commented(src, e)...)
-		left = append(left, leftover(src, e, fmt.Sprintf("was changed within the block of %s; it stays as a comment", f.owner)))
+		left = append(left, leftover(src, e, fmt.Sprintf("was changed within the block of %s; it stays as a comment", f.Owner)))
 	}
 	for _, e := range s.theirs {
 		what := "was added within the block of %s; it stays"
 		if e.comment {
 			what = "a comment that was added or changed within the block of %s; it stays"
 		}
-		left = append(left, leftover(src, e, fmt.Sprintf(what, f.owner)))
+		left = append(left, leftover(src, e, fmt.Sprintf(what, f.Owner)))
 	}
 	// Empty lines stay between two lines that do.
 	kept := map[int]bool{}
@@ -330,12 +330,12 @@ func (f frame) opened(src []byte, prefix string) (edits []edit, left []Leftover)
 }
 
 // blanks returns the edits that take out the empty lines between two offsets.
-func blanks(src []byte, from, to int) []edit {
-	var edits []edit
+func blanks(src []byte, from, to int) []Edit {
+	var edits []Edit
 	for from < to {
 		end := min(lineEnd(src, from), to)
 		if len(bytes.TrimSpace(src[from:end])) == 0 {
-			edits = append(edits, edit{start: from, end: end})
+			edits = append(edits, Edit{start: from, end: end})
 		}
 		from = end
 	}
@@ -344,15 +344,15 @@ func blanks(src []byte, from, to int) []edit {
 
 // detached makes comments of the lines below a block that continue its last
 // entry.
-func (f frame) detached(src []byte) (edits []edit, left []Leftover) {
-	if !f.managed || f.behindEnd > 0 {
+func (f Frame) detached(src []byte) (edits []Edit, left []Leftover) {
+	if !f.Managed || f.behindEnd > 0 {
 		return nil, nil
 	}
-	next := f.end
-	for next < len(src) && isBlank(src[next:lineEnd(src, next)]) {
+	next := f.End
+	for next < len(src) && blankLine(src[next:lineEnd(src, next)]) {
 		next = lineEnd(src, next)
 	}
-	if next == len(src) || !isSpace(src[next]) {
+	if next == len(src) || !whiteSpace(src[next]) {
 		return nil, nil
 	}
 	list := slices.DeleteFunc(elements(src, f.body, f.bodyEnd, 1, false), func(e element) bool { return e.comment })
@@ -361,28 +361,28 @@ func (f frame) detached(src []byte) (edits []edit, left []Leftover) {
 	}
 	ours, complete := f.intact(src), true
 	if !ours {
-		s := tellApart(src, list, countUnits(f.seal, f.endSeal), false)
+		s := tellApart(src, list, countUnits(f.Seal, f.endSeal), false)
 		ours = !slices.ContainsFunc(s.theirs, func(e element) bool { return e.start == list[len(list)-1].start })
 		complete = s.complete
 	}
-	line := lineOf(src, f.end)
-	for pos := f.end; (ours || !complete) && pos < len(src); line++ {
+	line := lineOf(src, f.End)
+	for pos := f.End; (ours || !complete) && pos < len(src); line++ {
 		end := lineEnd(src, pos)
-		if !isBlank(src[pos:end]) {
-			if !isSpace(src[pos]) {
+		if !blankLine(src[pos:end]) {
+			if !whiteSpace(src[pos]) {
 				break
 			}
-			if slices.ContainsFunc(f.drop, func(d edit) bool { return d.start == pos }) {
+			if slices.ContainsFunc(f.drop, func(d Edit) bool { return d.start == pos }) {
 				pos = end
 				continue
 			}
 			e := element{line: line, start: pos, end: end}
 			if ours {
 				edits = append(edits, commented(src, e)...)
-				left = append(left, leftover(src, e, fmt.Sprintf("continued the block of %s; it stays as a comment", f.owner)))
+				left = append(left, leftover(src, e, fmt.Sprintf("continued the block of %s; it stays as a comment", f.Owner)))
 			} else {
 				left = append(left, leftover(src, e,
-					fmt.Sprintf("continues a line within the block of %s that stays, and may be of that block; it stays", f.owner)))
+					fmt.Sprintf("continues a line within the block of %s that stays, and may be of that block; it stays", f.Owner)))
 			}
 		}
 		pos = end
@@ -391,11 +391,11 @@ func (f frame) detached(src []byte) (edits []edit, left []Leftover) {
 }
 
 // commented makes comments of an element's lines.
-func commented(src []byte, e element) []edit {
-	var edits []edit
+func commented(src []byte, e element) []Edit {
+	var edits []Edit
 	for pos := e.start; pos < e.end; pos = lineEnd(src, pos) {
 		if len(bytes.TrimSpace(src[pos:min(lineEnd(src, pos), e.end)])) > 0 {
-			edits = append(edits, edit{start: pos, end: pos, text: "# "})
+			edits = append(edits, Edit{start: pos, end: pos, text: "# "})
 		}
 	}
 	return edits
@@ -419,8 +419,8 @@ func lineEnd(src []byte, pos int) int {
 // lineOf is the number of the physical line at an offset.
 func lineOf(src []byte, pos int) int { return 1 + bytes.Count(src[:pos], []byte{'\n'}) }
 
-// lineAt is the physical line at an offset, without its line end.
-func lineAt(src []byte, start int) string {
+// LineAt is the physical line at an offset, without its line end.
+func LineAt(src []byte, start int) string {
 	line, _, _ := bytes.Cut(src[start:], []byte{'\n'})
-	return strings.TrimRight(string(line), spaces)
+	return strings.TrimRight(string(line), whiteSpaces)
 }

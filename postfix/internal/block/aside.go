@@ -1,4 +1,4 @@
-package postfix
+package block
 
 import (
 	"bytes"
@@ -9,12 +9,12 @@ import (
 
 // asides returns the edits that bring the lines back that are out of use behind
 // the owner's prefix, and reports those that were changed meanwhile.
-func asides(src []byte, own []frame, owner string) (edits []edit, left []Leftover) {
+func asides(src []byte, own []Frame, owner string) (edits []Edit, left []Leftover) {
 	codes := map[string]int{}
 	known := false
 	for _, f := range own {
 		n := map[string]int{}
-		for _, s := range []seal{f.seal, f.endSeal} {
+		for _, s := range []Seal{f.Seal, f.endSeal} {
 			clear(n)
 			for u := s.asides; len(u) >= unitLength; u = u[unitLength:] {
 				n[u[:unitLength]]++
@@ -23,9 +23,9 @@ func asides(src []byte, own []frame, owner string) (edits []edit, left []Leftove
 			}
 		}
 	}
-	prefix := prefixOf(owner)
-	for _, p := range prefixedLines(src, owner) {
-		line := string(src[p.start:p.end])
+	prefix := PrefixOf(owner)
+	for _, p := range PrefixedLines(src, owner) {
+		line := string(src[p.Start:p.end])
 		at := strings.Index(line, prefix) + len(prefix)
 		blank := len(line) - at - len(strings.TrimLeft(line[at:], " \t"))
 		switch code, loose := asideCode(line[at:]), asideCode(line[at+blank:]); {
@@ -35,14 +35,14 @@ func asides(src []byte, own []frame, owner string) (edits []edit, left []Leftove
 			codes[loose]--
 			at += blank
 		case !meaningful(src, p, prefix, line[at:]):
-			left = append(left, Leftover{p.line, lineAt(src, p.start),
+			left = append(left, Leftover{p.Line, LineAt(src, p.Start),
 				fmt.Sprintf("was changed while it was out of use for the block of %s, and says nothing by itself; it stays a comment", owner)})
 			continue
 		case known:
-			left = append(left, Leftover{p.line, lineAt(src, p.start),
+			left = append(left, Leftover{p.Line, LineAt(src, p.Start),
 				fmt.Sprintf("was changed while it was out of use for the block of %s; it is in force again as it stands", owner)})
 		}
-		edits = append(edits, edit{start: p.start, end: p.start + at})
+		edits = append(edits, Edit{start: p.Start, end: p.Start + at})
 	}
 	missing := 0
 	for _, n := range codes {
@@ -51,7 +51,7 @@ func asides(src []byte, own []frame, owner string) (edits []edit, left []Leftove
 	// A line that lost its prefix is as it was; one whose prefix was changed
 	// stays a comment.
 	for pos, line := 0, 1; missing > 0 && pos < len(src); line++ {
-		text := lineAt(src, pos)
+		text := LineAt(src, pos)
 		if code := asideCode(text); codes[code] > 0 {
 			codes[code]--
 			missing--
@@ -73,19 +73,18 @@ func asides(src []byte, own []frame, owner string) (edits []edit, left []Leftove
 
 // meaningful reports whether a line that was out of use, with text behind the
 // prefix, defines a parameter, or continues another such line.
-func meaningful(src []byte, p part, prefix, text string) bool {
+func meaningful(src []byte, p Physical, prefix, text string) bool {
 	if strings.TrimSpace(text) == "" {
 		return false
 	}
-	if !isSpace(text[0]) {
-		_, why := splitParam(cstring([]byte(text)))
-		return why == ""
+	if !whiteSpace(text[0]) {
+		return defines(text)
 	}
-	for pos := p.start; pos > 0; {
+	for pos := p.Start; pos > 0; {
 		pos = lineStart(src, pos-1)
 		if above := src[pos:lineEnd(src, pos)]; bytes.HasPrefix(above, []byte(prefix)) {
 			return true
-		} else if !isBlank(above) {
+		} else if !blankLine(above) {
 			return false
 		}
 	}
@@ -94,11 +93,11 @@ func meaningful(src []byte, p part, prefix, text string) bool {
 
 // strays reports what looks like one of the owner's marks, outside of what the
 // edits take out. list are all frames of the file.
-func strays(src []byte, list []frame, edits []edit, left []Leftover, owner string) []Leftover {
+func strays(src []byte, list []Frame, edits []Edit, left []Leftover, owner string) []Leftover {
 	isOthers := func(text string) bool {
-		return slices.ContainsFunc(list, func(f frame) bool {
-			return f.owner != owner && f.why == "" &&
-				(strings.HasPrefix(text, f.beginMark()) || strings.HasPrefix(text, endLine(f.owner)) || strings.HasPrefix(text, prefixOf(f.owner)))
+		return slices.ContainsFunc(list, func(f Frame) bool {
+			return f.Owner != owner && f.Why == "" &&
+				(strings.HasPrefix(text, f.beginMark()) || strings.HasPrefix(text, endLine(f.Owner)) || strings.HasPrefix(text, PrefixOf(f.Owner)))
 		})
 	}
 	marks := []string{"BEGIN " + owner, "END " + owner, owner + "# "}
@@ -106,12 +105,12 @@ func strays(src []byte, list []frame, edits []edit, left []Leftover, owner strin
 	for pos, line := 0, 1; pos < len(src); line++ {
 		start := pos
 		pos = lineEnd(src, pos)
-		whole := lineAt(src, start)
+		whole := LineAt(src, start)
 		text := strings.TrimLeft(whole, " \t#")
 		if text == whole || !slices.ContainsFunc(marks, func(m string) bool { return looksLike(text, m) }) || isOthers(whole) {
 			continue
 		}
-		if slices.ContainsFunc(edits, func(e edit) bool { return e.start <= start && start < e.end }) ||
+		if slices.ContainsFunc(edits, func(e Edit) bool { return e.start <= start && start < e.end }) ||
 			slices.ContainsFunc(left, func(l Leftover) bool {
 				return l.Line <= line && line <= l.Line+strings.Count(l.Text, "\n")
 			}) {

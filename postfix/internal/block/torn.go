@@ -1,4 +1,4 @@
-package postfix
+package block
 
 import (
 	"bytes"
@@ -9,35 +9,35 @@ import (
 	"strings"
 )
 
-// mend makes the owner's damaged frames whole where it is certain what they
+// Mend makes the owner's damaged frames whole where it is certain what they
 // were: the seal in one mark says what the other one was, and what stood
 // between. bare: all blocks are managed ones, as in main.cf.
-func mend(src []byte, list []frame, owner string, bare bool) []frame {
+func Mend(src []byte, list []Frame, owner string, bare bool) []Frame {
 	list = slices.Clone(list)
 	for i := range list {
 		f := &list[i]
-		if f.owner == owner && f.line > 0 && f.end > 0 && f.seal != (seal{}) && f.endSeal == (seal{}) {
+		if f.Owner == owner && f.Line > 0 && f.End > 0 && f.Seal != (Seal{}) && f.endSeal == (Seal{}) {
 			f.tornSeal(src)
 		}
-		if f.owner != owner || f.why == "" && (f.managed || !bare) &&
-			(f.seal == (seal{}) || f.intact(src) || lineAt(src, f.start) == f.beginMark()) {
+		if f.Owner != owner || f.Why == "" && (f.Managed || !bare) &&
+			(f.Seal == (Seal{}) || f.intact(src) || LineAt(src, f.Start) == f.beginMark()) {
 			continue
 		}
-		if f.line > 0 && f.seal == (seal{}) {
-			f.seal = anySeal(lineAt(src, f.start))
+		if f.Line > 0 && f.Seal == (Seal{}) {
+			f.Seal = anySeal(LineAt(src, f.Start))
 		}
-		if f.seal == (seal{}) {
+		if f.Seal == (Seal{}) {
 			continue
 		}
 		ok := false
 		switch {
-		case f.line > 0 && f.end > 0:
+		case f.Line > 0 && f.End > 0:
 			ok = true
-			f.managed = bare || f.managed
-		case f.line > 0:
+			f.Managed = bare || f.Managed
+		case f.Line > 0:
 			below := len(src)
 			for _, g := range list {
-				if at := g.first(); at > f.start {
+				if at := g.first(); at > f.Start {
 					below = min(below, at)
 				}
 			}
@@ -45,76 +45,76 @@ func mend(src []byte, list []frame, owner string, bare bool) []frame {
 		default:
 			above := 0
 			for j, g := range list {
-				if at := max(g.end, g.body); j != i && at <= f.bodyEnd {
+				if at := max(g.End, g.body); j != i && at <= f.bodyEnd {
 					above = max(above, at)
 				}
 			}
 			if ok = f.findBegin(src, above, bare); !ok {
 				g := *f
 				g.body = above
-				f.managed = bare || g.recognized(src, true) >= g.recognized(src, false)
+				f.Managed = bare || g.recognized(src, true) >= g.recognized(src, false)
 			}
 		}
 		if !ok {
 			continue
 		}
-		if f.line > 0 && f.drop == nil && lineStart(src, f.start) == f.start {
+		if f.Line > 0 && f.drop == nil && lineStart(src, f.Start) == f.Start {
 			f.trimBegin(src)
 		}
 		if !bare && !f.intact(src) {
-			f.managed = f.recognized(src, true) >= f.recognized(src, false)
+			f.Managed = f.recognized(src, true) >= f.recognized(src, false)
 		}
-		f.why = ""
-		f.line, f.endLine = lineOf(src, f.start), lineOf(src, max(f.end-1, f.bodyEnd))
+		f.Why = ""
+		f.Line, f.EndLine = lineOf(src, f.Start), lineOf(src, max(f.End-1, f.bodyEnd))
 	}
 	return list
 }
 
 // recognized is how many units of the seal a frame has as one kind of block.
-func (f frame) recognized(src []byte, managed bool) int {
-	return len(tellApart(src, elements(src, f.body, f.bodyEnd, 1, !managed), countUnits(f.seal, f.endSeal), !managed).ours)
+func (f Frame) recognized(src []byte, managed bool) int {
+	return len(tellApart(src, elements(src, f.body, f.bodyEnd, 1, !managed), countUnits(f.Seal, f.endSeal), !managed).ours)
 }
 
 // tornSeal finds the rest of an END line that was divided behind the owner.
-func (f *frame) tornSeal(src []byte) {
-	pos := f.end
+func (f *Frame) tornSeal(src []byte) {
+	pos := f.End
 	for range 3 {
 		end := lineEnd(src, pos)
 		if text := strings.TrimSpace(string(src[pos:end])); len(text) > sumLength && strings.HasSuffix(f.endMark(), text) {
-			f.drop = append(f.drop, edit{start: pos, end: end})
+			f.drop = append(f.drop, Edit{start: pos, end: end})
 		}
 		pos = end
 	}
 }
 
 // first is the offset where a frame, or what is there of it, begins.
-func (f frame) first() int {
-	if f.line > 0 {
-		return f.start
+func (f Frame) first() int {
+	if f.Line > 0 {
+		return f.Start
 	}
 	return f.bodyEnd
 }
 
 // anySeal finds a seal anywhere in a line.
-func anySeal(line string) seal {
+func anySeal(line string) Seal {
 	for i := strings.LastIndexByte(line, ']'); i >= 0; i = strings.LastIndexByte(line[:i], ']') {
-		if _, s := cutSeal(line[:i+1]); s != (seal{}) {
+		if _, s := cutSeal(line[:i+1]); s != (Seal{}) {
 			return s
 		}
 	}
-	return seal{}
+	return Seal{}
 }
 
 // trimBegin looks for what was written behind BEGIN, on its line: the first
 // generated line that was joined with it, or something else.
-func (f *frame) trimBegin(src []byte) {
-	line := lineAt(src, f.start)
+func (f *Frame) trimBegin(src []byte) {
+	line := LineAt(src, f.Start)
 	lead := max(strings.Index(line, "# BEGIN "), 0)
 	mark, ok := f.markIn(line[lead:], true)
 	if !ok || line[lead:] == mark {
 		return
 	}
-	if at := f.start + lead + len(mark); f.sealed(src[at:f.bodyEnd]) {
+	if at := f.Start + lead + len(mark); f.sealed(src[at:f.bodyEnd]) {
 		f.body = at
 	} else {
 		f.behind = at
@@ -122,7 +122,7 @@ func (f *frame) trimBegin(src []byte) {
 }
 
 // markIn returns the mark that a text begins with, in the longest form.
-func (f *frame) markIn(text string, begin bool) (mark string, ok bool) {
+func (f *Frame) markIn(text string, begin bool) (mark string, ok bool) {
 	for _, noNewline := range []bool{true, false} {
 		g := *f
 		g.noNewline = noNewline
@@ -139,7 +139,7 @@ func (f *frame) markIn(text string, begin bool) (mark string, ok bool) {
 }
 
 // findEnd looks for the place of a lost END, before the offset below.
-func (f *frame) findEnd(src []byte, below int) bool {
+func (f *Frame) findEnd(src []byte, below int) bool {
 	g := *f
 	g.noNewline = false
 	if i := bytes.Index(src[f.body:below], []byte(g.endMark())); i >= 0 {
@@ -147,12 +147,12 @@ func (f *frame) findEnd(src []byte, below int) bool {
 		f.bodyEnd = max(uncommented(src, f.body+i), f.body)
 		return true
 	}
-	if at := window(src[f.body:below], f.seal.sum); at >= 0 {
+	if at := window(src[f.body:below], f.Seal.sum); at >= 0 {
 		f.bodyEnd = f.body + at
-		f.end = f.bodyEnd
+		f.End = f.bodyEnd
 		for _, p := range f.torn(src, f.bodyEnd, lineEnds(src, f.bodyEnd, below), f.endMark()) {
-			if p.start == f.end {
-				f.end = p.end
+			if p.start == f.End {
+				f.End = p.end
 			} else {
 				f.drop = append(f.drop, p)
 			}
@@ -160,13 +160,13 @@ func (f *frame) findEnd(src []byte, below int) bool {
 		return true
 	}
 	if two := divided(src, f.body, below, f.endMark()); two != nil {
-		f.bodyEnd, f.end = two[0].start, two[0].end
+		f.bodyEnd, f.End = two[0].start, two[0].end
 		f.drop = append(f.drop, two[1])
 		return true
 	}
 	for pos := f.body; pos < below; pos = lineEnd(src, pos) {
-		if similar(lineAt(src, pos), f.endMark()) {
-			f.bodyEnd, f.end = pos, lineEnd(src, pos)
+		if similar(LineAt(src, pos), f.endMark()) {
+			f.bodyEnd, f.End = pos, lineEnd(src, pos)
 			return true
 		}
 	}
@@ -183,35 +183,35 @@ func uncommented(src []byte, at int) int {
 }
 
 // endOf sets the end of the END mark at an offset.
-func (f *frame) endOf(src []byte, at int) {
+func (f *Frame) endOf(src []byte, at int) {
 	mark, _ := f.markIn(string(src[at:lineEnd(src, at)]), false)
-	f.end = lineEnd(src, at)
-	if behind := at + len(mark); len(bytes.TrimSpace(src[behind:f.end])) > 0 {
+	f.End = lineEnd(src, at)
+	if behind := at + len(mark); len(bytes.TrimSpace(src[behind:f.End])) > 0 {
 		f.behindEnd = behind
 	}
 }
 
 // findBegin looks for the place of a lost BEGIN, behind the offset above.
-func (f *frame) findBegin(src []byte, above int, bare bool) bool {
+func (f *Frame) findBegin(src []byte, above int, bare bool) bool {
 	forms := []bool{true, false}
 	if bare {
 		forms = forms[:1]
 	}
-	for _, f.managed = range forms {
+	for _, f.Managed = range forms {
 		g := *f
 		g.noNewline = false
 		if i := bytes.LastIndex(src[above:f.bodyEnd], []byte(g.beginMark())); i >= 0 {
-			f.start = uncommented(src, above+i)
-			f.body = lineEnd(src, f.start)
-			f.line = lineOf(src, f.start)
+			f.Start = uncommented(src, above+i)
+			f.body = lineEnd(src, f.Start)
+			f.Line = lineOf(src, f.Start)
 			return true
 		}
 	}
 	// It is a block of its own where it has a line that is not indented.
-	if at := windowAbove(src[above:f.bodyEnd], f.seal.sum); at >= 0 {
+	if at := windowAbove(src[above:f.bodyEnd], f.Seal.sum); at >= 0 {
 		f.body = above + at
-		f.managed = bare || !allIndented(src[f.body:f.bodyEnd])
-		f.start = f.body
+		f.Managed = bare || !allIndented(src[f.body:f.bodyEnd])
+		f.Start = f.body
 		lines := lineEnds(src, above, f.body)
 		lines = lines[max(0, len(lines)-4):]
 		from := f.body
@@ -219,17 +219,17 @@ func (f *frame) findBegin(src []byte, above int, bare bool) bool {
 			from = lineStart(src, max(lines[0]-1, 0))
 		}
 		for _, p := range slices.Backward(f.torn(src, max(from, above), lines, f.beginMark())) {
-			if p.end == f.start {
-				f.start = p.start
+			if p.end == f.Start {
+				f.Start = p.start
 			} else {
 				f.drop = append(f.drop, p)
 			}
 		}
 		return true
 	}
-	for _, f.managed = range forms {
+	for _, f.Managed = range forms {
 		if two := divided(src, above, f.bodyEnd, f.beginMark()); two != nil {
-			f.start, f.body = two[1].start, two[1].end
+			f.Start, f.body = two[1].start, two[1].end
 			f.drop = append(f.drop, two[0])
 			return true
 		}
@@ -238,9 +238,9 @@ func (f *frame) findBegin(src []byte, above int, bare bool) bool {
 		if pos < above {
 			break
 		}
-		for _, f.managed = range forms {
-			if similar(lineAt(src, pos), f.beginMark()) {
-				f.start, f.body = pos, lineEnd(src, pos)
+		for _, f.Managed = range forms {
+			if similar(LineAt(src, pos), f.beginMark()) {
+				f.Start, f.body = pos, lineEnd(src, pos)
 				return true
 			}
 		}
@@ -249,15 +249,15 @@ func (f *frame) findBegin(src []byte, above int, bare bool) bool {
 		}
 	}
 	// The first unit says where the block began.
-	for _, f.managed = range forms {
-		list := elements(src, above, f.bodyEnd, 1, !f.managed)
-		n := countUnits(f.seal)[f.seal.units[:min(unitLength, len(f.seal.units))]]
+	for _, f.Managed = range forms {
+		list := elements(src, above, f.bodyEnd, 1, !f.Managed)
+		n := countUnits(f.Seal)[f.Seal.units[:min(unitLength, len(f.Seal.units))]]
 		for _, e := range slices.Backward(list) {
-			if _, all := e.codes(src); !strings.HasPrefix(f.seal.units, all) {
+			if _, all := e.codes(src); !strings.HasPrefix(f.Seal.units, all) {
 				continue
 			}
 			if n--; n == 0 {
-				f.start, f.body = e.start, e.start
+				f.Start, f.body = e.start, e.start
 				return true
 			}
 		}
@@ -267,7 +267,7 @@ func (f *frame) findBegin(src []byte, above int, bare bool) bool {
 
 func allIndented(text []byte) bool {
 	for pos := 0; pos < len(text); pos = lineEnd(text, pos) {
-		if !isSpace(text[pos]) && text[pos] != '#' {
+		if !whiteSpace(text[pos]) && text[pos] != '#' {
 			return false
 		}
 	}
@@ -286,7 +286,7 @@ func lineEnds(src []byte, from, to int) []int {
 
 // torn finds the pieces of a mark in lines beside a block: the whole line, all
 // but a few of its characters, or two lines that it was divided into.
-func (f *frame) torn(src []byte, from int, ends []int, mark string) []edit {
+func (f *Frame) torn(src []byte, from int, ends []int, mark string) []Edit {
 	if len(ends) > 4 {
 		ends = ends[:4]
 	}
@@ -297,13 +297,13 @@ func (f *frame) torn(src []byte, from int, ends []int, mark string) []edit {
 		return two
 	}
 	for _, end := range ends {
-		text := lineAt(src, from)
+		text := LineAt(src, from)
 		switch tail := strings.TrimSpace(text); {
 		case similar(text, mark), len(tail) > 3 && strings.HasSuffix(mark, tail):
-			return []edit{{start: from, end: end}}
+			return []Edit{{start: from, end: end}}
 		case len(text) > 2 && strings.HasPrefix(mark, text):
 			f.pieces = append(f.pieces, Leftover{lineOf(src, from), text,
-				fmt.Sprintf("is like the beginning of a line of %s that is missing below; it stays", f.owner)})
+				fmt.Sprintf("is like the beginning of a line of %s that is missing below; it stays", f.Owner)})
 		}
 		from = end
 	}
@@ -312,15 +312,15 @@ func (f *frame) torn(src []byte, from int, ends []int, mark string) []edit {
 
 // divided finds two lines, at most two lines apart, that a mark was divided
 // into.
-func divided(src []byte, from, to int, mark string) []edit {
+func divided(src []byte, from, to int, mark string) []Edit {
 	for from < to {
 		end := lineEnd(src, from)
-		head := lineAt(src, from)
+		head := LineAt(src, from)
 		if head != "" && strings.HasPrefix(mark, head) {
 			rest := strings.TrimSpace(mark[len(head):])
 			for n, at := 0, end; n < 3 && at < to; n, at = n+1, lineEnd(src, at) {
-				if tail := strings.TrimSpace(lineAt(src, at)); tail != "" && tail == rest {
-					return []edit{{start: from, end: end}, {start: at, end: lineEnd(src, at)}}
+				if tail := strings.TrimSpace(LineAt(src, at)); tail != "" && tail == rest {
+					return []Edit{{start: from, end: end}, {start: at, end: lineEnd(src, at)}}
 				}
 			}
 		}
@@ -344,7 +344,7 @@ func window(text []byte, sum string) int {
 		if pos > 0 {
 			h.Write([]byte{'\n'})
 		}
-		h.Write([]byte(strings.TrimRight(string(text[pos:end]), spaces)))
+		h.Write([]byte(strings.TrimRight(string(text[pos:end]), whiteSpaces)))
 		pos = end
 	}
 }
@@ -378,22 +378,22 @@ func similar(line, mark string) bool {
 	return line == mark || max(len(line), len(mark))-n-m <= 3 || strings.EqualFold(line, mark)
 }
 
-// salvage is what of a damaged frame that can't be mended is generated for certain,
+// Salvage is what of a damaged frame that can't be mended is generated for certain,
 // and what may be. list are all frames of the file.
-func (f frame) salvage(src []byte, list []frame, why string) (edits []edit, left []Leftover) {
-	units := countUnits(f.seal)
-	if f.line == 0 {
-		left = []Leftover{{f.endLine, lineAt(src, f.bodyEnd), why}}
+func (f Frame) Salvage(src []byte, list []Frame, why string) (edits []Edit, left []Leftover) {
+	units := countUnits(f.Seal)
+	if f.Line == 0 {
+		left = []Leftover{{f.EndLine, LineAt(src, f.bodyEnd), why}}
 		// All that may be, up to the highest that is like one of ours.
 		above := 0
 		for _, g := range list {
-			if at := max(g.end, g.body); at <= f.bodyEnd {
+			if at := max(g.End, g.body); at <= f.bodyEnd {
 				above = max(above, at)
 			}
 		}
-		all := elements(src, above, f.bodyEnd, lineOf(src, above), !f.managed)
+		all := elements(src, above, f.bodyEnd, lineOf(src, above), !f.Managed)
 		missing := 0
-		for _, n := range tellApart(src, all, units, !f.managed).missing {
+		for _, n := range tellApart(src, all, units, !f.Managed).missing {
 			missing += n
 		}
 		from := slices.IndexFunc(all, func(e element) bool { _, code := e.codes(src); return units[code] > 0 })
@@ -403,44 +403,44 @@ func (f frame) salvage(src []byte, list []frame, why string) (edits []edit, left
 		for i, e := range all {
 			if i >= from-missing {
 				left = append(left, leftover(src, e, fmt.Sprintf("stands above an END of %s without BEGIN and may be part of that block; it stays",
-					f.owner)))
+					f.Owner)))
 			}
 		}
 		return nil, left
 	}
-	left = []Leftover{{f.line, lineAt(src, f.start), why}}
-	if f.end > 0 {
-		for _, e := range elements(src, f.body, f.bodyEnd, f.line+1, !f.managed) {
-			left = append(left, leftover(src, e, fmt.Sprintf("stands in a damaged block of %s; it stays", f.owner)))
+	left = []Leftover{{f.Line, LineAt(src, f.Start), why}}
+	if f.End > 0 {
+		for _, e := range elements(src, f.body, f.bodyEnd, f.Line+1, !f.Managed) {
+			left = append(left, leftover(src, e, fmt.Sprintf("stands in a damaged block of %s; it stays", f.Owner)))
 		}
-		return nil, append(left, Leftover{f.endLine, lineAt(src, f.bodyEnd), "ends that block; it stays"})
+		return nil, append(left, Leftover{f.EndLine, LineAt(src, f.bodyEnd), "ends that block; it stays"})
 	}
-	if f.seal == (seal{}) {
+	if f.Seal == (Seal{}) {
 		return nil, left
 	}
 	start, end := f.body, len(src)
 	for _, g := range list {
-		if at := g.first(); at > f.start {
+		if at := g.first(); at > f.Start {
 			end = min(end, at)
 		}
 	}
 	limit := end
-	if !f.managed {
+	if !f.Managed {
 		// Options end where the next service begins.
 		for pos := start; pos < end; pos = lineEnd(src, pos) {
-			if c := src[pos]; !isSpace(c) && c != '#' {
+			if c := src[pos]; !whiteSpace(c) && c != '#' {
 				end = pos
 				break
 			}
 		}
 	}
 	rest := elements(src, end, limit, lineOf(src, end), true)
-	all := elements(src, start, end, f.line+1, !f.managed)
-	s := tellApart(src, all, units, !f.managed)
-	edits = append(edits, edit{start: f.start, end: start})
+	all := elements(src, start, end, f.Line+1, !f.Managed)
+	s := tellApart(src, all, units, !f.Managed)
+	edits = append(edits, Edit{start: f.Start, end: start})
 	last := 0 // up to which it may be ours
 	for _, e := range s.ours {
-		edits = append(edits, edit{start: e.start, end: e.end})
+		edits = append(edits, Edit{start: e.start, end: e.end})
 		last = e.start
 	}
 	missing := 0
@@ -461,23 +461,23 @@ func (f frame) salvage(src []byte, list []frame, why string) (edits []edit, left
 		left = nil
 	} else {
 		left[0].Why = fmt.Sprintf("the block of %s has lost its END line, and some of its lines were changed or deleted; what could be "+
-			"recognized is taken out", f.owner)
+			"recognized is taken out", f.Owner)
 	}
 	for _, e := range s.changed {
 		if !s.complete || e.start <= last {
 			left = append(left, leftover(src, e,
-				fmt.Sprintf("stands below a BEGIN of %s without END and may be part of that block, changed; it stays", f.owner)))
+				fmt.Sprintf("stands below a BEGIN of %s without END and may be part of that block, changed; it stays", f.Owner)))
 		}
 	}
 	for _, e := range s.theirs {
 		if e.start <= last {
-			left = append(left, leftover(src, e, fmt.Sprintf("stands among the lines of a block of %s without END; it stays", f.owner)))
+			left = append(left, leftover(src, e, fmt.Sprintf("stands among the lines of a block of %s without END; it stays", f.Owner)))
 		}
 	}
 	for _, e := range rest {
 		if _, all := e.codes(src); s.missing[all] > 0 {
 			left = append(left, leftover(src, e, fmt.Sprintf("is like a line that is missing in a block of %s without END above; it stays",
-				f.owner)))
+				f.Owner)))
 		}
 	}
 	return edits, left
