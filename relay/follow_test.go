@@ -163,6 +163,9 @@ func (f followed) run(t *testing.T, system maillab.System) {
 					cached = true // a connection of another message's may be used again
 					continue
 				}
+				if strings.HasSuffix(u.Setting, "/.forward") {
+					continue // nobody has one here
+				}
 				t.Errorf("%s: hangs on %s", q.what, u)
 			}
 			for _, o := range d.Outcomes {

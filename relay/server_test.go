@@ -253,6 +253,41 @@ func fieldLine(name, value string) string {
 	return strings.ToLower(name) + "=" + strings.Join(strings.Fields(value), " ")
 }
 
+// watchedFields are the watched fields of a message with the changes to it.
+func watchedFields(raw []byte, edits []relay.Edit) []string {
+	var fields []string
+	section, _ := headers.Scan(nil, raw, headers.HeaderChecks)
+	for _, f := range section {
+		if watched(string(f.Name)) {
+			fields = append(fields, fieldLine(string(f.Name), string(f.Body)))
+		}
+	}
+	for _, e := range edits {
+		if !watched(e.Name) {
+			continue
+		}
+		if line := fieldLine(e.Name, e.Value); !e.Removed {
+			fields = append(fields, line)
+		} else if i := slices.Index(fields, line); i >= 0 {
+			fields = slices.Delete(fields, i, i+1)
+		}
+	}
+	slices.Sort(fields)
+	return slices.Compact(fields)
+}
+
+// arrivedWatched are the watched fields of a copy.
+func arrivedWatched(pl maillab.Place) []string {
+	var fields []string
+	for line := range strings.SplitSeq(string(unfold(pl.Header)), "\n") {
+		if name, value, ok := strings.Cut(line, ":"); ok && watched(strings.TrimSpace(name)) {
+			fields = append(fields, fieldLine(strings.TrimSpace(name), value))
+		}
+	}
+	slices.Sort(fields)
+	return slices.Compact(fields)
+}
+
 // expected renders what Route says: one line for each end, with the watched
 // headers that arrive there.
 func expected(d relay.Decision, p relay.Policy, raw []byte) []string {
@@ -270,24 +305,7 @@ func expected(d relay.Decision, p relay.Policy, raw []byte) []string {
 		}
 		var fields []string
 		if o.Action == relay.Relay || o.Action == relay.MX || o.Action == relay.Mailbox {
-			section, _ := headers.Scan(nil, raw, headers.HeaderChecks)
-			for _, f := range section {
-				if watched(string(f.Name)) {
-					fields = append(fields, fieldLine(string(f.Name), string(f.Body)))
-				}
-			}
-			for _, e := range o.Edits {
-				if !watched(e.Name) {
-					continue
-				}
-				if line := fieldLine(e.Name, e.Value); !e.Removed {
-					fields = append(fields, line)
-				} else if i := slices.Index(fields, line); i >= 0 {
-					fields = slices.Delete(fields, i, i+1)
-				}
-			}
-			slices.Sort(fields)
-			fields = slices.Compact(fields)
+			fields = watchedFields(raw, o.Edits)
 		}
 		out = append(out, strings.TrimSpace(fmt.Sprintf("%s %s %s", o.Action, target, strings.Join(fields, " "))))
 	}
@@ -349,15 +367,7 @@ func observed(o maillab.Outcome, to string, d relay.Decision, p relay.Policy) []
 			out = append(out, pl.String())
 			return
 		}
-		var fields []string
-		for line := range strings.SplitSeq(string(unfold(pl.Header)), "\n") {
-			if name, value, ok := strings.Cut(line, ":"); ok && watched(strings.TrimSpace(name)) {
-				fields = append(fields, fieldLine(strings.TrimSpace(name), value))
-			}
-		}
-		slices.Sort(fields)
-		fields = slices.Compact(fields)
-		out = append(out, strings.TrimSpace(line+" "+strings.Join(fields, " ")))
+		out = append(out, strings.TrimSpace(line+" "+strings.Join(arrivedWatched(pl), " ")))
 	}
 	consumed := false
 	for _, pl := range o.Recipients[to] {

@@ -11,10 +11,11 @@ import (
 func init() {
 	surface["postfix/mta"] = api{
 		functions: map[string]any{
-			"Indexed": mta.Indexed,
-			"Load":    mta.Load,
-			"New":     mta.New,
-			"Submits": mta.Submits,
+			"Indexed":         mta.Indexed,
+			"IsDeliveryAgent": mta.IsDeliveryAgent,
+			"Load":            mta.Load,
+			"New":             mta.New,
+			"Submits":         mta.Submits,
 		},
 		types: map[string]reflect.Type{
 			"Action":        reflect.TypeFor[mta.Action](),

@@ -103,13 +103,17 @@ func (c *builder) build() {
 	for _, p := range c.o.Passes {
 		c.buildPass(p)
 	}
-	e.submits = map[string]bool{}
+	e.submits, e.pipes = map[string]bool{}, map[string]postfix.Service{}
 	for _, sv := range c.Master.Services() {
+		if sv.Type == "unix" && sv.Command == "pipe" {
+			e.pipes[sv.Name] = sv
+		}
 		if yes, _ := Submits(sv); yes && sv.Command == "pipe" {
 			e.submits[sv.Name] = true
 		}
 	}
 	c.buildLeaves()
+	e.run = c.o.Run
 	e.agents, e.deliver, e.received, e.source, e.users = c.o.Agents, c.o.Deliver, c.o.Received, c.o.Source, c.o.Users
 	e.own = e.router.own
 }
@@ -120,8 +124,11 @@ func (c *builder) buildListeners() {
 	names := c.o.Listeners
 	if names == nil {
 		for _, sv := range c.Master.Services() {
-			if sv.Command == "smtpd" {
+			switch sv.Command {
+			case "smtpd":
 				names = append(names, Listener{Service: serviceName(sv)})
+			case "postscreen":
+				c.buildScreen(sv)
 			}
 		}
 	}
@@ -133,6 +140,9 @@ func (c *builder) buildListeners() {
 		}
 		l := c.buildListener(sv, true)
 		l.rule, l.label = n.Rule, cmp.Or(n.Label, l.name)
+		if sv.Type == "pass" {
+			l.screen = c.screen(c.main)
+		}
 		e.listeners = append(e.listeners, l)
 		if n.Service == c.o.Returns && e.reinjects == nil {
 			e.reinjects = l
@@ -145,6 +155,30 @@ func (c *builder) buildListeners() {
 			break
 		}
 	}
+}
+
+// buildScreen makes a listener of a postscreen(8) service: it is that of the
+// smtpd(8) to which it hands clients over, with its own name.
+func (c *builder) buildScreen(sv postfix.Service) {
+	s := c.main.Of(sv)
+	behind, ok := c.Master.Lookup(s.Value("smtpd_service_name"), "pass")
+	if !ok || behind.Command != "smtpd" {
+		return // every client is put off, and there is no such listener
+	}
+	l := c.buildListener(behind, true)
+	l.name, l.at = serviceName(sv), place{c.label() + "master.cf", sv.Line}
+	l.label, l.screen = l.name, c.screen(s)
+	c.e.listeners = append(c.e.listeners, l)
+}
+
+// screen are the clients that postscreen(8) hands over without a test.
+func (c *builder) screen(s Settings) *screen {
+	first, _, _ := strings.Cut(strings.Join(list(s.Value("postscreen_access_list")), " "), " ")
+	if first != "permit_mynetworks" {
+		return &screen{}
+	}
+	nets, _ := c.Networks(s)
+	return &screen{nets}
 }
 
 // buildPass makes the listeners of a pass.

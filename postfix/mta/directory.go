@@ -70,6 +70,7 @@ type inquiry struct {
 	failed    map[string]error // by question
 	errs      []error          // in the order of the first question
 	size      int64            // of the message, once it was counted
+	seen      map[string]bool  // of [Way.Once]
 }
 
 // inquiry is for one decision.

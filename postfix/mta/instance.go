@@ -35,6 +35,8 @@ type Instance struct {
 	agents   map[string]Agent
 	deliver  func(w *Way, h Hop, to string)
 	received func(w *Way) bool
+	run      func(w *Way, h Hop, to string, argv []string) bool
+	pipes    map[string]postfix.Service // of pipe(8), by name
 	source   func(file string, line int) string
 	users    map[string]bool // nil: all names
 	// standing are the assumptions of every decision. follow says that a next hop
@@ -66,9 +68,13 @@ type listener struct {
 	local     []rewriteClient
 	own       []netip.Addr
 	ownOpen   bool
-	forwarded bool // smtpd_authorized_xforward_hosts has this machine
+	forwarded bool    // smtpd_authorized_xforward_hosts has this machine
+	screen    *screen // postscreen(8) before it; nil: there is none
 	utf8      detection
 }
+
+// screen is postscreen(8): clients of the networks it hands over untested.
+type screen struct{ untested []netip.Prefix }
 
 // cleanup is one cleanup(8) service with its checks and mappings.
 type cleanup struct {

@@ -15,6 +15,21 @@ type localAgent struct {
 	luserAt            place
 	delimiter          string
 	expandOwner        bool // expand_owner_alias
+	forwards           bool // forward_path names files
+	// commands are mailbox_command_maps, command is mailbox_command.
+	commands  *tableList
+	command   string
+	commandAt place
+}
+
+// split takes a user and an extension apart.
+func (a *localAgent) split(local string) (user, extension string, found bool) {
+	search := postfix.Search{Delimiter: a.delimiter}
+	user = search.Bare(local)
+	if len(user) < len(local) {
+		return user, local[len(user)+1:], true
+	}
+	return user, "", false
 }
 
 func (c *builder) buildLocal(s Settings) localAgent {
@@ -22,6 +37,8 @@ func (c *builder) buildLocal(s Settings) localAgent {
 		mailboxes: c.tables(s, "mailbox_transport_maps"),
 		missing:   c.tables(s, "fallback_transport_maps"),
 		luser:     s.Value("luser_relay"), luserAt: c.placeOf(s, "luser_relay"),
+		forwards: s.Value("forward_path") != "", commands: c.tables(s, "mailbox_command_maps"),
+		command: s.Value("mailbox_command"), commandAt: c.placeOf(s, "mailbox_command"),
 		delimiter: s.Value("recipient_delimiter"), expandOwner: s.Yes("expand_owner_alias"),
 	}
 	if v := s.Value("mailbox_transport"); v != "" {
@@ -69,9 +86,8 @@ type localSeen struct {
 // maxLocal bounds aliases of aliases, as local(8) bounds them.
 const maxLocal = 100
 
-// local is the local(8) delivery agent: alias_maps, then mailbox_transport,
-// then the user's mailbox, and for users that don't exist fallback_transport
-// and luser_relay. Users' .forward files are not known here.
+// local is the local(8) delivery agent: alias_maps, then what there is for the
+// user (toUser).
 //
 // seen are the recipients of every depth, each of which is delivered to once;
 // nil: none yet.
@@ -97,8 +113,20 @@ func (w *Way) local(h hop, to string, depth int, seen map[localSeen]bool) {
 		w.localMembers(h, to, hit, depth, seen)
 		return
 	}
-	search := postfix.Search{Delimiter: a.delimiter}
-	bare := search.Bare(user)
+	w.toUser(h, to)
+}
+
+// toUser delivers to a user without looking for aliases: in local(8)'s order, by
+// .forward, mailbox_transport, a command, and the mailbox, or what is in the place
+// of a user that there isn't.
+func (w *Way) toUser(h hop, to string) {
+	a := &w.e.agent
+	user, domain := splitAddress(fold(to))
+	bare, _, _ := a.split(user)
+	none := strings.ContainsAny(bare, "%!@:/\" ") || w.e.users != nil && !w.e.users[bare] // no name that passwd(5) has
+	if !none && a.forwards {
+		w.depends("~"+bare+"/.forward", h.at, to, "not there")
+	}
 	pass := func(next hop, l *tableList, what string) bool {
 		if l != nil {
 			l.unknown(w, bare)
@@ -123,22 +151,58 @@ func (w *Way) local(h hop, to string, depth int, seen map[localSeen]bool) {
 	if pass(a.mailbox, a.mailboxes, "to mailbox_transport") {
 		return
 	}
-	if strings.ContainsAny(bare, "%!@:/\" ") || w.e.users != nil && !w.e.users[bare] { // no name that passwd(5) has
+	if none {
 		if pass(a.fallback, a.missing, "to fallback_transport") {
 			return
 		}
-		if a.luser == "" {
-			w.step("local", "", h.at, to, "unknown user")
-			w.end(Bounce, "550", to, "5.1.1 unknown user: \""+bare+"\"")
+		if a.luser != "" {
+			w.toLuser(user, domain)
 			return
 		}
+		w.step("local", "", h.at, to, "unknown user")
+		w.end(Bounce, "550", to, "5.1.1 unknown user: \""+bare+"\"")
+		return
 	}
 	if w.e.users == nil && (a.fallback.transport != "" || a.missing != nil || a.luser != "") {
 		w.depends("passwd "+bare, h.at, to, "a user of this machine")
 	}
-	w.depends("~"+bare+"/.forward", h.at, to, "not there")
+	if w.localCommand(h, to, bare) {
+		return
+	}
 	w.step("local", w.rule, h.at, to, "delivered without Sieve")
 	w.end(Mailbox, "INBOX", to, "")
+}
+
+// toLuser is luser_relay: the address in whose place an unknown user's mail goes.
+func (w *Way) toLuser(user, domain string) {
+	a := &w.e.agent
+	bare, extension, _ := a.split(user)
+	address := expandMacros(a.luser, func(name string) (string, bool) {
+		switch name {
+		case "domain":
+			return domain, true
+		case "extension":
+			return extension, true
+		case "local":
+			return user, true
+		case "recipient":
+			return user + "@" + domain, true
+		case "recipient_delimiter":
+			return a.delimiter, true
+		case "user":
+			return bare, true
+		case "home", "shell":
+			return "", true
+		}
+		return "", false
+	})
+	w.step("local", "", a.luserAt, user+"@"+domain, "unknown user, to luser_relay")
+	if strings.HasPrefix(address, "|") || strings.HasPrefix(address, "/") {
+		w.depends("luser_relay "+address, a.luserAt, user+"@"+domain, "delivered there")
+		w.end(Mailbox, address, user+"@"+domain, "")
+		return
+	}
+	w.resubmit(w.e.reachable(w.e.canonical(address)))
 }
 
 // localAlias looks a user up with extension and without.
@@ -177,7 +241,7 @@ func (w *Way) localMembers(h hop, to string, hit postfix.Hit, depth int, seen ma
 		f := w.fork()
 		switch {
 		case strings.HasPrefix(member, "|"):
-			f.end(Relay, member, to, "")
+			f.program(h, to, member[1:], w.e.agent.aliases.place(hit))
 		case strings.HasPrefix(member, "/"):
 			f.end(Mailbox, member, to, "")
 		case strings.HasPrefix(member, ":include:"):
@@ -198,21 +262,6 @@ func (w *Way) localMembers(h hop, to string, hit postfix.Hit, depth int, seen ma
 			f.local(h, address, depth+1, seen)
 		}
 	}
-}
-
-// toUser delivers to a user without looking for aliases.
-func (w *Way) toUser(h hop, to string) {
-	if m := w.e.agent.mailbox; m.transport != "" {
-		w.step("local", "", m.at, to, "to mailbox_transport")
-		if m.command == "lmtp" || m.command == "virtual" {
-			w.mailbox(m, to)
-			return
-		}
-		w.handOver(m, to)
-		return
-	}
-	w.step("local", w.rule, h.at, to, "delivered without Sieve")
-	w.end(Mailbox, "INBOX", to, "")
 }
 
 // resubmit is mail that local(8) forwards: it goes through the mappings of the

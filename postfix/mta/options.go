@@ -86,6 +86,12 @@ type Options struct {
 	// the message with [Way.End]. The addresses are those that the server sees. Nil:
 	// mail goes to INBOX, which is an assumption.
 	Deliver func(w *Way, h Hop, to string)
+	// Run delivers in the place of a command that pipe(8) or local(8) starts,
+	// whose words it gets with the macros and variables filled in: dovecot-lda, say
+	// ([IsDeliveryAgent]). It ends the way of the message with [Way.End], or reports
+	// false: then a command of pipe(8) or of an alias is the end of the way, and
+	// mailbox_command is assumed to deliver to INBOX. Nil: that is so for all.
+	Run func(w *Way, h Hop, to string, argv []string) bool
 	// Received judges the Received: line of a message that comes in, which
 	// smtpd(8) writes, as header checks do that hang on the client's certificate.
 	// It reports false where it has ended the way of the message. Nil: it passes.

@@ -16,6 +16,13 @@ func (w *Way) reenter(h hop, to string) bool {
 	if l == nil {
 		return false
 	}
+	offered := SMTPUTF8Missing
+	if l.utf8.offered {
+		offered = SMTPUTF8Offered
+	}
+	if !w.takesUTF8(h, h.nexthop, to, offered) {
+		return true
+	}
 	w.step("smtp", w.rule, h.at, h.nexthop, "to a listener of this server")
 	w.reinject(h, to, l, Origin{Service: l.name, Client: netip.AddrFrom4([4]byte{127, 0, 0, 1})})
 	return true

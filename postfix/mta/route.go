@@ -90,6 +90,9 @@ func (w *Way) fork() *Way {
 func (w *Way) enter(l *listener) {
 	w.at = l
 	w.step("smtpd", l.rule, l.at, l.label, "enters")
+	if w.e.follow && l.screen != nil && !inNetworks(l.screen.untested, w.m.Origin.Client) {
+		w.depends("postscreen", l.at, w.m.Origin.Client.String(), "handed over to smtpd(8)")
+	}
 	w.declare(l)
 	filter, to, hold := "", "", false
 	var copies []bcc
@@ -216,6 +219,9 @@ func (w *Way) reinject(h hop, to string, l *listener, back Origin) {
 	if w.hops >= maxHops {
 		w.step("filter", "", h.at, to, "filtered too often")
 		w.end(Bounce, "554", to, "5.4.6 too many hops")
+		return
+	}
+	if l == w.e.reinjects && (h.command == "smtp" || h.command == "lmtp") && !w.takesUTF8(h, h.nexthop, to, w.m.NextHops) {
 		return
 	}
 	w.hops++

@@ -13,13 +13,13 @@ import (
 func (w *Way) handOver(h hop, to string) {
 	_, domain := splitAddress(to)
 	domain = fold(domain)
+	if (h.command == "smtp" || h.command == "lmtp") && w.reenter(h, to) {
+		return
+	}
 	if a := w.e.agents[h.transport]; (h.command == "smtp" || h.command == "lmtp") && (a == nil || a.Reached(w)) {
 		if !w.takesUTF8(h, cmp.Or(h.nexthop, domain), to, w.m.NextHops) {
 			return
 		}
-	}
-	if (h.command == "smtp" || h.command == "lmtp") && w.reenter(h, to) {
-		return
 	}
 	rcpt := w.leaveBy(h.transport, to)
 	before := len(*w.out)
@@ -72,6 +72,8 @@ func (w *Way) agent(h hop, to, domain string) {
 	case "":
 		w.step("qmgr", w.rule, h.at, h.transport, "no such transport")
 		w.end(Defer, "450", to, "4.3.0 mail transport unavailable")
+	case "pipe":
+		w.pipe(h, to, domain)
 	default:
 		w.step(h.command, w.rule, h.at, h.nexthop, "handed to another program")
 		w.end(Relay, h.transport+":"+h.nexthop, to, "")

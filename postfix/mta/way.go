@@ -164,6 +164,40 @@ func (w *Way) Fail(err error) {
 	}
 }
 
+// Assume notes what the decision hangs on beyond Postfix, for
+// [Decision].Assumptions; each once.
+func (w *Way) Assume(a Assumption) {
+	if !w.none() {
+		w.depends(a.Setting, place{a.File, a.Line}, a.Asked, a.Assumed)
+	}
+}
+
+// Once reports whether a key is asked for the first time in this decision: what
+// a program remembers of a message that comes by several ways.
+func (w *Way) Once(key string) bool {
+	if w.none() || w.q.seen[key] {
+		return false
+	}
+	if w.q.seen == nil {
+		w.q.seen = map[string]bool{}
+	}
+	w.q.seen[key] = true
+	return true
+}
+
+// Listening finds the listener of this instance that a next hop leads to,
+// "127.0.0.1:10025" or "[127.0.0.1]:10025", named as in [Origin].
+func (w *Way) Listening(nexthop string) (service string, ok bool) {
+	if w.none() {
+		return "", false
+	}
+	l := w.e.listening(nexthop)
+	if l == nil {
+		return "", false
+	}
+	return l.name, true
+}
+
 // Apart runs f and takes away the outcomes that came of it.
 func (w *Way) Apart(f func()) []Outcome {
 	if w.none() || f == nil {
@@ -228,6 +262,7 @@ type Entry struct {
 	Origin   Origin
 	From, To string
 	Header   headers.Section
+	SMTPUTF8 bool // declared
 	// Step is that by which it comes about. Where there is no listener, Missing is
 	// the step that says so, and Text the reply.
 	Step, Missing Step
@@ -241,7 +276,7 @@ func (w *Way) Submit(n Entry) []Outcome {
 		return nil
 	}
 	m := *w.m
-	m.From, m.To, m.SMTPUTF8, m.Origin = n.From, n.To, false, n.Origin
+	m.From, m.To, m.SMTPUTF8, m.Origin = n.From, n.To, n.SMTPUTF8, n.Origin
 	f := w.fork()
 	f.m = &m
 	f.fields, f.shared = n.Header, false

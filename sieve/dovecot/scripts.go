@@ -33,7 +33,10 @@ type Script struct {
 // User is who has the scripts.
 type User struct {
 	Name string // as in %u
-	Home string // absolute
+	Home string // absolute; empty: not known
+	// Personal is the file of the personal script, where that isn't said by the
+	// settings; empty: it is.
+	Personal string
 }
 
 // Scripts are the scripts that run for a user when mail is delivered by a
@@ -45,6 +48,10 @@ func (c *Config) Scripts(protocol string, user User) ([]Script, error) {
 	var out []Script
 	var errs []error
 	add := func(kind Kind, name, path string) {
+		if kind == Personal && user.Personal != "" {
+			out = append(out, Script{kind, name, user.Personal})
+			return
+		}
 		expanded, err := c.expand(path, user)
 		if err != nil {
 			errs = append(errs, fmt.Errorf("%s: %w", name, err))
@@ -181,6 +188,9 @@ func (c *Config) expand(path string, user User) (string, error) {
 	var b strings.Builder
 	rest := path
 	if strings.HasPrefix(rest, "~/") {
+		if user.Home == "" {
+			return "", fmt.Errorf("%q: %w", path, ErrHome)
+		}
 		b.WriteString(user.Home)
 		rest = rest[1:]
 	}
@@ -219,6 +229,9 @@ func (c *Config) expand(path string, user User) (string, error) {
 			name, rest = after[i:i+1], after[i+1:]
 		}
 		value, ok := map[string]string{"u": user.Name, "user": user.Name, "n": local, "username": local, "d": domain, "domain": domain, "h": user.Home, "home": user.Home}[name]
+		if (name == "h" || name == "home") && user.Home == "" {
+			return "", fmt.Errorf("%q: %w", path, ErrHome)
+		}
 		for _, f := range filters {
 			switch f {
 			case "lower":
