@@ -6,18 +6,27 @@ import (
 
 // commands compiles a block.
 func (c *compiler) commands(list []sieve.Command) block {
-	out := make([]instruction, 0, len(list))
+	if c.blocks == 0 {
+		c.ahead = 1
+	}
+	out := c.slabs.code.take(len(list), c.ahead)[:0]
 	top := len(c.path) - 1
+	c.blocks++
 	for i, cmd := range list {
 		c.path[top].index = i
 		step := c.step()
+		if c.blocks == 1 {
+			c.ahead = len(list) - i
+		}
 		switch cmd.(type) {
 		case sieve.Comment, sieve.Unread:
 			continue
 		default: // runs
-			out = append(out, c.command(cmd, step))
+			out = out[:len(out)+1]
+			c.command(&out[len(out)-1], cmd, step)
 		}
 	}
+	c.blocks--
 	b := block{code: out}
 	b.index = c.indexRules(out)
 	return b
@@ -26,42 +35,44 @@ func (c *compiler) commands(list []sieve.Command) block {
 // in compiles a block that is a field of the current value.
 func (c *compiler) in(field string, list []sieve.Command) block {
 	c.enter(field, -1)
-	defer c.leave()
-	return c.commands(list)
+	b := c.commands(list)
+	c.leave()
+	return b
 }
 
-func (c *compiler) command(cmd sieve.Command, step int) instruction {
-	in := instruction{step: int32(step)}
+// command compiles a command to an empty instruction.
+func (c *compiler) command(in *instruction, cmd sieve.Command, step int) {
+	in.step = int32(step)
 	switch cmd := cmd.(type) {
 	case sieve.If:
-		return c.chain(cmd, step)
+		c.chain(in, &cmd)
 	case sieve.Stop:
 		in.kind = opStop
 	case sieve.Discard:
 		in.kind, in.act = opDiscard, ActionDiscard{}
 	case sieve.Keep:
 		in.kind, in.act, in.key = opKeep, ActionKeep{}, sieve.Inbox
-		c.flagsTag(&in, cmd.Flags)
+		c.flagsTag(in, cmd.Flags)
 	case sieve.FileInto:
-		c.fileInto(&in, cmd)
+		c.fileInto(in, cmd)
 	case sieve.Redirect:
-		c.redirect(&in, cmd)
+		c.redirect(in, cmd)
 	case sieve.Reject:
-		c.reject(&in, cmd.Reason, false)
+		c.reject(in, cmd.Reason, false)
 	case sieve.EReject:
-		c.reject(&in, cmd.Reason, true)
+		c.reject(in, cmd.Reason, true)
 	case sieve.Vacation:
-		c.vacation(&in, cmd)
+		c.vacation(in, cmd)
 	case sieve.AddFlag:
-		c.flagCommand(&in, addingFlags, cmd.Flags, cmd.Variable)
+		c.flagCommand(in, addingFlags, cmd.Flags, cmd.Variable)
 	case sieve.SetFlag:
-		c.flagCommand(&in, settingFlags, cmd.Flags, cmd.Variable)
+		c.flagCommand(in, settingFlags, cmd.Flags, cmd.Variable)
 	case sieve.RemoveFlag:
-		c.flagCommand(&in, removingFlags, cmd.Flags, cmd.Variable)
+		c.flagCommand(in, removingFlags, cmd.Flags, cmd.Variable)
 	case sieve.Mark:
-		c.flagCommand(&in, addingFlags, []string{`\flagged`}, "")
+		c.flagCommand(in, addingFlags, []string{`\flagged`}, "")
 	case sieve.Unmark:
-		c.flagCommand(&in, removingFlags, []string{`\flagged`}, "")
+		c.flagCommand(in, removingFlags, []string{`\flagged`}, "")
 	case nil:
 		c.errorf("", "is nil: give it a command value")
 	default:
@@ -70,7 +81,6 @@ func (c *compiler) command(cmd sieve.Command, step int) instruction {
 			c.errorf("", "a command of type %T is %w", cmd, sieve.ErrUnsupported)
 		}
 	}
-	return in
 }
 
 // operation compiles the commands that are no actions.
@@ -115,55 +125,46 @@ func (c *compiler) operation(cmd sieve.Command) operation {
 var noBlock block
 
 // chain compiles an If with its elsif and else.
-func (c *compiler) chain(cmd sieve.If, step int) instruction {
-	// Most have one branch: it lies beside the rest.
-	x := &struct {
-		choice
-		one [1]branch
-	}{}
-	in := instruction{kind: opIf, step: int32(step), choice: &x.choice}
-	in.branches = x.one[:0]
+func (c *compiler) chain(in *instruction, cmd *sieve.If) {
+	x := c.slabs.choices.one(c.ahead)
+	in.kind, in.choice, x.branches = opIf, &x.choice, x.one[:]
 	if n := 1 + len(cmd.ElsIf); n > 1 {
-		in.branches = make([]branch, 0, n)
+		x.branches = make([]branch, n)
 	}
-	over := false // no branch behind is tried
-	add := func(test sieve.Test, then []sieve.Command) {
-		if over {
-			c.dead++
-			defer func() { c.dead-- }()
-		}
-		b := branch{test: c.field("Test", -1, test)}
-		switch value, constant := constantOf(b.test); {
-		case constant && value:
-			b.then = c.in("Then", then)
-			over = true
-		case constant:
-			c.dead++
-			b.then = c.in("Then", then)
-			c.dead--
-		default:
-			b.then = c.in("Then", then)
-		}
-		in.branches = append(in.branches, b)
-	}
-	add(cmd.Test, cmd.Then)
+	over := c.branch(&x.branches[0], cmd.Test, cmd.Then, false)
 	for i := range cmd.ElsIf {
 		c.step()
 		c.enter("ElsIf", i)
-		add(cmd.ElsIf[i].Test, cmd.ElsIf[i].Then)
+		over = c.branch(&x.branches[i+1], cmd.ElsIf[i].Test, cmd.ElsIf[i].Then, over)
 		c.leave()
 	}
-	if in.els = &noBlock; len(cmd.Else) > 0 {
+	if x.els = &noBlock; len(cmd.Else) > 0 {
 		if over {
 			c.dead++
 		}
 		els := c.in("Else", cmd.Else)
-		if in.els = &els; over {
+		if x.els = &els; over {
 			c.dead--
 		}
 	}
-	in.chain = c.indexChain(in.branches)
-	return in
+	x.chain = c.indexChain(x.branches)
+}
+
+// branch compiles a branch. It is told, and reports, whether none behind is
+// tried.
+func (c *compiler) branch(b *branch, test sieve.Test, then []sieve.Command, over bool) bool {
+	dead := c.dead
+	if over {
+		c.dead++
+	}
+	b.test = c.field("Test", -1, test)
+	value, constant := constantOf(b.test)
+	if constant && !value {
+		c.dead++
+	}
+	b.then = c.in("Then", then)
+	c.dead = dead
+	return over || constant && value
 }
 
 // dynamic is a command whose arguments are worked out when it runs.

@@ -158,14 +158,22 @@ func (s *script) line(step int) int {
 
 // compile makes the form that runs, and says what of it is included.
 func compile(s *sieve.Script, o *own, shared *circumstances) (*program, []includedSource, error) {
-	p := &program{circumstances: shared}
+	x := &struct { // in one piece
+		program
+		main script
+	}{}
+	p := &x.program
+	p.circumstances, p.main = shared, &x.main
+	p.fields.names, p.fields.next = p.fields.few.names[:0], p.fields.few.next[:0]
 	if o.userEmail != "" {
 		if a, err := mailaddr.Parse(o.userEmail); err == nil {
 			p.userEmail = a.String()
 		}
 	}
-	c := compiler{program: p, provider: o.scripts}
-	p.main = c.script(s, o.name, "")
+	c := compiler{program: p, provider: o.scripts, slabs: workshops.Get().(*slabs)}
+	c.script(p.main, s, o.name, "")
+	*c.slabs = slabs{}
+	workshops.Put(c.slabs)
 	if err := c.errs.Err(); err != nil {
 		return nil, nil, err
 	}
@@ -193,6 +201,9 @@ type compiler struct {
 	depth     int             // of includes
 	plus      bool            // the script has spamtestplus
 	dead      int             // how many blocks are around that are never run: nothing in them is an error
+	slabs     *slabs
+	blocks    int // how many are around
+	ahead     int // about how many rules are still to come
 }
 
 // place is a step of the way to a value.
@@ -255,8 +266,8 @@ func (out *script) place(errs sieve.ErrorList, s *sieve.Script) {
 }
 
 // script compiles a script; key is the one of an included script.
-func (c *compiler) script(s *sieve.Script, name, key string) *script {
-	out := &script{name: name, source: s}
+func (c *compiler) script(out *script, s *sieve.Script, name, key string) {
+	out.name, out.source = name, s
 	if c.program.scripts++; key != "" {
 		if c.included == nil {
 			c.included = make(map[string]*script)
@@ -264,7 +275,10 @@ func (c *compiler) script(s *sieve.Script, name, key string) *script {
 		c.included[key] = out
 	}
 	outer := *c
-	c.current, c.name, c.path, c.scope, c.parts, c.labels = out, name, nil, scope{}, 0, nil
+	c.current, c.name, c.scope, c.parts, c.labels = out, name, scope{}, 0, nil
+	if c.path, c.blocks = nil, 0; key == "" {
+		c.path = c.slabs.path[:0]
+	}
 	on := s.InEffect()
 	c.variables, c.env = on.Has(sieve.ExtVariables), on.Has(sieve.ExtVariables|sieve.ExtDovecotEnvironment)
 	c.plus = on.Has(sieve.ExtSpamTestPlus)
@@ -283,7 +297,6 @@ func (c *compiler) script(s *sieve.Script, name, key string) *script {
 	errs, globals, included, sources := c.errs, c.globals, c.included, c.sources
 	*c = outer
 	c.errs, c.globals, c.included, c.sources = errs, globals, included, sources
-	return out
 }
 
 // step moves to the next command or test and returns the index of its step.

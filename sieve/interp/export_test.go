@@ -97,8 +97,7 @@ func IsPacked(p *Program) bool { return p.kept == nil }
 
 // IsCold reports whether the form that runs is gone.
 func IsCold(p *Program) bool {
-	w := p.form.Load()
-	return w == nil || w.Value() == nil
+	return p.held() == nil
 }
 
 // SameOptions reports whether programs share their options.

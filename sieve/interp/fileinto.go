@@ -10,7 +10,9 @@ import (
 
 // flagsTag compiles :flags.
 func (c *compiler) flagsTag(in *instruction, flags []string) {
-	in.own = flags != nil
+	if in.own = flags != nil; len(flags) == 0 {
+		return
+	}
 	if !c.anyVariables(flags) {
 		in.flag = validFlags(imapflag.Stored(imapflag.Split(flags)))
 		return

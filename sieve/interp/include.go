@@ -74,7 +74,9 @@ func (c *compiler) include(cmd sieve.Include) operation {
 		c.depth--
 		delete(c.open, key)
 	}()
-	return &includeCommand{c.script(s, cmd.Script, key), cmd.Once}
+	out := new(script)
+	c.script(out, s, cmd.Script, key)
+	return &includeCommand{out, cmd.Once}
 }
 
 func (c *compiler) tooDeep(name string) {

@@ -21,6 +21,11 @@ type fieldTable struct {
 	// first tells the octets that names begin with, in both cases.
 	first [256]bool
 	odd   bool // one of the names is empty or begins with white space
+	// few is room for as many names as most scripts have.
+	few struct {
+		names [4]string
+		next  [4]int32
+	}
 }
 
 // hash mixes the length and both ends of a name, whatever its case.

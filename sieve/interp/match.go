@@ -76,7 +76,7 @@ func (r *run) bind(m *matcher) *matcher {
 			return nil
 		}
 	}
-	if out.index(); out.find != nil || out.set != nil {
+	if out.index(nil); out.find != nil || out.set != nil {
 		for _, k := range out.keys {
 			r.spend(128 + costAlloc*8*len(k))
 		}
@@ -219,13 +219,22 @@ func (m *matcher) indexGlobs(patterns []string) {
 	m.kind, m.keys, m.patterns = sieve.Contains, texts, &noPatterns
 }
 
-// index prepares the keys for the search.
-func (m *matcher) index() {
+// index prepares the keys for the search, in the compiler's memory where there
+// is one.
+func (m *matcher) index(c *compiler) {
 	m.fold = m.comparator == sieve.ASCIICasemap
 	if m.kind == sieve.Contains {
-		m.needles = make([][]byte, 0, len(m.keys))
+		if cap(m.needles) < len(m.keys) {
+			m.needles = make([][]byte, 0, len(m.keys))
+		}
 		for _, k := range m.keys {
-			m.needles = append(m.needles, []byte(k))
+			if c == nil {
+				m.needles = append(m.needles, []byte(k))
+				continue
+			}
+			needle := c.slabs.octets.take(len(k), c.ahead)
+			copy(needle, k)
+			m.needles = append(m.needles, needle)
 		}
 	}
 	if len(m.keys) < manyKeys || m.comparator == sieve.ASCIINumeric {

@@ -16,7 +16,7 @@ import (
 // Between runs it takes about as much memory as the source of the script without
 // its comments, and some 150 octets. The form that runs takes some 15 times as
 // much: it stays until the next garbage collection, or where the program is one
-// of the last two that ran on a processor, as long as it runs between two
+// of the last four that ran on a processor, as long as it runs between two
 // collections, and is made anew when it is gone: that takes as long as Compile.
 type Program struct {
 	name, userEmail string
@@ -25,7 +25,10 @@ type Program struct {
 	included        packedScripts
 	// kept is the form that runs where the script can't be packed.
 	kept *program
-	form atomic.Pointer[weak.Pointer[program]]
+	// first is the form that Compile made of a script that isn't small, form the
+	// one that was made last, once the first was gone.
+	first weak.Pointer[program]
+	form  atomic.Pointer[weak.Pointer[program]]
 }
 
 // includedSource is a script that is included.
@@ -67,9 +70,19 @@ func Compile(s *sieve.Script, o Options) (*Program, error) {
 		*p = Program{kept: form}
 		return p, nil
 	}
-	p.hold(form)
+	if form.main.count <= smallForm {
+		r := runs.Get().(*run)
+		r.retain(p, form)
+		runs.Put(r)
+	} else {
+		p.first = weak.Make(form)
+	}
 	return p, nil
 }
+
+// smallForm is up to how many commands and tests a form is made anew as quickly
+// as a weak pointer is made and cleared.
+const smallForm = 12
 
 // hold notes the form that runs, for as long as it is there.
 func (p *Program) hold(form *program) {
@@ -77,12 +90,18 @@ func (p *Program) hold(form *program) {
 	p.form.Store(&w)
 }
 
+// held returns the form that runs, or nil where it is gone.
+func (p *Program) held() *program {
+	if later := p.form.Load(); later != nil {
+		return later.Value()
+	}
+	return p.first.Value()
+}
+
 // running returns the form that runs.
 func (p *Program) running() *program {
-	if w := p.form.Load(); w != nil {
-		if form := w.Value(); form != nil {
-			return form
-		}
+	if form := p.held(); form != nil {
+		return form
 	}
 	if p.kept != nil {
 		return p.kept
@@ -126,14 +145,24 @@ type loaded struct {
 	form   *program
 }
 
-// load returns the form of a program that runs; those of the last two stay.
+// load returns the form of a program that runs; those of the last few stay.
 func (r *run) load(p *Program) *program {
-	if r.recent[0].source == p {
-		return r.recent[0].form
+	for i := range r.recent {
+		if x := r.recent[i]; x.source == p {
+			if i > 0 {
+				copy(r.recent[1:i+1], r.recent[:i])
+				r.recent[0] = x
+			}
+			return x.form
+		}
 	}
-	if r.recent[1].source != p {
-		r.recent[1] = loaded{p, p.running()}
-	}
-	r.recent[0], r.recent[1] = r.recent[1], r.recent[0]
-	return r.recent[0].form
+	form := p.running()
+	r.retain(p, form)
+	return form
+}
+
+// retain lets a form stay.
+func (r *run) retain(p *Program, form *program) {
+	copy(r.recent[1:], r.recent[:])
+	r.recent[0] = loaded{p, form}
 }

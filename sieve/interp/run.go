@@ -116,7 +116,7 @@ type run struct {
 	bits        []uint64         // where candidates are gathered
 	top         frame
 	actions     []performed
-	recent      [2]loaded // the programs that ran last
+	recent      [4]loaded // the programs that ran last, and small ones that were compiled
 }
 
 // state is what of a run nothing is kept of.

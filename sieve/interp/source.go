@@ -20,6 +20,11 @@ func (s *source) simple() bool { return s.slots != nil && s.index == 0 && !s.mim
 
 // source compiles the names of header fields.
 func (c *compiler) source(names []string, index uint64, last, mime, anyChild bool) source {
+	return c.sourceIn(nil, names, index, last, mime, anyChild)
+}
+
+// sourceIn is the same with room for slots.
+func (c *compiler) sourceIn(slots []int, names []string, index uint64, last, mime, anyChild bool) source {
 	c.nonEmpty(names, "Names")
 	s := source{index: index, last: last, mime: mime, anyChild: anyChild}
 	if last && index == 0 {
@@ -34,9 +39,11 @@ func (c *compiler) source(names []string, index uint64, last, mime, anyChild boo
 			return s
 		}
 	}
-	s.slots = make([]int, len(names))
-	for i, name := range names {
-		s.slots[i] = c.program.fields.slot(name)
+	if s.slots = slots; slots == nil || cap(slots) < len(names) {
+		s.slots = make([]int, 0, len(names))
+	}
+	for _, name := range names {
+		s.slots = append(s.slots, c.program.fields.slot(name))
 	}
 	return s
 }

@@ -7,8 +7,9 @@ import (
 // field compiles a test that is a field of the current value.
 func (c *compiler) field(name string, index int, t sieve.Test) condition {
 	c.enter(name, index)
-	defer c.leave()
-	return c.test(t)
+	out := c.test(t)
+	c.leave()
+	return out
 }
 
 func (c *compiler) test(t sieve.Test) condition {
@@ -31,14 +32,8 @@ func (c *compiler) test(t sieve.Test) condition {
 	case sieve.Header:
 		c.nonEmpty(t.Keys, "Keys")
 		if len(t.Names) == 1 && t.Index == 0 && !t.Last && !t.MIME && !t.AnyChild && t.MIMEPart == "" && !c.hasVariables(t.Names[0]) {
-			// A test of one key, as most are, lies in one piece.
-			x := &struct {
-				plainTest
-				match matcher
-				keys  [1]string
-			}{}
-			x.match.keys = x.keys[:0]
-			m := &x.match
+			x := c.slabs.plain.one(c.ahead)
+			m := x.in(&x.match)
 			c.setMatcher(m, t.Match, t.Relation, t.Comparator, t.Keys)
 			if m.single() && !m.dynamic {
 				x.plainTest = plainTest{step: step, slot: int32(c.program.fields.slot(t.Names[0])), match: m}
@@ -60,8 +55,11 @@ func (c *compiler) test(t sieve.Test) condition {
 		return h
 	case sieve.Address:
 		c.nonEmpty(t.Keys, "Keys")
-		return &addressTest{step: step, source: c.source(t.Names, t.Index, t.Last, t.MIME, t.AnyChild), part: c.part(t.Part),
-			match: c.matcher(t.Match, t.Relation, t.Comparator, t.Keys)}
+		x := c.slabs.addresses.one(c.ahead)
+		x.addressTest = addressTest{step: step, source: c.sourceIn(x.slots[:0], t.Names, t.Index, t.Last, t.MIME, t.AnyChild),
+			part: c.part(t.Part), match: x.in(&x.match)}
+		c.setMatcher(x.addressTest.match, t.Match, t.Relation, t.Comparator, t.Keys)
+		return &x.addressTest
 	case sieve.Envelope:
 		c.nonEmpty(t.Keys, "Keys")
 		c.nonEmpty(t.Fields, "Fields")
@@ -223,5 +221,5 @@ func (c *compiler) setMatcher(out *matcher, m sieve.MatchType, r sieve.Relation,
 	if out.kind == sieve.Matches {
 		out.indexGlobs(keys)
 	}
-	out.index()
+	out.index(c)
 }

@@ -296,6 +296,10 @@ func (c *codec) notify(t *sieve.Notify) {
 
 func (c *codec) fileInto(t *sieve.FileInto) {
 	c.str(&t.Mailbox)
+	if !c.reading && !t.Copy && !t.Create && t.SpecialUse == "" && t.Flags == nil {
+		c.out = append(c.out, 0, 0, 1, 0) // as most are
+		return
+	}
 	c.flag(&t.Copy)
 	c.flag(&t.Create)
 	c.str(&t.SpecialUse)

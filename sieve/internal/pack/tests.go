@@ -316,6 +316,10 @@ func (c *codec) header(t *sieve.Header) {
 	c.strs(&t.Names)
 	c.matching(&t.Match, &t.Relation, &t.Comparator)
 	c.strs(&t.Keys)
+	if !c.reading && t.Index == 0 && !t.Last && !t.MIME && !t.AnyChild && t.MIMEPart == "" && t.MIMEParams == nil {
+		c.out = append(c.out, 0, 0, 0, 0, 0, 0) // as most are
+		return
+	}
 	c.num(&t.Index)
 	c.flag(&t.Last)
 	c.flag(&t.MIME)
@@ -329,6 +333,10 @@ func (c *codec) address(t *sieve.Address) {
 	word(c, &t.Part)
 	c.matching(&t.Match, &t.Relation, &t.Comparator)
 	c.strs(&t.Keys)
+	if !c.reading && t.Index == 0 && !t.Last && !t.MIME && !t.AnyChild {
+		c.out = append(c.out, 0, 0, 0, 0) // as most are
+		return
+	}
 	c.num(&t.Index)
 	c.flag(&t.Last)
 	c.flag(&t.MIME)
