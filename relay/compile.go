@@ -62,6 +62,7 @@ func Compile(p Policy, in Installation) (*Config, error) {
 		names:      newNames(p.Gateway.Name),
 		in:         in,
 		gatewayOwn: map[int]settings{},
+		indexTypes: map[string]string{},
 		markerMap:  map[int]string{},
 		warned:     map[Warning]bool{},
 		refused:    map[string]bool{},
@@ -81,6 +82,9 @@ func Compile(p Policy, in Installation) (*Config, error) {
 	}
 	c.policy = p.clone().inASCII()
 	if err := c.compile(); err != nil {
+		if c.master != nil && c.base.Main != nil {
+			c.unnamedTables(true)
+		}
 		return nil, c.errs.of(p).Err()
 	}
 	return c.cfg, nil
@@ -165,6 +169,7 @@ func (c *compiler) compile() error {
 	if len(c.errs) > 0 {
 		return c.errs.Err()
 	}
+	c.unnamedTables(false)
 	c.cfg.warnings = c.warnings
 	return nil
 }
@@ -196,6 +201,8 @@ type compiler struct {
 	gateHops      []string
 	// gatewayOwn are the settings of each gateway's listener before ours.
 	gatewayOwn map[int]settings
+	indexType  string            // of generated tables: "hash", "lmdb"
+	indexTypes map[string]string // of single ones
 
 	params   []postfix.Param
 	services []postfix.Service
@@ -258,6 +265,7 @@ func conflictOf(err error) error {
 }
 
 func (c *compiler) load() bool {
+	c.setIndexType()
 	if c.takeStock(); len(c.in.configured()) == 0 {
 		c.skeleton()
 		if len(c.errs) > 0 {
@@ -289,6 +297,7 @@ func (c *compiler) load() bool {
 	}
 	c.conf.Main, c.conf.Master = c.main, c.master
 	c.base = c.settings()
+	c.setIndexType()
 	c.checkExpansion(c.base, "mend the value: Postfix does not start on it")
 	if v, err := c.base.Get("myorigin"); v == "" && err != nil && len(c.errs) == 0 {
 		c.warn(c.at("myorigin"), "%v; give it in Installation.Files, Route doesn't complete addresses without a domain", err)
@@ -346,7 +355,7 @@ func (c *compiler) hashTable(file string, t postfix.Table) {
 	}
 	c.emit("postfix/"+file, text, true)
 	c.indexes = append(c.indexes, file)
-	c.conf.SetTable(postfix.MapSpec{Type: "hash", Name: c.path(file)}, mta.Source{File: postfixDir + file, Table: t.Index()})
+	c.conf.SetTable(c.indexedSpec(file), mta.Source{File: postfixDir + file, Table: t.Index()})
 }
 
 // tableErrors files problems of a table under the policy values that they come

@@ -32,7 +32,7 @@ func (c *compiler) hashMap(file string) string {
 	if _, ok := c.emitted["postfix/"+file]; !ok {
 		return ""
 	}
-	return "hash:" + c.path(file)
+	return c.indexedSpec(file).String()
 }
 
 func (c *compiler) emitMain() {
@@ -97,7 +97,7 @@ func (c *compiler) probesInScope() bool {
 	if domain == "" {
 		local, domain = fold(sender), fold(c.base.get("myorigin"))
 	}
-	scope, ok := c.table(postfix.MapSpec{Type: "hash", Name: c.path(c.names.scope)})
+	scope, ok := c.table(c.indexedSpec(c.names.scope))
 	if !ok || domain == "" {
 		return true
 	}

@@ -81,14 +81,14 @@ func (c *compiler) markerTables(names []markerName) {
 	for range stages {
 		steps = append(steps, "regexp:"+c.path(c.names.fold))
 	}
-	steps = append(steps, "hash:"+c.path(c.names.markers))
+	steps = append(steps, c.indexedSpec(c.names.markers).String())
 	c.markerMap[c.current] = "pipemap:{" + strings.Join(steps, ",") + "}"
 	value, err := headers.Compile(cut, headers.HeaderChecks)
 	if err != nil {
 		c.errs.wrap("Gateway.Markers.Domain", err, "")
 		return
 	}
-	index, _ := c.table(postfix.MapSpec{Type: "hash", Name: c.path(c.names.markers)})
+	index, _ := c.table(c.indexedSpec(c.names.markers))
 	c.conf.SetCheckMap(c.markerMap[c.current], mta.CheckFile{File: postfixDir + c.names.markers, Checks: markerChecks{
 		prefix: len(m.Prefix),
 		value:  value,

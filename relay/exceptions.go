@@ -212,9 +212,15 @@ func (e Exceptions) Matcher() (*ExceptionMatcher, error) {
 }
 
 // Match reports whether the message stays off the gateway. Markers count in
-// mail of the gateway's listener and in what Sieve redirects (RoleReEntry);
-// everybody else's, and those of mail that Sieve makes, are removed before they
-// could be seen.
+// mail of the gateway's listener, in what Sieve redirects (RoleReEntry) and in what
+// comes back from a content filter (RoleReinjection); everybody else's, and those
+// of mail that Sieve makes, are removed before they could be seen.
+//
+// Where Exceptions.Networks are known, mail of RoleGateway is the gateway's only if
+// Origin.Client is one of its addresses: on a shared port others have that role
+// too. Without them (Loop.NoOrigin), and for the other roles, which no address
+// tells, Match believes the role: the caller must know that the message came in
+// by that listener, and on RoleGateway that it came from the gateway.
 func (m *ExceptionMatcher) Match(msg *Message) bool {
 	if m == nil {
 		m = new(ExceptionMatcher)
@@ -233,7 +239,7 @@ func (m *ExceptionMatcher) Match(msg *Message) bool {
 		return true
 	}
 	fields, body := headers.Scan(nil, msg.Raw, headers.HeaderChecks)
-	trusted := role == RoleGateway || role == RoleReEntry || role == RoleReinjection
+	trusted := role == RoleGateway && len(m.networks) == 0 || role == RoleReEntry || role == RoleReinjection
 	return trusted && m.markers.Match(fields, nil) || m.content.Match(fields, body)
 }
 

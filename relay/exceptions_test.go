@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"math/rand/v2"
+	"net/netip"
 	"strings"
 	"testing"
 
@@ -171,6 +172,30 @@ func TestExceptionsSchema(t *testing.T) {
 		var syntax *json.SyntaxError
 		if err != nil && !errors.Is(err, relay.ErrInvalid) && !errors.As(err, &syntax) {
 			t.Errorf("%s: %v", tt.text, err)
+		}
+	}
+}
+
+// TestExceptionsRole: the role of the gateway's listener alone is no proof where
+// the gateway's addresses are known: on a shared port strangers have it, too.
+func TestExceptionsRole(t *testing.T) {
+	for _, noOrigin := range []bool{false, true} {
+		p := labPolicy(t, "lab.json")
+		p.Inbound.Shared, p.Loop.NoOrigin = true, noOrigin
+		p.Tenants[1].Scope = relay.Scope{Use: relay.NoSenders}
+		c := compile(t, p, labBase(t))
+		m, err := c.Exceptions()[0].Matcher()
+		if err != nil {
+			t.Fatal(err)
+		}
+		for client, want := range map[string]bool{"127.0.2.1": true, "::ffff:127.0.2.1": true, "192.0.2.1": noOrigin, "": noOrigin} {
+			msg := relay.Message{Origin: relay.Origin{Role: relay.RoleGateway}, From: "alice@example.com", To: "x@remote1.test", Raw: []byte(marked + "\nx\n")}
+			if client != "" {
+				msg.Origin.Client = netip.MustParseAddr(client)
+			}
+			if got := m.Match(&msg); got != want {
+				t.Errorf("no origin header %v, from %q: %v", noOrigin, client, got)
+			}
 		}
 	}
 }

@@ -111,7 +111,7 @@ func (c *compiler) collectCommands() {
 	c.checkCertificates(add)
 	slices.Sort(c.indexes)
 	for _, f := range c.indexes {
-		add(true, "compile the table", "postmap", "-c", dir, "hash:"+path.Join(dir, f))
+		add(true, "compile the table", "postmap", "-c", dir, c.indexedSpec(f).String())
 	}
 	switch {
 	case c.cfg.global == nil:

@@ -34,6 +34,11 @@ type Installation struct {
 	// too, it must be the same.
 	PostfixVersion string
 	DovecotVersion string
+	// DatabaseType is what `postconf -h default_database_type` prints: the kind of
+	// indexed table that the server's postmap(1) makes, which not every build has
+	// as "hash". Generated tables are of it where it is "hash", "btree", "lmdb" or
+	// "cdb". Empty: main.cf's, else "hash".
+	DatabaseType string
 	// Doveconf is what `doveconf -n` prints to standard output, whole, for what
 	// Dovecot has already: a free sieve_before<N>, scripts, editheader. Its first
 	// line has the version of Dovecot, too. What a failed run leaves, nothing at

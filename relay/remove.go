@@ -165,7 +165,7 @@ func (r *Removal) tables(gateway string, in Installation, before, inUse []use) {
 		case !intact(data):
 			r.Left = append(r.Left, leftFile(file, data))
 		default:
-			r.Obsolete = append(r.Obsolete, file, file+".db")
+			r.Obsolete = append(r.Obsolete, file, file+indexSuffix(before, name))
 		}
 	}
 }

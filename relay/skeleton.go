@@ -50,6 +50,9 @@ func (c *compiler) skeletonMain() string {
 	set("mynetworks", append([]string{"127.0.0.1/32"}, prefixes(p.Server.Networks)...)...)
 	set("inet_interfaces", c.interfaces())
 	set("recipient_delimiter", "+")
+	if c.indexType != defaultDatabaseType { // a second run makes the same
+		set(databaseType, c.indexType)
+	}
 	set("alias_maps")
 	set("local_recipient_maps")
 	set("local_transport", "error:5.1.1 no local users here")
@@ -64,8 +67,8 @@ func (c *compiler) skeletonMain() string {
 			}
 		}
 		set("virtual_mailbox_domains", domains...)
-		set("virtual_mailbox_maps", "hash:"+c.path(c.names.mailboxes))
-		set("virtual_alias_maps", "hash:"+c.path(c.names.aliases))
+		set("virtual_mailbox_maps", c.indexedSpec(c.names.mailboxes).String())
+		set("virtual_alias_maps", c.indexedSpec(c.names.aliases).String())
 		set("virtual_transport", "lmtp:unix:private/dovecot-lmtp")
 	}
 	if p.Server.CertFile != "" {
@@ -192,6 +195,14 @@ func (c *compiler) mailboxTables() {
 func (c *compiler) fromPolicy(name, file string) bool {
 	specs, err := postfix.ParseMaps(c.base.get(name))
 	return err == nil && slices.ContainsFunc(specs, func(s postfix.MapSpec) bool {
-		return slices.ContainsFunc(s.Leaves(), func(l postfix.MapSpec) bool { return l.Name == c.path(file) })
+		return slices.ContainsFunc(s.Leaves(), func(l postfix.MapSpec) bool {
+			if l.Name != c.path(file) {
+				return false
+			}
+			if indexSuffixes[l.Type] != "" {
+				c.indexTypes[file] = l.Type // the setting is the installation's by now
+			}
+			return true
+		})
 	})
 }

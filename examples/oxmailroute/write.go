@@ -22,6 +22,7 @@ func write(args []string, _ io.Reader, stdout, stderr io.Writer) error {
 	fs := flags("write", "", stderr)
 	policyFile := fs.String("policy", "", "policy `file` (JSON)")
 	base := fs.String("base", "", "the existing Postfix configuration `directory`; without it, a whole configuration is written")
+	database := fs.String("database-type", "", "`type` of indexed tables, as postconf -h default_database_type prints it (default: main.cf's, else hash)")
 	doveconf := fs.String("doveconf", "", "`file` with the output of doveconf -n, for a free sieve_before number")
 	vouched := vouches(fs)
 	out := fs.String("out", "", "output `directory`")
@@ -47,6 +48,7 @@ func write(args []string, _ io.Reader, stdout, stderr io.Writer) error {
 	if err != nil {
 		return err
 	}
+	in.DatabaseType = *database
 	if *doveconf != "" {
 		if in.Doveconf, err = os.ReadFile(*doveconf); err != nil {
 			return err
@@ -203,7 +205,7 @@ func keep(files *[]relay.File, base, gateway string, obsolete []string) error {
 		if err != nil {
 			return err
 		}
-		if slices.Contains(obsolete, name) && (strings.HasSuffix(name, ".db") || relay.Intact(gateway, data)) {
+		if slices.Contains(obsolete, name) && (slices.Contains([]string{".db", ".lmdb", ".cdb"}, filepath.Ext(name)) || relay.Intact(gateway, data)) {
 			return nil
 		}
 		*files = append(*files, relay.File{Name: name, Mode: info.Mode().Perm(), Owner: ownerThere(info), Data: data})

@@ -119,7 +119,15 @@ func ask[T any](q *inquiry, known *map[string]T, what, key string, f func() (T, 
 }
 
 func (q *inquiry) domain(name string) (Class, error) {
-	return ask(q, &q.domains, "domain", name, func() (Class, error) { return q.e.directory.Domain(q.ctx, name) })
+	return ask(q, &q.domains, "domain", name, func() (Class, error) {
+		class, err := q.e.directory.Domain(q.ctx, name)
+		switch class {
+		case ClassNone, ClassLocal, ClassAlias, ClassMailbox, ClassRelay:
+		default: // "Mailbox" would be a remote domain
+			err = errors.Join(err, fmt.Errorf("the Directory answers %q, which is no Class", class))
+		}
+		return class, err
+	})
 }
 
 func (q *inquiry) mailbox(key string) (bool, error) {

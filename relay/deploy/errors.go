@@ -46,6 +46,9 @@ func (e *Error) Unwrap() error {
 	return e.Err
 }
 
+const permissionFix = "run as root, or as the owner of the file and its directory; where that is so, take the immutable attribute off " +
+	"(lsattr, chattr -i)"
+
 // plain is the error for what is not a plain file.
 func plain(mode fs.FileMode) error {
 	switch t := mode.Type(); {
@@ -102,7 +105,7 @@ func failure(path string, err error) error {
 	case errors.Is(err, syscall.ENAMETOOLONG):
 		fix = "choose a shorter name"
 	case errors.Is(err, fs.ErrPermission):
-		fix = "run as root, or as the owner of the file and its directory; where that is so, take the immutable attribute off (lsattr, chattr -i)"
+		fix = permissionFix
 	}
 	return &Error{path, err, fix}
 }

@@ -231,7 +231,7 @@ func (p *plan) obsolete() {
 		if _, written := p.seen[name]; written || gone[name] {
 			continue
 		}
-		if ext := path.Ext(name); ext == ".db" || ext == ".svbin" {
+		if slices.Contains(compiledExt, path.Ext(name)) {
 			compiled = append(compiled, name)
 			continue
 		}
@@ -256,9 +256,9 @@ func (p *plan) obsolete() {
 		p.remove(name, data, info)
 	}
 	for _, name := range compiled {
-		source := strings.TrimSuffix(name, ".db")
-		if s, ok := strings.CutSuffix(name, ".svbin"); ok {
-			source = s + ".sieve"
+		source := strings.TrimSuffix(name, path.Ext(name))
+		if path.Ext(name) == ".svbin" {
+			source += ".sieve"
 		}
 		if _, err := p.t.Lstat(source); err == nil && !gone[source] || p.seen[source] > 0 || stays[source] {
 			continue // its source stays
@@ -273,6 +273,9 @@ func (p *plan) obsolete() {
 		}
 	}
 }
+
+// compiledExt end the names of what postmap(1) and sievec(1) made of a file.
+var compiledExt = []string{".db", ".lmdb", ".cdb", ".svbin"}
 
 // named looks whether a setting names the file: in main.cf and master.cf as they
 // will be, and of a script in Dovecot's. Comments don't.
@@ -465,7 +468,7 @@ func (p *plan) prepare(ctx context.Context) error {
 func (p *plan) unwritten(name string, a Attr, err error) error {
 	if a.Owner != nil && errors.Is(err, fs.ErrPermission) {
 		return &Error{name, fmt.Errorf("can't be written, or not with its owner %d:%d: %w", a.Owner.UID, a.Owner.GID, cause(err)),
-			"run as root, or as the owner of the file and its directory"}
+			permissionFix}
 	}
 	return failure(name, cause(err))
 }
