@@ -13,6 +13,7 @@ type ERE struct {
 	pattern string
 	expr    *ere.Expr      // or
 	octets  *regexp.Regexp // of OctetRegexp
+	need    *need          // for MayMatch
 }
 
 // CompileERE compiles a POSIX extended regular expression (POSIX.1-2017, XBD
@@ -61,7 +62,7 @@ func CompileERELines(pattern string, foldCase bool) (*ERE, error) {
 func compileERE(pattern string, flags ere.Flags) (*ERE, error) {
 	expr, err := ere.Compile(pattern, flags)
 	if err == nil {
-		return &ERE{pattern: pattern, expr: expr}, nil
+		return &ERE{pattern: pattern, expr: expr, need: newNeed(expr.Need())}, nil
 	}
 	sentinel := ErrInvalid
 	if err.Taken {
@@ -76,7 +77,7 @@ func OctetRegexp(re *regexp.Regexp) *ERE {
 	if re == nil {
 		return new(ERE)
 	}
-	return &ERE{pattern: re.String(), octets: re}
+	return &ERE{pattern: re.String(), octets: re, need: newNeed(ere.NeedGo(re.String()))}
 }
 
 // String returns the pattern.

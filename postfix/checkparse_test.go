@@ -209,7 +209,7 @@ func TestParseCheckTableRandom(t *testing.T) {
 
 // lookupLine is Lookup for a line that isn't a header.
 func (c *Checks) lookupLine(line []byte) (CheckHit, bool) {
-	s := lineState{c: c, buf: &line}
+	s := lineState{c: c, scratch: &lineScratch{line: line, filled: true, guards: make([]guardState, len(c.guards))}}
 	for n := range c.rules {
 		if c.matches(int32(n), &s) {
 			return c.rules[n].hit, true

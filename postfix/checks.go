@@ -18,7 +18,7 @@ type Checks struct {
 	// can match; other are the rules that any name may match. Both in order.
 	byName map[string][]int32
 	other  []int32
-	lines  sync.Pool // *[]byte
+	lines  sync.Pool // *lineScratch
 }
 
 // check is one pattern of a rule.
@@ -48,7 +48,6 @@ type CheckHit struct {
 func (t CheckTable) Compile() (*Checks, error) {
 	l, errs := t.units()
 	c := &Checks{byName: make(map[string][]int32)}
-	c.lines.New = func() any { b := make([]byte, 0, 1024); return &b }
 	known := make(map[CheckGuard]int32)
 	for _, u := range l {
 		r := &t[u.rule]
@@ -111,6 +110,8 @@ func (t CheckTable) Compile() (*Checks, error) {
 	if len(errs) > 0 {
 		return nil, errs
 	}
+	guards := len(c.guards)
+	c.lines.New = func() any { return &lineScratch{line: make([]byte, 0, 1024), guards: make([]guardState, guards)} }
 	return c, nil
 }
 
@@ -183,9 +184,13 @@ func (r *check) action(line []byte, body bool) CheckAction {
 // (body_checks): the first rule whose pattern matches it. Rules with conditions
 // on header fields match none.
 func (c *Checks) LookupLine(line []byte) (hit CheckHit, ok bool) {
-	if c == nil {
-		c = new(Checks)
+	if c == nil || len(c.rules) == 0 {
+		return CheckHit{}, false
 	}
+	s := lineState{c: c}
+	defer s.free()
+	l := s.get()
+	l.line, l.filled = append(l.line[:0], line...), true
 next:
 	for i := range c.rules {
 		r := &c.rules[i]
@@ -193,11 +198,11 @@ next:
 			continue
 		}
 		for _, g := range r.guards {
-			if headers.MatchERE(c.guards[g].pattern, line) == c.guards[g].negate {
+			if !s.passes(g) {
 				continue next
 			}
 		}
-		if headers.MatchERE(r.pattern, line) != r.negate {
+		if s.found(r.pattern) != r.negate {
 			hit = r.hit
 			if r.parts != nil {
 				hit.Action = r.action(line, true)
@@ -228,34 +233,84 @@ func (c *Checks) search(s *lineState, exact []int32) int32 {
 func (c *Checks) matches(n int32, s *lineState) bool {
 	r := &c.rules[n]
 	for _, g := range r.guards {
-		if headers.MatchERE(c.guards[g].pattern, s.line()) == c.guards[g].negate {
+		if !s.passes(g) {
 			return false
 		}
 	}
 	if r.matcher != nil {
 		return r.matcher.MatchField(s.f) != r.negate
 	}
-	return headers.MatchERE(r.pattern, s.line()) != r.negate
+	return s.found(r.pattern) != r.negate
 }
 
-// lineState makes the logical line when the first pattern needs it.
+// lineState makes the logical line when the first pattern needs it, and asks
+// each guard once, however many rules stand behind it.
 type lineState struct {
-	c   *Checks
-	f   headers.Field
-	buf *[]byte
+	c       *Checks
+	f       headers.Field
+	scratch *lineScratch
+}
+
+type lineScratch struct {
+	line   []byte
+	filled bool
+	guards []guardState
+	// grams are those of the line, where counted is set.
+	grams   headers.Grams
+	counted bool
+}
+
+type guardState uint8
+
+const (
+	guardUnasked guardState = iota
+	guardPasses
+	guardFails
+)
+
+func (s *lineState) get() *lineScratch {
+	if s.scratch == nil {
+		s.scratch = s.c.lines.Get().(*lineScratch)
+		s.scratch.filled, s.scratch.counted = false, false
+		clear(s.scratch.guards)
+	}
+	return s.scratch
 }
 
 func (s *lineState) line() []byte {
-	if s.buf == nil {
-		s.buf = s.c.lines.Get().(*[]byte)
-		*s.buf = headers.Line((*s.buf)[:0], s.f)
+	l := s.get()
+	if !l.filled {
+		l.line, l.filled = headers.Line(l.line[:0], s.f), true
 	}
-	return *s.buf
+	return l.line
+}
+
+// passes reports whether the line passes a guard.
+func (s *lineState) passes(g int32) bool {
+	known := &s.get().guards[g]
+	if *known == guardUnasked {
+		*known = guardFails
+		if s.found(s.c.guards[g].pattern) != s.c.guards[g].negate {
+			*known = guardPasses
+		}
+	}
+	return *known == guardPasses
+}
+
+// found reports whether the line has a match of the pattern. Of many patterns
+// the pairs and triples of octets in the line say that it doesn't.
+func (s *lineState) found(pattern *headers.ERE) bool {
+	line := s.line()
+	if l := s.scratch; !l.counted {
+		l.grams.Reset(line)
+		l.counted = true
+	}
+	return pattern.MayMatch(&s.scratch.grams) && headers.MatchERE(pattern, line)
 }
 
 func (s *lineState) free() {
-	if s.buf != nil {
-		s.c.lines.Put(s.buf)
+	if s.scratch != nil {
+		s.c.lines.Put(s.scratch)
 	}
 }
 

@@ -10,29 +10,33 @@ import (
 	"github.com/oxmailroute/oxmailroute/postfix"
 )
 
-// uses reports whether mail for a domain, as A-labels, comes by the gateway:
-// where anybody of it sends by it. The others stay as they are.
-func (t Tenant) uses(domain string) bool {
-	s := t.Scope
-	same := func(d string) bool {
-		ascii, err := headers.ASCIIDomain(d)
-		return err == nil && ascii == domain
+// uses returns what reports whether mail for a domain of the tenant, as A-labels,
+// comes by the gateway: where anybody of it sends by it. The others stay as they are.
+func (t Tenant) uses() func(domain string) bool {
+	in, out := make(map[string]bool), make(map[string]bool)
+	add := func(to map[string]bool, d string) {
+		if ascii, err := headers.ASCIIDomain(d); err == nil {
+			to[ascii] = true
+		}
 	}
-	if slices.ContainsFunc(s.Except, same) {
-		return false
+	for _, d := range t.Scope.Except {
+		add(out, d)
 	}
-	switch s.Use {
-	case AllDomains:
-		return true
+	switch t.Scope.Use {
 	case SomeDomains:
-		return slices.ContainsFunc(s.Domains, same)
+		for _, d := range t.Scope.Domains {
+			add(in, d)
+		}
 	case SomeSenders:
-		return slices.ContainsFunc(s.Senders, func(a string) bool {
-			_, d := splitAddress(a)
-			return same(d)
-		})
+		last := ""
+		for _, a := range t.Scope.Senders {
+			if _, d := splitAddress(a); d != last {
+				add(in, d)
+				last = d
+			}
+		}
 	}
-	return false
+	return func(domain string) bool { return !out[domain] && (t.Scope.Use == AllDomains || in[domain]) }
 }
 
 // stays are the domains that don't use the gateway, by tenant, for messages.
@@ -41,8 +45,9 @@ func (p Policy) stays() []string {
 	var out []string
 	for i, t := range p.Tenants {
 		var domains []string
+		uses := t.uses()
 		for _, d := range t.Domains {
-			if ascii, err := headers.ASCIIDomain(d); err == nil && !t.uses(ascii) {
+			if ascii, err := headers.ASCIIDomain(d); err == nil && !uses(ascii) {
 				domains = append(domains, ascii)
 			}
 		}
@@ -105,9 +110,10 @@ func (c *compiler) behindTable() postfix.Table {
 	behind := map[string]bool{}
 	var t postfix.Table
 	for i, tenant := range c.policy.Tenants {
+		uses := tenant.uses()
 		for j, d := range tenant.Domains {
 			ascii, err := headers.ASCIIDomain(d)
-			if err != nil || !tenant.uses(ascii) {
+			if err != nil || !uses(ascii) {
 				continue
 			}
 			for _, k := range domainKeys(d) {
@@ -189,9 +195,10 @@ func (c *compiler) checkBehind() {
 	}
 	local := c.domains(c.base, "mydestination")
 	for i, t := range c.policy.Tenants {
+		uses := t.uses()
 		for j, d := range t.Domains {
 			ascii, err := headers.ASCIIDomain(d)
-			if err == nil && t.uses(ascii) && t.Store == "" && slices.ContainsFunc(domainKeys(ascii), local.Has) {
+			if err == nil && uses(ascii) && t.Store == "" && slices.ContainsFunc(domainKeys(ascii), local.Has) {
 				c.errs.add(index(index("Tenants", i)+".Domains", j), headers.ErrNotExpressible,
 					"put it into virtual_mailbox_domains, give the gateway a listener of its own, or set Inbound.Anybody",
 					"%s of %q is in mydestination, where strangers reach its users by every other name and address of the server, past the gateway",

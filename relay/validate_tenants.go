@@ -72,11 +72,11 @@ func (v *validator) domain(at, d string, seen map[string]string, p Policy) (stri
 }
 
 func (v *validator) scope(at string, s Scope, own map[string]bool) {
-	in := map[string]string{} // what Use selects: domains, or addresses
+	in := make(map[string]int, len(s.Domains)+len(s.Senders)) // what Use selects: domains, or addresses
 	switch s.Use {
 	case AllDomains:
 		for d := range own {
-			in[d] = ""
+			in[d] = 0
 		}
 	case SomeDomains:
 		if len(s.Domains) == 0 {
@@ -100,22 +100,30 @@ func (v *validator) scope(at string, s Scope, own map[string]bool) {
 	}
 	if s.Use == SomeDomains {
 		for i, d := range s.Domains {
-			v.member(index(at+".Domains", i), d, own, in, false)
+			v.member(at+".Domains", i, d, own, in, false)
 		}
 	}
 	if s.Use == SomeSenders {
 		for i, a := range s.Senders {
-			v.member(index(at+".Senders", i), a, own, in, true)
+			v.member(at+".Senders", i, a, own, in, true)
 		}
 	}
-	out := map[string]string{}
+	out := make(map[string]int, len(s.Except))
+	domains := make(map[string]bool) // of the senders in scope
+	if len(s.Except) > 0 {
+		for a := range in {
+			if _, domain := splitAddress(a); domain != "" {
+				domains[domain] = true
+			}
+		}
+	}
 	for i, e := range s.Except {
-		v.except(index(at+".Except", i), e, in, out)
+		v.except(at+".Except", i, e, in, domains, out)
 	}
 }
 
 // member checks a domain or sender of a scope: hosted by the tenant, and once.
-func (v *validator) member(at, s string, own map[string]bool, in map[string]string, sender bool) {
+func (v *validator) member(list string, i int, s string, own map[string]bool, in map[string]int, sender bool) {
 	key, domain := "", ""
 	var err error
 	if sender {
@@ -126,22 +134,23 @@ func (v *validator) member(at, s string, own map[string]bool, in map[string]stri
 		domain = key
 	}
 	if err != nil {
-		v.errs.add(at, ErrInvalid, "write a domain or an address of the tenant", "%v", cause(err))
+		v.errs.add(index(list, i), ErrInvalid, "write a domain or an address of the tenant", "%v", cause(err))
 		return
 	}
 	if other, dup := in[key]; dup {
-		v.errs.add(at, ErrDuplicate, "remove one", "%s is %s already", key, other)
+		v.errs.add(index(list, i), ErrDuplicate, "remove one", "%s is %s already", key, index(list, other))
 		return
 	}
 	if !own[domain] {
-		v.errs.add(at, ErrConflict, "add it to the tenant's Domains, or remove it here",
+		v.errs.add(index(list, i), ErrConflict, "add it to the tenant's Domains, or remove it here",
 			"%s is not a domain of the tenant; foreign senders are never in scope", domain)
 		return
 	}
-	in[key] = at
+	in[key] = i
 }
 
-func (v *validator) except(at, s string, in, out map[string]string) {
+// except checks an exception: it takes out something that is in scope, and once.
+func (v *validator) except(list string, i int, s string, in map[string]int, domains map[string]bool, out map[string]int) {
 	isAddress := strings.Contains(s, "@")
 	var key string
 	var err error
@@ -151,14 +160,14 @@ func (v *validator) except(at, s string, in, out map[string]string) {
 		key, err = headers.ASCIIDomain(s)
 	}
 	if err != nil {
-		v.errs.add(at, ErrInvalid, "a domain or a sender", "%v", cause(err))
+		v.errs.add(index(list, i), ErrInvalid, "a domain or a sender", "%v", cause(err))
 		return
 	}
 	if other, dup := out[key]; dup {
-		v.errs.add(at, ErrDuplicate, "remove one", "%s is %s already", key, other)
+		v.errs.add(index(list, i), ErrDuplicate, "remove one", "%s is %s already", key, index(list, other))
 		return
 	}
-	out[key] = at
+	out[key] = i
 	_, removes := in[key]
 	if isAddress && !removes {
 		_, domain := splitAddress(key)
@@ -167,15 +176,10 @@ func (v *validator) except(at, s string, in, out map[string]string) {
 			removes = false
 		}
 	} else if !isAddress && !removes {
-		for k := range in {
-			if strings.HasSuffix(k, "@"+key) {
-				removes = true
-				break
-			}
-		}
+		removes = domains[key]
 	}
 	if !removes {
-		v.errs.add(at, ErrConflict, "remove it", "%s is not in scope, so the exception takes out nothing", key)
+		v.errs.add(index(list, i), ErrConflict, "remove it", "%s is not in scope, so the exception takes out nothing", key)
 	}
 }
 

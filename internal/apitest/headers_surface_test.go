@@ -46,6 +46,7 @@ func init() {
 			"Exists":              reflect.TypeFor[headers.Exists](),
 			"Field":               reflect.TypeFor[headers.Field](),
 			"Glob":                reflect.TypeFor[headers.Glob](),
+			"Grams":               reflect.TypeFor[headers.Grams](),
 			"Markers":             reflect.TypeFor[headers.Markers](),
 			"Match":               reflect.TypeFor[headers.Match](),
 			"MatchPrefix":         reflect.TypeFor[headers.MatchPrefix](),

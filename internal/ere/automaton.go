@@ -29,6 +29,15 @@ type automaton struct {
 	forks bool // there is kindAlt or kindStar
 	// from are the ways in without an octet.
 	from [][]int32
+	// starts says for each context of a place what a match can begin with there.
+	starts [atEnd]*start
+}
+
+// start is what a match can begin with: the octets, or nothing at all.
+type start struct {
+	octets set
+	any    bool // one of the octets, or nothing
+	empty  bool
 }
 
 // hole is where the number of the node that follows is missing.
@@ -81,7 +90,39 @@ func newAutomaton(tree *node, flags Flags, groups bool) (*automaton, bool) {
 			a.from[t] = append(a.from[t], int32(i))
 		}
 	}
+	a.starts[0] = a.startAt(0)
+	a.starts[atNewline|atBegin] = a.startAt(atNewline | atBegin)
+	if a.words {
+		a.starts[atWord] = a.startAt(atWord)
+	}
+	if flags.Newline {
+		a.starts[atNewline] = a.startAt(atNewline)
+	}
 	return a, true
+}
+
+func (a *automaton) startAt(x context) *start {
+	s := new(start)
+	l := threads{mark: make([]uint32, len(a.nodes)), gen: 1}
+	l.add(a, a.first, 0, x)
+	for _, t := range l.list {
+		n := &a.nodes[t.state]
+		s.any = true
+		if n.kind == kindEnd {
+			s.empty = true
+			continue
+		}
+		for c, in := range n.set {
+			s.octets[c] = s.octets[c] || in
+		}
+	}
+	return s
+}
+
+// begins reports whether a match may begin before text[i], in context x.
+func (a *automaton) begins(text []byte, i int, x context) bool {
+	s := a.starts[x]
+	return s.empty || i < len(text) && s.octets[text[i]]
 }
 
 func (b *builder) add(s state) int32 {

@@ -86,7 +86,7 @@ func Compile(pattern string, flags Flags) (*Expr, *Error) {
 	}
 	e.size = len(full.nodes)
 	if flags.Newline || !plain.lineEnds() {
-		e.translated = translate(tree, flags)
+		e.translated = translate(tree, flags, plain.onlyAtBegin())
 	}
 	if e.translated == nil {
 		e.plain = plain

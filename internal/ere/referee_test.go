@@ -233,3 +233,59 @@ func judge(t *testing.T, command []string) {
 	}
 	t.Log(len(questions), "pairs:", counts, bad)
 }
+
+// met reports whether a text has what an expression needs.
+func (n *Need) met(text string) bool {
+	if n == nil {
+		return true
+	}
+	for _, s := range n.All {
+		if !strings.Contains(text, s) {
+			return false
+		}
+	}
+	for _, list := range n.Any {
+		if !slices.ContainsFunc(list, func(one *Need) bool { return one.met(text) }) {
+			return false
+		}
+	}
+	return true
+}
+
+// TestNeed draws patterns and texts: where one is found, its needs are met, read
+// from the tree and from the expression for Go.
+func TestNeed(t *testing.T) {
+	r := rand.New(rand.NewPCG(*servertest.Seed, 12))
+	unmet, found := 0, 0
+	for i := range servertest.Scaled(t, 2_000) {
+		q := draw(r)
+		if i%2 == 0 {
+			q.pattern = drawTree(r, 4)
+		}
+		e, err := Compile(q.pattern, q.flags)
+		if err != nil {
+			continue
+		}
+		low := []byte(q.text)
+		for i, c := range low {
+			low[i] = lower(c)
+		}
+		list := []*Need{e.Need()}
+		if re := e.Regexp(); re != nil {
+			list = append(list, NeedGo(re.String()))
+		}
+		for _, n := range list {
+			switch {
+			case !n.met(string(low)):
+				if unmet++; e.Match([]byte(q.text)) {
+					t.Errorf("%q is found in %q, %+v, and needs %+v", q.pattern, q.text, q.flags, *n)
+				}
+			case e.Match([]byte(q.text)):
+				found++
+			}
+		}
+	}
+	if t.Log(unmet, "unmet,", found, "found"); unmet < 200 || found < 200 {
+		t.Error("too few of one kind to tell")
+	}
+}

@@ -117,6 +117,16 @@ type match struct {
 	last       int32
 }
 
+// onlyAtBegin reports whether a match begins where the text does.
+func (a *automaton) onlyAtBegin() bool {
+	for x, s := range a.starts {
+		if s != nil && s.any && context(x)&atBegin == 0 {
+			return false
+		}
+	}
+	return true
+}
+
 // search looks for the leftmost match that begins at from or later, and for the
 // longest one of those where longest is set.
 func (a *automaton) search(text []byte, from int, longest bool) (m match, ok bool) {
@@ -125,11 +135,14 @@ func (a *automaton) search(text []byte, from int, longest bool) (m match, ok boo
 	next := &threads{mark: marks[len(a.nodes):], gen: 1}
 	for i := from; i <= len(text); i++ {
 		x := a.before(text, i)
-		if !ok {
+		if !ok && a.begins(text, i, x) {
 			now.add(a, a.first, i, x)
 		}
-		if len(now.list) == 0 && ok {
-			break
+		if len(now.list) == 0 {
+			if ok || i > 0 && a.onlyAtBegin() {
+				break
+			}
+			continue
 		}
 		after := a.after(text, i)
 		next.reset()

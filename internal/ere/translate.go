@@ -6,13 +6,19 @@ import (
 )
 
 // translate writes an expression for Go's regexp, which is faster where only
-// the match counts. It is nil where that matches otherwise or can't do it.
-func translate(tree *node, flags Flags) *regexp.Regexp {
+// the match counts. It is nil where that matches otherwise or can't do it. What
+// matches at the beginning only is said to, which Go doesn't see in "^a|^b".
+func translate(tree *node, flags Flags, begin bool) *regexp.Regexp {
 	t := translator{flags: flags, out: []byte("(?s)")}
 	if flags.Newline {
 		t.out = []byte("(?sm)")
 	}
-	t.write(tree, false)
+	if begin {
+		t.out = append(t.out, `\A(?:`...)
+	}
+	if t.write(tree, false); begin {
+		t.out = append(t.out, ')')
+	}
 	if t.failed {
 		return nil
 	}

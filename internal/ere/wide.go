@@ -1,6 +1,7 @@
 package ere
 
 import (
+	"encoding/binary"
 	"regexp"
 	"unicode/utf8"
 )
@@ -8,16 +9,28 @@ import (
 // Widen makes a character of each octet, for Go's regexp. Text that is ASCII
 // stays as it is, and widened is false.
 func Widen(text []byte) (wide []byte, widened bool) {
+	if isASCII(text) {
+		return text, false
+	}
+	wide = make([]byte, 0, 2*len(text))
 	for _, c := range text {
-		if c >= utf8.RuneSelf {
-			wide = make([]byte, 0, 2*len(text))
-			for _, c := range text {
-				wide = utf8.AppendRune(wide, rune(c))
-			}
-			return wide, true
+		wide = utf8.AppendRune(wide, rune(c))
+	}
+	return wide, true
+}
+
+func isASCII(text []byte) bool {
+	for ; len(text) >= 8; text = text[8:] {
+		if binary.LittleEndian.Uint64(text)&0x8080808080808080 != 0 {
+			return false
 		}
 	}
-	return text, false
+	for _, c := range text {
+		if c >= utf8.RuneSelf {
+			return false
+		}
+	}
+	return true
 }
 
 // FindGo returns the offsets in the text of what an expression of Go's finds in
