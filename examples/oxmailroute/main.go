@@ -8,6 +8,7 @@
 //	oxmailroute write  -policy FILE [-base DIR] [-doveconf FILE] -out DIR
 //	oxmailroute remove -policy FILE -base DIR -out DIR
 //	oxmailroute route  -policy FILE [-base DIR] [-script MAILBOX=FILE]... -origin ROLE -from ADDR -to ADDR [-to ADDR]... MESSAGE
+//	oxmailroute route  -dir DIR [-root DIR] [-doveconf FILE [-sieve DIR]] -origin SERVICE -from ADDR -to ADDR [-to ADDR]... MESSAGE
 //	oxmailroute sieve  -script FILE [-before FILE]... [-after FILE]... -from ADDR -to ADDR [-trace] [-mailbox NAME]...
 //	                    [-include DIR] [-now TIME] [-env NAME=VALUE]... [-memory FILE] MESSAGE
 //	oxmailroute sieve  -check FILE

@@ -62,7 +62,9 @@ func route(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	fs := flags("route", "MESSAGE (- for standard input)", stderr)
 	policyFile := fs.String("policy", "", "policy `file` (JSON)")
 	base := fs.String("base", "", "the existing Postfix configuration `directory`")
-	role := fs.String("origin", "", "where the message enters: gateway, submission, internal, reentry, internet or pickup")
+	role := fs.String("origin", "", "where the message enters: gateway, submission, internal, reentry, internet or pickup;\nwith -dir a service of master.cf or pickup")
+	any := anyServer{}
+	any.flags(fs)
 	service := fs.String("service", "", "the listener by its `name` in the policy, where several have the role")
 	client := fs.String("client", "", "client `address` (default: an ordinary client of the origin)")
 	tls := fs.String("tls", "", "none, tls, name=NAME, unverified=NAME or fingerprint=HEX (default: as an ordinary client)")
@@ -80,6 +82,19 @@ func route(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	}
 	if len(to) == 0 || !from.set || *role == "" {
 		return errors.New("-origin, -from and -to are needed (-from= for the null sender)")
+	}
+	if any.dir != "" {
+		for _, name := range []string{"policy", "base", "service", "smarthost", "script", "vouch", "auth"} {
+			if given(fs, name) {
+				return fmt.Errorf("-%s goes with -policy, not with -dir", name)
+			}
+		}
+		any.origin, any.client, any.tls, any.doveconf = *role, *client, *tls, doveconf
+		raw, err := readMessage(fs.Arg(0), stdin)
+		if err != nil {
+			return err
+		}
+		return any.route(from.value, to, raw, stdout, stderr)
 	}
 	policy, err := readPolicy(*policyFile)
 	if err != nil {
@@ -112,9 +127,17 @@ func route(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	if m.Raw, err = readMessage(fs.Arg(0), stdin); err != nil {
 		return err
 	}
+	return answerAll(to, stdout, stderr, func(recipient string) relay.Decision {
+		m.To = recipient
+		return c.Route(context.Background(), &m)
+	})
+}
+
+// answerAll prints what is decided for each recipient.
+func answerAll(to []string, stdout, stderr io.Writer, decide func(to string) relay.Decision) error {
 	var answers []answer
-	for _, m.To = range to {
-		d := c.Route(context.Background(), &m)
+	for _, recipient := range to {
+		d := decide(recipient)
 		a := answer{To: d.To}
 		if d.Err != nil {
 			a.Error = d.Err.Error()

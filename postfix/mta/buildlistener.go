@@ -75,16 +75,25 @@ func (c *builder) buildRules(s Settings, at place, override []string) *smtpd {
 		names[3], names[4] = names[4], names[3]
 	}
 	for i, name := range names {
-		r.lists[i] = c.restrictions(s, s.Value(name), name, at, 0)
+		r.lists[i] = c.restrictions(s, s.Value(name), name, c.said(s, name, at), 0)
 	}
 	for i, name := range []string{"smtpd_data_restrictions", "smtpd_end_of_data_restrictions"} {
-		r.atData[i] = c.restrictions(s, s.Value(name), name, at, 0)
+		r.atData[i] = c.restrictions(s, s.Value(name), name, c.said(s, name, at), 0)
 	}
 	r.classes = map[string]restrictions{}
 	for _, name := range list(s.Value("smtpd_restriction_classes")) {
-		r.classes[strings.ToLower(name)] = c.restrictions(s, s.Value(name), name, at, 1)
+		r.classes[strings.ToLower(name)] = c.restrictions(s, s.Value(name), name, c.said(s, name, at), 1)
 	}
 	return r
+}
+
+// said is where a list of restrictions stands. Generated files have theirs at the
+// service.
+func (c *builder) said(s Settings, name string, service place) place {
+	if c.compiled == nil {
+		return service
+	}
+	return c.placeOf(s, name)
 }
 
 // buildCleanup reads the header checks of a cleanup service.

@@ -179,18 +179,27 @@ func (w *Way) resolve(to string) (h hop, class addressClass, rcpt string, ok boo
 	return h, class, to, w.relocated(to)
 }
 
+// notNamed says of a sender that no table names: with generated files, that no
+// tenant has it.
+func (w *Way) notNamed() string {
+	if w.e.follow {
+		return "by " + w.e.router.byDefault.transport + ", the default transport"
+	}
+	return "sender not in scope"
+}
+
 // defaultRoute is the sender's transport, else default_transport.
 func (w *Way) defaultRoute() hop {
 	r := &w.e.router
 	h := r.byDefault
 	if r.senders == nil {
-		w.step("route", "", h.at, w.m.From, "sender not in scope")
+		w.step("route", "", h.at, w.m.From, w.notNamed())
 		return h
 	}
 	r.senders.unknown(w, w.m.From)
 	hit, ok := w.e.addresses.Sender(r.senders.asked, w.m.From)
 	if !ok {
-		w.step("route", "", h.at, w.m.From, "sender not in scope")
+		w.step("route", "", h.at, w.m.From, w.notNamed())
 		return h
 	}
 	at := r.senders.place(hit)

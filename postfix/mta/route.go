@@ -294,6 +294,21 @@ func (e *Instance) listener(service string) *listener {
 	return nil
 }
 
+// Services are those by which mail comes in, as [Origin] names them.
+func (e *Instance) Services() []string {
+	if e == nil {
+		return nil
+	}
+	var names []string
+	for _, l := range e.listeners {
+		names = append(names, l.name)
+	}
+	if e.pickup != nil {
+		names = append(names, Pickup)
+	}
+	return names
+}
+
 // Networks are the client networks of mynetworks at a service, named as in
 // [Origin], as far as they are known; nil for a service that there isn't, and for
 // [Pickup].
