@@ -19,7 +19,7 @@ const (
 	costMIME     = 6    // an octet of a message that is split into its parts
 	costBoundary = 8    // a line of it that begins with "--", for each boundary
 	costFind     = 32   // an octet that is looked for in many keys at once
-	costRegex    = 12   // an octet, for each state of a regular expression
+	costRegex    = 18   // an octet, for each state of a regular expression
 	costField    = 320  // a field of the header that is looked at
 	costEntry    = 4096 // one that is entered: some 200 octets of memory that nothing else bounds
 	costEdit     = 128  // an octet of a field that is added

@@ -64,8 +64,12 @@ func unfoldedText(s string) []byte {
 
 // addedValue returns the value of a field that a script has added.
 func (r *run) addedValue(f headers.Field) ([]byte, bool) {
-	for _, a := range r.added {
-		if len(f.Body) > 0 && &f.Body[0] == &a.field.Body[0] {
+	if len(f.Body) == 0 {
+		return nil, false
+	}
+	first := &f.Body[0]
+	for i := range r.added {
+		if a := &r.added[i]; first == &a.field.Body[0] {
 			return a.value, true
 		}
 	}

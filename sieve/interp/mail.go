@@ -248,7 +248,7 @@ func (r *run) decode(e *entry) *value {
 
 // decodeField returns the value of a field as the header test sees it.
 func (r *run) decodeField(f headers.Field, arena *[]byte) []byte {
-	r.spend(2*len(f.Body) + len(r.added))
+	r.spend(2*len(f.Body) + 2*len(r.added))
 	if v, ok := r.addedValue(f); ok {
 		return v
 	}

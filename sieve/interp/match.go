@@ -90,7 +90,7 @@ func bindCost(kind sieve.MatchType, key string) int {
 	case sieve.Matches:
 		return 128 + costPattern*len(key)
 	case sieve.Regex:
-		return 8192 + 4*costPattern*repeated(key)
+		return 8192 + 8*costPattern*repeated(key)
 	}
 	return 128 + 2*costAlloc*len(key)
 }
@@ -257,7 +257,7 @@ func (m *matcher) index(c *compiler) {
 func (r *run) match(m *matcher, v *value) bool {
 	r.spend(32)
 	if m.comparator == sieve.UnicodeCasemap {
-		r.spend(4 * len(v.text))
+		r.spend(8 * len(v.text))
 		r.wide = r.unicodeFold(r.wide[:0], v.text)
 		if r.failed != nil {
 			return false

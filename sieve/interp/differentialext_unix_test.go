@@ -1,3 +1,5 @@
+//go:build unix
+
 package interp_test
 
 import (
@@ -33,7 +35,23 @@ import (
 // -scripts 1500" beside Pigeonhole 0.5.19 (Dovecot 2.3.19.1), had 90,000 pairs
 // each and no disagreement.
 func TestDifferentialExtensions(t *testing.T) {
-	o := sievetest.NewOracle(t)
+	for _, rel := range drawnReleases(t) {
+		t.Run(rel.name, func(t *testing.T) { differentialExtensions(t, rel) })
+	}
+}
+
+// whole is a release with all that it can turn on, and the settings of its
+// programs for that.
+func (rel release) whole() (sieve.Extensions, []string) {
+	if rel.is24 {
+		return sievetest.ServerExtensions24, nil
+	}
+	return sieve.AllExtensions &^ sieve.ExtEReject &^ sieve.Pigeonhole24, sievetest.AllOn
+}
+
+func differentialExtensions(t *testing.T, rel release) {
+	o := sievetest.NewOracleOf(t, rel.is24)
+	on, settings := rel.whole()
 	g := &sievetest.Wide{Generator: sievetest.NewGenerator(*sievetest.Seed + 1000), Size: sievetest.ScriptSize}
 	const messageCount = 60
 	pairs, failures, refused := 0, 0, 0
@@ -50,11 +68,11 @@ func TestDifferentialExtensions(t *testing.T) {
 		}
 		s := g.Script()
 		src := s.Format()
-		p, err := interp.Compile(s, interp.Options{Extensions: sieve.AllExtensions &^ sieve.ExtEReject, Store: interp.Store{Any: true}})
+		p, err := interp.Compile(s, interp.Options{Extensions: on, Store: interp.Store{Any: true}})
 		if err != nil {
 			t.Fatalf("%v\n%s", err, src)
 		}
-		decisions, ok := o.Decide(t, src, mailbox, sievetest.AllOn...)
+		decisions, ok := o.Decide(t, src, mailbox, settings...)
 		if !ok {
 			if refused++; refused > 5 {
 				t.Fatalf("refused:\n%s", src)
@@ -87,8 +105,15 @@ func TestDifferentialExtensions(t *testing.T) {
 // 20261122, beside Pigeonhole 0.5.19, had 4,000 scripts with a
 // message each, 81,005 commands in them, and no disagreement.
 func TestDifferentialEnvelope(t *testing.T) {
-	o := sievetest.NewOracle(t)
-	o.Settings = sievetest.AllOn
+	for _, rel := range drawnReleases(t) {
+		t.Run(rel.name, func(t *testing.T) { differentialEnvelope(t, rel) })
+	}
+}
+
+func differentialEnvelope(t *testing.T, rel release) {
+	o := sievetest.NewOracleOf(t, rel.is24)
+	var on sieve.Extensions
+	on, o.Settings = rel.whole()
 	g := &sievetest.Wide{Generator: sievetest.NewGenerator(*sievetest.Seed + 2000), Size: sievetest.ScriptSize, Envelope: true}
 	tests, failures := 0, 0
 	envelopeCount := servertest.Scaled(t, 6)
@@ -107,7 +132,7 @@ func TestDifferentialEnvelope(t *testing.T) {
 		tests += len(s.Commands)
 		raw, from, to := g.Mail(), sievetest.Pick(g.Generator, sievetest.GenMailboxes...), sievetest.Pick(g.Generator, sievetest.GenMailboxes...)
 		src := s.Format()
-		p, err := interp.Compile(s, interp.Options{Extensions: sieve.AllExtensions &^ sieve.ExtEReject, Store: interp.Store{Any: true}})
+		p, err := interp.Compile(s, interp.Options{Extensions: on, Store: interp.Store{Any: true}})
 		if err != nil {
 			t.Fatalf("%v\n%s", err, src)
 		}

@@ -1,3 +1,5 @@
+//go:build unix
+
 package interp_test
 
 import (
@@ -13,9 +15,15 @@ import (
 )
 
 // TestDifferential runs generated scripts over generated messages here and in
-// Pigeonhole.
+// Pigeonhole of either release.
 func TestDifferential(t *testing.T) {
-	o := sievetest.NewOracle(t)
+	for _, rel := range drawnReleases(t) {
+		t.Run(rel.name, func(t *testing.T) { differential(t, rel) })
+	}
+}
+
+func differential(t *testing.T, rel release) {
+	o := sievetest.NewOracleOf(t, rel.is24)
 	g := sievetest.NewGenerator(*sievetest.Seed)
 	const messageCount = 60
 	pairs, failures := 0, 0
@@ -32,7 +40,7 @@ func TestDifferential(t *testing.T) {
 		}
 		s := g.Script()
 		src := s.Format()
-		p, err := interp.Compile(s, interp.Options{Store: interp.Store{Any: true}})
+		p, err := interp.Compile(s, interp.Options{Extensions: rel.on, Store: interp.Store{Any: true}})
 		if err != nil {
 			t.Fatalf("%v\n%s", err, src)
 		}
