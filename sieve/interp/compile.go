@@ -43,7 +43,8 @@ type Options struct {
 	UserEmail string
 	// RedirectPeriod is for how long a redirect of a message is remembered
 	// (sieve_redirect_duplicate_period); 0 means 12 hours, a negative duration
-	// that it isn't, as with a period of 0 seconds.
+	// that it isn't, as with a period of 0 seconds (with which the server knows it
+	// to the end of the second).
 	RedirectPeriod time.Duration
 	// Settings are those of extensions.
 	Settings Settings

@@ -3,7 +3,10 @@ package sievetest
 import (
 	"fmt"
 	"os"
+	"os/exec"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 
 	"github.com/oxmailroute/oxmailroute/internal/servertest"
@@ -75,4 +78,61 @@ func (o *Oracle) open(tb testing.TB) {
 			return
 		}
 	}
+}
+
+// ManageSieve speaks with a server of scripts that has further settings, and
+// returns what it says.
+func (o *Oracle) ManageSieve(tb testing.TB, settings, input string) string {
+	tb.Helper()
+	uid, gid, name := Owner(tb)
+	home := filepath.Join(o.Dir, "home")
+	if err := os.MkdirAll(home, 0o755); err != nil {
+		tb.Fatal(err)
+	}
+	if err := os.Chown(home, uid, gid); err != nil {
+		tb.Fatal(err)
+	}
+	own := "sieve_script own {\n  type = personal\n  path = " + home + "/sieve\n  active_path = " + home + "/.active.sieve\n}\n"
+	if o.root == "" {
+		own = "plugin {\n  sieve = file:" + home + "/sieve;active=" + home + "/.active.sieve\n"
+		settings += "}\n"
+	}
+	conf, err := os.ReadFile(o.Conf)
+	if err != nil {
+		tb.Fatal(err)
+	}
+	if err := os.WriteFile(o.Conf, append(conf, own+settings...), 0o644); err != nil {
+		tb.Fatal(err)
+	}
+	args := []string{"/usr/lib/dovecot/managesieve", "-c", o.Conf}
+	if os.Getuid() == 0 {
+		args = append([]string{"setpriv", "--reuid=" + strconv.Itoa(uid), "--regid=" + strconv.Itoa(gid), "--clear-groups"}, args...)
+	}
+	cmd := o.command(args)
+	cmd.Env = append(os.Environ(), "USER="+name, "HOME="+home, "DOVECOT_PRESERVE_ENVS=USER HOME")
+	cmd.Stdin = strings.NewReader(input)
+	out, err := cmd.CombinedOutput()
+	if err != nil {
+		tb.Fatalf("managesieve: %v\n%s", err, out)
+	}
+	return string(out)
+}
+
+// Doveconf is what doveconf -n prints.
+func (o *Oracle) Doveconf(tb testing.TB) []byte {
+	tb.Helper()
+	out, err := o.command([]string{"/usr/bin/doveconf", "-c", o.Conf, "-n"}).Output()
+	if err != nil {
+		tb.Fatalf("doveconf: %v", err)
+	}
+	return out
+}
+
+func (o *Oracle) command(args []string) *exec.Cmd {
+	if o.root != "" {
+		args = InRoot(o.root, o.Dir, args...)
+	}
+	cmd := exec.Command(args[0], args[1:]...)
+	cmd.Dir = o.Dir
+	return cmd
 }
