@@ -7,6 +7,8 @@ import (
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
+
+	"github.com/oxmailroute/oxmailroute/relay/internal/mailaddr"
 )
 
 func TestASCIIHop(t *testing.T) {
@@ -21,7 +23,7 @@ func TestASCIIHop(t *testing.T) {
 		"[bü cher.test]:25":        "[bü cher.test]:25",
 		"[mail.bücher.test]:smtpß": "[mail.xn--bcher-kva.test]:smtpß",
 	} {
-		if got := asciiHop(hop); got != want {
+		if got := mailaddr.AsciiHop(hop); got != want {
 			t.Errorf("%q: got %q, want %q", hop, got, want)
 		}
 	}
@@ -39,7 +41,7 @@ func TestHostsInASCII(t *testing.T) {
 	p.Gateway.SmartHost.Host, p.Gateway.SmartHost.TLSName = "mail.Bücher.test", "cert.Bücher.test"
 	p.Gateway.SmartHost.Fallback = []FallbackHost{{Host: "spare.Bücher.test", Port: 25}}
 	p.Gateway.SmartHost.Auth = Auth{PasswordFile: "/etc/postfix/sasl"}
-	before := p.clone()
+	before := p.Clone()
 	c, err := Compile(p, Installation{})
 	if err != nil {
 		t.Fatal(err)

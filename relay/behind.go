@@ -1,103 +1,14 @@
 package relay
 
 import (
-	"fmt"
-	"net/netip"
 	"slices"
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/postfix"
+	"github.com/oxmailroute/oxmailroute/relay/internal/mailaddr"
+	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 )
-
-// uses returns what reports whether mail for a domain of the tenant, as A-labels,
-// comes by the gateway: where anybody of it sends by it. The others stay as they are.
-func (t Tenant) uses() func(domain string) bool {
-	in, out := make(map[string]bool), make(map[string]bool)
-	add := func(to map[string]bool, d string) {
-		if ascii, err := headers.ASCIIDomain(d); err == nil {
-			to[ascii] = true
-		}
-	}
-	for _, d := range t.Scope.Except {
-		add(out, d)
-	}
-	switch t.Scope.Use {
-	case SomeDomains:
-		for _, d := range t.Scope.Domains {
-			add(in, d)
-		}
-	case SomeSenders:
-		last := ""
-		for _, a := range t.Scope.Senders {
-			if _, d := splitAddress(a); d != last {
-				add(in, d)
-				last = d
-			}
-		}
-	}
-	return func(domain string) bool { return !out[domain] && (t.Scope.Use == AllDomains || in[domain]) }
-}
-
-// stays are the domains that don't use the gateway, by tenant, for messages.
-func (p Policy) stays() []string {
-	const most = 5
-	var out []string
-	for i, t := range p.Tenants {
-		var domains []string
-		uses := t.uses()
-		for _, d := range t.Domains {
-			if ascii, err := headers.ASCIIDomain(d); err == nil && !uses(ascii) {
-				domains = append(domains, ascii)
-			}
-		}
-		if len(domains) > most {
-			domains = append(domains[:most:most], fmt.Sprintf("and %d more", len(domains)-most))
-		}
-		if len(domains) > 0 {
-			out = append(out, fmt.Sprintf("%s %q (%s)", index("Tenants", i), t.Name, strings.Join(domains, ", ")))
-		}
-	}
-	if len(out) > most {
-		out = append(out[:most:most], fmt.Sprintf("and %d more", len(out)-most))
-	}
-	return out
-}
-
-// stranded refuses a policy in which domains stay as they are and nobody is let
-// in who has mail for them: strangers are refused at the gateway's listener.
-func (v *validator) stranded(p Policy) {
-	in := p.Inbound
-	if p.Topology == Outbound {
-		return
-	}
-	if in.Anybody && !in.Shared {
-		v.errs.add("Inbound.Anybody", ErrConflict, "set Inbound.Shared, or remove it", "strangers are refused on a listener that is not shared")
-	}
-	stays := p.stays()
-	switch {
-	case in.Elsewhere && in.Shared:
-		v.errs.add("Inbound.Elsewhere", ErrConflict, "remove one of the two", "others come in by the gateway's listener (Inbound.Shared)")
-	case in.Elsewhere && len(stays) == 0:
-		v.errs.add("Inbound.Elsewhere", ErrConflict, "remove it", "every domain uses the gateway")
-	case in.Shared || in.Elsewhere || len(stays) == 0 || p.anotherDoor():
-	default:
-		v.errs.add("Inbound.Shared", ErrConflict,
-			`set it: strangers then deliver to these on the gateway's port, and the gateway's certificate is checked as before; `+
-				`or give them a listener of their own, on another address, with role "internal"; `+
-				`or set Inbound.Elsewhere where their mail comes in by another server`,
-			"nobody could deliver to %s: these don't use the gateway, and the gateway's listener refuses strangers", strings.Join(stays, ", "))
-	}
-}
-
-// anotherDoor reports whether others than the gateway have a listener that is
-// not for this machine alone.
-func (p Policy) anotherDoor() bool {
-	return slices.ContainsFunc(p.Listeners, func(l Listener) bool {
-		a, ok := l.bound()
-		return l.Role == RoleInternal && !(ok && (a.Addr() == netip.AddrFrom4([4]byte{127, 0, 0, 1}) || a.Addr() == netip.IPv6Loopback()))
-	})
-}
 
 // behindTable refuses, on a shared listener, what strangers send to the domains
 // whose mail comes by the gateway. Where access tables answer for subdomains
@@ -110,15 +21,15 @@ func (c *compiler) behindTable() postfix.Table {
 	behind := map[string]bool{}
 	var t postfix.Table
 	for i, tenant := range c.policy.Tenants {
-		uses := tenant.uses()
+		uses := tenant.Uses()
 		for j, d := range tenant.Domains {
 			ascii, err := headers.ASCIIDomain(d)
 			if err != nil || !uses(ascii) {
 				continue
 			}
-			for _, k := range domainKeys(d) {
+			for _, k := range mailaddr.DomainKeys(d) {
 				behind[k] = true
-				t = append(t, postfix.Entry{Key: k, Value: "REJECT 5.7.1 mail for this domain comes by its gateway", Rule: index(index("Tenants",
+				t = append(t, postfix.Entry{Key: k, Value: "REJECT 5.7.1 mail for this domain comes by its gateway", Rule: paths.Index(paths.Index("Tenants",
 					i)+".Domains", j)})
 			}
 		}
@@ -155,7 +66,7 @@ func (c *compiler) hostedBelow(behind map[string]bool) []string {
 	}
 	for _, t := range c.policy.Tenants {
 		for _, d := range t.Domains {
-			for _, k := range domainKeys(d) {
+			for _, k := range mailaddr.DomainKeys(d) {
 				consider(k)
 			}
 		}
@@ -163,13 +74,13 @@ func (c *compiler) hostedBelow(behind map[string]bool) []string {
 	for _, name := range []string{"mydestination", "virtual_alias_domains", "virtual_mailbox_domains", "relay_domains"} {
 		for _, word := range list(c.base.get(name)) {
 			if !strings.Contains(word, ":") {
-				consider(fold(word))
+				consider(mailaddr.Fold(word))
 				continue
 			}
 			known, opaque := c.maps(word)
 			for _, s := range known {
 				for _, e := range c.entries(s) {
-					consider(fold(e.Key))
+					consider(mailaddr.Fold(e.Key))
 				}
 			}
 			if len(opaque) > 0 {
@@ -195,11 +106,11 @@ func (c *compiler) checkBehind() {
 	}
 	local := c.domains(c.base, "mydestination")
 	for i, t := range c.policy.Tenants {
-		uses := t.uses()
+		uses := t.Uses()
 		for j, d := range t.Domains {
 			ascii, err := headers.ASCIIDomain(d)
-			if err == nil && uses(ascii) && t.Store == "" && slices.ContainsFunc(domainKeys(ascii), local.Has) {
-				c.errs.add(index(index("Tenants", i)+".Domains", j), headers.ErrNotExpressible,
+			if err == nil && uses(ascii) && t.Store == "" && slices.ContainsFunc(mailaddr.DomainKeys(ascii), local.Has) {
+				c.errs.Add(paths.Index(paths.Index("Tenants", i)+".Domains", j), headers.ErrNotExpressible,
 					"put it into virtual_mailbox_domains, give the gateway a listener of its own, or set Inbound.Anybody",
 					"%s of %q is in mydestination, where strangers reach its users by every other name and address of the server, past the gateway",
 					ascii, t.Name)

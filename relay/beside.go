@@ -5,6 +5,9 @@ import (
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/postfix"
+	"github.com/oxmailroute/oxmailroute/relay/internal/mailaddr"
+	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
+	"github.com/oxmailroute/oxmailroute/relay/policy"
 )
 
 // neutral are the options by which a generated service doesn't inherit what
@@ -68,7 +71,7 @@ func (c *compiler) checkCopies() {
 						"unless Direct has the domain", o)
 				}
 				for _, r := range results {
-					if _, d := splitAddress(r.text); r.pattern && strings.Contains(d, "$") {
+					if _, d := mailaddr.Split(r.text); r.pattern && strings.Contains(d, "$") {
 						c.warn(r.at, "%s: copies for %q leave through the gateway where the sender is in scope, unless Direct has the domain", name, r.text)
 						continue
 					}
@@ -78,7 +81,7 @@ func (c *compiler) checkCopies() {
 		}
 		seen := map[string]bool{}
 		for _, a := range addresses {
-			_, d := splitAddress(fold(a))
+			_, d := mailaddr.Split(mailaddr.Fold(a))
 			if d == "" || seen[d] || c.isLocal(d) || slices.Contains(c.policy.Direct, d) {
 				continue
 			}
@@ -118,7 +121,7 @@ func (c *compiler) isLocal(domain string) bool {
 // from postscreen(8).
 func (c *compiler) behindPostscreen() bool {
 	return slices.ContainsFunc(c.policy.Listeners, func(l Listener) bool {
-		_, kind := l.split()
+		_, kind := l.Split()
 		return l.Role == RoleGateway && kind == "pass"
 	})
 }
@@ -141,10 +144,10 @@ func (c *compiler) postscreenTable() {
 		return
 	}
 	var t postfix.CIDRTable
-	for g, gateway := range c.policy.gateways() {
+	for g, gateway := range c.policy.Gateways() {
 		for i, n := range gateway.Networks {
 			if !slices.ContainsFunc(t, func(e postfix.CIDREntry) bool { return e.Prefix == n }) {
-				t = append(t, postfix.CIDREntry{Prefix: n, Value: "permit", Rule: index(gatewayPath(g)+".Networks", i)})
+				t = append(t, postfix.CIDREntry{Prefix: n, Value: "permit", Rule: paths.Index(policy.GatewayPath(g)+".Networks", i)})
 			}
 		}
 	}

@@ -8,11 +8,13 @@ import (
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/postfix"
 	"github.com/oxmailroute/oxmailroute/postfix/mta"
+	"github.com/oxmailroute/oxmailroute/relay/internal/mailaddr"
+	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 )
 
 // conflict reports a setting of the installation's that would break ours.
 func (c *compiler) conflict(name, fix, format string, args ...any) {
-	c.errs.add(c.at(name), ErrConflict, fix, name+": "+format, args...)
+	c.errs.Add(c.at(name), ErrConflict, fix, name+": "+format, args...)
 }
 
 // checkInstallation reports what in the installation contradicts the policy.
@@ -80,8 +82,8 @@ func (c *compiler) checkInstallation() {
 // namesGateway reports whether a value, or a table that it names and that can
 // be read, has the smart host in it.
 func (c *compiler) namesGateway(value string) bool {
-	return slices.ContainsFunc(c.policy.gateways(), func(g Gateway) bool {
-		return slices.ContainsFunc(g.SmartHost.hosts(), func(h FallbackHost) bool {
+	return slices.ContainsFunc(c.policy.Gateways(), func(g Gateway) bool {
+		return slices.ContainsFunc(g.SmartHost.Hosts(), func(h FallbackHost) bool {
 			return c.namesHost(value, strings.ToLower(h.Host))
 		})
 	})
@@ -119,8 +121,8 @@ func (c *compiler) checkOutbound() {
 		for i, t := range c.policy.Tenants {
 			for j, d := range t.Domains {
 				ascii, _ := headers.ASCIIDomain(d)
-				if slices.ContainsFunc(domainKeys(ascii), l.Has) {
-					c.errs.add(index(index("Tenants", i)+".Domains", j), ErrConflict, `use topology "mailboxes" or "store", or take it out of `+name,
+				if slices.ContainsFunc(mailaddr.DomainKeys(ascii), l.Has) {
+					c.errs.Add(paths.Index(paths.Index("Tenants", i)+".Domains", j), ErrConflict, `use topology "mailboxes" or "store", or take it out of `+name,
 						"%s is local to the installation (%s, %s), but topology \"outbound\" has no hosted recipients", ascii, name, c.at(name))
 				}
 			}
@@ -140,17 +142,17 @@ func (c *compiler) checkHosted() {
 		for j, d := range t.Domains {
 			ascii, _ := headers.ASCIIDomain(d)
 			if t.Store != "" {
-				if slices.ContainsFunc(local, func(l *mta.DomainList) bool { return slices.ContainsFunc(domainKeys(ascii), l.Has) }) {
-					c.errs.add(index(index("Tenants", i)+".Domains", j), ErrConflict,
+				if slices.ContainsFunc(local, func(l *mta.DomainList) bool { return slices.ContainsFunc(mailaddr.DomainKeys(ascii), l.Has) }) {
+					c.errs.Add(paths.Index(paths.Index("Tenants", i)+".Domains", j), ErrConflict,
 						"take it out of mydestination, virtual_alias_domains and virtual_mailbox_domains, or leave Store out",
 						"%s is local to the installation, but its mailboxes are at %s", ascii, t.Store)
 				}
 				continue
 			}
 			if !opaque && !slices.ContainsFunc(local, func(l *mta.DomainList) bool {
-				return slices.ContainsFunc(domainKeys(ascii), l.Has)
+				return slices.ContainsFunc(mailaddr.DomainKeys(ascii), l.Has)
 			}) {
-				c.errs.add(index(index("Tenants", i)+".Domains", j), ErrConflict,
+				c.errs.Add(paths.Index(paths.Index("Tenants", i)+".Domains", j), ErrConflict,
 					c.unknownName("add it to virtual_mailbox_domains, give the tenant a Store, or remove it"), "%s is not local to the installation",
 					ascii)
 			}
@@ -173,17 +175,17 @@ func (c *compiler) checkSenderMaps() {
 			if !strings.Contains(e, "@") {
 				continue
 			}
-			at := index(index("Tenants", i)+".Scope.Except", j)
+			at := paths.Index(paths.Index("Tenants", i)+".Scope.Except", j)
 			if len(opaque) > 0 {
-				c.errs.add(at, ErrConflict, "take the sender's domain out of scope, or give the map as a file",
+				c.errs.Add(at, ErrConflict, "take the sender's domain out of scope, or give the map as a file",
 					"%s (%s) can't be read here and may route this sender", name, strings.Join(opaque, ", "))
 				continue
 			}
-			_, d := splitAddress(e)
-			for _, k := range append(addressKeys(e), atAll(domainKeys(d))...) {
+			_, d := mailaddr.Split(e)
+			for _, k := range append(mailaddr.AddressKeys(e), atAll(mailaddr.DomainKeys(d))...) {
 				for _, m := range known {
 					if have, line, ok := m.table.Lookup(k); ok {
-						c.errs.add(at, ErrConflict, "remove one of the two", "%s routes %s already: %q at %s:%d", name, k, have.Value, m.file, line)
+						c.errs.Add(at, ErrConflict, "remove one of the two", "%s routes %s already: %q at %s:%d", name, k, have.Value, m.file, line)
 					}
 				}
 			}
@@ -207,7 +209,7 @@ func (c *compiler) checkNetworks() {
 		for i, g := range c.policy.Gateway.Networks {
 			for _, n := range nets {
 				if n.Overlaps(g) {
-					c.errs.add(index("Gateway.Networks", i), ErrConflict, "take the gateway's addresses out of mynetworks",
+					c.errs.Add(paths.Index("Gateway.Networks", i), ErrConflict, "take the gateway's addresses out of mynetworks",
 						"%s is in mynetworks (%s, %s): the gateway could relay to anywhere", g, n, c.at("mynetworks"))
 				}
 			}
@@ -219,27 +221,27 @@ func (c *compiler) checkNetworks() {
 func (c *compiler) checkServices() {
 	roles := map[string]bool{}
 	for i, l := range c.policy.Listeners {
-		name, kind := l.split()
+		name, kind := l.Split()
 		roles[name+" "+kind] = true
 		sv, ok := c.master.Lookup(name, kind)
 		switch {
 		case !ok:
-			c.errs.add(index("Listeners", i)+".Service", ErrConflict, "write the name as master.cf has it", "master.cf has no service %q of type %s",
+			c.errs.Add(paths.Index("Listeners", i)+".Service", ErrConflict, "write the name as master.cf has it", "master.cf has no service %q of type %s",
 				name, kind)
 		case sv.Command != "smtpd":
-			c.errs.add(index("Listeners", i)+".Service", ErrConflict, "name the service that runs smtpd(8)", "%q runs %s (master.cf:%d)", name,
+			c.errs.Add(paths.Index("Listeners", i)+".Service", ErrConflict, "name the service that runs smtpd(8)", "%q runs %s (master.cf:%d)", name,
 				sv.Command, sv.Line)
 		default:
-			c.checkListener(index("Listeners", i), l.Role, sv)
+			c.checkListener(paths.Index("Listeners", i), l.Role, sv)
 		}
 	}
 	ours := map[string]bool{}
-	for _, n := range []string{c.policy.reEntry().String(), c.policy.strip().String(), c.policy.sorting().String(),
-		c.policy.generated().String()} {
+	for _, n := range []string{c.policy.ReEntry().String(), c.policy.Strip().String(), c.policy.Sorting().String(),
+		c.policy.Generated().String()} {
 		ours[n] = true
 	}
 	for _, g := range c.gateways {
-		ours[g.secondPass().String()] = true
+		ours[g.SecondPass().String()] = true
 	}
 	for _, sv := range c.master.Services() {
 		at := fmt.Sprintf("master.cf:%d", sv.Line)
@@ -247,10 +249,10 @@ func (c *compiler) checkServices() {
 			c.checkListener(sv.Name, RoleInternal, sv)
 		}
 		if sv.Command == "smtpd" && !roles[sv.Name+" "+sv.Type] && !ours[sv.Name] {
-			c.errs.add(at, ErrRequired, fmt.Sprintf("add {Service: %q, Role: ...} to Listeners", serviceSpec(sv)), "service %q has no role", sv.Name)
+			c.errs.Add(at, ErrRequired, fmt.Sprintf("add {Service: %q, Role: ...} to Listeners", serviceSpec(sv)), "service %q has no role", sv.Name)
 		}
 		if sv.Type == "inet" && ours[sv.Name] {
-			c.errs.add(at, ErrConflict, "choose other ports in Server", "%s is one of the policy's own listeners", sv.Name)
+			c.errs.Add(at, ErrConflict, "choose other ports in Server", "%s is one of the policy's own listeners", sv.Name)
 		}
 	}
 }
@@ -284,7 +286,7 @@ func (c *compiler) checkListener(path string, role Role, sv postfix.Service) {
 		return
 	}
 	if v := c.base.service(sv).get("smtpd_proxy_filter"); v != "" && c.base.get("smtpd_proxy_filter") == "" {
-		c.errs.add(at, ErrConflict, "use content_filter", "smtpd_proxy_filter=%s takes the messages of %s past the check for forged markers (%s)",
+		c.errs.Add(at, ErrConflict, "use content_filter", "smtpd_proxy_filter=%s takes the messages of %s past the check for forged markers (%s)",
 			v, sv.Name, path)
 	}
 	c.checkCleanup(at, sv)

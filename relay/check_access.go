@@ -23,14 +23,14 @@ func (c *compiler) checkAccess() {
 	if c.policy.Inbound.Shared {
 		for _, l := range c.policy.Listeners {
 			if l.Role == RoleGateway {
-				name, kind := l.split()
+				name, kind := l.Split()
 				shared[name+" "+kind] = true
 			}
 		}
 	}
 	sorted := map[string]bool{}
-	for _, i := range c.policy.others() {
-		name, kind := c.policy.Listeners[i].split()
+	for _, i := range c.policy.Others() {
+		name, kind := c.policy.Listeners[i].Split()
 		sorted[name+" "+kind] = true
 	}
 	seen := map[string]bool{}
@@ -84,7 +84,7 @@ func (a *accessCheck) restrictions(value string, depth int) {
 }
 
 func (a *accessCheck) opaque(what string) {
-	a.c.errs.add(a.at, ErrConflict, readable+"; or "+ownListener,
+	a.c.errs.Add(a.at, ErrConflict, readable+"; or "+ownListener,
 		"%s: %s can't be read here; a FILTER or REDIRECT of it would lead others' mail past the removal of markers", a.list, what)
 }
 
@@ -122,7 +122,7 @@ func (a *accessCheck) row(r ruleResult) {
 		return r.pattern && strings.Contains(strings.ReplaceAll(text, "$$", ""), "$")
 	}
 	refuse := func(fix, format string, args ...any) {
-		a.c.errs.add(r.at, ErrConflict, fix, a.list+": "+format, args...)
+		a.c.errs.Add(r.at, ErrConflict, fix, a.list+": "+format, args...)
 	}
 	upper := strings.ToUpper(verb)
 	switch {

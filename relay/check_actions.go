@@ -7,6 +7,7 @@ import (
 
 	"github.com/oxmailroute/oxmailroute/postfix"
 	"github.com/oxmailroute/oxmailroute/postfix/mta"
+	"github.com/oxmailroute/oxmailroute/relay/internal/condition"
 )
 
 // ruleResult is what a table of the installation's may answer.
@@ -224,13 +225,13 @@ const readable = "give its file, or vouch for it in Installation.Tables (Harmles
 func (c *compiler) opaqueChecks(s checkSetting, table string) {
 	switch {
 	case c.policy.Inbound.Shared && s.class != atDelivery:
-		c.errs.add("Inbound.Shared", ErrConflict, readable+"; or "+ownListener,
+		c.errs.Add("Inbound.Shared", ErrConflict, readable+"; or "+ownListener,
 			"%s: %s can't be read here and may lead others' mail past the removal of markers", s.name, table)
 	case s.class == besideRemoval:
-		c.errs.add(s.at, ErrConflict, readable,
+		c.errs.Add(s.at, ErrConflict, readable,
 			"%s: %s can't be read here; a PASS or a REDIRECT in it would switch the removal of forged markers off", s.name, table)
 	case s.class == atDelivery:
-		c.errs.add(s.at, ErrConflict, readable, "%s: %s can't be read here; it may make markers, or remove them", s.name, table)
+		c.errs.Add(s.at, ErrConflict, readable, "%s: %s can't be read here; it may make markers, or remove them", s.name, table)
 	}
 }
 
@@ -244,7 +245,7 @@ func (c *compiler) checkAction(s checkSetting, r ruleResult) {
 		return r.pattern && strings.Contains(strings.ReplaceAll(text, "$$", ""), "$")
 	}
 	refuse := func(fix, format string, args ...any) {
-		c.errs.add(r.at, ErrConflict, fix, s.name+": "+format, args...)
+		c.errs.Add(r.at, ErrConflict, fix, s.name+": "+format, args...)
 	}
 	// has says that the text will do for the action, as far as it is known.
 	has := func(sign string) bool { return r.joined || macro(text) || strings.Contains(text, sign) }
@@ -292,10 +293,10 @@ func (c *compiler) checkAdded(verb, line string, macro func(string) bool, refuse
 	case macro(name):
 		refuse("write the name of the header field as text",
 			"%s %q lets the message itself make a field of any name, a marker too, which is not removed any more", verb, line)
-	case ok && c.policy.sorts() && strings.EqualFold(name, redirectedFrom):
+	case ok && c.policy.Sorts() && strings.EqualFold(name, redirectedFrom):
 		refuse("take another name", "%s %q makes mail that Sieve has made (vacation, notify) look like redirected mail, which keeps its markers",
 			verb, line)
-	case ok && c.policy.sorts() && verb == "PREPEND" &&
+	case ok && c.policy.Sorts() && verb == "PREPEND" &&
 		slices.ContainsFunc(beforeScript, func(n string) bool { return strings.EqualFold(n, name) }):
 		refuse("take another name", "%s %q may stand before what Dovecot begins a redirected message with, which would then be taken for mail "+
 			"that Sieve has made", verb, line)
@@ -307,10 +308,10 @@ func (c *compiler) checkAdded(verb, line string, macro func(string) bool, refuse
 // isReserved reports whether only a gateway, or the generated configuration, may
 // set a header field of that name.
 func (c *compiler) isReserved(name string) bool {
-	if c.origin() && strings.EqualFold(name, c.policy.originHeader()) {
+	if c.origin() && strings.EqualFold(name, c.policy.OriginHeader()) {
 		return true
 	}
-	return slices.ContainsFunc(c.policy.reservedPrefixes(), func(r reserved) bool {
-		return len(name) >= len(r.prefix) && strings.EqualFold(name[:len(r.prefix)], r.prefix) && (!r.exact || len(name) == len(r.prefix))
+	return slices.ContainsFunc(c.policy.ReservedPrefixes(), func(r condition.Reserved) bool {
+		return len(name) >= len(r.Prefix) && strings.EqualFold(name[:len(r.Prefix)], r.Prefix) && (!r.Exact || len(name) == len(r.Prefix))
 	})
 }

@@ -8,6 +8,7 @@ import (
 
 	"github.com/oxmailroute/oxmailroute/postfix"
 	"github.com/oxmailroute/oxmailroute/postfix/mta"
+	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 )
 
 // filterUse is a transport that mail goes to as to a content filter, and where
@@ -37,7 +38,7 @@ func (c *compiler) trustedFilters() []filterUse {
 	}
 	for _, l := range c.policy.Listeners {
 		if l.Role == RoleGateway || l.Role == RoleReEntry || l.Role == RoleReinjection {
-			name, kind := l.split()
+			name, kind := l.Split()
 			if sv, ok := c.master.Lookup(name, kind); ok {
 				service(sv)
 			}
@@ -71,7 +72,7 @@ func (c *compiler) checkFilters() {
 	for i, name := range c.policy.Server.SMTPFilters {
 		sv, ok := c.master.Lookup(name, "unix")
 		if !ok || sv.Command != "pipe" {
-			c.errs.add(index("Server.SMTPFilters", i), ErrConflict, "the name of a service of master.cf that runs pipe(8)",
+			c.errs.Add(paths.Index("Server.SMTPFilters", i), ErrConflict, "the name of a service of master.cf that runs pipe(8)",
 				"master.cf has no such service %q", name)
 		}
 		vouched[name] = true
@@ -84,11 +85,11 @@ func (c *compiler) checkFilters() {
 		const loses = "mail of the gateway loses its markers there, as users' does, lands in the wrong folder and goes to the gateway again"
 		switch yes, known := mta.Submits(sv); {
 		case yes:
-			c.errs.add(f.at, ErrConflict, "make the filter a milter (spamass-milter, rspamd), or one that takes and returns mail by SMTP (spampd, "+
+			c.errs.Add(f.at, ErrConflict, "make the filter a milter (spamass-milter, rspamd), or one that takes and returns mail by SMTP (spampd, "+
 				"amavis), with a listener of role \"reinjection\"",
 				"%s %s (master.cf:%d) hands what it filtered back to sendmail: %s", f.setting, f.transport, sv.Line, loses)
 		case !known && !vouched[f.transport]:
-			c.errs.add(f.at, ErrConflict, "if it returns mail by SMTP to a listener of role \"reinjection\", or none at all, name it in "+
+			c.errs.Add(f.at, ErrConflict, "if it returns mail by SMTP to a listener of role \"reinjection\", or none at all, name it in "+
 				"Server.SMTPFilters; else make it a milter",
 				"%s %s (master.cf:%d) runs a program that may hand what it filtered back to sendmail: %s", f.setting, f.transport, sv.Line, loses)
 		}

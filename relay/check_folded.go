@@ -6,6 +6,8 @@ import (
 
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/postfix"
+	"github.com/oxmailroute/oxmailroute/relay/internal/mailaddr"
+	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 )
 
 // checkFolded looks for domains whose U-labels Postfix takes for another domain
@@ -16,7 +18,7 @@ import (
 func (c *compiler) checkFolded(scope postfix.Table) {
 	answers := map[string]map[string]string{} // by domain and local part
 	for _, e := range scope {
-		local, domain := splitAddress(fold(e.Key))
+		local, domain := mailaddr.Split(mailaddr.Fold(e.Key))
 		if answers[domain] == nil {
 			answers[domain] = map[string]string{}
 		}
@@ -25,13 +27,13 @@ func (c *compiler) checkFolded(scope postfix.Table) {
 	for i, t := range c.policy.Tenants {
 		for j, d := range t.Domains {
 			ascii, _ := headers.ASCIIDomain(d)
-			other := foldedDomain(ascii)
+			other := mailaddr.FoldedDomain(ascii)
 			if other == "" {
 				continue
 			}
-			at := index(index("Tenants", i)+".Domains", j)
+			at := paths.Index(paths.Index("Tenants", i)+".Domains", j)
 			if !maps.Equal(answers[ascii], answers[other]) {
-				c.errs.add(at, headers.ErrNotExpressible, "list both domains in this tenant, with the same senders in scope; or take both out of scope",
+				c.errs.Add(at, headers.ErrNotExpressible, "list both domains in this tenant, with the same senders in scope; or take both out of scope",
 					"Postfix takes senders in %s for those in %s, since it compares folded text: they would not be treated as the policy says", d, other)
 				continue
 			}
@@ -42,17 +44,17 @@ func (c *compiler) checkFolded(scope postfix.Table) {
 	for i, t := range c.policy.Tenants {
 		for j, a := range t.Scope.Except {
 			// In lower case alone it would be another sender's exception, too.
-			if local, domain := splitAddress(a); strings.Contains(a, "@") && fold(local) != strings.ToLower(local) {
-				c.errs.add(index(index("Tenants", i)+".Scope.Except", j), headers.ErrNotExpressible, "write "+fold(local)+"@"+domain+
+			if local, domain := mailaddr.Split(a); strings.Contains(a, "@") && mailaddr.Fold(local) != strings.ToLower(local) {
+				c.errs.Add(paths.Index(paths.Index("Tenants", i)+".Scope.Except", j), headers.ErrNotExpressible, "write "+mailaddr.Fold(local)+"@"+domain+
 					", if both are meant, or remove it",
-					"Postfix takes %s for %s@%s, since it compares folded text: both would be out of scope", a, fold(local), domain)
+					"Postfix takes %s for %s@%s, since it compares folded text: both would be out of scope", a, mailaddr.Fold(local), domain)
 			}
 		}
 	}
 	for i, d := range c.policy.Direct {
-		if other := foldedDomain(d); other != "" {
+		if other := mailaddr.FoldedDomain(d); other != "" {
 			ascii, _ := headers.ASCIIDomain(d)
-			c.warn(index("Direct", i),
+			c.warn(paths.Index("Direct", i),
 				"Postfix takes addresses in %s for those in %s, since it compares folded text; only its A-labels (%s) go direct", d, other, ascii)
 		}
 	}

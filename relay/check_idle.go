@@ -7,6 +7,8 @@ import (
 
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/postfix"
+	"github.com/oxmailroute/oxmailroute/relay/internal/mailaddr"
+	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 )
 
 // checkIdle warns of what is written and never asked: rules for delivery where no
@@ -20,11 +22,11 @@ func (c *compiler) checkIdle() {
 	ways := c.deliveries()
 	var order []string
 	domains := map[string][]string{}
-	for _, t := range c.policy.tenants() {
+	for _, t := range c.policy.OrderedTenants() {
 		if t.Store != "" {
 			continue
 		}
-		for _, d := range ordered(t.Domains) {
+		for _, d := range paths.Ordered(t.Domains) {
 			ascii, _ := headers.ASCIIDomain(d)
 			if at, why := ways(ascii); why != "" {
 				key := at + "\x00" + why
@@ -132,7 +134,7 @@ func (c *compiler) checkLists() {
 		if len(known) == 0 || len(opaque) > 0 {
 			return false
 		}
-		return !slices.ContainsFunc(addressKeys(address), func(k string) bool {
+		return !slices.ContainsFunc(mailaddr.AddressKeys(address), func(k string) bool {
 			return slices.ContainsFunc(known, func(s source) bool { _, ok := search.Address(s.table, k); return ok })
 		})
 	}
@@ -141,14 +143,14 @@ func (c *compiler) checkLists() {
 	if !c.fromPolicy("virtual_mailbox_maps", c.names.mailboxes) {
 		for i, m := range c.policy.Mailboxes {
 			if missing("virtual_mailbox_maps", m) && missing("virtual_alias_maps", m) {
-				c.warn(index("Mailboxes", i), text, m, "virtual_mailbox_maps")
+				c.warn(paths.Index("Mailboxes", i), text, m, "virtual_mailbox_maps")
 			}
 		}
 	}
 	if !c.fromPolicy("virtual_alias_maps", c.names.aliases) {
 		for i, a := range c.policy.Aliases {
 			if missing("virtual_alias_maps", a.Address) {
-				c.warn(index("Aliases", i), text, a.Address, "virtual_alias_maps")
+				c.warn(paths.Index("Aliases", i), text, a.Address, "virtual_alias_maps")
 			}
 		}
 	}

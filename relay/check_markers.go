@@ -15,7 +15,7 @@ func (c *compiler) checkMarkers(s checkSetting, specs []postfix.MapSpec) {
 	refuse := func(at, line string) {
 		if !told[at] {
 			told[at] = true
-			c.errs.add(at, ErrConflict, "put before it: "+c.keepMarkers(),
+			c.errs.Add(at, ErrConflict, "put before it: "+c.keepMarkers(),
 				"%s: the rule removes %q, by which the gateway's mail is known", s.name, line)
 		}
 	}
@@ -120,15 +120,15 @@ func (c *compiler) removedKey(spec postfix.MapSpec, at string) (string, bool) {
 // keepMarkers are rules that leave all markers alone.
 func (c *compiler) keepMarkers() string {
 	var rules []string
-	for _, r := range c.policy.reservedPrefixes() {
+	for _, r := range c.policy.ReservedPrefixes() {
 		end := ""
-		if r.exact {
+		if r.Exact {
 			end = ":"
 		}
-		rules = append(rules, "/^"+r.prefix+end+"/ DUNNO")
+		rules = append(rules, "/^"+r.Prefix+end+"/ DUNNO")
 	}
 	if c.origin() {
-		rules = append(rules, "/^"+c.policy.originHeader()+":/ DUNNO")
+		rules = append(rules, "/^"+c.policy.OriginHeader()+":/ DUNNO")
 	}
 	return strings.Join(rules, " and ")
 }
@@ -137,9 +137,9 @@ func (c *compiler) keepMarkers() string {
 // configuration for them.
 func (c *compiler) sampleMarkers() (lines []string) {
 	if c.origin() {
-		lines = append(lines, c.policy.originHeader()+": "+originValue)
+		lines = append(lines, c.policy.OriginHeader()+": "+originValue)
 	}
-	for _, g := range c.policy.gateways() {
+	for _, g := range c.policy.Gateways() {
 		m := g.Markers
 		predicates := []headers.Predicate{m.Released.Predicate, m.Spam.Predicate}
 		for _, l := range m.Loop {

@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/postfix"
+	"github.com/oxmailroute/oxmailroute/relay/internal/mailaddr"
 )
 
 // checkNullSender refuses canonical(5) tables that make a sender in scope of the
@@ -18,7 +19,7 @@ func (c *compiler) checkNullSender() {
 	index := scope.Index()
 	search := postfix.Search{Delimiter: c.base.get("recipient_delimiter")}
 	inScope := func(address string) bool {
-		hit, ok := search.Sender(index, fold(c.base.Canonical(address)))
+		hit, ok := search.Sender(index, mailaddr.Fold(c.base.Canonical(address)))
 		return ok && hit.Entry.Value != "DUNNO"
 	}
 	ways := []struct {
@@ -50,7 +51,7 @@ func (c *compiler) checkNullSender() {
 				switch {
 				case c.vouched(spec.String()):
 				case !ok:
-					c.errs.add(way.at(l[0]), ErrConflict, readable,
+					c.errs.Add(way.at(l[0]), ErrConflict, readable,
 						"%s: %s can't be read here and may make a sender in scope of the null sender, whose mail would go to the gateway", l[0], spec)
 				default:
 					at, asked := way.at(l[0]), map[string]bool{}
@@ -64,7 +65,7 @@ func (c *compiler) checkNullSender() {
 							at = place{strings.TrimPrefix(src.file, "postfix/"), line}.String()
 						}
 						if address = e.Value; inScope(address) {
-							c.errs.add(at, ErrConflict, "let the pattern want an address, as /.@example\\.com$/",
+							c.errs.Add(at, ErrConflict, "let the pattern want an address, as /.@example\\.com$/",
 								"%s: the null sender becomes %s, who is in scope: bounces would go to the gateway", l[0], address)
 							break
 						}

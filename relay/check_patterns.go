@@ -7,6 +7,7 @@ import (
 	"golang.org/x/net/publicsuffix"
 
 	"github.com/oxmailroute/oxmailroute/postfix"
+	"github.com/oxmailroute/oxmailroute/relay/internal/mailaddr"
 )
 
 // checkPatterns refuses rules of regexp: and pcre: tables in transport_maps that
@@ -27,7 +28,7 @@ func (c *compiler) checkPatterns(name string) {
 			if r.Value == "" || r.Value == ":" || c.ends(r.Value) || slices.ContainsFunc(r.Endings, limited) { // (":" changes nothing, transport(5))
 				return
 			}
-			c.errs.add(place{file, r.Line}.String(), ErrConflict, fix,
+			c.errs.Add(place{file, r.Line}.String(), ErrConflict, fix,
 				"%s: the pattern for %q is not limited to domains, and takes mail in scope past the gateway", name, r.Value)
 		})
 	}
@@ -45,7 +46,7 @@ func (c *compiler) checkSenderPatterns(name string, spec postfix.MapSpec, late [
 		}
 		for _, l := range late {
 			if r.MayMatch(l.prefix, l.suffix) {
-				c.errs.add(place{file, r.Line}.String(), ErrConflict, fix,
+				c.errs.Add(place{file, r.Line}.String(), ErrConflict, fix,
 					"%s: the pattern for %q may match senders in scope (%s), who would leave past the gateway", name, r.Value, l)
 				return
 			}
@@ -68,7 +69,7 @@ func (c *compiler) lateSenders(scope postfix.Table, inScope func(sender string) 
 		if e.Value == "DUNNO" {
 			continue
 		}
-		local, domain := splitAddress(fold(e.Key))
+		local, domain := mailaddr.Split(mailaddr.Fold(e.Key))
 		if local == "" {
 			out = append(out, lateSenders{"", "@" + domain})
 			continue
@@ -138,7 +139,7 @@ func limited(endings []string) bool {
 		if !ok || domain == "" {
 			return true
 		}
-		domain = asciiHost(domain)
+		domain = mailaddr.AsciiHost(domain)
 		// Of a name below it: the list has a wildcard only there.
 		suffix, icann := publicsuffix.PublicSuffix("x." + domain)
 		listed := icann || strings.Contains(suffix, ".") // else the default, a top-level domain

@@ -29,7 +29,7 @@ func (c *compiler) checkRouting() {
 			return
 		}
 		at := place{masterFile, sv.Line}.String()
-		c.errs.add(at, ErrConflict, fix, "%s is %q for %s and %q in main.cf: %s", name, own, sv.Name, main, why)
+		c.errs.Add(at, ErrConflict, fix, "%s is %q for %s and %q in main.cf: %s", name, own, sv.Name, main, why)
 	}
 	router := c.base.get(rewriteService)
 	if sv, ok := c.master.Lookup(router, "unix"); c.base.set(rewriteService) && (!ok || sv.Command != "trivial-rewrite") {

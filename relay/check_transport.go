@@ -6,6 +6,7 @@ import (
 
 	"github.com/oxmailroute/oxmailroute/postfix"
 	"github.com/oxmailroute/oxmailroute/postfix/mta"
+	"github.com/oxmailroute/oxmailroute/relay/internal/mailaddr"
 )
 
 // checkTransportMaps looks for routes that take mail past the gateway, or past
@@ -33,7 +34,7 @@ func (c *compiler) checkTransportMaps() {
 		}
 		for _, e := range ours {
 			if have, line, ok := m.table.Lookup(e.Key); ok && have.Value != e.Value {
-				c.errs.add(e.Rule, ErrConflict, "remove one of the two", "%s has a route already: %q at %s:%d", e.Key, have.Value, m.file, line)
+				c.errs.Add(e.Rule, ErrConflict, "remove one of the two", "%s has a route already: %q at %s:%d", e.Key, have.Value, m.file, line)
 			}
 		}
 	}
@@ -60,7 +61,7 @@ func (c *compiler) checkSenderRows(name string) {
 		return ok && hit.Entry.Value != "DUNNO" && hit.Key != sender
 	}
 	late := c.lateSenders(scope, inScope)
-	site := "@" + fold(c.base.get("myorigin"))
+	site := "@" + mailaddr.Fold(c.base.get("myorigin"))
 	local := c.domains(c.base, "mydestination")
 	for _, e := range scope {
 		if domain, ok := strings.CutPrefix(e.Key, "@"); ok && e.Value != "DUNNO" && local.Has(domain) {
@@ -88,7 +89,7 @@ func (c *compiler) checkSenderRows(name string) {
 			for _, l := range late {
 				e, line, ok := table.Lookup(l.prefix + "some.sender" + l.suffix)
 				if ok && !c.ends(e.Value) {
-					c.errs.add(c.at(name), ErrConflict, fix, "%s matches senders in scope (%s), who would leave past the gateway", place{src.file, line},
+					c.errs.Add(c.at(name), ErrConflict, fix, "%s matches senders in scope (%s), who would leave past the gateway", place{src.file, line},
 						l)
 					break
 				}
@@ -101,7 +102,7 @@ func (c *compiler) checkSenderRows(name string) {
 		}
 		for _, leaf := range spec.Leaves() {
 			for _, e := range c.rows(leaf) {
-				key := fold(e.Key)
+				key := mailaddr.Fold(e.Key)
 				if !strings.Contains(key, "@") {
 					key += site // a bare name is asked for at local domains
 				}
@@ -112,7 +113,7 @@ func (c *compiler) checkSenderRows(name string) {
 				if file, inside := c.fileName(leaf.Name); inside && e.Line > 0 {
 					at = place{file, e.Line}.String()
 				}
-				c.errs.add(at, ErrConflict, fix, "%s: %q comes before %q of the scope: the sender would leave past the gateway", name,
+				c.errs.Add(at, ErrConflict, fix, "%s: %q comes before %q of the scope: the sender would leave past the gateway", name,
 					e.Key+" "+e.Value, "@"+key[strings.LastIndexByte(key, '@')+1:])
 			}
 		}
@@ -140,7 +141,7 @@ func catchAll(m postfix.Map) (key string, line int, ok bool) {
 		return "", 0, false
 	}
 	for _, a := range strangers {
-		e, at, ok := m.Lookup(fold(a))
+		e, at, ok := m.Lookup(mailaddr.Fold(a))
 		if !ok || !routes(e) {
 			return "", 0, false
 		}
@@ -187,7 +188,7 @@ func (c *compiler) checkNextHops(name string) {
 				if file, inside := c.fileName(leaf.Name); inside && e.Line > 0 {
 					at = place{file, e.Line}.String()
 				}
-				c.errs.add(at, ErrConflict, "name the transport, such as "+c.direct+e.Value,
+				c.errs.Add(at, ErrConflict, "name the transport, such as "+c.direct+e.Value,
 					"%s: %q has a next hop and no transport: mail in scope would go there by the transport into the second pass, past its checks and "+
 						"without TLS", name, strings.TrimSpace(e.Key+" "+e.Value))
 			}
@@ -229,7 +230,7 @@ func (c *compiler) classed() func(key string) bool {
 	hosted := map[string]bool{}
 	for _, t := range c.policy.Tenants {
 		for _, d := range t.Domains {
-			for _, k := range domainKeys(d) {
+			for _, k := range mailaddr.DomainKeys(d) {
 				hosted[k] = true
 			}
 		}
@@ -243,7 +244,7 @@ func (c *compiler) classed() func(key string) bool {
 		return hosted[domain] || slices.ContainsFunc(lists, func(l *mta.DomainList) bool { return l.Has(domain) })
 	}
 	return func(key string) bool {
-		key = fold(key)
+		key = mailaddr.Fold(key)
 		if parent, ok := strings.CutPrefix(key, "."); ok {
 			return has("subdomain." + parent)
 		}

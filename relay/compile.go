@@ -6,9 +6,10 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/postfix"
 	"github.com/oxmailroute/oxmailroute/postfix/mta"
+	"github.com/oxmailroute/oxmailroute/relay/internal/fault"
+	"github.com/oxmailroute/oxmailroute/relay/internal/release"
 	"github.com/oxmailroute/oxmailroute/sieve"
 )
 
@@ -26,16 +27,6 @@ type Config struct {
 
 	evaluation
 }
-
-// Warning is something that works and may not be what was meant.
-type Warning struct {
-	Path   string // as in [Error]
-	Tenant string // as in [Error]
-	Text   string
-}
-
-// String returns path, with the tenant's name, and text.
-func (w Warning) String() string { return namedPath(w.Path, w.Tenant) + ": " + w.Text }
 
 // Warnings are what Compile noticed: the policy's own ([Policy.Warnings]) and
 // what the installation has that can't be read or judged here.
@@ -57,7 +48,7 @@ func Compile(p Policy, in Installation) (*Config, error) {
 	if in.ConfigDirectory == "" {
 		in.ConfigDirectory = p.Server.ConfigDirectory
 	}
-	invalid := p.problems()
+	invalid := p.Problems()
 	c := &compiler{
 		names:      newNames(p.Gateway.Name),
 		in:         in,
@@ -78,14 +69,14 @@ func Compile(p Policy, in Installation) (*Config, error) {
 				invalid = append(invalid, e)
 			}
 		}
-		return nil, invalid.of(p).Err()
+		return nil, invalid.Of(p).Err()
 	}
-	c.policy = p.clone().inASCII()
+	c.policy = p.Clone().InASCII()
 	if err := c.compile(); err != nil {
 		if c.master != nil && c.base.Main != nil {
 			c.unnamedTables(true)
 		}
-		return nil, c.errs.of(p).Err()
+		return nil, c.errs.Of(p).Err()
 	}
 	return c.cfg, nil
 }
@@ -105,15 +96,15 @@ func (c *compiler) atOnce() {
 		c.load()
 		c.errs = append(before, c.errs...)
 	}
-	if c.policy.Topology == Mailboxes && c.policy.sieveForm() != PerMailbox && c.dovecot.before(dovecotBlocks) {
+	if c.policy.Topology == Mailboxes && c.policy.SieveForm() != PerMailbox && c.dovecot.Before(dovecotBlocks) {
 		c.slot(parseDoveconf(c.in.Doveconf), c.in.Doveconf != nil)
 	}
 }
 
 // directories: there is one configuration directory.
 func (c *compiler) directories() {
-	if c.policy.configDir() != c.in.configDir() {
-		c.errs.add("Server.ConfigDirectory", ErrConflict, "write "+c.in.configDir()+
+	if c.policy.ConfigDir() != c.in.configDir() {
+		c.errs.Add("Server.ConfigDirectory", ErrConflict, "write "+c.in.configDir()+
 			", or read the installation by the name that it has on the server (ReadInstallation)",
 			"Installation.ConfigDirectory says %s", c.in.configDir())
 	}
@@ -122,7 +113,7 @@ func (c *compiler) directories() {
 // compile is Compile for a valid policy. Problems with versions keep nothing from
 // being checked that doesn't hang on them.
 func (c *compiler) compile() error {
-	c.warnings = c.policy.warnings()
+	c.warnings = c.policy.Noticed()
 	c.several()
 	c.directories()
 	c.versions()
@@ -213,9 +204,9 @@ type compiler struct {
 	// marker has a rule.
 	markerMap map[int]string
 
-	postfix, dovecot release // the versions that the files are for
-	noDoveconf       bool    // Installation.Doveconf is there and refused
-	patch            int     // Postfix's patch release, -1: not known
+	postfix, dovecot release.Release // the versions that the files are for
+	noDoveconf       bool            // Installation.Doveconf is there and refused
+	patch            int             // Postfix's patch release, -1: not known
 
 	// tenantFiles are the emitted scripts by domain, for [PerTenant].
 	tenantFiles map[string]string
@@ -229,7 +220,7 @@ type compiler struct {
 }
 
 func (c *compiler) warn(path, format string, args ...any) {
-	w := Warning{path, c.policy.tenantAt(path), fmt.Sprintf(format, args...)}
+	w := Warning{Path: path, Tenant: c.policy.TenantAt(path), Text: fmt.Sprintf(format, args...)}
 	if !c.warned[w] {
 		c.warned[w] = true
 		c.warnings = append(c.warnings, w)
@@ -249,17 +240,17 @@ func (c *compiler) postfixErrors(err error, where string) {
 			if e.Line > 0 {
 				place = fmt.Sprintf("%s:%d", place, e.Line)
 			}
-			c.errs.wrap(place, conflictOf(e.Err), "")
+			c.errs.Wrap(place, conflictOf(e.Err), "")
 		}
 		return
 	}
-	c.errs.wrap(where, conflictOf(err), "")
+	c.errs.Wrap(where, conflictOf(err), "")
 }
 
 // conflictOf gives package postfix's conflicts our sentinel too.
 func conflictOf(err error) error {
 	if errors.Is(err, postfix.ErrConflict) {
-		return &also{err, ErrConflict}
+		return fault.Both(err, ErrConflict)
 	}
 	return err
 }
@@ -283,7 +274,7 @@ func (c *compiler) load() bool {
 		}
 	}
 	if c.stock["master.cf"] == nil {
-		c.errs.required("master.cf", "read the whole configuration directory")
+		c.errs.Required("master.cf", "read the whole configuration directory")
 	} else if c.master, err = postfix.ParseMaster("master.cf", c.stock["master.cf"]); err != nil {
 		c.postfixErrors(err, "master.cf")
 	} else {
@@ -312,7 +303,7 @@ func (c *compiler) edits(file string, left []postfix.Leftover) {
 	}
 }
 
-func (c *compiler) path(file string) string { return c.policy.configDir() + "/" + file }
+func (c *compiler) path(file string) string { return c.policy.ConfigDir() + "/" + file }
 
 // regexpTable emits a header checks table.
 func (c *compiler) regexpTable(file string, t postfix.CheckTable) {
@@ -363,7 +354,7 @@ func (c *compiler) hashTable(file string, t postfix.Table) {
 func (c *compiler) tableErrors(err error, file string, rule func(int) string) {
 	var l postfix.Errors
 	if !errors.As(err, &l) {
-		c.errs.wrap(file, err, "")
+		c.errs.Wrap(file, err, "")
 		return
 	}
 	for _, e := range l {
@@ -372,92 +363,6 @@ func (c *compiler) tableErrors(err error, file string, rule func(int) string) {
 		if _, err := fmt.Sscanf(e.Name, "[%d]", &i); err == nil && rule(i) != "" {
 			place = rule(i)
 		}
-		c.errs.wrap(place, e.Err, "")
-	}
-}
-
-// clone copies everything that a caller could change later. Predicates are
-// values whose slices are cloned by the conditions' owners alone.
-func (p Policy) clone() Policy {
-	p.Gateway = p.Gateway.clone()
-	p.Further = slices.Clone(p.Further)
-	for i := range p.Further {
-		p.Further[i].Gateway = p.Further[i].Gateway.clone()
-		p.Further[i].Inbound.Allow = slices.Clone(p.Further[i].Inbound.Allow)
-	}
-	p.Server.Networks = slices.Clone(p.Server.Networks)
-	p.Server.SMTPFilters = slices.Clone(p.Server.SMTPFilters)
-	p.Tenants = slices.Clone(p.Tenants)
-	for i := range p.Tenants {
-		t := &p.Tenants[i]
-		t.Domains = slices.Clone(t.Domains)
-		t.Scope.Domains = slices.Clone(t.Scope.Domains)
-		t.Scope.Senders = slices.Clone(t.Scope.Senders)
-		t.Scope.Except = slices.Clone(t.Scope.Except)
-	}
-	p.Direct = slices.Clone(p.Direct)
-	p.Inbound.Allow = slices.Clone(p.Inbound.Allow)
-	p.Firewall, p.Balancer = p.Firewall.clone(), p.Balancer.clone()
-	p.Listeners = slices.Clone(p.Listeners)
-	p.Mailboxes = slices.Clone(p.Mailboxes)
-	p.Aliases = slices.Clone(p.Aliases)
-	for i := range p.Aliases {
-		p.Aliases[i].Members = slices.Clone(p.Aliases[i].Members)
-	}
-	return p
-}
-
-func (g Gateway) clone() Gateway {
-	g.Networks = slices.Clone(g.Networks)
-	g.SmartHost = g.SmartHost.clone()
-	g.Client.Names = slices.Clone(g.Client.Names)
-	g.Client.Fingerprints = slices.Clone(g.Client.Fingerprints)
-	g.Markers.Loop = slices.Clone(g.Markers.Loop)
-	for i, l := range g.Markers.Loop {
-		g.Markers.Loop[i] = cloneCondition(l)
-	}
-	g.Markers.Released = cloneCondition(g.Markers.Released)
-	g.Markers.Spam = cloneCondition(g.Markers.Spam)
-	g.Markers.Reserved = slices.Clone(g.Markers.Reserved)
-	return g
-}
-
-func cloneCondition(c headers.Condition) headers.Condition {
-	return headers.Condition{Predicate: clonePredicate(c.Predicate)}
-}
-
-func clonePredicate(p headers.Predicate) headers.Predicate {
-	switch p := p.(type) {
-	case nil:
-		return nil
-	case headers.Exists:
-		return p
-	case headers.Match:
-		p.Values = slices.Clone(p.Values)
-		return p
-	case headers.MatchPrefix:
-		p.Values = slices.Clone(p.Values)
-		return p
-	case headers.ContentType:
-		p.Types = slices.Clone(p.Types)
-		return p
-	case headers.Not:
-		return headers.Not{Predicate: clonePredicate(p.Predicate)}
-	case headers.All:
-		l := slices.Clone(p)
-		for i := range l {
-			l[i] = clonePredicate(l[i])
-		}
-		return l
-	case headers.Any:
-		l := slices.Clone(p)
-		for i := range l {
-			l[i] = clonePredicate(l[i])
-		}
-		return l
-	case headers.Condition:
-		return cloneCondition(p)
-	default: // validation refuses it
-		return p
+		c.errs.Wrap(place, e.Err, "")
 	}
 }

@@ -7,13 +7,14 @@ import (
 
 	"github.com/oxmailroute/oxmailroute/postfix"
 	"github.com/oxmailroute/oxmailroute/postfix/mta"
+	"github.com/oxmailroute/oxmailroute/relay/internal/mailaddr"
 )
 
 // newConf is what there is to read for a policy: the installation with the
 // generated files over it.
 func (c *compiler) newConf(p Policy) *mta.Configuration {
 	return &mta.Configuration{
-		Directory: p.configDir(), Label: postfixDir, Hostname: cmp.Or(c.in.Nodename, asciiHost(p.Server.Hostname)),
+		Directory: p.ConfigDir(), Label: postfixDir, Hostname: cmp.Or(c.in.Nodename, mailaddr.AsciiHost(p.Server.Hostname)),
 		Generated: c.emitted, Given: c.given, Warn: func(at, text string) { c.warn(at, "%s", text) },
 	}
 }

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/oxmailroute/oxmailroute/postfix/mta"
+	"github.com/oxmailroute/oxmailroute/relay/internal/mailaddr"
 )
 
 // connections are what decides over a connection before Postfix sees it.
@@ -22,12 +23,12 @@ func (c *compiler) buildConnections() {
 	e, p := &c.cfg.evaluation, c.policy
 	e.connections = connections{
 		firewall: p.Firewall, shared: p.Inbound.Shared, firewallFile: c.names.firewallName(),
-		allowed: slices.Concat(p.allNetworks(), p.Inbound.Allow),
+		allowed: slices.Concat(p.AllNetworks(), p.Inbound.Allow),
 	}
-	if port, ok := p.proxyPort(); ok {
+	if port, ok := p.ProxyPort(); ok {
 		e.connections.proxyPort = port
 	}
-	if !p.Balancer.isZero() {
+	if !p.Balancer.IsZero() {
 		e.connections.balancer = &p.Balancer
 		if _, ok := c.emitted[c.names.balancerName()]; ok {
 			e.connections.balancerFile = c.names.balancerName()
@@ -48,20 +49,20 @@ func (c *connections) connect(m *mta.Message, o *Origin, d *door) {
 		switch {
 		case o.Via.IsValid():
 			from = o.Via
-			if c.balancer.local() && !from.IsLoopback() {
+			if c.balancer.Local() && !from.IsLoopback() {
 				noConnection(m, "Balancer", at, from, "the listener is on loopback")
 				return
 			}
 			before(m, "smtpd", "Balancer", at, from.String(), "believed, it announces "+o.Client.String())
-		case c.balancerFile != "" && !c.shared && !inNetworks(c.allowed, o.Client):
+		case c.balancerFile != "" && !c.shared && !mailaddr.InNetworks(c.allowed, o.Client):
 			noConnection(m, "Balancer", place{c.balancerFile, 0}, o.Client, "the load balancer takes the gateway's connections alone")
 			return
 		default:
-			before(m, "balancer", "Balancer", place{c.balancerFile, 0}, o.Client.String(), "announced to Postfix from "+c.balancer.from())
+			before(m, "balancer", "Balancer", place{c.balancerFile, 0}, o.Client.String(), "announced to Postfix from "+c.balancer.From())
 			return
 		}
 	}
-	if !d.bound.IsValid() || !c.firewall.closes(d.bound) || from.IsLoopback() {
+	if !d.bound.IsValid() || !c.firewall.Closes(d.bound) || from.IsLoopback() {
 		return
 	}
 	rule, allowed := "Firewall", c.allowed
@@ -69,7 +70,7 @@ func (c *connections) connect(m *mta.Message, o *Origin, d *door) {
 		allowed = c.balancer.Addresses
 	}
 	at := place{c.firewallFile, 0}
-	if !inNetworks(allowed, from) {
+	if !mailaddr.InNetworks(allowed, from) {
 		noConnection(m, rule, at, from, "the packet filter drops the connection")
 		return
 	}

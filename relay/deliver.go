@@ -8,6 +8,7 @@ import (
 
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/postfix/mta"
+	"github.com/oxmailroute/oxmailroute/relay/internal/mailaddr"
 	"github.com/oxmailroute/oxmailroute/sieve"
 	"github.com/oxmailroute/oxmailroute/sieve/dovecot"
 	"github.com/oxmailroute/oxmailroute/sieve/interp"
@@ -17,7 +18,7 @@ import (
 // mailbox's own.
 func (c *Config) deliver(w *mta.Way, h mta.Hop, to string) {
 	at := place{h.File, h.Line}
-	if c.asciiDovecot && beyondASCII(to) {
+	if c.asciiDovecot && mailaddr.BeyondASCII(to) {
 		step(w, "lmtp", "", at, to, "not an address for Dovecot")
 		w.End(Bounce, "501", to, "5.5.4 Invalid RCPT TO")
 		return
@@ -48,7 +49,7 @@ func (c *Config) deliver(w *mta.Way, h mta.Hop, to string) {
 		sequence = append(sequence, c.program)
 	}
 	p := passingBy(w)
-	own, err := p.script(w, fold(mailbox))
+	own, err := p.script(w, mailaddr.Fold(mailbox))
 	if err != nil {
 		// Pigeonhole defers when it can't read the active script.
 		step(w, "sieve", "", at, mailbox, err.Error())
@@ -71,16 +72,16 @@ func (c *Config) deliver(w *mta.Way, h mta.Hop, to string) {
 		Body: w.Body(), Size: w.Size(), From: c.sieveFrom(w), To: to,
 	}
 	if p.m.Memory != nil {
-		in.Memory = p.m.Memory(fold(mailbox))
+		in.Memory = p.m.Memory(mailaddr.Fold(mailbox))
 	}
-	in.UserEmail, in.RedirectFrom, in.Environment = c.dovecot.user(fold(mailbox))
+	in.UserEmail, in.RedirectFrom, in.Environment = c.dovecot.user(mailaddr.Fold(mailbox))
 	c.actions(w, sequence.Run(&in), file, to, in.UserEmail)
 }
 
 // sieveFrom is the envelope sender as Dovecot has it: 2.3 takes one beyond ASCII
 // for none.
 func (c *Config) sieveFrom(w *mta.Way) string {
-	if c.asciiDovecot && beyondASCII(w.From()) {
+	if c.asciiDovecot && mailaddr.BeyondASCII(w.From()) {
 		return ""
 	}
 	return w.From()
@@ -175,7 +176,7 @@ func redirectedFields(fields headers.Section, mailbox string) headers.Section {
 // see that it is a redirect.
 func (c *Config) reEnter(w *mta.Way, a interp.ActionRedirect, mailbox, user string) (out []Outcome, gone bool) {
 	p, address := passingBy(w), a.Address
-	way := redirect{fold(mailbox), fold(address)}
+	way := redirect{mailaddr.Fold(mailbox), mailaddr.Fold(address)}
 	if slices.Contains(p.redirects, way) {
 		step(w, "sieve", "", place{}, mailbox, "redirected to "+address+" before: kept")
 		return nil, false

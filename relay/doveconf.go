@@ -42,7 +42,7 @@ func (c *compiler) checkDoveconf() {
 		}
 	}
 	refuse := func(format string, args ...any) {
-		c.errs.add("Installation.Doveconf", ErrInvalid,
+		c.errs.Add("Installation.Doveconf", ErrInvalid,
 			"run `doveconf -n` as root, mend what it complains of, and give all that it prints to standard output; nil where there is no Dovecot "+
 				"yet", format, args...)
 		c.in.Doveconf, c.noDoveconf = nil, true

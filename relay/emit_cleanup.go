@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/postfix"
+	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 )
 
 // cleanedBy is how the installation has a listener's mail cleaned: by which
@@ -31,7 +32,7 @@ func (c *compiler) numbered(name, separator string, i int) string {
 	if i == 0 {
 		return name
 	}
-	return name + separator + itoa(i+1)
+	return name + separator + paths.Itoa(i+1)
 }
 
 // addVariant finds the variant for a listener.
@@ -187,7 +188,7 @@ func (c *compiler) emitVariants() {
 func (c *compiler) checkCleanup(at string, sv postfix.Service) {
 	name := c.base.service(sv).get("cleanup_service_name")
 	if s, ok := c.master.Lookup(name, "unix"); !ok || s.Command != "cleanup" {
-		c.errs.add(at, ErrConflict, "name one that is there, or remove it", "cleanup_service_name=%s of %s is no cleanup service of master.cf",
+		c.errs.Add(at, ErrConflict, "name one that is there, or remove it", "cleanup_service_name=%s of %s is no cleanup service of master.cf",
 			name, strings.TrimSpace(sv.Name))
 	}
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/headers"
+	"github.com/oxmailroute/oxmailroute/relay/internal/condition"
+	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 )
 
 // deliverySections are where settings for the delivery of mail may stand; the
@@ -40,18 +42,18 @@ func (c *compiler) emitDovecot() {
 	// may be of a message that a user has put there himself.
 	b.WriteString("# What Sieve sends at delivery comes back in where redirects keep their markers.\n")
 	for _, section := range deliverySections[1:] {
-		fmt.Fprintf(&b, "%s {\n  submission_host = %s\n}\n", strings.TrimSuffix(section, "/"), c.policy.reEntry())
+		fmt.Fprintf(&b, "%s {\n  submission_host = %s\n}\n", strings.TrimSuffix(section, "/"), c.policy.ReEntry())
 	}
 	conf := parseDoveconf(c.in.Doveconf)
 	for _, section := range deliverySections {
-		if have := conf[section+"submission_host"]; have != "" && have != c.policy.reEntry().String() {
-			c.errs.add(doveconfPlace(section, "submission_host"), ErrConflict,
+		if have := conf[section+"submission_host"]; have != "" && have != c.policy.ReEntry().String() {
+			c.errs.Add(doveconfPlace(section, "submission_host"), ErrConflict,
 				"remove it, and give that server's mail a listener of role \"reentry\"", "redirects go to %s, where markers may be lost", have)
 		}
 	}
 	c.checkSievePlugin(conf)
 	c.checkUserName(conf)
-	if c.dovecot.before(dovecotBlocks) {
+	if c.dovecot.Before(dovecotBlocks) {
 		c.fragment23(&b, conf)
 	} else {
 		c.fragment24(&b, conf)
@@ -76,14 +78,14 @@ func (c *compiler) checkSievePlugin(conf doveconf) {
 // scriptFile is where the global script lies on the server, or by which name
 // Dovecot finds those of the tenants' domains.
 func (c *compiler) scriptFile() string {
-	if c.policy.sieveForm() == PerTenant {
+	if c.policy.SieveForm() == PerTenant {
 		return c.tenantPath()
 	}
 	return c.globalPath()
 }
 
 func (c *compiler) globalPath() string {
-	return c.policy.sieveDir() + "/10-" + c.policy.Gateway.Name + ".sieve"
+	return c.policy.SieveDir() + "/10-" + c.policy.Gateway.Name + ".sieve"
 }
 
 // ownScript reports whether a path that Dovecot has is ours, of an earlier run
@@ -104,7 +106,7 @@ func (c *compiler) editheader(conf doveconf) bool {
 		on = on || conf[section+"sieve_extensions/editheader"] == "yes"
 	}
 	if on && c.policy.Loop.AnyDomain {
-		c.errs.add("Loop.AnyDomain", headers.ErrNotExpressible, "leave editheader off for users, or Loop.AnyDomain",
+		c.errs.Add("Loop.AnyDomain", headers.ErrNotExpressible, "leave editheader off for users, or Loop.AnyDomain",
 			"users may use editheader, and Pigeonhole forbids them names while AnyDomain honours names without number")
 	}
 	return on
@@ -119,7 +121,7 @@ func (c *compiler) fragment23(b *bytes.Buffer, conf doveconf) {
 		for _, name := range slices.Sorted(maps.Keys(conf)) {
 			if setting, ok := strings.CutPrefix(name, section+"plugin/"); ok &&
 				(strings.HasPrefix(setting, "sieve_before") || strings.HasPrefix(setting, "sieve_editheader_forbid")) {
-				c.errs.add(doveconfPlace(section+"plugin/", setting), ErrConflict, "move it to the plugin section outside of the protocol's",
+				c.errs.Add(doveconfPlace(section+"plugin/", setting), ErrConflict, "move it to the plugin section outside of the protocol's",
 					"it would hide what the fragment sets")
 			}
 		}
@@ -171,7 +173,7 @@ func (c *compiler) fragment24(b *bytes.Buffer, conf doveconf) {
 		file := c.scriptFile()
 		for _, section := range deliverySections {
 			if have := conf[section+script+"/path"]; have != "" && !c.ownScript(have) {
-				c.errs.add(doveconfPlace(section, script), ErrConflict, "rename it, or choose another Gateway.Name", "%s is its path, not %s", have,
+				c.errs.Add(doveconfPlace(section, script), ErrConflict, "rename it, or choose another Gateway.Name", "%s is its path, not %s", have,
 					file)
 			}
 		}
@@ -185,7 +187,7 @@ func (c *compiler) fragment24(b *bytes.Buffer, conf doveconf) {
 	for _, n := range c.markerNames() {
 		forbidden[strings.ToLower(n)] = true
 		if !blockName.MatchString(n) {
-			c.errs.add("Sieve.UserEditheader", headers.ErrNotExpressible, "leave editheader off for users",
+			c.errs.Add("Sieve.UserEditheader", headers.ErrNotExpressible, "leave editheader off for users",
 				"Dovecot's configuration has no plain form for the header name %q", n)
 			continue
 		}
@@ -195,7 +197,7 @@ func (c *compiler) fragment24(b *bytes.Buffer, conf doveconf) {
 		_, rest, ok := strings.Cut(name, "sieve_editheader_header ")
 		header, setting, _ := strings.Cut(rest, "/")
 		if ok && conf[name] == "no" && forbidden[strings.ToLower(header)] {
-			c.errs.add("doveconf: sieve_editheader_header "+header, ErrConflict, "remove it",
+			c.errs.Add("doveconf: sieve_editheader_header "+header, ErrConflict, "remove it",
 				"%s = no would let scripts forge what the gateway says", setting)
 		}
 	}
@@ -208,7 +210,7 @@ func (c *compiler) fragmentName() string { return "dovecot/99-" + c.policy.Gatew
 func (c *compiler) slot(conf doveconf, known bool) int {
 	if !known {
 		if c.policy.Sieve.Slot == 0 && !c.noDoveconf {
-			c.errs.required("Sieve.Slot",
+			c.errs.Required("Sieve.Slot",
 				"give Installation.Doveconf (doveconf -n), or the number of a free sieve_before<N>: 1 where there is none yet")
 		}
 		return c.policy.Sieve.Slot
@@ -218,10 +220,10 @@ func (c *compiler) slot(conf doveconf, known bool) int {
 		free := have == "" || c.ownScript(have)
 		switch {
 		case c.policy.Sieve.Slot == n && !free:
-			c.errs.add("Sieve.Slot", ErrConflict, "leave it out: the next free number is taken", "%s is %s already", beforeName(n), have)
+			c.errs.Add("Sieve.Slot", ErrConflict, "leave it out: the next free number is taken", "%s is %s already", beforeName(n), have)
 			return 0
 		case c.policy.Sieve.Slot > n && free:
-			c.errs.add("Sieve.Slot", ErrConflict, fmt.Sprintf("use %d, or leave it out", n), "Pigeonhole stops at the first gap, and %s is free",
+			c.errs.Add("Sieve.Slot", ErrConflict, fmt.Sprintf("use %d, or leave it out", n), "Pigeonhole stops at the first gap, and %s is free",
 				beforeName(n))
 			return 0
 		case free:
@@ -244,11 +246,11 @@ func (c *compiler) markerNames() []string {
 	c.eachGateway(func() {
 		m := c.policy.Gateway.Markers
 		if m.Domain.Prefix != "" {
-			for i, t := range c.policy.tenants() {
+			for i, t := range c.policy.OrderedTenants() {
 				if c.tenantGateway[i] != c.current {
 					continue
 				}
-				for _, d := range ordered(t.Domains) {
+				for _, d := range paths.Ordered(t.Domains) {
 					if n, err := headers.MarkerName(m.Domain.Prefix, d); err == nil {
 						add(n)
 					}
@@ -256,15 +258,15 @@ func (c *compiler) markerNames() []string {
 			}
 		}
 		for _, cond := range append(slices.Clone(m.Loop), m.Released, m.Spam) {
-			for _, r := range fieldNames(cond.Predicate) {
-				if r.exact {
-					add(r.prefix)
+			for _, r := range condition.FieldNames(cond.Predicate) {
+				if r.Exact {
+					add(r.Prefix)
 				}
 			}
 		}
 	})
 	if c.origin() {
-		add(c.policy.originHeader())
+		add(c.policy.OriginHeader())
 	}
 	return names
 }

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/postfix"
+	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 )
 
 const (
@@ -28,8 +29,8 @@ var kept = append([]string{
 func (c *compiler) readListeners() {
 	for _, l := range c.policy.Listeners {
 		if l.Role == RoleGateway {
-			i, _ := c.policy.gatewayNamed(l.Gateway)
-			sv, _ := c.master.Lookup(l.split())
+			i, _ := c.policy.GatewayNamed(l.Gateway)
+			sv, _ := c.master.Lookup(l.Split())
 			c.gatewayOwn[i] = c.base.service(sv)
 		}
 	}
@@ -63,7 +64,7 @@ func (c *compiler) gatewayListener(name, kind string) {
 	if len(g.Client.Names) > 0 || len(g.Client.Fingerprints) > 0 {
 		// The authorities are the policy's: another one's certificate could have the
 		// same name.
-		o = append(o, opt("smtpd_tls_ask_ccert", "yes"), opt("smtpd_tls_CAfile", g.clientCAFile()), opt("smtpd_tls_CApath"),
+		o = append(o, opt("smtpd_tls_ask_ccert", "yes"), opt("smtpd_tls_CAfile", g.ClientCAFile()), opt("smtpd_tls_CApath"),
 			opt("tls_append_default_CA", "no"))
 	}
 	if len(g.Client.Names) > 0 {
@@ -88,7 +89,7 @@ func (c *compiler) gatewayListener(name, kind string) {
 	for i, n := range g.Networks {
 		nets[i] = n.String()
 		if n.Addr().Is6() {
-			nets[i] = "[" + n.Addr().String() + "]/" + itoa(n.Bits())
+			nets[i] = "[" + n.Addr().String() + "]/" + paths.Itoa(n.Bits())
 		}
 	}
 	// The gateway is one client with everybody's mail.
@@ -168,7 +169,7 @@ func (c *compiler) certifiedTable() {
 	}
 	var t postfix.Table
 	for i, f := range c.policy.Gateway.Client.Fingerprints {
-		t = append(t, postfix.Entry{Key: strings.ToUpper(f), Value: c.names.ownData, Rule: index("Gateway.Client.Fingerprints", i)})
+		t = append(t, postfix.Entry{Key: strings.ToUpper(f), Value: c.names.ownData, Rule: paths.Index("Gateway.Client.Fingerprints", i)})
 	}
 	c.hashTable(c.names.certsData, t)
 }
@@ -257,7 +258,7 @@ func (c *compiler) copied(own settings, name string) string {
 		return mark + name + mark, true
 	})
 	if err != nil {
-		c.errs.wrap(c.at(name), conflictOf(err), "mend it: Postfix does not start so")
+		c.errs.Wrap(c.at(name), conflictOf(err), "mend it: Postfix does not start so")
 		return ""
 	}
 	parts := strings.Split(strings.ReplaceAll(v, "$", "$$"), mark)
@@ -312,7 +313,7 @@ func (c *compiler) traceable(service string) []postfix.Param {
 	// there can't be refused.
 	const enough = 102400 // header_size_limit of postconf -d
 	if n, err := strconv.Atoi(s.get("header_size_limit")); err == nil && n < enough {
-		return []postfix.Param{opt("header_size_limit", itoa(enough))}
+		return []postfix.Param{opt("header_size_limit", paths.Itoa(enough))}
 	}
 	return nil
 }

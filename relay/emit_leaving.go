@@ -6,6 +6,7 @@ import (
 
 	"github.com/oxmailroute/oxmailroute/postfix"
 	"github.com/oxmailroute/oxmailroute/postfix/mta"
+	"github.com/oxmailroute/oxmailroute/relay/internal/mailaddr"
 )
 
 // leaving removes markers where mail leaves: on each transport by which mail
@@ -118,9 +119,9 @@ func (c *compiler) routeRows(spec postfix.MapSpec, at string) (out []routeRow) {
 // hostedKey reports whether a key of transport_maps is a domain, or an address in
 // one, that this server delivers itself or relays to.
 func (c *compiler) hostedKey(key string) bool {
-	_, domain := splitAddress(fold(key))
+	_, domain := mailaddr.Split(mailaddr.Fold(key))
 	if domain == "" {
-		domain = strings.TrimPrefix(fold(key), ".")
+		domain = strings.TrimPrefix(mailaddr.Fold(key), ".")
 	}
 	for _, name := range []string{"mydestination", "virtual_alias_domains", "virtual_mailbox_domains", "relay_domains"} {
 		if c.domains(c.base, name).Has(domain) {
@@ -128,7 +129,7 @@ func (c *compiler) hostedKey(key string) bool {
 		}
 	}
 	for _, t := range c.policy.Tenants {
-		if slices.ContainsFunc(t.Domains, func(d string) bool { return slices.Contains(domainKeys(d), domain) }) {
+		if slices.ContainsFunc(t.Domains, func(d string) bool { return slices.Contains(mailaddr.DomainKeys(d), domain) }) {
 			return true
 		}
 	}

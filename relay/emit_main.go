@@ -6,6 +6,8 @@ import (
 
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/postfix"
+	"github.com/oxmailroute/oxmailroute/relay/internal/mailaddr"
+	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 )
 
 // param adds a parameter of main.cf.
@@ -93,9 +95,9 @@ func (c *compiler) probesInScope() bool {
 	if sender == "" || sender == "<>" {
 		return false
 	}
-	local, domain := splitAddress(fold(sender))
+	local, domain := mailaddr.Split(mailaddr.Fold(sender))
 	if domain == "" {
-		local, domain = fold(sender), fold(c.base.get("myorigin"))
+		local, domain = mailaddr.Fold(sender), mailaddr.Fold(c.base.get("myorigin"))
 	}
 	scope, ok := c.table(c.indexedSpec(c.names.scope))
 	if !ok || domain == "" {
@@ -121,11 +123,11 @@ func (c *compiler) ref(name, value string) string {
 func (c *compiler) emitRelayDomains() {
 	have := c.domains(c.base, "relay_domains")
 	var missing []string
-	for _, t := range c.policy.tenants() {
+	for _, t := range c.policy.OrderedTenants() {
 		if t.Store == "" {
 			continue
 		}
-		for _, d := range ordered(t.Domains) {
+		for _, d := range paths.Ordered(t.Domains) {
 			ascii, _ := headers.ASCIIDomain(d)
 			if !have.Has(ascii) {
 				missing = append(missing, ascii)

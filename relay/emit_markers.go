@@ -9,6 +9,7 @@ import (
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/postfix"
 	"github.com/oxmailroute/oxmailroute/postfix/mta"
+	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 )
 
 // maxMarkerRules is up to how many marker names each has a pattern of its own.
@@ -29,15 +30,15 @@ func (c *compiler) domainMarkers() []markerName {
 	}
 	var list []markerName
 	seen := map[string]bool{}
-	for i, tenant := range c.policy.tenants() {
+	for i, tenant := range c.policy.OrderedTenants() {
 		if c.tenantGateway[i] != c.current {
 			continue
 		}
-		for j, d := range ordered(tenant.Domains) {
-			at := index(index("Tenants", i)+".Domains", j)
+		for j, d := range paths.Ordered(tenant.Domains) {
+			at := paths.Index(paths.Index("Tenants", i)+".Domains", j)
 			name, err := headers.MarkerName(m.Prefix, d)
 			if err != nil {
-				c.errs.wrap(at, err, "")
+				c.errs.Wrap(at, err, "")
 				continue
 			}
 			if !seen[name] {
@@ -61,7 +62,7 @@ func (c *compiler) markerTables(names []markerName) {
 	cut := headers.MatchPrefix{Prefix: m.Prefix, Op: headers.Is, Values: []string{m.Value}}
 	patterns, err := postfix.PatternsFor(cut)
 	if err != nil {
-		c.errs.wrap("Gateway.Markers.Domain", err, "")
+		c.errs.Wrap("Gateway.Markers.Domain", err, "")
 		return
 	}
 	const any, name = "[^:]*:", "([^:]+):"
@@ -85,7 +86,7 @@ func (c *compiler) markerTables(names []markerName) {
 	c.markerMap[c.current] = "pipemap:{" + strings.Join(steps, ",") + "}"
 	value, err := headers.Compile(cut, headers.HeaderChecks)
 	if err != nil {
-		c.errs.wrap("Gateway.Markers.Domain", err, "")
+		c.errs.Wrap("Gateway.Markers.Domain", err, "")
 		return
 	}
 	index, _ := c.table(c.indexedSpec(c.names.markers))

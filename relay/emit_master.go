@@ -33,10 +33,10 @@ func (c *compiler) add(name, kind, maxProcesses, command, comment string, option
 func (c *compiler) emitMaster() {
 	c.addVariant(cleanedBy{service: "cleanup"}) // the one without numbers
 	for _, l := range c.policy.Listeners {
-		name, kind := l.split()
+		name, kind := l.Split()
 		switch l.Role {
 		case RoleGateway:
-			i, _ := c.policy.gatewayNamed(l.Gateway)
+			i, _ := c.policy.GatewayNamed(l.Gateway)
 			c.forGateway(i, func() { c.gatewayListener(name, kind) })
 		case RoleSubmission, RoleInternal:
 			c.stripped(name, kind)
@@ -60,7 +60,7 @@ func (c *compiler) emitMaster() {
 	if c.policy.Topology == Mailboxes {
 		c.reEntry()
 	}
-	if c.policy.sorts() {
+	if c.policy.Sorts() {
 		c.sorters()
 	}
 	c.eachGateway(c.secondPass)
@@ -121,7 +121,7 @@ func (c *compiler) notNeededInside() []string {
 // address mappings have run already.
 func (c *compiler) sharedListener() {
 	n := c.names
-	a := c.policy.strip()
+	a := c.policy.Strip()
 	c.add(a.String(), "inet", "-", "smtpd", "mail of others on the gateway's listener",
 		append([]postfix.Param{
 			opt("syslog_name", "postfix/"+n.smartHost+"-share"),
@@ -140,11 +140,11 @@ func (c *compiler) sharedListener() {
 // gateway and the recipient's MX.
 func (c *compiler) secondPass() {
 	n := c.names
-	a := c.policy.secondPass()
+	a := c.policy.SecondPass()
 	c.add(a.String(), "inet", "-", "smtpd", "second pass: the gateway, or for marked mail and calendaring the MX",
 		append([]postfix.Param{
 			opt("syslog_name", "postfix/"+n.smartHost+"-out"),
-			opt("content_filter", n.smartHost+":"+c.policy.Gateway.SmartHost.nextHop()),
+			opt("content_filter", n.smartHost+":"+c.policy.Gateway.SmartHost.NextHop()),
 			opt("cleanup_service_name", n.cleanupOut),
 			opt("receive_override_options", "no_unknown_recipient_checks", "no_address_mappings", "no_milters"),
 			opt("message_size_limit", "0"),

@@ -7,6 +7,7 @@ import (
 
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/postfix"
+	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 )
 
 // What Sieve sends comes in at one listener: redirected mail, which keeps its
@@ -40,9 +41,9 @@ var beforeScript = []string{"Message-ID", "Date", "From", "To", "Subject", "Auto
 func (c *compiler) reEntry() {
 	o := []postfix.Param{
 		opt("syslog_name", "postfix/"+c.names.smartHost+"-reentry"),
-		opt("content_filter", c.sortHop(c.policy.sorting())),
+		opt("content_filter", c.sortHop(c.policy.Sorting())),
 	}
-	a := c.policy.reEntry()
+	a := c.policy.ReEntry()
 	c.add(a.String(), "inet", "-", "smtpd", "re-entry for Dovecot (submission_host): what Sieve sends",
 		slices.Concat(o, c.asSubmitted(), c.inside(a.Addr()))...)
 }
@@ -63,8 +64,8 @@ func (c *compiler) sorters() {
 		log, cleanup, note, comment string
 		checks                      string
 	}{
-		{c.policy.sorting(), "-sort", n.cleanupSort, "what is redirected keeps its markers; the rest goes on", "", n.sort},
-		{c.policy.generated(), "-sieve", n.cleanupGenerated, "what Sieve has made: markers are removed", "", n.strip},
+		{c.policy.Sorting(), "-sort", n.cleanupSort, "what is redirected keeps its markers; the rest goes on", "", n.sort},
+		{c.policy.Generated(), "-sieve", n.cleanupGenerated, "what Sieve has made: markers are removed", "", n.strip},
 	} {
 		o := []postfix.Param{opt("syslog_name", "postfix/"+n.smartHost+l.log), opt("cleanup_service_name", l.cleanup)}
 		c.add(l.addr.String(), "inet", "-", "smtpd", l.note, slices.Concat(o, filter, again, c.inside(l.addr.Addr()))...)
@@ -81,7 +82,7 @@ func (c *compiler) sorters() {
 func (c *compiler) wholeHeaders() []postfix.Param {
 	const byDefault = 102400
 	if limit, err := strconv.Atoi(c.base.get("header_size_limit")); c.base.set("header_size_limit") && err == nil && limit < byDefault {
-		return []postfix.Param{opt("header_size_limit", itoa(byDefault))}
+		return []postfix.Param{opt("header_size_limit", paths.Itoa(byDefault))}
 	}
 	return nil
 }
@@ -94,7 +95,7 @@ func (c *compiler) sortHop(a netip.AddrPort) string {
 // sortTable tells redirected mail from what Sieve has made. PASS ends all
 // checks, and a FILTER that came before it stays (header_checks(5)).
 func (c *compiler) sortTable() postfix.CheckTable {
-	a := c.policy.generated()
+	a := c.policy.Generated()
 	on := postfix.Filter{Transport: c.names.sortGate, NextHop: "[" + a.Addr().String() + "]:" + port(a)}
 	t := postfix.CheckTable{{When: headers.Exists{Name: redirectedFrom}, Action: postfix.Pass{}, Rule: "Topology"}}
 	for _, name := range beforeScript {
@@ -170,8 +171,8 @@ func (c *compiler) sortedFilter() (value, whose string) {
 	if c.policy.Topology == Mailboxes {
 		return c.base.service(c.pickup()).get("content_filter"), "pickup, sendmail's"
 	}
-	for _, i := range c.policy.others() {
-		name, kind := c.policy.Listeners[i].split()
+	for _, i := range c.policy.Others() {
+		name, kind := c.policy.Listeners[i].Split()
 		if sv, ok := c.master.Lookup(name, kind); ok {
 			return c.base.service(sv).get("content_filter"), c.policy.Listeners[i].Service
 		}
@@ -235,7 +236,7 @@ func (c *compiler) checkSorted(by cleanedBy, milters, whose, why string) {
 			found, opaque := c.results(spec, c.at(name))
 			for _, r := range found {
 				if r.filters() {
-					c.errs.add(r.at, ErrConflict, "give "+whose+" a cleanup service of its own with -o cleanup_service_name, whose "+name+" has no FILTER",
+					c.errs.Add(r.at, ErrConflict, "give "+whose+" a cleanup service of its own with -o cleanup_service_name, whose "+name+" has no FILTER",
 						"FILTER would lead what Sieve has made (vacation, notify) past the removal of markers: "+why)
 				}
 			}
@@ -243,7 +244,7 @@ func (c *compiler) checkSorted(by cleanedBy, milters, whose, why string) {
 				continue // checkActions says what can't be read
 			}
 			for _, o := range opaque {
-				c.errs.add(c.at(name), ErrConflict, readable+"; or give "+whose+" a cleanup service of its own with -o cleanup_service_name, without "+
+				c.errs.Add(c.at(name), ErrConflict, readable+"; or give "+whose+" a cleanup service of its own with -o cleanup_service_name, without "+
 					name,
 					"%s: %s can't be read here; a FILTER in it would lead what Sieve has made (vacation, notify) past the removal of markers", name, o)
 			}

@@ -7,6 +7,7 @@ import (
 
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/postfix"
+	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 )
 
 // Mail of other servers comes in at the policy's listeners of RoleReEntry: what
@@ -16,24 +17,11 @@ import (
 // puts its fields above that one. So mail with this field is sorted as this
 // server's is (emit_reentry.go), and other mail is left alone.
 
-// others are the indices of these listeners.
-func (p Policy) others() (list []int) {
-	for i, l := range p.Listeners {
-		if l.Role == RoleReEntry {
-			list = append(list, i)
-		}
-	}
-	return list
-}
-
-// sorts reports whether what Sieve sends comes here, of this server or of others.
-func (p Policy) sorts() bool { return p.Topology == Mailboxes || len(p.others()) > 0 }
-
 // reEntryTable leads what Sieve sends to the listener that sorts it. Redirected
 // mail keeps the field that it is known by, whatever the installation's own checks
 // say of it.
 func (c *compiler) reEntryTable() postfix.CheckTable {
-	a := c.policy.sorting()
+	a := c.policy.Sorting()
 	on := postfix.Filter{Transport: c.names.sortGate, NextHop: "[" + a.Addr().String() + "]:" + port(a)}
 	return append(c.redirectTable(), postfix.CheckRule{When: headers.Exists{Name: xSieve}, Action: on, Rule: "Listeners"})
 }
@@ -42,16 +30,16 @@ func (c *compiler) reEntryTable() postfix.CheckTable {
 func (c *compiler) checkOthers() {
 	c.checkReach()
 	filter, whose := c.sortedFilter()
-	for _, i := range c.policy.others() {
+	for _, i := range c.policy.Others() {
 		l := c.policy.Listeners[i]
-		name, kind := l.split()
+		name, kind := l.Split()
 		sv, ok := c.master.Lookup(name, kind)
 		if !ok || sv.Command != "smtpd" {
 			continue // checkServices says so
 		}
 		s := c.base.service(sv)
 		if have := s.get("content_filter"); have != filter {
-			c.errs.add(index("Listeners", i), ErrConflict,
+			c.errs.Add(paths.Index("Listeners", i), ErrConflict,
 				"give both the same with -o content_filter in master.cf, or "+l.Service+" the role \"internal\"",
 				"content_filter is %q for %s and %q for %s: what Sieve sends is filtered behind the sorting, which is one for all", have, l.Service,
 				filter, whose)
@@ -74,13 +62,13 @@ func (c *compiler) checkReach() {
 		return // there are none, and strangers relay nothing
 	}
 	for i, l := range c.policy.Listeners {
-		name, kind := l.split()
+		name, kind := l.Split()
 		sv, ok := c.master.Lookup(name, kind)
-		a, known := l.bound()
+		a, known := l.Bound()
 		if l.Role != RoleReEntry && l.Role != RoleReinjection || !ok || known && a.Addr().IsLoopback() || c.refusesStrangers(c.base.service(sv)) {
 			continue
 		}
-		c.errs.add(index("Listeners", i), ErrConflict,
+		c.errs.Add(paths.Index("Listeners", i), ErrConflict,
 			"bind it to loopback, or give it -o smtpd_client_restrictions=permit_mynetworks,reject and, since smtpd(8) asks nothing about "+
 				"the recipient \"postmaster\", -o smtpd_data_restrictions=permit_mynetworks,reject in master.cf; "+
 				"or, where strangers shall send there, the role \"internal\"",
@@ -144,7 +132,7 @@ func (c *compiler) checkKept(by cleanedBy, whose string) {
 			case postfix.Reject, postfix.Discard, postfix.Hold, postfix.Prepend, postfix.BCC:
 				if key := at + " " + whose; !c.refused[key] {
 					c.refused[key] = true
-					c.errs.add(strings.TrimPrefix(at, "postfix/"), ErrConflict,
+					c.errs.Add(strings.TrimPrefix(at, "postfix/"), ErrConflict,
 						"give "+whose+" a cleanup service of its own with -o cleanup_service_name, whose header_checks leave "+
 							xSieve+" and "+redirectedFrom+" alone",
 						"the rule is about %s, by which what Sieve sends to %s is known and sorted: it would not be applied there", f.Name, whose)

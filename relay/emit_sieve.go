@@ -1,44 +1,21 @@
 package relay
 
 import (
-	"github.com/oxmailroute/oxmailroute/internal/clone"
-	"reflect"
-	"slices"
 	"strings"
 
-	"github.com/oxmailroute/oxmailroute/headers"
+	"github.com/oxmailroute/oxmailroute/internal/clone"
+
+	"github.com/oxmailroute/oxmailroute/relay/policy"
 	"github.com/oxmailroute/oxmailroute/sieve"
 )
 
-// The comments of the emitted scripts, by which traces find the policy's value.
-const (
-	releaseComment = "Released from the gateway's quarantine (Gateway.Markers.Released)"
-	spamComment    = "Held for spam by the gateway (Gateway.Markers.Spam, Spam.Folder)"
-)
-
 // script is the delivery rules as a script.
-func (c *compiler) script(form ruleForm) []sieve.Command {
+func (c *compiler) script(form policy.RuleForm) []sieve.Command {
 	var out []sieve.Command
-	for _, r := range c.policy.deliveryRules(&c.errs, form) {
-		out = append(out, sieve.Comment(r.comment), r.command)
+	for _, r := range c.policy.DeliveryRules(&c.errs, form) {
+		out = append(out, sieve.Comment(r.Comment), r.Command)
 	}
 	return out
-}
-
-// addTo adds a gateway's condition, where it has one that the others have not.
-func addTo(list headers.Any, c headers.Condition) headers.Any {
-	if c.Predicate == nil || slices.ContainsFunc(list, func(p headers.Predicate) bool { return reflect.DeepEqual(p, c.Predicate) }) {
-		return list
-	}
-	return append(list, c.Predicate)
-}
-
-// one is the only predicate of a list as it is.
-func one(list headers.Any) headers.Predicate {
-	if len(list) == 1 {
-		return list[0]
-	}
-	return list
 }
 
 // globalName is the global script's file.
@@ -46,10 +23,10 @@ func (c *compiler) globalName() string { return "sieve/before/10-" + c.policy.Ga
 
 func (c *compiler) emitSieve() {
 	var unreadable Errors
-	c.cfg.own = c.policy.mailboxRules(&unreadable)
+	c.cfg.own = c.policy.RulesInto(&unreadable)
 	if len(unreadable) > 0 {
 		c.cfg.own = nil
-		if c.policy.sieveForm() == PerMailbox {
+		if c.policy.SieveForm() == PerMailbox {
 			c.errs = append(c.errs, unreadable...)
 			return
 		}
@@ -57,20 +34,20 @@ func (c *compiler) emitSieve() {
 	if c.policy.Topology != Mailboxes {
 		return
 	}
-	own := c.script(inMailbox)
+	own := c.script(policy.InMailbox)
 	if len(own) == 0 {
 		return
 	}
 	c.cfg.mailbox = &sieve.Script{Commands: own}
 	if err := c.cfg.mailbox.Validate(); err != nil {
-		c.errs.wrap("Spam.Folder", err, "choose another folder")
+		c.errs.Wrap("Spam.Folder", err, "choose another folder")
 		return
 	}
-	if c.policy.sieveForm() == PerMailbox {
+	if c.policy.SieveForm() == PerMailbox {
 		return
 	}
 	before := len(c.errs)
-	c.cfg.global = &sieve.Script{Commands: append([]sieve.Command{sieve.Comment(c.names.managed())}, c.script(inGlobal)...)}
+	c.cfg.global = &sieve.Script{Commands: append([]sieve.Command{sieve.Comment(c.names.managed())}, c.script(policy.InGlobal)...)}
 	if len(c.errs) > before {
 		return
 	}
@@ -79,7 +56,7 @@ func (c *compiler) emitSieve() {
 		c.cfg.global.Commands[0] = sieve.Comment(strings.TrimPrefix(m.text(), "# "))
 		text = c.cfg.global.Format()
 	}
-	if c.policy.sieveForm() == PerTenant {
+	if c.policy.SieveForm() == PerTenant {
 		c.emitTenants(text)
 	} else {
 		c.emit(c.globalName(), text, true)
@@ -87,9 +64,9 @@ func (c *compiler) emitSieve() {
 	c.cfg.globalRules = map[int]string{}
 	for i, line := range strings.Split(string(text), "\n") {
 		switch {
-		case strings.HasSuffix(line, releaseComment):
+		case strings.HasSuffix(line, policy.ReleaseComment):
 			c.cfg.globalRules[i+2] = "Gateway.Markers.Released"
-		case strings.HasSuffix(line, spamComment):
+		case strings.HasSuffix(line, policy.SpamComment):
 			c.cfg.globalRules[i+2] = "Spam.Folder"
 		}
 	}

@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/postfix"
+	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
+	"github.com/oxmailroute/oxmailroute/relay/policy"
 )
 
 // smartHost is the transport to the gateway. Certificate and key are here, so
@@ -13,7 +15,7 @@ import (
 func (c *compiler) smartHost() {
 	s := c.policy.Gateway.SmartHost
 	o := slices.Concat([]postfix.Param{
-		opt("smtp_tls_security_level", string(s.level())),
+		opt("smtp_tls_security_level", string(s.EffectiveLevel())),
 	}, c.proof(s), []postfix.Param{
 		opt("smtp_tls_policy_maps", c.tlsPolicyMap()),
 		opt("smtp_tls_wrappermode", yesNo(s.ImplicitTLS)),
@@ -40,7 +42,7 @@ func yesNo(b bool) string {
 // proof is what the server must show.
 func (c *compiler) proof(s SmartHost) []postfix.Param {
 	authorities := []postfix.Param{opt("smtp_tls_CAfile", s.CAFile), opt("smtp_tls_CApath"), opt("tls_append_default_CA", "no")}
-	switch s.level() {
+	switch s.EffectiveLevel() {
 	case LevelDANE:
 		return append([]postfix.Param{
 			opt("smtp_dns_support_level", "dnssec"),
@@ -53,7 +55,7 @@ func (c *compiler) proof(s SmartHost) []postfix.Param {
 		}, authorities...)
 	}
 	// Where the policy map has a name for each host, this is the first's.
-	return append([]postfix.Param{opt("smtp_tls_secure_cert_match", s.hosts()[0].tlsName())}, authorities...)
+	return append([]postfix.Param{opt("smtp_tls_secure_cert_match", s.Hosts()[0].EffectiveTLSName())}, authorities...)
 }
 
 func upper(list []string) []string {
@@ -68,20 +70,20 @@ func upper(list []string) []string {
 // spells it.
 func (c *compiler) tlsPolicyTable() postfix.Table {
 	s := c.policy.Gateway.SmartHost
-	if !s.policed() {
+	if !s.Policed() {
 		return nil
 	}
 	var t postfix.Table
-	for i, h := range s.hosts() {
+	for i, h := range s.Hosts() {
 		at := "Gateway.SmartHost"
 		if i > 0 {
-			at = index(at+".Fallback", i-1)
+			at = paths.Index(at+".Fallback", i-1)
 		}
-		value := "secure match=" + h.tlsName()
-		if s.level() == LevelFingerprint {
+		value := "secure match=" + h.EffectiveTLSName()
+		if s.EffectiveLevel() == LevelFingerprint {
 			value = "fingerprint match=" + strings.Join(upper(h.Fingerprints), "|")
 		}
-		t = append(t, postfix.Entry{Key: strings.ToLower(h.nextHop()), Value: value, Rule: at})
+		t = append(t, postfix.Entry{Key: strings.ToLower(h.NextHop()), Value: value, Rule: at})
 	}
 	return t
 }
@@ -93,16 +95,16 @@ func (c *compiler) tlsPolicyMap() string { return c.hashMap(c.names.tlsPolicy) }
 // that the mail waits. Passwords go in the clear inside TLS, and only where the
 // server has proved who it is.
 func (c *compiler) login(s SmartHost) []postfix.Param {
-	if s.Auth.isZero() {
+	if s.Auth.IsZero() {
 		return []postfix.Param{opt("smtp_sasl_auth_enable", "no")}
 	}
 	hops := make([]string, 0, len(s.Fallback)+1)
-	for _, h := range s.hosts() {
-		hops = append(hops, strings.ToLower(h.nextHop())+"=x")
+	for _, h := range s.Hosts() {
+		hops = append(hops, strings.ToLower(h.NextHop())+"=x")
 	}
 	mechanisms := upper(s.Auth.Mechanisms)
 	if len(mechanisms) > 0 {
-		mechanisms = append(mechanisms, demand)
+		mechanisms = append(mechanisms, policy.LoginDemand)
 	}
 	o := []postfix.Param{
 		opt("smtp_sasl_auth_enable", "yes"),
@@ -127,7 +129,7 @@ func (c *compiler) login(s SmartHost) []postfix.Param {
 // withoutSecrets forgets the password file, which a configuration directory that
 // was read whole may have brought along.
 func (c *compiler) withoutSecrets() {
-	for _, g := range c.policy.gateways() {
+	for _, g := range c.policy.Gateways() {
 		file, inside := c.fileName(g.SmartHost.Auth.PasswordFile)
 		if inside {
 			delete(c.stock, file)
@@ -139,7 +141,7 @@ func (c *compiler) withoutSecrets() {
 // read, or that is not there.
 func (c *compiler) checkSecret(add func(silent bool, why string, args ...string)) {
 	checked := map[string]bool{}
-	for _, g := range c.policy.gateways() {
+	for _, g := range c.policy.Gateways() {
 		file := g.SmartHost.Auth.PasswordFile
 		if file == "" || checked[file] {
 			continue
@@ -155,7 +157,7 @@ func (c *compiler) checkSecret(add func(silent bool, why string, args ...string)
 // before the reload. Package deploy looks into them.
 func (c *compiler) checkCertificates(add func(silent bool, why string, args ...string)) {
 	files := []string{c.policy.Server.CertFile, c.policy.Server.KeyFile}
-	for _, g := range c.policy.gateways() {
+	for _, g := range c.policy.Gateways() {
 		files = append(files, g.SmartHost.CertFile, g.SmartHost.KeyFile, g.SmartHost.CAFile, g.Client.CAFile)
 	}
 	slices.Sort(files)
@@ -168,18 +170,13 @@ func (c *compiler) checkCertificates(add func(silent bool, why string, args ...s
 			"-fprint", "/dev/stderr"})...)
 }
 
-// demand is a mechanism that nobody has. A server that offers nothing but it
-// can't be logged in to, which smtp(8) takes for a failed login; where AUTH is
-// not offered at all, it would send without.
-const demand = "X-OXMAILROUTE-LOGIN"
-
 // authDemandTable is a smtp_reply_filter (postconf(5)).
 func (c *compiler) authDemandTable() {
-	if c.policy.Gateway.SmartHost.Auth.isZero() {
+	if c.policy.Gateway.SmartHost.Auth.IsZero() {
 		return
 	}
 	c.emit("postfix/"+c.names.authDemand, []byte("# "+c.names.managed()+"\n"+
 		"# A login is demanded of every server; without one, mail waits.\n"+
-		"/^250([- ])(SIZE( [0-9]*)?|ENHANCEDSTATUSCODES|CHUNKING|HELP|VRFY|ETRN|EXPN)$/\t250${1}AUTH "+demand+"\n"+
+		"/^250([- ])(SIZE( [0-9]*)?|ENHANCEDSTATUSCODES|CHUNKING|HELP|VRFY|ETRN|EXPN)$/\t250${1}AUTH "+policy.LoginDemand+"\n"+
 		"/^530([- ].*)$/\t430${1}\n"), true)
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/postfix"
+	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
+	"github.com/oxmailroute/oxmailroute/relay/internal/release"
 )
 
 // bareNewline is the setting by which a line that ends in LF alone does not end
@@ -24,15 +26,15 @@ var bareNewlinePatches = map[int][2]int{7: {9, 10}, 8: {4, 5}}
 // checkBareNewline refuses a release without the setting, unless the policy
 // vouches for another defence.
 func (c *compiler) checkBareNewline() {
-	first, old := bareNewlinePatches[c.postfix.minor]
+	first, old := bareNewlinePatches[c.postfix.Minor]
 	if !old || c.policy.Topology == Outbound {
 		return
 	}
-	for i := range c.policy.gateways() {
+	for i := range c.policy.Gateways() {
 		switch {
-		case c.policy.view(i).Inbound.NoBareNewline || c.patch >= first[0]:
+		case c.policy.View(i).Inbound.NoBareNewline || c.patch >= first[0]:
 		case c.patch >= 0:
-			c.errs.add("Server.Postfix", ErrUnsupported,
+			c.errs.Add("Server.Postfix", ErrUnsupported,
 				fmt.Sprintf("update to %s.%d or later, "+
 					"or set Inbound.NoBareNewline where something else "+
 					"keeps lines that end in LF alone away from this server", c.postfix, first[0]),
@@ -41,7 +43,7 @@ func (c *compiler) checkBareNewline() {
 		default:
 			c.warn("Server.Postfix",
 				"only %s is known: give what `%s` prints; before %s.%d there is no %s, and messages could be smuggled into the gateway's",
-				c.postfix, postfixProgram.ask, c.postfix, first[0], bareNewline)
+				c.postfix, release.Postfix.Ask, c.postfix, first[0], bareNewline)
 		}
 	}
 }
@@ -49,7 +51,7 @@ func (c *compiler) checkBareNewline() {
 // bareNewlineValue is what the gateway's listener has; empty where the release
 // has no such setting.
 func (c *compiler) bareNewlineValue(own settings) string {
-	first, old := bareNewlinePatches[c.postfix.minor]
+	first, old := bareNewlinePatches[c.postfix.Minor]
 	switch {
 	case old && c.patch >= 0 && c.patch < first[0]:
 		return ""
@@ -70,7 +72,7 @@ func (c *compiler) lineEnds(sv postfix.Service, own settings) []postfix.Param {
 	}
 	words := list(own.get(ehloKeywords))
 	if hasWord(words, "starttls") {
-		c.errs.add(place{masterFile, sv.Line}.String(), ErrConflict, "take starttls out of it for this listener",
+		c.errs.Add(place{masterFile, sv.Line}.String(), ErrConflict, "take starttls out of it for this listener",
 			"%s = %s: the gateway could not use TLS", ehloKeywords, own.get(ehloKeywords))
 	}
 	// BDAT has no end that could be forged, but servers before this one may
@@ -82,7 +84,7 @@ func (c *compiler) lineEnds(sv postfix.Service, own settings) []postfix.Param {
 	if c.ehloTable() { // for a client that they have, they take the place of the list
 		var t postfix.CIDRTable
 		for i, n := range c.policy.Gateway.Networks {
-			t = append(t, postfix.CIDREntry{Prefix: n, Value: strings.Join(words, ", "), Rule: index("Gateway.Networks", i)})
+			t = append(t, postfix.CIDREntry{Prefix: n, Value: strings.Join(words, ", "), Rule: paths.Index("Gateway.Networks", i)})
 		}
 		c.cidrTable(c.names.ehlo, t)
 		o = append(o, opt(ehloAddressMaps, "$"+c.names.ehloMaps))
@@ -115,7 +117,7 @@ func (c *compiler) patchRelease() {
 	c.patch = patchOf(c.policy.Server.Postfix)
 	if n := patchOf(c.in.PostfixVersion); n >= 0 {
 		if c.patch >= 0 && n != c.patch {
-			c.errs.add("Server.Postfix", ErrConflict, "leave it out", "Server.Postfix says %s, Installation.PostfixVersion says %s",
+			c.errs.Add("Server.Postfix", ErrConflict, "leave it out", "Server.Postfix says %s, Installation.PostfixVersion says %s",
 				strings.TrimSpace(c.policy.Server.Postfix), strings.TrimSpace(c.in.PostfixVersion))
 		}
 		c.patch = n

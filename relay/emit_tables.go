@@ -6,6 +6,9 @@ import (
 
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/postfix"
+	"github.com/oxmailroute/oxmailroute/relay/internal/condition"
+	"github.com/oxmailroute/oxmailroute/relay/internal/mailaddr"
+	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 )
 
 func (c *compiler) emitTables() {
@@ -14,14 +17,14 @@ func (c *compiler) emitTables() {
 	c.regexpTable(c.names.strip, c.reservedTable(postfix.Strip{Text: "untrusted marker"}))
 	c.regexpTable(c.names.leave, c.reservedTable(postfix.Ignore{}))
 	if c.origin() {
-		c.regexpTable(c.names.leaveOriginFile, postfix.CheckTable{{When: headers.Exists{Name: c.policy.originHeader()}, Action: postfix.Ignore{},
+		c.regexpTable(c.names.leaveOriginFile, postfix.CheckTable{{When: headers.Exists{Name: c.policy.OriginHeader()}, Action: postfix.Ignore{},
 			Rule: "Loop.OriginHeader"}})
 	}
 	c.regexpTable(c.names.bypassMIME, c.calendarTable())
-	if c.policy.sorts() {
+	if c.policy.Sorts() {
 		c.regexpTable(c.names.sort, c.sortTable())
 	}
-	if len(c.policy.others()) > 0 {
+	if len(c.policy.Others()) > 0 {
 		c.regexpTable(c.names.reEntry, c.reEntryTable())
 	}
 	if c.policy.Topology == Mailboxes {
@@ -49,7 +52,7 @@ func (c *compiler) emitGatewayTables() {
 	if len(c.policy.Gateway.Client.Fingerprints) > 0 {
 		var t postfix.Table
 		for i, f := range c.policy.Gateway.Client.Fingerprints {
-			t = append(t, postfix.Entry{Key: strings.ToUpper(f), Value: "OK", Rule: index("Gateway.Client.Fingerprints", i)})
+			t = append(t, postfix.Entry{Key: strings.ToUpper(f), Value: "OK", Rule: paths.Index("Gateway.Client.Fingerprints", i)})
 		}
 		c.hashTable(c.names.certs, t)
 	}
@@ -66,7 +69,7 @@ func (c *compiler) emitGatewayTables() {
 // gateHop is what the sender map answers for a sender in scope: our second
 // pass.
 func (c *compiler) gateHop() string {
-	a := c.policy.secondPass()
+	a := c.policy.SecondPass()
 	return c.names.gate + ":[" + a.Addr().String() + "]:" + port(a)
 }
 
@@ -80,12 +83,12 @@ func (c *compiler) scopeTable() postfix.Table {
 // scopeOf is the sender map for the tenants of some gateways.
 func (c *compiler) scopeOf(gateway func(int) bool) postfix.Table {
 	var t postfix.Table
-	for i, tenant := range c.policy.tenants() {
+	for i, tenant := range c.policy.OrderedTenants() {
 		if !gateway(c.tenantGateway[i]) {
 			continue
 		}
 		hop := c.gateHops[c.tenantGateway[i]]
-		at := index("Tenants", i)
+		at := paths.Index("Tenants", i)
 		s := tenant.Scope
 		out := map[string]bool{}
 		for _, e := range s.Except {
@@ -93,7 +96,7 @@ func (c *compiler) scopeOf(gateway func(int) bool) postfix.Table {
 				d, _ := headers.ASCIIDomain(e)
 				out[d] = true
 			} else {
-				a, _ := checkAddress(e)
+				a, _ := mailaddr.Check(e)
 				out[a] = true
 			}
 		}
@@ -103,39 +106,39 @@ func (c *compiler) scopeOf(gateway func(int) bool) postfix.Table {
 			if out[ascii] {
 				return
 			}
-			for _, k := range domainKeys(ascii) {
+			for _, k := range mailaddr.DomainKeys(ascii) {
 				t = append(t, postfix.Entry{Key: "@" + k, Value: hop, Rule: rule})
 			}
 		}
 		switch s.Use {
 		case AllDomains:
-			for j, d := range ordered(tenant.Domains) {
-				domain(d, index(at+".Domains", j))
+			for j, d := range paths.Ordered(tenant.Domains) {
+				domain(d, paths.Index(at+".Domains", j))
 			}
 		case SomeDomains:
-			for j, d := range ordered(s.Domains) {
-				domain(d, index(at+".Scope.Domains", j))
+			for j, d := range paths.Ordered(s.Domains) {
+				domain(d, paths.Index(at+".Scope.Domains", j))
 			}
 		case SomeSenders:
-			for j, a := range ordered(s.Senders) {
-				key, _ := checkAddress(a)
-				if _, d := splitAddress(key); out[key] || out[d] {
+			for j, a := range paths.Ordered(s.Senders) {
+				key, _ := mailaddr.Check(a)
+				if _, d := mailaddr.Split(key); out[key] || out[d] {
 					continue
 				}
-				for _, k := range addressKeys(key) {
-					t = append(t, postfix.Entry{Key: k, Value: hop, Rule: index(at+".Scope.Senders", j)})
+				for _, k := range mailaddr.AddressKeys(key) {
+					t = append(t, postfix.Entry{Key: k, Value: hop, Rule: paths.Index(at+".Scope.Senders", j)})
 				}
 			}
 		case NoSenders:
 		}
 		if s.Use == AllDomains || s.Use == SomeDomains {
-			for j, e := range ordered(s.Except) {
+			for j, e := range paths.Ordered(s.Except) {
 				if !strings.Contains(e, "@") {
 					continue
 				}
-				key, _ := checkAddress(e)
-				for _, k := range addressKeys(key) {
-					t = append(t, postfix.Entry{Key: k, Value: "DUNNO", Rule: index(at+".Scope.Except", j)})
+				key, _ := mailaddr.Check(e)
+				for _, k := range mailaddr.AddressKeys(key) {
+					t = append(t, postfix.Entry{Key: k, Value: "DUNNO", Rule: paths.Index(at+".Scope.Except", j)})
 				}
 			}
 		}
@@ -150,19 +153,19 @@ func (c *compiler) scopeOf(gateway func(int) bool) postfix.Table {
 // that always go direct.
 func (c *compiler) transportTable() postfix.Table {
 	var t postfix.Table
-	for i, tenant := range c.policy.tenants() {
+	for i, tenant := range c.policy.OrderedTenants() {
 		if tenant.Store == "" {
 			continue
 		}
-		for j, d := range ordered(tenant.Domains) {
-			for _, k := range domainKeys(d) {
-				t = append(t, postfix.Entry{Key: k, Value: c.names.store + ":" + tenant.Store, Rule: index(index("Tenants", i)+".Domains", j)})
+		for j, d := range paths.Ordered(tenant.Domains) {
+			for _, k := range mailaddr.DomainKeys(d) {
+				t = append(t, postfix.Entry{Key: k, Value: c.names.store + ":" + tenant.Store, Rule: paths.Index(paths.Index("Tenants", i)+".Domains", j)})
 			}
 		}
 	}
-	for i, d := range ordered(c.policy.Direct) {
-		for _, k := range domainKeys(d) {
-			t = append(t, postfix.Entry{Key: k, Value: c.direct + ":" + c.policy.DirectVia, Rule: index("Direct", i)})
+	for i, d := range paths.Ordered(c.policy.Direct) {
+		for _, k := range mailaddr.DomainKeys(d) {
+			t = append(t, postfix.Entry{Key: k, Value: c.direct + ":" + c.policy.DirectVia, Rule: paths.Index("Direct", i)})
 		}
 	}
 	return t
@@ -171,22 +174,22 @@ func (c *compiler) transportTable() postfix.Table {
 // reservedTable takes the headers away that only the gateway may set, and our
 // own.
 func (c *compiler) reservedTable(action postfix.CheckAction) postfix.CheckTable {
-	t := reservedRules(c.policy.reservedPrefixes(), action)
+	t := reservedRules(c.policy.ReservedPrefixes(), action)
 	if c.origin() {
-		t = append(t, postfix.CheckRule{When: headers.Exists{Name: c.policy.originHeader()}, Action: action, Rule: "Loop.OriginHeader"})
+		t = append(t, postfix.CheckRule{When: headers.Exists{Name: c.policy.OriginHeader()}, Action: action, Rule: "Loop.OriginHeader"})
 	}
 	return t
 }
 
 // reservedRules do something with the fields of some names.
-func reservedRules(list []reserved, action postfix.CheckAction) postfix.CheckTable {
+func reservedRules(list []condition.Reserved, action postfix.CheckAction) postfix.CheckTable {
 	var t postfix.CheckTable
 	for _, r := range list {
-		var when headers.Predicate = headers.MatchPrefix{Prefix: r.prefix, Op: headers.Contains, Values: []string{""}}
-		if r.exact {
-			when = headers.Exists{Name: r.prefix}
+		var when headers.Predicate = headers.MatchPrefix{Prefix: r.Prefix, Op: headers.Contains, Values: []string{""}}
+		if r.Exact {
+			when = headers.Exists{Name: r.Prefix}
 		}
-		t = append(t, postfix.CheckRule{When: when, Action: action, Rule: r.path})
+		t = append(t, postfix.CheckRule{When: when, Action: action, Rule: r.Path})
 	}
 	return t
 }
@@ -222,14 +225,14 @@ func (c *compiler) bypassTable() postfix.CheckTable {
 		}
 	}
 	for i, l := range m.Loop {
-		t = append(t, postfix.CheckRule{When: l.Predicate, Action: direct, Rule: index("Gateway.Markers.Loop", i)})
+		t = append(t, postfix.CheckRule{When: l.Predicate, Action: direct, Rule: paths.Index("Gateway.Markers.Loop", i)})
 	}
 	if m.Released.Predicate != nil {
 		t = append(t, postfix.CheckRule{When: m.Released.Predicate, Action: direct, Rule: "Gateway.Markers.Released"})
 	}
 	if c.origin() {
 		t = append(t, postfix.CheckRule{
-			When:   headers.Match{Name: c.policy.originHeader(), Op: headers.Is, Values: []string{originValue}},
+			When:   headers.Match{Name: c.policy.OriginHeader(), Op: headers.Is, Values: []string{originValue}},
 			Action: direct, Rule: "Loop.OriginHeader",
 		})
 	}
@@ -300,16 +303,16 @@ func (c *compiler) clientTables() {
 	others := "REJECT not a permitted mail gateway"
 	rule := "Gateway.Networks"
 	if c.policy.Inbound.Shared {
-		a := c.policy.strip()
+		a := c.policy.Strip()
 		ours = c.names.class
 		others = "FILTER " + c.names.stripGate + ":[" + a.Addr().String() + "]:" + port(a)
 		rule = "Inbound.Shared"
 	}
 	for i, n := range c.policy.Gateway.Networks {
-		at := index("Gateway.Networks", i)
+		at := paths.Index("Gateway.Networks", i)
 		clients = append(clients, postfix.CIDREntry{Prefix: n, Value: ours, Rule: at})
 		early = append(early, postfix.CIDREntry{Prefix: n, Value: c.names.earlyClass, Rule: at})
-		origin = append(origin, postfix.CIDREntry{Prefix: n, Value: "PREPEND " + c.policy.originHeader() + ": " + originValue,
+		origin = append(origin, postfix.CIDREntry{Prefix: n, Value: "PREPEND " + c.policy.OriginHeader() + ": " + originValue,
 			Rule: "Loop.OriginHeader"})
 	}
 	for _, all := range []string{"0.0.0.0/0", "::/0"} {
@@ -319,7 +322,7 @@ func (c *compiler) clientTables() {
 	if c.policy.Inbound.Shared {
 		var pass, hosted postfix.CIDRTable
 		for i, n := range c.policy.Gateway.Networks {
-			at := index("Gateway.Networks", i)
+			at := paths.Index("Gateway.Networks", i)
 			pass = append(pass, postfix.CIDREntry{Prefix: n, Value: "OK", Rule: at})
 			hosted = append(hosted, postfix.CIDREntry{Prefix: n, Value: "reject_unauth_destination, reject_unlisted_recipient, permit", Rule: at})
 		}

@@ -7,10 +7,9 @@ import (
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/headers"
+	"github.com/oxmailroute/oxmailroute/relay/internal/mailaddr"
+	"github.com/oxmailroute/oxmailroute/relay/policy"
 )
-
-// tenantScriptDir is where the tenants' scripts are among the files.
-const tenantScriptDir = "sieve/tenants/"
 
 // longestTenant bounds the name of a domain that a file is named after: with
 // what sievec(1) adds for its temporary file, NAME_MAX is 255 octets.
@@ -20,18 +19,18 @@ const longestTenant = 180
 // uses the gateway: a recipient with SMTPUTF8 has U-labels.
 func (c *compiler) emitTenants(text []byte) {
 	c.tenantFiles = map[string]string{}
-	for _, d := range slices.Sorted(maps.Keys(c.policy.switches().some())) {
+	for _, d := range slices.Sorted(maps.Keys(c.policy.Switches().Sending())) {
 		names := []string{d}
 		if u, err := headers.UnicodeDomain(d); err == nil && u != d {
 			names = append(names, u) // not folded: Dovecot's "lower" is for ASCII
 		}
 		for _, k := range names {
 			if len(k) > longestTenant {
-				c.errs.add("Sieve.Form", headers.ErrNotExpressible, `use the form "global" or "mailbox"`,
+				c.errs.Add("Sieve.Form", headers.ErrNotExpressible, `use the form "global" or "mailbox"`,
 					"a script can't be named after %s, which is longer than %d octets", k, longestTenant)
 				continue
 			}
-			name := tenantScriptDir + k + ".sieve"
+			name := policy.TenantScriptDir + k + ".sieve"
 			c.tenantFiles[k] = name
 			c.emit(name, text, true)
 		}
@@ -41,36 +40,19 @@ func (c *compiler) emitTenants(text []byte) {
 	}
 }
 
-// some are the domains with anybody who sends through a gateway.
-func (s switches) some() map[string]bool {
-	out := map[string]bool{}
-	for d, in := range s.domains {
-		if in {
-			out[d] = true
-		}
-	}
-	for a, in := range s.single {
-		if in {
-			_, d := splitAddress(a)
-			out[d] = true
-		}
-	}
-	return out
-}
-
 // tenantPath is the path by which Dovecot finds a tenant's script, in its
 // language. Where there is none, no script runs, and nothing is logged.
 func (c *compiler) tenantPath() string {
-	if c.dovecot.before(dovecotBlocks) {
-		return c.policy.tenantDir() + "/%Ld.sieve"
+	if c.dovecot.Before(dovecotBlocks) {
+		return c.policy.TenantDir() + "/%Ld.sieve"
 	}
-	return c.policy.tenantDir() + "/%{user | domain | lower}.sieve"
+	return c.policy.TenantDir() + "/%{user | domain | lower}.sieve"
 }
 
 // tenantKey is the domain as Dovecot finds it in a user name, in lower case as
 // far as it is ASCII.
 func tenantKey(mailbox string) string {
-	_, domain := splitAddress(mailbox)
+	_, domain := mailaddr.Split(mailbox)
 	d := []byte(domain)
 	for i, c := range d {
 		if 'A' <= c && c <= 'Z' {
@@ -103,7 +85,7 @@ func (c *compiler) checkUserName(conf doveconf) {
 	if c.tenantFiles == nil || c.cfg.global == nil {
 		return
 	}
-	if c.in.Doveconf == nil && !c.dovecot.before(dovecotBlocks) {
+	if c.in.Doveconf == nil && !c.dovecot.Before(dovecotBlocks) {
 		c.warn("Sieve.Form", "Debian's own 20-lmtp.conf for Dovecot 2.4 takes the domain off users' names (auth_username_format), where no "+
 			"tenant's script would be found; give Installation.Doveconf to have it checked")
 	}
@@ -112,7 +94,7 @@ func (c *compiler) checkUserName(conf doveconf) {
 		if !ok || have == "" || keepsDomain(have) {
 			continue
 		}
-		c.errs.add(doveconfPlace(section, "auth_username_format"), ErrConflict, "keep the domain in users' names, or use Sieve.Form \"global\"",
+		c.errs.Add(doveconfPlace(section, "auth_username_format"), ErrConflict, "keep the domain in users' names, or use Sieve.Form \"global\"",
 			"%s takes the domain off, by which a tenant's script is found", have)
 	}
 }

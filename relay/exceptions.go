@@ -12,6 +12,10 @@ import (
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/headers"
+	"github.com/oxmailroute/oxmailroute/relay/internal/condition"
+	"github.com/oxmailroute/oxmailroute/relay/internal/fault"
+	"github.com/oxmailroute/oxmailroute/relay/internal/mailaddr"
+	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 )
 
 // Exceptions are the conditions that keep mail off the gateway, for a product
@@ -74,10 +78,10 @@ func (e Exceptions) clone() Exceptions {
 	e.Domains, e.Networks, e.Reserved = slices.Clone(e.Domains), slices.Clone(e.Networks), slices.Clone(e.Reserved)
 	e.Markers, e.Content = slices.Clone(e.Markers), slices.Clone(e.Content)
 	for i := range e.Markers {
-		e.Markers[i] = cloneCondition(e.Markers[i])
+		e.Markers[i] = condition.Clone(e.Markers[i])
 	}
 	for i := range e.Content {
-		e.Content[i] = cloneCondition(e.Content[i])
+		e.Content[i] = condition.Clone(e.Content[i])
 	}
 	return e
 }
@@ -85,9 +89,9 @@ func (e Exceptions) clone() Exceptions {
 // buildExceptions says what the tables say: each rule of them is a condition.
 func (c *compiler) buildExceptions() {
 	p := c.policy
-	e := Exceptions{Gateway: p.Gateway.Name, SmartHost: p.Gateway.SmartHost.nextHop(), NullSender: true}
+	e := Exceptions{Gateway: p.Gateway.Name, SmartHost: p.Gateway.SmartHost.NextHop(), NullSender: true}
 	for _, d := range p.Direct {
-		e.Domains = append(e.Domains, domainKeys(d)...)
+		e.Domains = append(e.Domains, mailaddr.DomainKeys(d)...)
 	}
 	m := p.Gateway.Markers
 	if m.Domain.Prefix != "" && p.Loop.AnyDomain {
@@ -101,11 +105,11 @@ func (c *compiler) buildExceptions() {
 	if m.Released.Predicate != nil {
 		e.Markers = append(e.Markers, m.Released)
 	}
-	for _, r := range p.reservedPrefixes() {
-		if r.exact {
-			e.Reserved = append(e.Reserved, ReservedField{Name: r.prefix})
+	for _, r := range p.ReservedPrefixes() {
+		if r.Exact {
+			e.Reserved = append(e.Reserved, ReservedField{Name: r.Prefix})
 		} else {
-			e.Reserved = append(e.Reserved, ReservedField{Prefix: r.prefix})
+			e.Reserved = append(e.Reserved, ReservedField{Prefix: r.Prefix})
 		}
 	}
 	if c.origin() {
@@ -113,8 +117,8 @@ func (c *compiler) buildExceptions() {
 		for _, g := range c.gateways {
 			e.Networks = append(e.Networks, g.Gateway.Networks...)
 		}
-		e.Markers = append(e.Markers, headers.When(headers.Match{Name: p.originHeader(), Op: headers.Is, Values: []string{originValue}}))
-		e.Reserved = append(e.Reserved, ReservedField{Name: p.originHeader()})
+		e.Markers = append(e.Markers, headers.When(headers.Match{Name: p.OriginHeader(), Op: headers.Is, Values: []string{originValue}}))
+		e.Reserved = append(e.Reserved, ReservedField{Name: p.OriginHeader()})
 	}
 	for _, r := range c.calendarTable() {
 		e.Content = append(e.Content, headers.When(r.When))
@@ -141,17 +145,17 @@ func (e *Exceptions) UnmarshalJSON(data []byte) error {
 	var errs Errors
 	for _, name := range []string{"Gateway", "SmartHost", "NullSender"} {
 		if _, ok := keys[name]; !ok {
-			errs.add(name, ErrInvalid, "write it", "it is missing")
+			errs.Add(name, ErrInvalid, "write it", "it is missing")
 		}
 	}
 	for i, r := range read.Reserved {
 		if (r.Name == "") == (r.Prefix == "") || headers.Validate(headers.Exists{Name: r.Name + r.Prefix}) != nil {
-			errs.add(index("Reserved", i), ErrInvalid, "one of Name and Prefix, as header names are written", "%+v", r)
+			errs.Add(paths.Index("Reserved", i), ErrInvalid, "one of Name and Prefix, as header names are written", "%+v", r)
 		}
 	}
 	for i, d := range read.Domains {
 		if d == "" {
-			errs.add(index("Domains", i), ErrInvalid, "a domain", "it is empty")
+			errs.Add(paths.Index("Domains", i), ErrInvalid, "a domain", "it is empty")
 		}
 	}
 	var wrong Errors
@@ -179,28 +183,28 @@ type ExceptionMatcher struct {
 func (e Exceptions) Matcher() (*ExceptionMatcher, error) {
 	m := &ExceptionMatcher{nullSender: e.NullSender, domains: map[string]bool{}, networks: slices.Clone(e.Networks)}
 	for _, d := range e.Domains {
-		m.domains[fold(d)] = true
+		m.domains[mailaddr.Fold(d)] = true
 	}
 	var errs Errors
 	compile := func(at string, list []headers.Condition) *headers.Matcher {
 		any := make(headers.Any, 0, len(list))
 		for i, c := range list {
 			if err := headers.Validate(c.Predicate); err != nil {
-				errs.wrap(index(at, i), &also{err, ErrInvalid}, "a condition")
+				errs.Wrap(paths.Index(at, i), fault.Both(err, ErrInvalid), "a condition")
 				continue
 			}
 			if _, err := headers.Compile(c.Predicate, headers.HeaderChecks); err != nil {
-				errs.wrap(index(at, i), &also{err, ErrInvalid}, "a condition on single header fields")
+				errs.Wrap(paths.Index(at, i), fault.Both(err, ErrInvalid), "a condition on single header fields")
 				continue
 			}
-			any = append(any, clonePredicate(c.Predicate))
+			any = append(any, condition.ClonePredicate(c.Predicate))
 		}
 		if len(errs) > 0 {
 			return nil
 		}
 		compiled, err := headers.Compile(any, headers.HeaderChecks)
 		if err != nil {
-			errs.wrap(at, &also{err, ErrInvalid}, "conditions on single header fields")
+			errs.Wrap(at, fault.Both(err, ErrInvalid), "conditions on single header fields")
 		}
 		return compiled
 	}
@@ -231,11 +235,11 @@ func (m *ExceptionMatcher) Match(msg *Message) bool {
 	if msg.From == "" && m.nullSender {
 		return true
 	}
-	if _, domain := splitAddress(msg.To); m.domains[fold(domain)] {
+	if _, domain := mailaddr.Split(msg.To); m.domains[mailaddr.Fold(domain)] {
 		return true
 	}
 	role := msg.Origin.Role
-	if role == RoleGateway && inNetworks(m.networks, msg.Origin.Client) {
+	if role == RoleGateway && mailaddr.InNetworks(m.networks, msg.Origin.Client) {
 		return true
 	}
 	fields, body := headers.Scan(nil, msg.Raw, headers.HeaderChecks)

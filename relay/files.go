@@ -7,6 +7,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/oxmailroute/oxmailroute/relay/policy"
 )
 
 // File is one emitted file.
@@ -106,7 +108,7 @@ func (c *compiler) collectCommands() {
 	add := func(silent bool, why string, args ...string) {
 		c.cfg.commands = append(c.cfg.commands, Command{Args: args, Why: why, Silent: silent})
 	}
-	dir := c.policy.configDir()
+	dir := c.policy.ConfigDir()
 	c.checkSecret(add)
 	c.checkCertificates(add)
 	slices.Sort(c.indexes)
@@ -116,19 +118,19 @@ func (c *compiler) collectCommands() {
 	switch {
 	case c.cfg.global == nil:
 	case c.tenantFiles != nil:
-		add(true, "compile the tenants' scripts", "sievec", c.policy.tenantDir())
+		add(true, "compile the tenants' scripts", "sievec", c.policy.TenantDir())
 	default:
-		add(true, "compile the global script", "sievec", path.Join(c.policy.sieveDir(), path.Base(c.globalName())))
+		add(true, "compile the global script", "sievec", path.Join(c.policy.SieveDir(), path.Base(c.globalName())))
 	}
-	firewall := path.Join(cmp.Or(c.policy.Firewall.Directory, defaultFirewallDir), path.Base(c.names.firewallName()))
-	if !c.policy.Firewall.isZero() {
+	firewall := path.Join(cmp.Or(c.policy.Firewall.Directory, policy.DefaultFirewallDir), path.Base(c.names.firewallName()))
+	if !c.policy.Firewall.IsZero() {
 		add(true, "check the ruleset", "nft", "-c", "-f", firewall)
 	}
 	add(true, "check Postfix's configuration", "postfix", "-c", dir, "check")
 	if _, ok := c.emitted[c.fragmentName()]; ok {
 		add(true, "check Dovecot's configuration", "doveconf", "-n")
 	}
-	if !c.policy.Firewall.isZero() {
+	if !c.policy.Firewall.IsZero() {
 		add(true, "close the gateway's port to others", "nft", "-f", firewall)
 	}
 	add(false, "Postfix reads its configuration", "postfix", "-c", dir, "reload")

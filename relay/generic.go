@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/postfix"
+	"github.com/oxmailroute/oxmailroute/relay/internal/mailaddr"
+	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 )
 
 // genericScope puts the addresses in scope that smtp_generic_maps turn into
@@ -38,18 +40,18 @@ func (c *compiler) genericScope(t postfix.Table) postfix.Table {
 	index, own := t.Index(), len(t)
 	seen := map[string]bool{}
 	for _, e := range t {
-		seen[fold(e.Key)] = true
+		seen[mailaddr.Fold(e.Key)] = true
 	}
 	var sites []string
 	add := func(key, value string, s source, line int) {
 		if !seen[key] {
 			seen[key] = true
-			t = append(t, postfix.Entry{Key: key, Value: value, Rule: "smtp_generic_maps, " + s.file + ":" + itoa(line)})
+			t = append(t, postfix.Entry{Key: key, Value: value, Rule: "smtp_generic_maps, " + s.file + ":" + paths.Itoa(line)})
 		}
 	}
 	for _, s := range known {
 		for _, e := range c.indexedRows(s) {
-			local, domain := splitAddress(fold(strings.TrimSpace(e.Value)))
+			local, domain := mailaddr.Split(mailaddr.Fold(strings.TrimSpace(e.Value)))
 			hit, _, ok := index.Lookup(local + "@" + domain)
 			if local == "" || !ok {
 				hit, _, ok = index.Lookup("@" + domain)
@@ -57,12 +59,12 @@ func (c *compiler) genericScope(t postfix.Table) postfix.Table {
 			if domain == "" || !ok {
 				continue
 			}
-			key := fold(e.Key)
+			key := mailaddr.Fold(e.Key)
 			switch {
 			case strings.HasPrefix(key, "@"):
 				// Single senders of the domain that are treated otherwise, first.
 				for _, other := range t[:own] {
-					if l, d := splitAddress(fold(other.Key)); l != "" && d == domain {
+					if l, d := mailaddr.Split(mailaddr.Fold(other.Key)); l != "" && d == domain {
 						add(l+key, other.Value, s, e.Line)
 					}
 				}
@@ -71,7 +73,7 @@ func (c *compiler) genericScope(t postfix.Table) postfix.Table {
 				add(key, hit.Value, s, e.Line)
 			default: // a bare name matches at every name of this host (generic(5))
 				if sites == nil {
-					sites = append([]string{fold(c.base.get("myorigin"))}, c.domains(c.base, "mydestination").Names()...)
+					sites = append([]string{mailaddr.Fold(c.base.get("myorigin"))}, c.domains(c.base, "mydestination").Names()...)
 				}
 				for _, site := range slices.Compact(sites) {
 					add(key+"@"+site, hit.Value, s, e.Line)
@@ -98,13 +100,13 @@ func (c *compiler) genericPatterns(specs []postfix.MapSpec, scope postfix.Table)
 	const name = "smtp_generic_maps"
 	whole, some := map[string]bool{}, map[string]bool{}
 	for _, e := range scope {
-		if local, domain := splitAddress(fold(e.Key)); e.Value != "DUNNO" {
+		if local, domain := mailaddr.Split(mailaddr.Fold(e.Key)); e.Value != "DUNNO" {
 			some[domain] = true
 			whole[domain] = whole[domain] || local == ""
 		}
 	}
 	inScope := func(result string) bool {
-		_, domain := splitAddress(fold(strings.TrimSpace(result)))
+		_, domain := mailaddr.Split(mailaddr.Fold(strings.TrimSpace(result)))
 		return some[domain] || strings.Contains(domain, "$")
 	}
 	refuse := func(at, result string) {
@@ -149,6 +151,6 @@ func (c *compiler) conflictAt(at, fix, format string, args ...any) {
 	told := at + ": " + fmt.Sprintf(format, args...)
 	if !c.refused[told] {
 		c.refused[told] = true
-		c.errs.add(at, ErrConflict, fix, format, args...)
+		c.errs.Add(at, ErrConflict, fix, format, args...)
 	}
 }

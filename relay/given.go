@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/postfix"
+	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 )
 
 // configuredName is a table or a service as a setting names it.
@@ -70,7 +71,7 @@ func (c *compiler) unnamedTables(failed bool) {
 		}
 		at := "Installation.Tables"
 		if failed {
-			c.errs.add(at, ErrConflict, fix, "%q is named by no setting", table)
+			c.errs.Add(at, ErrConflict, fix, "%q is named by no setting", table)
 		} else {
 			c.warn(at, "%q is named by no setting, and counts for nothing: %s", table, fix)
 		}
@@ -84,7 +85,7 @@ func nearestName(word string, names map[string]bool) string {
 		if len(n)-len(word) > least || len(word)-len(n) > least {
 			continue
 		}
-		if d := distance(word, n); d <= least {
+		if d := paths.Distance(word, n); d <= least {
 			best, least = n, d-1
 		}
 	}

@@ -41,7 +41,7 @@ func (c *compiler) setIndexType() {
 		c.indexType = in
 	case c.main == nil:
 		c.indexType = defaultDatabaseType
-		c.errs.add("Installation.DatabaseType", ErrInvalid, "one of hash, btree, lmdb and cdb, which postconf -m lists; or leave it empty",
+		c.errs.Add("Installation.DatabaseType", ErrInvalid, "one of hash, btree, lmdb and cdb, which postconf -m lists; or leave it empty",
 			"%q is no type of table that is made here", in)
 	}
 }

@@ -8,6 +8,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/oxmailroute/oxmailroute/relay/policy"
 )
 
 // Installation is what is on the server already. The zero Installation is an
@@ -59,7 +61,7 @@ type Installation struct {
 }
 
 // configDir is where main.cf is.
-func (in Installation) configDir() string { return cmp.Or(in.ConfigDirectory, defaultConfigDir) }
+func (in Installation) configDir() string { return cmp.Or(in.ConfigDirectory, policy.DefaultConfigDir) }
 
 // configured are the files of the configuration directory by their names there
 // ("main.cf", "tables/aliases").
@@ -85,7 +87,7 @@ func ReadInstallation(dir fs.FS, configDirectory string) (Installation, error) {
 	if dir == nil {
 		return Installation{}, fmt.Errorf("ReadInstallation: dir: %w", ErrRequired)
 	}
-	in := Installation{Files: map[string][]byte{}, ConfigDirectory: cmp.Or(configDirectory, defaultConfigDir)}
+	in := Installation{Files: map[string][]byte{}, ConfigDirectory: cmp.Or(configDirectory, policy.DefaultConfigDir)}
 	err := fs.WalkDir(dir, ".", func(name string, d fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -133,8 +135,8 @@ func (c *compiler) takeStock() {
 		clean := path.Clean(p)
 		switch {
 		case !path.IsAbs(p):
-			c.errs.add("Installation.Files", ErrInvalid, "write the path on the server, such as "+c.path(p), "%q is not an absolute path", p)
-		case strings.HasPrefix(clean, c.policy.configDir()+"/"):
+			c.errs.Add("Installation.Files", ErrInvalid, "write the path on the server, such as "+c.path(p), "%q is not an absolute path", p)
+		case strings.HasPrefix(clean, c.policy.ConfigDir()+"/"):
 		default:
 			c.stock[clean] = c.in.Files[p]
 			if path.Base(clean) == "main.cf" {
@@ -143,7 +145,7 @@ func (c *compiler) takeStock() {
 		}
 	}
 	if elsewhere != "" && len(c.in.configured()) == 0 {
-		c.errs.add("Installation.ConfigDirectory", ErrConflict, "write "+path.Dir(elsewhere), "nothing is in %s, but there is %s",
-			c.policy.configDir(), elsewhere)
+		c.errs.Add("Installation.ConfigDirectory", ErrConflict, "write "+path.Dir(elsewhere), "nothing is in %s, but there is %s",
+			c.policy.ConfigDir(), elsewhere)
 	}
 }

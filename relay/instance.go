@@ -6,6 +6,7 @@ import (
 
 	"github.com/oxmailroute/oxmailroute/postfix"
 	"github.com/oxmailroute/oxmailroute/postfix/mta"
+	"github.com/oxmailroute/oxmailroute/relay/internal/mailaddr"
 	"github.com/oxmailroute/oxmailroute/sieve/dovecot"
 	"github.com/oxmailroute/oxmailroute/sieve/interp"
 )
@@ -36,12 +37,12 @@ type evaluation struct {
 // buildInstance makes what Route asks.
 func (c *compiler) buildInstance() {
 	e := &c.cfg.evaluation
-	e.asciiDovecot = c.dovecot.before(dovecotBlocks)
+	e.asciiDovecot = c.dovecot.Before(dovecotBlocks)
 	e.scripts = c.in.Scripts
 	if m, ok := e.scripts.(ScriptMap); ok {
 		folded := ScriptMap{}
 		for k, p := range m {
-			folded[fold(k)] = p
+			folded[mailaddr.Fold(k)] = p
 		}
 		e.scripts = folded
 	}
@@ -51,7 +52,7 @@ func (c *compiler) buildInstance() {
 	}
 	for _, t := range c.policy.Tenants {
 		for _, d := range t.Domains {
-			for _, k := range domainKeys(d) {
+			for _, k := range mailaddr.DomainKeys(d) {
 				o.Hosted[k] = t.Store == ""
 			}
 		}
@@ -71,7 +72,7 @@ func (c *compiler) buildInstance() {
 		var l postfix.Errors
 		errors.As(err, &l)
 		for _, p := range l {
-			c.errs.add(p.Name, ErrConflict, "add it", "%s", p.Err)
+			c.errs.Add(p.Name, ErrConflict, "add it", "%s", p.Err)
 		}
 		return
 	}
@@ -83,7 +84,7 @@ func (c *compiler) buildInstance() {
 		o.Name, o.Trace, o.AutoCreate = c.globalName(), true, true
 		p, err := interp.Compile(c.cfg.global, o)
 		if err != nil {
-			c.errs.wrap("Sieve", err, "use other markers or another folder")
+			c.errs.Wrap("Sieve", err, "use other markers or another folder")
 		}
 		e.program, e.globalFile, e.tenants = p, c.globalName(), c.tenantFiles
 	}
@@ -103,12 +104,12 @@ func (c *compiler) addresses(o *mta.Options) {
 		}
 	}
 	for _, m := range c.policy.Mailboxes {
-		for _, k := range addressKeys(m) {
+		for _, k := range mailaddr.AddressKeys(m) {
 			o.Mailboxes[k] = true
 		}
 	}
 	for _, a := range c.policy.Aliases {
-		for _, k := range addressKeys(a.Address) {
+		for _, k := range mailaddr.AddressKeys(a.Address) {
 			o.Aliases = append(o.Aliases, postfix.Entry{Key: k, Value: strings.Join(a.Members, ", ")})
 		}
 	}
@@ -134,19 +135,19 @@ func (c *compiler) buildDoors(o *mta.Options) {
 	}
 	for _, l := range c.policy.Listeners {
 		d := &door{role: l.Role}
-		d.bound, _ = l.bound()
-		d.gateway, _ = c.policy.gatewayNamed(l.Gateway)
-		name, kind := l.split()
+		d.bound, _ = l.Bound()
+		d.gateway, _ = c.policy.GatewayNamed(l.Gateway)
+		name, kind := l.Split()
 		add(d, name, kind)
 	}
 	if c.policy.Topology == Mailboxes {
 		d := &door{role: RoleReEntry}
-		add(d, c.policy.reEntry().String(), "inet")
+		add(d, c.policy.ReEntry().String(), "inet")
 		e.reEntry = d.service
 	}
-	if c.policy.sorts() {
+	if c.policy.Sorts() {
 		o.Passes = append(o.Passes, mta.Pass{
-			Kind: mta.PassExpanded, Transport: c.names.sortGate, Service: c.policy.sorting().String(), Filtered: c.policy.generated().String(),
+			Kind: mta.PassExpanded, Transport: c.names.sortGate, Service: c.policy.Sorting().String(), Filtered: c.policy.Generated().String(),
 			Stage: "smtpd", Rule: "Topology",
 			Note: "Sieve has redirected it: markers stay", FilteredNote: "Sieve has made it: markers are removed",
 		})
@@ -159,7 +160,7 @@ func (c *compiler) buildDoors(o *mta.Options) {
 	}
 	if c.policy.Inbound.Shared {
 		o.Passes = append(o.Passes, mta.Pass{
-			Kind: mta.PassEntering, Transport: c.names.stripGate, Service: c.policy.strip().String(),
+			Kind: mta.PassEntering, Transport: c.names.stripGate, Service: c.policy.Strip().String(),
 			Stage: "smtp", Rule: "Inbound.Shared", Note: "others' mail, into a cleanup that removes markers",
 		})
 	}

@@ -12,6 +12,8 @@ import (
 	"path"
 	"slices"
 	"strings"
+
+	"github.com/oxmailroute/oxmailroute/relay/policy"
 )
 
 // Every file that is ours alone says so in a comment, which ends in a checksum
@@ -135,7 +137,7 @@ func resembles(gateway, name string, data []byte) bool {
 	}
 	head := strings.ToLower(string(data[:min(len(data), markWithin)]))
 	return strings.Contains(head, newNames(gateway).owner+":") || strings.Contains(head, strings.TrimPrefix(managedText, ": ")) ||
-		strings.Contains(head, strings.ToLower(releaseComment)) || strings.Contains(head, strings.ToLower(spamComment))
+		strings.Contains(head, strings.ToLower(policy.ReleaseComment)) || strings.Contains(head, strings.ToLower(policy.SpamComment))
 }
 
 // keptName is where the contents of an edited file are kept when the file is
@@ -217,7 +219,7 @@ func readerOf(name string) string {
 		return "nft loads it as long as it is included"
 	case dir == "haproxy" && ext == ".cfg":
 		return "HAProxy reads it as long as it is named with -f"
-	case strings.HasPrefix(name, tenantScriptDir) && ext == ".sieve":
+	case strings.HasPrefix(name, policy.TenantScriptDir) && ext == ".sieve":
 		return "it runs as long as Dovecot's sieve_before names the directory"
 	}
 	return ""
@@ -240,7 +242,7 @@ func (c *compiler) emit(name string, data []byte, own bool) {
 	at := strings.TrimPrefix(name, "postfix/")
 	switch {
 	case !c.names.owns(there): // the first gateway's owner, also for a further one
-		c.errs.add(at, ErrConflict, "rename it, or choose another Gateway.Name",
+		c.errs.Add(at, ErrConflict, "rename it, or choose another Gateway.Name",
 			"the installation has a file of this name that was not generated")
 	case loses(there, data):
 		kept := File{Name: keptName(name, there), Mode: 0o600, Data: bytes.Clone(there)}
@@ -344,7 +346,7 @@ func (n names) fixedFiles(gateway string) []string {
 }
 
 func isTenantScript(name string) bool {
-	return strings.HasPrefix(name, tenantScriptDir) && strings.HasSuffix(name, ".sieve")
+	return strings.HasPrefix(name, policy.TenantScriptDir) && strings.HasSuffix(name, ".sieve")
 }
 
 // withCompiled adds what sievec(1) makes of a script.

@@ -1,52 +1,16 @@
 package relay
 
 import (
-	"cmp"
 	"net/netip"
 	"strconv"
 	"strings"
-
-	"github.com/oxmailroute/oxmailroute/headers"
 )
-
-// DefaultOriginHeader is the name of the header by which the second pass knows
-// what the gateway's listener accepted.
-const DefaultOriginHeader = "X-OXMailroute-Origin"
 
 const (
-	originValue       = "gateway"
-	spamFlagHeader    = "X-Spam-Flag"
-	spamFlagValue     = "YES"
-	defaultConfigDir  = "/etc/postfix"
-	defaultSieveDir   = "/etc/dovecot/sieve/before"
-	defaultTenantDir  = "/etc/dovecot/sieve/tenants"
-	defaultSecondPass = "127.0.0.1:10030"
-	defaultStrip      = "127.0.0.1:10031"
-	defaultReEntry    = "127.0.0.1:10032"
-	defaultSorting    = "127.0.0.1:10033"
-	defaultGenerated  = "127.0.0.1:10034"
+	originValue    = "gateway"
+	spamFlagHeader = "X-Spam-Flag"
+	spamFlagValue  = "YES"
 )
-
-func (p Policy) secondPass() netip.AddrPort { return orAddr(p.Server.SecondPass, defaultSecondPass) }
-func (p Policy) strip() netip.AddrPort      { return orAddr(p.Server.Strip, defaultStrip) }
-func (p Policy) reEntry() netip.AddrPort    { return orAddr(p.Server.ReEntry, defaultReEntry) }
-func (p Policy) sorting() netip.AddrPort    { return orAddr(p.Server.Sorting, defaultSorting) }
-func (p Policy) generated() netip.AddrPort  { return orAddr(p.Server.Generated, defaultGenerated) }
-
-func orAddr(a netip.AddrPort, otherwise string) netip.AddrPort {
-	if a == (netip.AddrPort{}) {
-		return netip.MustParseAddrPort(otherwise)
-	}
-	return a
-}
-
-func (p Policy) configDir() string    { return cmp.Or(p.Server.ConfigDirectory, defaultConfigDir) }
-func (p Policy) sieveDir() string     { return cmp.Or(p.Sieve.Directory, defaultSieveDir) }
-func (p Policy) tenantDir() string    { return cmp.Or(p.Sieve.Directory, defaultTenantDir) }
-func (p Policy) originHeader() string { return cmp.Or(p.Loop.OriginHeader, DefaultOriginHeader) }
-func (p Policy) sieveForm() SieveForm { return cmp.Or(p.Sieve.Form, Global) }
-
-func (g Gateway) clientCAFile() string { return cmp.Or(g.Client.CAFile, g.SmartHost.CAFile) }
 
 // names are the names of everything that is emitted for a gateway.
 type names struct {
@@ -123,102 +87,4 @@ func (n names) forGateway(gateway string) names {
 	return n
 }
 
-// reserved is a header name, or the beginning of some, that only the gateway
-// may use.
-type reserved struct {
-	prefix string
-	exact  bool
-	path   string
-}
-
-// reservedPrefixes are all gateways' names, without the origin header.
-func (p Policy) reservedPrefixes() []reserved {
-	var list []reserved
-	for i, g := range p.gateways() {
-		for _, r := range reservedOf(g, gatewayPath(i)) {
-			if !anyCovers(list, r) {
-				list = append(list, r)
-			}
-		}
-	}
-	return list
-}
-
-// reservedOf are one gateway's.
-func reservedOf(g Gateway, at string) []reserved {
-	m := g.Markers
-	var list []reserved
-	add := func(r reserved) {
-		if !anyCovers(list, r) {
-			list = append(list, r)
-		}
-	}
-	for i, r := range m.Reserved {
-		add(reserved{r, false, index(at+".Markers.Reserved", i)})
-	}
-	if m.Domain.Prefix != "" {
-		add(reserved{m.Domain.Prefix, false, at + ".Markers.Domain.Prefix"})
-	}
-	for i, c := range m.Loop {
-		for _, r := range fieldNames(c.Predicate) {
-			r.path = index(at+".Markers.Loop", i)
-			add(r)
-		}
-	}
-	for _, r := range fieldNames(m.Released.Predicate) {
-		r.path = at + ".Markers.Released"
-		add(r)
-	}
-	for _, r := range fieldNames(m.Spam.Predicate) {
-		r.path = at + ".Markers.Spam"
-		add(r)
-	}
-	return list
-}
-
-// fieldNames are the header names that a predicate looks at.
-func fieldNames(p headers.Predicate) []reserved {
-	switch p := p.(type) {
-	case headers.Exists:
-		return []reserved{{prefix: p.Name, exact: true}}
-	case headers.Match:
-		return []reserved{{prefix: p.Name, exact: true}}
-	case headers.MatchPrefix:
-		return []reserved{{prefix: p.Prefix}}
-	case headers.Not:
-		return fieldNames(p.Predicate)
-	case headers.All:
-		var list []reserved
-		for _, q := range p {
-			list = append(list, fieldNames(q)...)
-		}
-		return list
-	case headers.Any:
-		var list []reserved
-		for _, q := range p {
-			list = append(list, fieldNames(q)...)
-		}
-		return list
-	case headers.Condition:
-		return fieldNames(p.Predicate)
-	case headers.ContentType, nil:
-		return nil
-	default: // validation refuses it
-		return nil
-	}
-}
-
-// version reads the first two numbers of a version.
-func version(s string) (major, minor int, ok bool) {
-	parts := strings.FieldsFunc(s, func(r rune) bool { return r == '.' || r == '-' || r == '+' || r == ' ' })
-	if len(parts) < 2 {
-		return 0, 0, false
-	}
-	major, err1 := strconv.Atoi(parts[0])
-	minor, err2 := strconv.Atoi(parts[1])
-	return major, minor, err1 == nil && err2 == nil
-}
-
 func port(a netip.AddrPort) string { return strconv.Itoa(int(a.Port())) }
-
-func itoa(n int) string { return strconv.Itoa(n) }

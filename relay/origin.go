@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"net/netip"
 	"strings"
+
+	"github.com/oxmailroute/oxmailroute/relay/policy"
 )
 
 // Origin returns what an ordinary client of a role looks like: the gateway with
@@ -76,7 +78,7 @@ func (o *Origin) SetTLS(s string) error {
 		o.TLS, o.Certificate = Encrypted, Certificate{Name: value, Verified: true}
 	case kind == "unverified" && has && value != "":
 		o.TLS, o.Certificate = Encrypted, Certificate{Name: value}
-	case kind == "fingerprint" && fingerprint.MatchString(withColons(value)):
+	case kind == "fingerprint" && policy.Fingerprint.MatchString(withColons(value)):
 		o.TLS, o.Certificate = Encrypted, Certificate{Fingerprint: strings.ToUpper(withColons(value))}
 	default:
 		return fmt.Errorf("%w: TLS state %q: none, tls, name=NAME, unverified=NAME or fingerprint=HEX (32 octets)", ErrInvalid, s)

@@ -7,6 +7,7 @@ import (
 
 	"github.com/oxmailroute/oxmailroute/postfix"
 	"github.com/oxmailroute/oxmailroute/postfix/mta"
+	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 )
 
 // passage is the way to a gateway and from it: the agent of the transport to its
@@ -33,10 +34,10 @@ type passage struct {
 func (c *compiler) buildPassage(o *mta.Options) *passage {
 	g := c.policy.Gateway
 	p := &passage{
-		smartHost: c.names.smartHost, login: !g.SmartHost.Auth.isZero(), origin: g.origin(),
+		smartHost: c.names.smartHost, login: !g.SmartHost.Auth.IsZero(), origin: originOf(g),
 		hostRule: c.rule("Gateway.SmartHost"), loginRule: c.rule("Gateway.SmartHost.Auth"), certRule: c.rule("Gateway.Client.Names"),
 	}
-	switch g.SmartHost.level() {
+	switch g.SmartHost.EffectiveLevel() {
 	case LevelDANE:
 		p.proofRule = c.rule("Gateway.SmartHost.Level")
 	case LevelFingerprint:
@@ -45,32 +46,17 @@ func (c *compiler) buildPassage(o *mta.Options) *passage {
 		p.proofRule = c.rule("Gateway.SmartHost.TLSName")
 	}
 	for i := range g.SmartHost.Fallback {
-		p.fallbackRules = append(p.fallbackRules, c.rule(index("Gateway.SmartHost.Fallback", i)))
+		p.fallbackRules = append(p.fallbackRules, c.rule(paths.Index("Gateway.SmartHost.Fallback", i)))
 	}
 	gate, nexthop, _ := strings.Cut(c.gateHop(), ":")
 	o.Passes = append(o.Passes, mta.Pass{
-		Kind: mta.PassRouted, Transport: gate, NextHop: nexthop, Service: c.policy.secondPass().String(),
+		Kind: mta.PassRouted, Transport: gate, NextHop: nexthop, Service: c.policy.SecondPass().String(),
 		Stage: "second pass", Rule: p.hostRule, Note: "nothing keeps it off the gateway", FilteredNote: "past the gateway",
 	})
 	if c.policy.Topology != Outbound {
 		c.buildCertificate(p)
 	}
 	return p
-}
-
-// origin is what the gateway looks like as a client.
-func (g Gateway) origin() Origin {
-	o := Origin{Role: RoleGateway, Client: g.Networks[0].Addr(), TLS: Encrypted}
-	if o.Client == g.Networks[0].Masked().Addr() && g.Networks[0].Bits() < o.Client.BitLen()-1 {
-		o.Client = o.Client.Next() // the first host, not the network itself
-	}
-	switch {
-	case len(g.Client.Names) > 0:
-		o.Certificate = Certificate{Name: g.Client.Names[0], Verified: true}
-	case len(g.Client.Fingerprints) > 0:
-		o.Certificate = Certificate{Fingerprint: strings.ToUpper(g.Client.Fingerprints[0])}
-	}
-	return o
 }
 
 // buildCertificate takes over the rule on the Received: line. Route compares
@@ -172,4 +158,19 @@ func (p *passage) Deliver(w *mta.Way, h mta.Hop, to string) {
 		fallback("where those before can't take it")
 		w.End(Relay, first, to, "")
 	}
+}
+
+// originOf is what the gateway looks like as a client.
+func originOf(g Gateway) Origin {
+	o := Origin{Role: RoleGateway, Client: g.Networks[0].Addr(), TLS: Encrypted}
+	if o.Client == g.Networks[0].Masked().Addr() && g.Networks[0].Bits() < o.Client.BitLen()-1 {
+		o.Client = o.Client.Next() // the first host, not the network itself
+	}
+	switch {
+	case len(g.Client.Names) > 0:
+		o.Certificate = Certificate{Name: g.Client.Names[0], Verified: true}
+	case len(g.Client.Fingerprints) > 0:
+		o.Certificate = Certificate{Fingerprint: strings.ToUpper(g.Client.Fingerprints[0])}
+	}
+	return o
 }

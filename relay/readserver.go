@@ -11,6 +11,8 @@ import (
 
 	"github.com/oxmailroute/oxmailroute/postfix"
 	"github.com/oxmailroute/oxmailroute/postfix/mta"
+	"github.com/oxmailroute/oxmailroute/relay/internal/release"
+	"github.com/oxmailroute/oxmailroute/relay/policy"
 )
 
 // ReadServer reads an installation from the root of a server's files
@@ -23,7 +25,7 @@ func ReadServer(root fs.FS, configDirectory string) (Installation, error) {
 	if root == nil {
 		return Installation{}, fmt.Errorf("ReadServer: root: %w", ErrRequired)
 	}
-	dir := cmp.Or(configDirectory, defaultConfigDir)
+	dir := cmp.Or(configDirectory, policy.DefaultConfigDir)
 	sub, err := fs.Sub(root, strings.TrimPrefix(path.Clean(dir), "/"))
 	if err != nil {
 		return Installation{}, err
@@ -36,7 +38,7 @@ func ReadServer(root fs.FS, configDirectory string) (Installation, error) {
 	if err != nil {
 		return in, nil // Compile says what is wrong
 	}
-	s := postfix.Settings{Main: main, Release: lastPostfix.String(), ConfigDirectory: in.ConfigDirectory}
+	s := postfix.Settings{Main: main, Release: release.LastPostfix.String(), ConfigDirectory: in.ConfigDirectory}
 	var wanted []string
 	named := func(s postfix.Settings, name string) {
 		if strings.Contains(name, "password") || strings.HasSuffix(name, "_key_file") {

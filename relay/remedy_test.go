@@ -4,6 +4,8 @@ import (
 	"errors"
 	"strings"
 	"testing"
+
+	"github.com/oxmailroute/oxmailroute/relay/internal/fault"
 )
 
 // Remedied holds every problem to a place and to a remedy of its own, which the
@@ -18,7 +20,7 @@ func Remedied(tb testing.TB, err error) {
 		tb.Errorf("%T, not Errors: %v", err, err)
 	}
 	for _, e := range list {
-		if e.Path == "" || e.Fix == "" || e.Fix == remedyOf(errors.New("anything")) || strings.Contains(e.Err.Error(), e.Fix) {
+		if e.Path == "" || e.Fix == "" || e.Fix == fault.RemedyOf(errors.New("anything")) || strings.Contains(e.Err.Error(), e.Fix) {
 			tb.Errorf("place %q, problem %q, remedy %q", e.Path, e.Err, e.Fix)
 		}
 	}

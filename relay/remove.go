@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/postfix"
+	"github.com/oxmailroute/oxmailroute/relay/policy"
 )
 
 // Removal takes a gateway out of an installation again.
@@ -51,8 +52,8 @@ func (l Left) String() string {
 // (Installation.Written).
 func Remove(gateway string, in Installation) (Removal, error) {
 	var errs Errors
-	if !gatewayName.MatchString(gateway) {
-		errs.add("Gateway.Name", ErrInvalid, "the name that the policy has", "%q", gateway)
+	if !policy.GatewayName.MatchString(gateway) {
+		errs.Add("Gateway.Name", ErrInvalid, "the name that the policy has", "%q", gateway)
 		return Removal{}, errs.Err()
 	}
 	n := newNames(gateway)
@@ -61,7 +62,7 @@ func Remove(gateway string, in Installation) (Removal, error) {
 	file := func(name string, edit func(src []byte) ([]byte, error)) {
 		src, ok := files[name]
 		if !ok {
-			errs.required(name, "read the whole configuration directory")
+			errs.Required(name, "read the whole configuration directory")
 			return
 		}
 		out, err := edit(src)
@@ -69,10 +70,10 @@ func Remove(gateway string, in Installation) (Removal, error) {
 		switch {
 		case errors.As(err, &l):
 			for _, e := range l {
-				errs.wrap(place{e.Name, e.Line}.String(), conflictOf(e.Err), "")
+				errs.Wrap(place{e.Name, e.Line}.String(), conflictOf(e.Err), "")
 			}
 		case err != nil:
-			errs.wrap(name, err, "")
+			errs.Wrap(name, err, "")
 		default:
 			r.Files = append(r.Files, File{Name: "postfix/" + name, Data: out})
 		}
@@ -204,7 +205,7 @@ func unmarked(name string) Left {
 // gateway or of one beside it.
 func ourTable(gateway, name string) bool {
 	g, suffix, ok := strings.Cut(name, "_")
-	return ok && (g == gateway || gatewayName.MatchString(g)) && tableSuffixes[suffix]
+	return ok && (g == gateway || policy.GatewayName.MatchString(g)) && tableSuffixes[suffix]
 }
 
 // tableSuffixes are what follows the gateway's name in the names of tables.

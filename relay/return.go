@@ -13,29 +13,6 @@ const (
 	accessMaps    = "smtpd_access_maps"
 )
 
-// returnFlow refuses what would make a return flow an open relay or a loop.
-func (v *validator) returnFlow(p Policy) {
-	const at = "Inbound.Return"
-	if !p.Inbound.Return {
-		return
-	}
-	if p.Topology == Outbound {
-		v.errs.add(at, ErrConflict, `use topology "mailboxes" or "store"`, "topology \"outbound\" receives nothing from the gateway")
-		return
-	}
-	if p.Inbound.Shared {
-		v.errs.add(at, headers.ErrNotExpressible, "give the gateway a listener of its own",
-			"on a shared listener the installation's rules decide who may relay")
-	}
-	if p.Loop.NoOrigin {
-		v.errs.add("Loop.NoOrigin", ErrConflict, "remove it, or Inbound.Return",
-			"without the origin header, mail that is handed back without a marker would go to the gateway again")
-	}
-	if len(p.Gateway.Client.Names)+len(p.Gateway.Client.Fingerprints) == 0 {
-		v.errs.required("Gateway.Client", "the gateway's certificate, by Names or Fingerprints: whoever comes from its addresses could relay")
-	}
-}
-
 // returnTable are the senders whose mail the gateway may hand back: those in
 // scope. The keys are those of access(5); exceptions end the search there too.
 func (c *compiler) returnTable() postfix.Table {
@@ -71,7 +48,7 @@ func (c *compiler) returnOptions(own settings) []postfix.Param {
 	}
 	for _, r := range strings.Split(c.recipientRules(), ", ") {
 		if strings.Contains(r, "_access ") {
-			c.errs.add("Inbound.Return", headers.ErrNotExpressible, "take "+accessMaps+" out of "+parentDomains+
+			c.errs.Add("Inbound.Return", headers.ErrNotExpressible, "take "+accessMaps+" out of "+parentDomains+
 				" and give subdomains entries of their own, beginning with a dot",
 				"%s answers for subdomains, which the list of the senders in scope must not do on the same listener", r)
 		}

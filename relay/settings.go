@@ -4,12 +4,14 @@ import (
 	"regexp"
 
 	"github.com/oxmailroute/oxmailroute/postfix"
+	"github.com/oxmailroute/oxmailroute/relay/internal/fault"
+	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 )
 
 // checkExpansion refuses values that Postfix stops on: it would not start.
 func (c *compiler) checkExpansion(s settings, fix string) {
 	for _, e := range s.Unexpandable(c.master) {
-		c.errs.wrap(e.Name+":"+itoa(e.Line), &also{e.Err, ErrConflict}, fix)
+		c.errs.Wrap(e.Name+":"+paths.Itoa(e.Line), fault.Both(e.Err, ErrConflict), fix)
 	}
 }
 
@@ -26,7 +28,7 @@ func (c *compiler) checkReferences() {
 	check := func(file string, line int, name, value string) {
 		for _, used := range reference.FindAllStringSubmatch(value, -1) {
 			if generated[used[1]] {
-				c.errs.add(place{file, line}.String(), ErrConflict, "write out what it stands for",
+				c.errs.Add(place{file, line}.String(), ErrConflict, "write out what it stands for",
 					"%s refers to $%s, which is set for the gateway", name, used[1])
 			}
 		}

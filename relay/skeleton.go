@@ -7,6 +7,8 @@ import (
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/postfix"
+	"github.com/oxmailroute/oxmailroute/relay/internal/mailaddr"
+	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 )
 
 // skeleton makes the installation for a server that has none: the smallest
@@ -23,16 +25,16 @@ func (c *compiler) skeleton() {
 func (c *compiler) needed() {
 	p := c.policy
 	if p.Server.Hostname == "" {
-		c.errs.required("Server.Hostname", "the server's name; or give the existing configuration as Installation.Files")
+		c.errs.Required("Server.Hostname", "the server's name; or give the existing configuration as Installation.Files")
 	}
 	if p.Topology != Outbound && (p.Server.CertFile == "" || p.Server.KeyFile == "") {
-		c.errs.required("Server.CertFile", "CertFile and KeyFile for inbound TLS; or give the existing configuration as Installation.Files")
+		c.errs.Required("Server.CertFile", "CertFile and KeyFile for inbound TLS; or give the existing configuration as Installation.Files")
 	}
 	if p.Topology == Mailboxes && len(p.Mailboxes) == 0 {
-		c.errs.required("Mailboxes", "the mailboxes; or give the existing configuration as Installation.Files")
+		c.errs.Required("Mailboxes", "the mailboxes; or give the existing configuration as Installation.Files")
 	}
 	if len(p.Listeners) == 0 {
-		c.errs.required("Listeners", "at least one")
+		c.errs.Required("Listeners", "at least one")
 	}
 }
 
@@ -58,12 +60,12 @@ func (c *compiler) skeletonMain() string {
 	set("local_transport", "error:5.1.1 no local users here")
 	if p.Topology == Mailboxes {
 		var domains []string
-		for _, t := range p.tenants() {
+		for _, t := range p.OrderedTenants() {
 			if t.Store != "" {
 				continue
 			}
-			for _, d := range ordered(t.Domains) {
-				domains = append(domains, domainKeys(d)...)
+			for _, d := range paths.Ordered(t.Domains) {
+				domains = append(domains, mailaddr.DomainKeys(d)...)
 			}
 		}
 		set("virtual_mailbox_domains", domains...)
@@ -94,7 +96,7 @@ func (c *compiler) skeletonMain() string {
 func (c *compiler) interfaces() string {
 	addresses := []string{}
 	for _, l := range c.policy.Listeners {
-		name, _ := l.split()
+		name, _ := l.Split()
 		host, _, ok := postfix.ServicePort(name)
 		if !ok || host == "" {
 			return "all"
@@ -124,7 +126,7 @@ func (c *compiler) skeletonMaster() string {
 	var b strings.Builder
 	b.WriteString("# service type  private unpriv  chroot  wakeup  maxproc command + args\n")
 	for _, l := range c.policy.Listeners {
-		name, kind := l.split()
+		name, kind := l.Split()
 		fmt.Fprintf(&b, "%s %s n - n - - smtpd\n", name, kind)
 		switch l.Role {
 		case RoleSubmission:
@@ -157,14 +159,14 @@ func (c *compiler) mailboxTables() {
 	p := c.policy
 	if c.fromPolicy("virtual_mailbox_maps", c.names.mailboxes) {
 		if len(p.Mailboxes) == 0 {
-			c.errs.required("Mailboxes", "the mailboxes, which "+c.names.mailboxes+
+			c.errs.Required("Mailboxes", "the mailboxes, which "+c.names.mailboxes+
 				" is written from; or name other tables in virtual_mailbox_maps ("+c.at("virtual_mailbox_maps")+")")
 			return
 		}
 		var boxes postfix.Table
-		for i, m := range ordered(p.Mailboxes) {
-			for _, k := range addressKeys(m) {
-				boxes = append(boxes, postfix.Entry{Key: k, Value: "1", Rule: index("Mailboxes", i)})
+		for i, m := range paths.Ordered(p.Mailboxes) {
+			for _, k := range mailaddr.AddressKeys(m) {
+				boxes = append(boxes, postfix.Entry{Key: k, Value: "1", Rule: paths.Index("Mailboxes", i)})
 			}
 		}
 		c.hashTable(c.names.mailboxes, boxes)
@@ -175,10 +177,10 @@ func (c *compiler) mailboxTables() {
 			addresses[i] = a.Address
 		}
 		var aliases postfix.Table
-		for i, address := range ordered(addresses) {
+		for i, address := range paths.Ordered(addresses) {
 			members := slices.Sorted(slices.Values(p.Aliases[i].Members))
-			for _, k := range addressKeys(address) {
-				aliases = append(aliases, postfix.Entry{Key: k, Value: strings.Join(members, ", "), Rule: index("Aliases", i)})
+			for _, k := range mailaddr.AddressKeys(address) {
+				aliases = append(aliases, postfix.Entry{Key: k, Value: strings.Join(members, ", "), Rule: paths.Index("Aliases", i)})
 			}
 		}
 		if len(aliases) == 0 { // the setting names it all the same

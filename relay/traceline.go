@@ -8,6 +8,7 @@ import (
 
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/postfix"
+	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 )
 
 // sharedCertificate is the check of the certificate's name on a listener that
@@ -20,10 +21,10 @@ func (c *compiler) sharedCertificate(guards []postfix.CheckGuard, refuse postfix
 	const client = `^Received: from [^[:space:]]+ \([^()]* \[`
 	var t postfix.CheckTable
 	for i, n := range c.policy.Gateway.Networks {
-		at := index("Gateway.Networks", i)
+		at := paths.Index("Gateway.Networks", i)
 		pattern, err := networkPattern(n)
 		if err != nil {
-			c.errs.add(at, headers.ErrNotExpressible,
+			c.errs.Add(at, headers.ErrNotExpressible,
 				"use Gateway.Client.Fingerprints, a network in another form, or a listener for the gateway alone (Inbound.Shared)",
 				"%s: %v, and on a shared listener the certificate's name is checked by the client's address in that line", n, err)
 			continue
@@ -63,7 +64,7 @@ func pattern4(a [4]byte, bits int) string {
 	for i := range 4 {
 		switch fixed := bits - 8*i; {
 		case fixed >= 8:
-			parts = append(parts, itoa(int(a[i])))
+			parts = append(parts, paths.Itoa(int(a[i])))
 		case fixed <= 0:
 			parts = append(parts, "[0-9]+")
 		default:
@@ -81,11 +82,11 @@ func decimals(low, high int) string {
 		first, last := max(low, ten*10)%10, min(high, ten*10+9)%10
 		text := ""
 		if ten > 0 {
-			text = itoa(ten)
+			text = paths.Itoa(ten)
 		}
 		switch {
 		case first == last:
-			text += itoa(first)
+			text += paths.Itoa(first)
 		default:
 			text += fmt.Sprintf("[%d-%d]", first, last)
 		}

@@ -1,10 +1,12 @@
-package relay
+package policy
 
 import (
 	"cmp"
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/oxmailroute/oxmailroute/relay/internal/mailaddr"
 )
 
 // SmartHost is where outbound mail goes: one host, or several in order. TLS is
@@ -98,12 +100,14 @@ type Auth struct {
 	Mechanisms []string
 }
 
-func (a Auth) isZero() bool { return a.PasswordFile == "" && len(a.Mechanisms) == 0 }
+// IsZero reports whether nobody logs in.
+func (a Auth) IsZero() bool { return a.PasswordFile == "" && len(a.Mechanisms) == 0 }
 
-func (s SmartHost) level() TLSLevel { return cmp.Or(s.Level, LevelSecure) }
+// EffectiveLevel is Level, or its default.
+func (s SmartHost) EffectiveLevel() TLSLevel { return cmp.Or(s.Level, LevelSecure) }
 
-// hosts are all the hosts in order.
-func (s SmartHost) hosts() []FallbackHost {
+// Hosts are all the hosts in order.
+func (s SmartHost) Hosts() []FallbackHost {
 	return append([]FallbackHost{{s.Host, s.Port, s.LookupMX, s.TLSName, s.Fingerprints}}, s.Fallback...)
 }
 
@@ -120,48 +124,49 @@ func (s SmartHost) clone() SmartHost {
 
 // is reports whether name is one of the hosts.
 func (s SmartHost) is(name string) bool {
-	for _, h := range s.hosts() {
-		if h.Host != "" && strings.EqualFold(asciiHost(h.Host), asciiHost(name)) {
+	for _, h := range s.Hosts() {
+		if h.Host != "" && strings.EqualFold(mailaddr.AsciiHost(h.Host), mailaddr.AsciiHost(name)) {
 			return true
 		}
 	}
 	return false
 }
 
-func (h FallbackHost) tlsName() string { return cmp.Or(h.TLSName, h.Host) }
+// EffectiveTLSName is TLSName, or the host's name.
+func (h FallbackHost) EffectiveTLSName() string { return cmp.Or(h.TLSName, h.Host) }
 
-// nextHop is the host as transport(5) writes it.
-func (h FallbackHost) nextHop() string {
+// NextHop is the host as transport(5) writes it.
+func (h FallbackHost) NextHop() string {
 	if h.LookupMX {
 		return fmt.Sprintf("%s:%d", h.Host, h.Port)
 	}
 	return fmt.Sprintf("[%s]:%d", h.Host, h.Port)
 }
 
-// nextHop are all hosts as smtp(8) takes them since Postfix 3.5.
-func (s SmartHost) nextHop() string {
+// NextHop are all hosts as smtp(8) takes them since Postfix 3.5.
+func (s SmartHost) NextHop() string {
 	var l []string
-	for _, h := range s.hosts() {
-		l = append(l, h.nextHop())
+	for _, h := range s.Hosts() {
+		l = append(l, h.NextHop())
 	}
 	return strings.Join(l, ",")
 }
 
 // oneName is the certificate name where it is the same for all hosts.
 func (s SmartHost) oneName() (string, bool) {
-	hosts := s.hosts()
+	hosts := s.Hosts()
 	for _, h := range hosts[1:] {
-		if !strings.EqualFold(h.tlsName(), hosts[0].tlsName()) {
+		if !strings.EqualFold(h.EffectiveTLSName(), hosts[0].EffectiveTLSName()) {
 			return "", false
 		}
 	}
-	return hosts[0].tlsName(), true
+	return hosts[0].EffectiveTLSName(), true
 }
 
-// policed reports whether each host needs a line of its own in
+// Policed reports whether each host needs a line of its own in
 // smtp_tls_policy_maps.
-func (s SmartHost) policed() bool {
-	switch s.level() {
+func (s SmartHost) Policed() bool {
+	switch s.EffectiveLevel() {
 	case LevelSecure:
 		_, one := s.oneName()
 		return !one

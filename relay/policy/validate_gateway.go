@@ -1,4 +1,4 @@
-package relay
+package policy
 
 import (
 	"errors"
@@ -6,25 +6,28 @@ import (
 
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/postfix"
+	"github.com/oxmailroute/oxmailroute/relay/internal/condition"
+	"github.com/oxmailroute/oxmailroute/relay/internal/fault"
+	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 )
 
 func (v *validator) gateway(at string, g Gateway, p Policy) {
 	switch {
 	case g.Name == "":
-		v.errs.required(at+".Name", "a short lower-case word, such as \"conbool\"")
-	case !gatewayName.MatchString(g.Name):
-		v.errs.add(at+".Name", ErrInvalid, "a lower-case letter, then up to 15 lower-case letters or digits", "%q", g.Name)
+		v.errs.Required(at+".Name", "a short lower-case word, such as \"conbool\"")
+	case !GatewayName.MatchString(g.Name):
+		v.errs.Add(at+".Name", ErrInvalid, "a lower-case letter, then up to 15 lower-case letters or digits", "%q", g.Name)
 	case postfixServices[g.Name]:
-		v.errs.add(at+".Name", ErrConflict, "choose another", "%q is a name of Postfix's own", g.Name)
+		v.errs.Add(at+".Name", ErrConflict, "choose another", "%q is a name of Postfix's own", g.Name)
 	}
 	v.smartHost(at+".SmartHost", g.SmartHost, p)
 	if len(g.Networks) == 0 {
-		v.errs.required(at+".Networks", "list the addresses that the gateway connects from")
+		v.errs.Required(at+".Networks", "list the addresses that the gateway connects from")
 	}
 	v.networks(at+".Networks", g.Networks, "the gateway's own networks")
 	v.client(at+".Client", g.Client)
-	if len(g.Client.Names) > 0 && g.clientCAFile() == "" {
-		v.errs.required(at+".Client.CAFile", "the file with the authorities that issue the gateway's client certificate")
+	if len(g.Client.Names) > 0 && g.ClientCAFile() == "" {
+		v.errs.Required(at+".Client.CAFile", "the file with the authorities that issue the gateway's client certificate")
 	}
 	v.markers(at+".Markers", g.Markers, p)
 }
@@ -42,16 +45,16 @@ var postfixServices = map[string]bool{
 
 func (v *validator) client(at string, c ClientCertificate) {
 	if len(c.Names) > 0 && len(c.Fingerprints) > 0 {
-		v.errs.add(at, headers.ErrNotExpressible, "give names or fingerprints",
+		v.errs.Add(at, headers.ErrNotExpressible, "give names or fingerprints",
 			"smtpd checks fingerprints and cleanup names, so that one of the two would always refuse what only the other allows")
 	}
 	for i, n := range c.Names {
 		if !commonName.MatchString(n) {
-			v.errs.add(index(at+".Names", i), ErrInvalid, "letters, digits, dots, dashes and spaces", "%q", n)
+			v.errs.Add(paths.Index(at+".Names", i), ErrInvalid, "letters, digits, dots, dashes and spaces", "%q", n)
 		}
 	}
 	for i, f := range c.Fingerprints {
-		v.fingerprint(index(at+".Fingerprints", i), f)
+		v.fingerprint(paths.Index(at+".Fingerprints", i), f)
 	}
 	if c.CAFile != "" {
 		v.file(at+".CAFile", c.CAFile, "")
@@ -72,33 +75,33 @@ func (v *validator) condition(at string, c headers.Condition) {
 			if e.Path != "" {
 				sub += "." + e.Path
 			}
-			v.errs.wrap(sub, kindOf(e.Err), e.Fix)
+			v.errs.Wrap(sub, kindOf(e.Err), e.Fix)
 		}
 		return
 	}
-	v.errs.wrap(at, err, "")
+	v.errs.Wrap(at, err, "")
 }
 
 // kindOf gives an error of package headers our sentinel beside its own.
 func kindOf(err error) error {
 	switch {
 	case errors.Is(err, headers.ErrRequired):
-		return &also{err, ErrRequired}
+		return fault.Both(err, ErrRequired)
 	case errors.Is(err, headers.ErrInvalid):
-		return &also{err, ErrInvalid}
+		return fault.Both(err, ErrInvalid)
 	}
 	return err
 }
 
 func (v *validator) markers(at string, m Markers, p Policy) {
-	for _, r := range reservedOf(Gateway{Markers: m}, strings.TrimSuffix(at, ".Markers")) {
+	for _, r := range ReservedOf(Gateway{Markers: m}, strings.TrimSuffix(at, ".Markers")) {
 		if other := commonHeader(r); other != "" {
-			v.errs.add(r.path, ErrInvalid, "name the gateway's own header", "%q would remove %s from everybody's mail", r.prefix, other)
+			v.errs.Add(r.Path, ErrInvalid, "name the gateway's own header", "%q would remove %s from everybody's mail", r.Prefix, other)
 		}
 	}
 	d := m.Domain
 	if (d.Prefix == "") != (d.Value == "") {
-		v.errs.required(at+".Domain", "give Prefix and Value, or neither")
+		v.errs.Required(at+".Domain", "give Prefix and Value, or neither")
 	} else if d.Prefix != "" {
 		before := len(v.errs)
 		v.condition(at+".Domain", headers.When(headers.MatchPrefix{Prefix: d.Prefix, Op: headers.Is, Values: []string{d.Value}}))
@@ -108,20 +111,20 @@ func (v *validator) markers(at string, m Markers, p Policy) {
 	}
 	for i, c := range m.Loop {
 		if c.Predicate == nil {
-			v.errs.required(index(at+".Loop", i), "a condition")
+			v.errs.Required(paths.Index(at+".Loop", i), "a condition")
 		}
-		v.lineCondition(index(at+".Loop", i), c)
+		v.lineCondition(paths.Index(at+".Loop", i), c)
 	}
 	v.lineCondition(at+".Released", m.Released)
 	v.lineCondition(at+".Spam", m.Spam)
 	// The origin header alone ends loops through our own listeners.
 	own := !p.Loop.NoOrigin && (p.Topology == Mailboxes || p.Topology == Store)
 	if d.Prefix == "" && len(m.Loop) == 0 && !own {
-		v.errs.required(at, "a loop marker: Domain, or one in Loop; or leave the origin header on, in topology \"mailboxes\" or \"store\"")
+		v.errs.Required(at, "a loop marker: Domain, or one in Loop; or leave the origin header on, in topology \"mailboxes\" or \"store\"")
 	}
 	for i, r := range m.Reserved {
 		if err := headers.Validate(headers.Exists{Name: strings.TrimSuffix(r, "-")}); err != nil {
-			v.errs.add(index(at+".Reserved", i), ErrInvalid, "the beginning of a header name, such as \"X-Conbool-\"", "%q", r)
+			v.errs.Add(paths.Index(at+".Reserved", i), ErrInvalid, "the beginning of a header name, such as \"X-Conbool-\"", "%q", r)
 		}
 	}
 }
@@ -134,10 +137,10 @@ func (v *validator) lineCondition(at string, c headers.Condition) {
 		return
 	}
 	if _, err := postfix.PatternsFor(c.Predicate); err != nil {
-		v.errs.wrap(at, err, "name one header field, or several with Any")
+		v.errs.Wrap(at, err, "name one header field, or several with Any")
 	}
-	if len(fieldNames(c.Predicate)) == 0 {
-		v.errs.add(at, ErrInvalid, "name the gateway's own header",
+	if len(condition.FieldNames(c.Predicate)) == 0 {
+		v.errs.Add(at, ErrInvalid, "name the gateway's own header",
 			"a marker must be a header field that can be removed from other people's mail")
 	}
 }
@@ -154,14 +157,14 @@ var commonHeaders = []string{
 }
 
 // commonHeader returns a field that everybody uses and that r would take away.
-func commonHeader(r reserved) string {
+func commonHeader(r condition.Reserved) string {
 	for _, h := range commonHeaders {
-		if r.exact && strings.EqualFold(r.prefix, h) ||
-			!r.exact && len(r.prefix) <= len(h) && strings.EqualFold(h[:len(r.prefix)], r.prefix) {
+		if r.Exact && strings.EqualFold(r.Prefix, h) ||
+			!r.Exact && len(r.Prefix) <= len(h) && strings.EqualFold(h[:len(r.Prefix)], r.Prefix) {
 			return h
 		}
 	}
-	if short := strings.Trim(strings.ToLower(r.prefix), "x-"); !r.exact && len(short) < 3 {
+	if short := strings.Trim(strings.ToLower(r.Prefix), "x-"); !r.Exact && len(short) < 3 {
 		return "other people's headers"
 	}
 	return ""

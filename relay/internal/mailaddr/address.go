@@ -1,7 +1,10 @@
-package relay
+// Package mailaddr spells addresses and domains as keys of tables, as hosts and as
+// next hops.
+package mailaddr
 
 import (
 	"fmt"
+	"net/netip"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -9,21 +12,22 @@ import (
 	"golang.org/x/text/cases"
 
 	"github.com/oxmailroute/oxmailroute/headers"
+	"github.com/oxmailroute/oxmailroute/relay/internal/fault"
 )
 
-// splitAddress cuts an address at its last @. Without one the domain is empty.
-func splitAddress(address string) (local, domain string) {
+// Split cuts an address at its last @. Without one the domain is empty.
+func Split(address string) (local, domain string) {
 	if i := strings.LastIndexByte(address, '@'); i >= 0 {
 		return address[:i], address[i+1:]
 	}
 	return address, ""
 }
 
-// checkAddress accepts what can stand as a key of every Postfix table without
+// Check accepts what can stand as a key of every Postfix table without
 // quoting: a dot-atom (RFC 5321 section 4.1.2, RFC 6531 section 3.3) at a legal
 // domain. It returns the address with its domain as lower-case A-labels.
-func checkAddress(address string) (string, error) {
-	local, domain := splitAddress(address)
+func Check(address string) (string, error) {
+	local, domain := Split(address)
 	if domain == "" {
 		return "", fmt.Errorf("%q is not an address", address)
 	}
@@ -32,7 +36,7 @@ func checkAddress(address string) (string, error) {
 	}
 	ascii, err := headers.ASCIIDomain(domain)
 	if err != nil {
-		return "", fmt.Errorf("%q: %w", address, cause(err))
+		return "", fmt.Errorf("%q: %w", address, fault.Cause(err))
 	}
 	return strings.ToLower(local) + "@" + ascii, nil
 }
@@ -77,9 +81,9 @@ func isASCIILower(s string) bool {
 	return true
 }
 
-// fold is Postfix's casefold(): lower case, and for UTF-8 Unicode's full case
+// Fold is Postfix's casefold(): lower case, and for UTF-8 Unicode's full case
 // folding, by which "ß" is "ss". Text that isn't UTF-8 is left as it is.
-func fold(s string) string {
+func Fold(s string) string {
 	if isASCIILower(s) {
 		return s
 	}
@@ -89,26 +93,26 @@ func fold(s string) string {
 	return cases.Fold().String(s)
 }
 
-// domainKeys are the spellings of a domain that a sender may use: A-labels and,
+// DomainKeys are the spellings of a domain that a sender may use: A-labels and,
 // for an internationalized one, U-labels (SMTPUTF8). Postfix compares them as
 // text, so a table needs both. Where U-labels fold into another domain's
 // ([foldedDomain]), they are no key: it would be the other one's.
-func domainKeys(domain string) []string {
+func DomainKeys(domain string) []string {
 	ascii, err := headers.ASCIIDomain(domain)
 	if err != nil {
-		return []string{fold(domain)}
+		return []string{Fold(domain)}
 	}
 	unicode, err := headers.UnicodeDomain(ascii)
-	if err != nil || unicode == ascii || foldedDomain(ascii) != "" {
+	if err != nil || unicode == ascii || FoldedDomain(ascii) != "" {
 		return []string{ascii}
 	}
-	return []string{ascii, fold(unicode)}
+	return []string{ascii, Fold(unicode)}
 }
 
-// foldedDomain is the other domain, as A-labels, that Postfix takes a domain in
+// FoldedDomain is the other domain, as A-labels, that Postfix takes a domain in
 // U-labels for, since it compares folded text: strasse.example for
 // straße.example. It is empty where folding leaves the domain the same.
-func foldedDomain(domain string) string {
+func FoldedDomain(domain string) string {
 	unicode, err := headers.UnicodeDomain(domain)
 	if err != nil || isASCIILower(unicode) {
 		return ""
@@ -117,19 +121,59 @@ func foldedDomain(domain string) string {
 	if err != nil {
 		return ""
 	}
-	other, err := headers.ASCIIDomain(fold(unicode))
+	other, err := headers.ASCIIDomain(Fold(unicode))
 	if err != nil || other == ascii {
 		return ""
 	}
 	return other
 }
 
-// addressKeys are the same for an address.
-func addressKeys(address string) []string {
-	local, domain := splitAddress(address)
-	keys := domainKeys(domain)
+// AddressKeys are the same for an address.
+func AddressKeys(address string) []string {
+	local, domain := Split(address)
+	keys := DomainKeys(domain)
 	for i, k := range keys {
-		keys[i] = fold(local) + "@" + k
+		keys[i] = Fold(local) + "@" + k
 	}
 	return keys
+}
+
+// AsciiHost leaves names in ASCII as they are, and those that are no names.
+func AsciiHost(host string) string {
+	if !BeyondASCII(host) {
+		return host
+	}
+	ascii, err := headers.ASCIIDomain(host)
+	if err != nil {
+		return host
+	}
+	return ascii
+}
+
+// BeyondASCII reports whether a text has other characters.
+func BeyondASCII(s string) bool {
+	return strings.IndexFunc(s, func(r rune) bool { return r >= utf8.RuneSelf }) >= 0
+}
+
+// AsciiHop is a next hop with its host in ASCII: all but the host is.
+func AsciiHop(hop string) string {
+	if !BeyondASCII(hop) {
+		return hop
+	}
+	host, rest := strings.TrimPrefix(hop, "["), ""
+	if i := strings.IndexAny(host, "]:"); i >= 0 {
+		host, rest = host[:i], host[i:]
+	}
+	return hop[:strings.Index(hop, host)] + AsciiHost(host) + rest
+}
+
+// InNetworks reports whether an address is in one of the networks.
+func InNetworks(nets []netip.Prefix, a netip.Addr) bool {
+	a = a.Unmap()
+	for _, n := range nets {
+		if n.Contains(a) {
+			return true
+		}
+	}
+	return false
 }

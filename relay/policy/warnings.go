@@ -1,4 +1,4 @@
-package relay
+package policy
 
 import (
 	"fmt"
@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/headers"
+	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 )
 
 // Warnings are what works and may not be what was meant. They are no errors;
@@ -14,23 +15,23 @@ func (p Policy) Warnings() []Warning {
 	if p.Validate() != nil {
 		return nil
 	}
-	return p.warnings()
+	return p.Noticed()
 }
 
-// warnings are those of a policy that is valid.
-func (p Policy) warnings() []Warning {
+// Noticed are the warnings of a policy that is valid.
+func (p Policy) Noticed() []Warning {
 	var out []Warning
 	add := func(path, format string, args ...any) {
-		out = append(out, Warning{path, p.tenantAt(path), fmt.Sprintf(format, args...)})
+		out = append(out, Warning{path, p.TenantAt(path), fmt.Sprintf(format, args...)})
 	}
-	for g, gateway := range p.gateways() {
+	for g, gateway := range p.Gateways() {
 		prefix := gateway.Markers.Domain.Prefix
 		if prefix == "" {
 			continue
 		}
 		owner := map[string]string{}
 		for i, t := range p.Tenants {
-			if of, _ := p.gatewayNamed(t.Gateway); of != g {
+			if of, _ := p.GatewayNamed(t.Gateway); of != g {
 				continue
 			}
 			for j, d := range t.Domains {
@@ -38,7 +39,7 @@ func (p Policy) warnings() []Warning {
 				if err != nil {
 					continue
 				}
-				at := index(index("Tenants", i)+".Domains", j)
+				at := paths.Index(paths.Index("Tenants", i)+".Domains", j)
 				if other, dup := owner[name]; dup {
 					add(at, "%s and %s have one marker, %s: what the gateway says of one counts for both", d, other, name)
 				} else {
@@ -47,12 +48,12 @@ func (p Policy) warnings() []Warning {
 			}
 		}
 	}
-	for i, g := range p.gateways() {
-		g.SmartHost.ports(gatewayPath(i)+".SmartHost", add)
+	for i, g := range p.Gateways() {
+		g.SmartHost.ports(GatewayPath(i)+".SmartHost", add)
 		if p.Topology == Outbound || len(g.Client.Names)+len(g.Client.Fingerprints) > 0 {
 			continue
 		}
-		add(gatewayPath(i)+".Client", "no certificate is asked for: whoever can send from the gateway's addresses is believed")
+		add(GatewayPath(i)+".Client", "no certificate is asked for: whoever can send from the gateway's addresses is believed")
 	}
 	if p.Loop.AnyDomain {
 		add("Loop.AnyDomain", "the marker of any domain counts, of domains that are not hosted here too")
@@ -63,7 +64,7 @@ func (p Policy) warnings() []Warning {
 	if p.Calendar.Off {
 		add("Calendar.Off", "invitations go through the gateway, which the vendor's page excludes")
 	}
-	if p.Spam.Mark && slices.ContainsFunc(p.gateways(), func(g Gateway) bool { return g.Markers.Released.Predicate != nil }) {
+	if p.Spam.Mark && slices.ContainsFunc(p.Gateways(), func(g Gateway) bool { return g.Markers.Released.Predicate != nil }) {
 		add("Spam.Mark", "released mail is marked too where the gateway left its spam marker in: header checks see one field at a time")
 	}
 	if !slices.ContainsFunc(p.Tenants, func(t Tenant) bool { return t.Scope.Use != NoSenders }) {
@@ -72,7 +73,7 @@ func (p Policy) warnings() []Warning {
 	for i, l := range p.Listeners {
 		if (l.Role == RoleReinjection || l.Role == RoleReEntry) && p.Topology != Outbound && !strings.HasPrefix(l.Service, "127.") &&
 			!strings.HasPrefix(l.Service, "localhost:") && !strings.HasPrefix(l.Service, "[::1]:") {
-			add(index("Listeners", i), "%s believes the markers of whoever reaches it; bind it to loopback", l.Service)
+			add(paths.Index("Listeners", i), "%s believes the markers of whoever reaches it; bind it to loopback", l.Service)
 		}
 	}
 	return out

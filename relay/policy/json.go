@@ -1,4 +1,4 @@
-package relay
+package policy
 
 import (
 	"bytes"
@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/headers"
+	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 )
 
 // ParsePolicy reads a policy from JSON. Field names are those of the Go types, in
@@ -227,7 +228,7 @@ func (r *policyReader) list(path string, v reflect.Value) bool {
 	v.Set(reflect.MakeSlice(v.Type(), 0, 0))
 	for i := 0; r.d.More(); i++ {
 		e := reflect.New(v.Type().Elem()).Elem()
-		if !r.value(index(path, i), e) {
+		if !r.value(paths.Index(path, i), e) {
 			return false
 		}
 		v.Set(reflect.Append(v, e))
@@ -324,7 +325,7 @@ func suggest(word string, names []string) string {
 		if len(word) > 40 {
 			break
 		}
-		if d := distance(strings.ToLower(word), strings.ToLower(n)); d <= least {
+		if d := paths.Distance(strings.ToLower(word), strings.ToLower(n)); d <= least {
 			best, least = n, d-1
 		}
 	}
@@ -332,28 +333,6 @@ func suggest(word string, names []string) string {
 		return "write " + best + ", or remove it"
 	}
 	return "remove it, or write one of " + strings.Join(names, ", ")
-}
-
-// distance is how many octets are to be put in, taken out or changed to make
-// one word of another.
-func distance(a, b string) int {
-	row := make([]int, len(b)+1)
-	for j := range row {
-		row[j] = j
-	}
-	for i := range len(a) {
-		diagonal := row[0]
-		row[0] = i + 1
-		for j := range len(b) {
-			change := diagonal
-			if a[i] != b[j] {
-				change++
-			}
-			diagonal = row[j+1]
-			row[j+1] = min(change, row[j+1]+1, row[j]+1)
-		}
-	}
-	return row[len(b)]
 }
 
 func join(path, name string) string {

@@ -1,4 +1,8 @@
-package relay
+// Package policy describes the mail routing of one Open-Xchange installation behind
+// gateways: plain data with what holds where a value is left out, its JSON, the
+// vendors' presets, and what is wrong with it ([Policy.Validate]). Package relay
+// compiles it, and has these types under the same names.
+package policy
 
 import (
 	"net/netip"

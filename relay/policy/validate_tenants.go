@@ -1,9 +1,12 @@
-package relay
+package policy
 
 import (
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/headers"
+	"github.com/oxmailroute/oxmailroute/relay/internal/fault"
+	"github.com/oxmailroute/oxmailroute/relay/internal/mailaddr"
+	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 )
 
 // tenants returns the hosted domains, as A-labels, with their paths.
@@ -11,33 +14,33 @@ func (v *validator) tenants(p Policy) map[string]string {
 	hosted := map[string]string{}
 	names := map[string]int{}
 	if len(p.Tenants) == 0 {
-		v.errs.required("Tenants", "at least one, with its domains")
+		v.errs.Required("Tenants", "at least one, with its domains")
 	}
 	for i, t := range p.Tenants {
-		at := index("Tenants", i)
+		at := paths.Index("Tenants", i)
 		if t.Name == "" {
-			v.errs.required(at+".Name", "a name for the tenant")
+			v.errs.Required(at+".Name", "a name for the tenant")
 		} else if v.text(at+".Name", t.Name) {
 			if j, dup := names[t.Name]; dup {
-				v.errs.add(at+".Name", ErrDuplicate, "choose another", "%q is Tenants[%d] already", t.Name, j)
+				v.errs.Add(at+".Name", ErrDuplicate, "choose another", "%q is Tenants[%d] already", t.Name, j)
 			}
 			names[t.Name] = i
 		}
 		if len(t.Domains) == 0 {
-			v.errs.required(at+".Domains", "the domains hosted for the tenant")
+			v.errs.Required(at+".Domains", "the domains hosted for the tenant")
 		}
 		own := map[string]bool{}
 		for j, d := range t.Domains {
-			if ascii, ok := v.domain(index(at+".Domains", j), d, hosted, p); ok {
+			if ascii, ok := v.domain(paths.Index(at+".Domains", j), d, hosted, p); ok {
 				own[ascii] = true
 			}
 		}
 		v.scope(at+".Scope", t.Scope, own)
 		switch {
 		case p.Topology == Store && t.Store == "":
-			v.errs.required(at+".Store", "the host that has the tenant's mailboxes, such as [store.example.com]:25")
+			v.errs.Required(at+".Store", "the host that has the tenant's mailboxes, such as [store.example.com]:25")
 		case p.Topology == Outbound && t.Store != "":
-			v.errs.add(at+".Store", ErrConflict, "leave it out", "topology \"outbound\" has no hosted recipients")
+			v.errs.Add(at+".Store", ErrConflict, "leave it out", "topology \"outbound\" has no hosted recipients")
 		case t.Store != "":
 			v.nextHop(at+".Store", t.Store, p)
 		}
@@ -48,22 +51,22 @@ func (v *validator) tenants(p Policy) map[string]string {
 func (v *validator) domain(at, d string, seen map[string]string, p Policy) (string, bool) {
 	ascii, err := headers.ASCIIDomain(d)
 	if err == nil && !strings.Contains(ascii, ".") {
-		v.errs.add(at, ErrInvalid, "write the whole domain", "%q has one label only", d)
+		v.errs.Add(at, ErrInvalid, "write the whole domain", "%q has one label only", d)
 		return "", false
 	}
 	if err != nil {
-		v.errs.add(at, ErrInvalid, "write a domain such as example.com", "%v", cause(err))
+		v.errs.Add(at, ErrInvalid, "write a domain such as example.com", "%v", fault.Cause(err))
 		return "", false
 	}
 	if other, dup := seen[ascii]; dup {
-		v.errs.add(at, ErrDuplicate, "remove one", "%s is %s already", ascii, p.named(other))
+		v.errs.Add(at, ErrDuplicate, "remove one", "%s is %s already", ascii, p.named(other))
 		return "", false
 	}
 	seen[ascii] = at
-	for _, g := range p.gateways() {
-		for _, h := range g.SmartHost.hosts() {
+	for _, g := range p.Gateways() {
+		for _, h := range g.SmartHost.Hosts() {
 			if host, err := headers.ASCIIDomain(h.Host); err == nil && (host == ascii || strings.HasSuffix(host, "."+ascii)) {
-				v.errs.add(at, ErrConflict, "remove it", "%s is the gateway's own domain", ascii)
+				v.errs.Add(at, ErrConflict, "remove it", "%s is the gateway's own domain", ascii)
 				return "", false
 			}
 		}
@@ -80,23 +83,23 @@ func (v *validator) scope(at string, s Scope, own map[string]bool) {
 		}
 	case SomeDomains:
 		if len(s.Domains) == 0 {
-			v.errs.required(at+".Domains", `the domains in scope, or Use "none"`)
+			v.errs.Required(at+".Domains", `the domains in scope, or Use "none"`)
 		}
 	case SomeSenders:
 		if len(s.Senders) == 0 {
-			v.errs.required(at+".Senders", `the senders in scope, or Use "none"`)
+			v.errs.Required(at+".Senders", `the senders in scope, or Use "none"`)
 		}
 	case NoSenders:
 	case "":
-		v.errs.required(at+".Use", `"all", "domains", "senders" or "none"`)
+		v.errs.Required(at+".Use", `"all", "domains", "senders" or "none"`)
 	default:
-		v.errs.add(at+".Use", ErrInvalid, `"all", "domains", "senders" or "none"`, "%q", s.Use)
+		v.errs.Add(at+".Use", ErrInvalid, `"all", "domains", "senders" or "none"`, "%q", s.Use)
 	}
 	if s.Use != SomeDomains && len(s.Domains) > 0 {
-		v.errs.add(at+".Domains", ErrConflict, `leave it out, or set Use to "domains"`, "Use is %q", s.Use)
+		v.errs.Add(at+".Domains", ErrConflict, `leave it out, or set Use to "domains"`, "Use is %q", s.Use)
 	}
 	if s.Use != SomeSenders && len(s.Senders) > 0 {
-		v.errs.add(at+".Senders", ErrConflict, `leave it out, or set Use to "senders"`, "Use is %q", s.Use)
+		v.errs.Add(at+".Senders", ErrConflict, `leave it out, or set Use to "senders"`, "Use is %q", s.Use)
 	}
 	if s.Use == SomeDomains {
 		for i, d := range s.Domains {
@@ -112,7 +115,7 @@ func (v *validator) scope(at string, s Scope, own map[string]bool) {
 	domains := make(map[string]bool) // of the senders in scope
 	if len(s.Except) > 0 {
 		for a := range in {
-			if _, domain := splitAddress(a); domain != "" {
+			if _, domain := mailaddr.Split(a); domain != "" {
 				domains[domain] = true
 			}
 		}
@@ -127,22 +130,22 @@ func (v *validator) member(list string, i int, s string, own map[string]bool, in
 	key, domain := "", ""
 	var err error
 	if sender {
-		key, err = checkAddress(s)
-		_, domain = splitAddress(key)
+		key, err = mailaddr.Check(s)
+		_, domain = mailaddr.Split(key)
 	} else {
 		key, err = headers.ASCIIDomain(s)
 		domain = key
 	}
 	if err != nil {
-		v.errs.add(index(list, i), ErrInvalid, "write a domain or an address of the tenant", "%v", cause(err))
+		v.errs.Add(paths.Index(list, i), ErrInvalid, "write a domain or an address of the tenant", "%v", fault.Cause(err))
 		return
 	}
 	if other, dup := in[key]; dup {
-		v.errs.add(index(list, i), ErrDuplicate, "remove one", "%s is %s already", key, index(list, other))
+		v.errs.Add(paths.Index(list, i), ErrDuplicate, "remove one", "%s is %s already", key, paths.Index(list, other))
 		return
 	}
 	if !own[domain] {
-		v.errs.add(index(list, i), ErrConflict, "add it to the tenant's Domains, or remove it here",
+		v.errs.Add(paths.Index(list, i), ErrConflict, "add it to the tenant's Domains, or remove it here",
 			"%s is not a domain of the tenant; foreign senders are never in scope", domain)
 		return
 	}
@@ -155,22 +158,22 @@ func (v *validator) except(list string, i int, s string, in map[string]int, doma
 	var key string
 	var err error
 	if isAddress {
-		key, err = checkAddress(s)
+		key, err = mailaddr.Check(s)
 	} else {
 		key, err = headers.ASCIIDomain(s)
 	}
 	if err != nil {
-		v.errs.add(index(list, i), ErrInvalid, "a domain or a sender", "%v", cause(err))
+		v.errs.Add(paths.Index(list, i), ErrInvalid, "a domain or a sender", "%v", fault.Cause(err))
 		return
 	}
 	if other, dup := out[key]; dup {
-		v.errs.add(index(list, i), ErrDuplicate, "remove one", "%s is %s already", key, index(list, other))
+		v.errs.Add(paths.Index(list, i), ErrDuplicate, "remove one", "%s is %s already", key, paths.Index(list, other))
 		return
 	}
 	out[key] = i
 	_, removes := in[key]
 	if isAddress && !removes {
-		_, domain := splitAddress(key)
+		_, domain := mailaddr.Split(key)
 		_, removes = in[domain]
 		if _, gone := out[domain]; gone {
 			removes = false
@@ -179,25 +182,25 @@ func (v *validator) except(list string, i int, s string, in map[string]int, doma
 		removes = domains[key]
 	}
 	if !removes {
-		v.errs.add(index(list, i), ErrConflict, "remove it", "%s is not in scope, so the exception takes out nothing", key)
+		v.errs.Add(paths.Index(list, i), ErrConflict, "remove it", "%s is not in scope, so the exception takes out nothing", key)
 	}
 }
 
 func (v *validator) direct(p Policy, hosted map[string]string) {
 	seen := map[string]string{}
 	for i, d := range p.Direct {
-		at := index("Direct", i)
+		at := paths.Index("Direct", i)
 		ascii, err := headers.ASCIIDomain(d)
 		if err != nil {
-			v.errs.add(at, ErrInvalid, "write a domain such as example.com", "%v", cause(err))
+			v.errs.Add(at, ErrInvalid, "write a domain such as example.com", "%v", fault.Cause(err))
 			continue
 		}
 		if other, dup := seen[ascii]; dup {
-			v.errs.add(at, ErrDuplicate, "remove one", "%s is %s already", ascii, other)
+			v.errs.Add(at, ErrDuplicate, "remove one", "%s is %s already", ascii, other)
 		}
 		seen[ascii] = at
 		if h, ok := hosted[ascii]; ok {
-			v.errs.add(at, ErrConflict, "remove it", "%s is hosted (%s), so no mail for it leaves", ascii, p.named(h))
+			v.errs.Add(at, ErrConflict, "remove it", "%s is hosted (%s), so no mail for it leaves", ascii, p.named(h))
 		}
 	}
 }

@@ -1,4 +1,4 @@
-package relay
+package policy
 
 import (
 	"cmp"
@@ -24,11 +24,11 @@ type Places struct {
 // names none, Debian's.
 func (p Policy) Places() Places {
 	return Places{
-		Postfix: path.Clean(p.configDir()),
+		Postfix: path.Clean(p.ConfigDir()),
 		Dovecot: "/etc/dovecot/conf.d",
-		Global:  path.Clean(p.sieveDir()),
-		Tenants: path.Clean(p.tenantDir()),
-		Nft:     path.Clean(cmp.Or(p.Firewall.Directory, defaultFirewallDir)),
+		Global:  path.Clean(p.SieveDir()),
+		Tenants: path.Clean(p.TenantDir()),
+		Nft:     path.Clean(cmp.Or(p.Firewall.Directory, DefaultFirewallDir)),
 		HAProxy: "/etc/haproxy",
 	}
 }
@@ -37,7 +37,7 @@ func (p Policy) Places() Places {
 // name that no emitted file has.
 func (p Places) Path(name string) string {
 	for _, d := range [...]struct{ prefix, dir string }{
-		{"postfix/", p.Postfix}, {"dovecot/", p.Dovecot}, {"sieve/before/", p.Global}, {tenantScriptDir, p.Tenants}, {"nftables/",
+		{"postfix/", p.Postfix}, {"dovecot/", p.Dovecot}, {"sieve/before/", p.Global}, {TenantScriptDir, p.Tenants}, {"nftables/",
 			p.Nft}, {"haproxy/", p.HAProxy},
 	} {
 		if rest, ok := strings.CutPrefix(name, d.prefix); ok && rest != "" && d.dir != "" {

@@ -1,9 +1,11 @@
-package relay
+package policy
 
 import (
 	"cmp"
 	"net/netip"
 	"slices"
+
+	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 )
 
 // Bounds of a list of networks, beyond which it would say "everybody" in other
@@ -63,7 +65,7 @@ func (v *validator) networks(path string, nets []netip.Prefix, whose string) {
 	seen := map[netip.Prefix]int{}
 	var four, six []netip.Prefix
 	for i, n := range nets {
-		at := index(path, i)
+		at := paths.Index(path, i)
 		var in, inside netip.Prefix
 		if n.IsValid() && n.Addr().Is6() {
 			in, inside = embedded(n)
@@ -74,21 +76,21 @@ func (v *validator) networks(path string, nets []netip.Prefix, whose string) {
 		}
 		switch {
 		case !n.IsValid():
-			v.errs.add(at, ErrInvalid, "write address/length", "not a network")
+			v.errs.Add(at, ErrInvalid, "write address/length", "not a network")
 		case n.Addr().Is4In6():
-			v.errs.add(at, ErrInvalid, "write it as an IPv4 network", "%s is an IPv4 network in IPv6 form", n)
+			v.errs.Add(at, ErrInvalid, "write it as an IPv4 network", "%s is an IPv4 network in IPv6 form", n)
 		case n.Masked() != n:
-			v.errs.add(at, ErrInvalid, "write "+n.Masked().String(), "%s has host bits set", n)
+			v.errs.Add(at, ErrInvalid, "write "+n.Masked().String(), "%s has host bits set", n)
 		case n.Bits() == 0:
-			v.errs.add(at, ErrInvalid, "list "+whose, "%s is everybody", n)
+			v.errs.Add(at, ErrInvalid, "list "+whose, "%s is everybody", n)
 		case n.Bits() < shortest && !isPrivate(n):
-			v.errs.add(at, ErrInvalid, "list "+whose, "%s is too large for anybody's network: the shortest prefix is /%d", n, shortest)
+			v.errs.Add(at, ErrInvalid, "list "+whose, "%s is too large for anybody's network: the shortest prefix is /%d", n, shortest)
 		case in.IsValid() && !inside.IsValid():
-			v.errs.add(at, ErrInvalid, "list "+whose, "%s has IPv4 addresses in it (%s), and more than a /%d of them: nearly everybody", n, in,
+			v.errs.Add(at, ErrInvalid, "list "+whose, "%s has IPv4 addresses in it (%s), and more than a /%d of them: nearly everybody", n, in,
 				shortestIPv4)
 		default:
 			if j, dup := seen[n]; dup {
-				v.errs.add(at, ErrDuplicate, "remove it", "%s stands at %s already", n, index(path, j))
+				v.errs.Add(at, ErrDuplicate, "remove it", "%s stands at %s already", n, paths.Index(path, j))
 			}
 			seen[n] = i
 			if n.Addr().Is4() {
@@ -106,7 +108,7 @@ func (v *validator) networks(path string, nets []netip.Prefix, whose string) {
 		widest int
 	}{{"IPv4", four, widestIPv4}, {"IPv6", six, widestIPv6}} {
 		if width(f.nets) > 1<<(63-f.widest) {
-			v.errs.add(path, ErrInvalid, "list "+whose, "the networks together cover more than a /%d of %s: nearly everybody is in them", f.widest,
+			v.errs.Add(path, ErrInvalid, "list "+whose, "the networks together cover more than a /%d of %s: nearly everybody is in them", f.widest,
 				f.name)
 		}
 	}
@@ -129,14 +131,4 @@ func width(nets []netip.Prefix) uint64 {
 		sum += 1 << (63 - min(n.Bits(), 63))
 	}
 	return sum
-}
-
-func inNetworks(nets []netip.Prefix, a netip.Addr) bool {
-	a = a.Unmap()
-	for _, n := range nets {
-		if n.Contains(a) {
-			return true
-		}
-	}
-	return false
 }

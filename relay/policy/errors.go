@@ -1,29 +1,27 @@
-package relay
+package policy
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
 	"unicode"
 
-	"github.com/oxmailroute/oxmailroute/headers"
-	"github.com/oxmailroute/oxmailroute/postfix"
+	"github.com/oxmailroute/oxmailroute/relay/internal/fault"
 )
 
 // The sentinels that callers branch on, with errors.Is.
 var (
 	// ErrRequired: a value is missing.
-	ErrRequired = errors.New("required")
+	ErrRequired = fault.ErrRequired
 	// ErrInvalid: a value can't be what it should be.
-	ErrInvalid = errors.New("invalid")
+	ErrInvalid = fault.ErrInvalid
 	// ErrDuplicate: a value stands twice.
-	ErrDuplicate = errors.New("duplicate")
+	ErrDuplicate = fault.ErrDuplicate
 	// ErrConflict: a value contradicts another, or what the installation has.
-	ErrConflict = errors.New("conflict")
+	ErrConflict = fault.ErrConflict
 	// ErrUnsupported: a version that the library does not know.
-	ErrUnsupported = errors.New("unsupported")
+	ErrUnsupported = fault.ErrUnsupported
 )
 
 // Error is one problem: where, what kind and how to mend it.
@@ -93,71 +91,45 @@ func (l Errors) Err() error {
 	return l
 }
 
-func (l *Errors) add(path string, kind error, fix, format string, args ...any) {
+// Add appends a problem at a path: its kind is one of the sentinels.
+func (l *Errors) Add(path string, kind error, fix, format string, args ...any) {
+	if l == nil {
+		return
+	}
 	*l = append(*l, &Error{Path: path, Err: fmt.Errorf("%w: "+format, append([]any{kind}, args...)...), Fix: fix})
 }
 
-func (l *Errors) required(path, fix string) {
+// Required appends that the value of a path is missing.
+func (l *Errors) Required(path, fix string) {
+	if l == nil {
+		return
+	}
 	*l = append(*l, &Error{Path: path, Err: ErrRequired, Fix: fix})
 }
 
-// wrap keeps an error of another package, with its own sentinels, under path.
+// Wrap keeps an error of another package, with its own sentinels, under path.
 // The fix is for errors that have no remedy of their own.
-func (l *Errors) wrap(path string, err error, fix string) {
-	own, err := apart(err)
-	*l = append(*l, &Error{Path: path, Err: err, Fix: cmp.Or(own, fix, remedyOf(err))})
-}
-
-// apart takes the remedy out of an error of package headers.
-func apart(err error) (fix string, of error) {
-	switch e := err.(type) {
-	case *headers.Error:
-		return e.Fix, &headers.Error{Path: e.Path, Err: e.Err}
-	case *headers.NotExpressibleError:
-		without := *e
-		without.Fix = ""
-		return e.Fix, &without
-	case *also:
-		fix, of := apart(e.error)
-		return fix, &also{of, e.kind}
+func (l *Errors) Wrap(path string, err error, fix string) {
+	if l == nil {
+		return
 	}
-	return "", err
+	own, err := fault.Apart(err)
+	*l = append(*l, &Error{Path: path, Err: err, Fix: cmp.Or(own, fix, fault.RemedyOf(err))})
 }
 
-// cause is an error without its remedy, for one that has a better.
-func cause(err error) error {
-	_, err = apart(err)
-	return err
-}
-
-// remedyOf is for errors of package postfix, whose texts name what stands where.
-func remedyOf(err error) string {
-	switch {
-	case errors.Is(err, postfix.ErrSyntax):
-		return "mend the line, which Postfix would refuse or read as something else"
-	case errors.Is(err, postfix.ErrIllegal):
-		return "choose a value that Postfix reads back as it is written"
-	case errors.Is(err, postfix.ErrDuplicate):
-		return "remove one of the two"
-	case errors.Is(err, postfix.ErrConflict):
-		return "change that line, or the policy"
-	case errors.Is(err, postfix.ErrDamaged):
-		return "write the comment line as it was, or delete the block with both its comment lines"
-	}
-	return "change the value that stands there"
-}
-
-// of says of each problem whose it is.
-func (l Errors) of(p Policy) Errors {
+// Of says of each problem whose it is.
+func (l Errors) Of(p Policy) Errors {
 	for _, e := range l {
-		e.Tenant = p.tenantAt(e.Path)
+		if e != nil {
+			e.Tenant = p.TenantAt(e.Path)
+		}
 	}
 	return l
 }
 
-// tenantAt is the name of the tenant that a path leads to, or its first domain;
+// TenantAt is the name of the tenant that a path leads to, or its first domain;
 // empty for other paths.
-func (p Policy) tenantAt(path string) string {
+func (p Policy) TenantAt(path string) string {
 	rest, ok := strings.CutPrefix(path, "Tenants[")
 	if !ok {
 		return ""
@@ -178,7 +150,7 @@ func (p Policy) tenantAt(path string) string {
 }
 
 // named is a path with the name of the tenant that it leads to, for texts.
-func (p Policy) named(path string) string { return namedPath(path, p.tenantAt(path)) }
+func (p Policy) named(path string) string { return namedPath(path, p.TenantAt(path)) }
 
 func namedPath(path, tenant string) string {
 	if i := strings.IndexByte(path, ']'); tenant != "" && i >= 0 {
@@ -186,14 +158,3 @@ func namedPath(path, tenant string) string {
 	}
 	return path
 }
-
-func index(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
-
-// also is an error that is a second one too.
-type also struct {
-	error
-	kind error
-}
-
-// Unwrap gives both, so that errors.Is finds either.
-func (e *also) Unwrap() []error { return []error{e.error, e.kind} }

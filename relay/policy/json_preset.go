@@ -1,4 +1,4 @@
-package relay
+package policy
 
 import (
 	"bytes"
@@ -6,6 +6,9 @@ import (
 	"reflect"
 	"slices"
 	"strings"
+
+	"github.com/oxmailroute/oxmailroute/relay/internal/condition"
+	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 )
 
 // presetField is the field of a gateway in JSON that names a preset.
@@ -76,7 +79,7 @@ func (r *policyReader) markers(path string, g *Gateway, at int) {
 			continue
 		}
 		for _, k := range known {
-			if d := distance(strings.ToLower(n), strings.ToLower(k)); d <= 1+len(k)/8 {
+			if d := paths.Distance(strings.ToLower(n), strings.ToLower(k)); d <= 1+len(k)/8 {
 				r.add(join(path, "Markers"), at, "write "+k+", or give the gateway another Name", "%q is no header of %s's", n, g.Name)
 				break
 			}
@@ -92,8 +95,8 @@ func headerNames(m Markers) []string {
 		out = append(out, m.Domain.Prefix)
 	}
 	for _, c := range append(slices.Clone(m.Loop), m.Released, m.Spam) {
-		for _, n := range fieldNames(c.Predicate) {
-			out = append(out, n.prefix)
+		for _, n := range condition.FieldNames(c.Predicate) {
+			out = append(out, n.Prefix)
 		}
 	}
 	return append(out, m.Reserved...)

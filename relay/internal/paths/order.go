@@ -1,0 +1,66 @@
+// Package paths writes the places of a list in a policy, and has an order of its own
+// for them.
+package paths
+
+import (
+	"cmp"
+	"iter"
+	"slices"
+	"strconv"
+)
+
+// What a caller lists comes from a query that may have no order: the rows of the
+// emitted files have one of their own, so that another order changes no file.
+
+// Ordered are the elements of a list with their places, in the order of what they
+// say.
+func Ordered(list []string) iter.Seq2[int, string] {
+	return func(yield func(int, string) bool) {
+		for _, i := range Order(list) {
+			if !yield(i, list[i]) {
+				return
+			}
+		}
+	}
+}
+
+// Order are the places of a list in the order of what it says.
+func Order(list []string) []int {
+	places := make([]int, len(list))
+	for i := range places {
+		places[i] = i
+	}
+	if slices.IsSorted(list) {
+		return places
+	}
+	slices.SortStableFunc(places, func(a, b int) int { return cmp.Compare(list[a], list[b]) })
+	return places
+}
+
+// Index is the place of a list's element.
+func Index(path string, i int) string { return path + "[" + strconv.Itoa(i) + "]" }
+
+// Itoa writes a number.
+func Itoa(n int) string { return strconv.Itoa(n) }
+
+// Distance is how many octets are to be put in, taken out or changed to make
+// one word of another.
+func Distance(a, b string) int {
+	row := make([]int, len(b)+1)
+	for j := range row {
+		row[j] = j
+	}
+	for i := range len(a) {
+		diagonal := row[0]
+		row[0] = i + 1
+		for j := range len(b) {
+			change := diagonal
+			if a[i] != b[j] {
+				change++
+			}
+			diagonal = row[j+1]
+			row[j+1] = min(change, row[j+1]+1, row[j]+1)
+		}
+	}
+	return row[len(b)]
+}
