@@ -20,7 +20,9 @@ type Parameter struct {
 	readers  []string
 	order    int // at start of every program, from 1; config_directory and the like have 0; -1: read later
 	raw      bool
-	on       map[Place]Treatment
+	// evaluated is what package mta does with it.
+	evaluated Evaluation
+	on        map[Place]Treatment
 }
 
 // releaseValue is a default from a release on.
@@ -215,6 +217,8 @@ func (p *Parameter) attribute(line string) {
 		p.since = parseRelease(rest)
 	case "raw":
 		p.raw = true
+	case "route":
+		p.evaluated = Evaluation(rest)
 	case "value":
 		p.origin = ValueOrigin(rest)
 	case "read":

@@ -59,6 +59,7 @@ func init() {
 			"Entry":          reflect.TypeFor[postfix.Entry](),
 			"Error":          reflect.TypeFor[postfix.Error](),
 			"Errors":         reflect.TypeFor[postfix.Errors](),
+			"Evaluation":     reflect.TypeFor[postfix.Evaluation](),
 			"Filter":         reflect.TypeFor[postfix.Filter](),
 			"Hit":            reflect.TypeFor[postfix.Hit](),
 			"Hold":           reflect.TypeFor[postfix.Hold](),

@@ -124,13 +124,17 @@ func (c *builder) buildListeners() {
 	names := c.o.Listeners
 	if names == nil {
 		for _, sv := range c.Master.Services() {
-			switch sv.Command {
-			case "smtpd":
+			if sv.Command == "smtpd" {
 				names = append(names, Listener{Service: serviceName(sv)})
-			case "postscreen":
-				c.buildScreen(sv)
 			}
 		}
+		defer func() { // behind the others
+			for _, sv := range c.Master.Services() {
+				if sv.Command == "postscreen" {
+					c.buildScreen(sv)
+				}
+			}
+		}()
 	}
 	for _, n := range names {
 		sv, ok := c.service(n.Service)
@@ -212,8 +216,12 @@ func (c *builder) buildLeaves() {
 	for _, sv := range c.Master.Services() {
 		if sv.Type == "unix" && (sv.Command == "smtp" || sv.Command == "lmtp") {
 			s := c.main.Of(sv)
+			keywords := "smtp_discard_ehlo_keywords"
+			if sv.Command == "lmtp" {
+				keywords = "lmtp_discard_lhlo_keywords"
+			}
 			l := leaf{checks: c.HeaderChecks(s.Value(sv.Command + "_header_checks")), forwards: s.Yes(sv.Command + "_send_xforward_command"),
-				ascii: hasWord(list(s.Value(sv.Command+"_discard_ehlo_keywords")), "smtputf8")}
+				ascii: hasWord(list(s.Value(keywords)), "smtputf8")}
 			l.fresh = !s.Yes(sv.Command+"_connection_cache_on_demand") && s.Value(sv.Command+"_connection_cache_destinations") == ""
 			if maps := c.tables(s, sv.Command+"_generic_maps"); maps != nil {
 				l.generic = &generic{maps, hasWord(list(s.Value("propagate_unmatched_extensions")), "generic")}

@@ -16,7 +16,8 @@
 // aliases, trivial-rewrite(8) with its address classes and maps, smtp(8)'s and
 // lmtp(8)'s generic(5) maps and header checks, local(8)'s aliases, error(8),
 // discard(8), content filters that hand mail back, next hops that are listeners of
-// the same instance ([Load]), and SMTPUTF8. Not followed:
-// postscreen(8), bounces and their own way back, address verification, users'
-// .forward files, and commands that local(8) or pipe(8) start.
+// the same instance ([Load]), and SMTPUTF8. Not followed: bounces and their own
+// way back, address verification, users' .forward files. PATHS.md beside the code
+// lists every way in and out that Postfix documents; postfix.Parameter.Evaluated
+// says the same of each setting.
 package mta

@@ -57,8 +57,34 @@ func Load(root fs.FS, o Options) (*Instance, error) {
 	if err != nil {
 		return nil, err
 	}
+	l.unfollowed()
 	e.follow, e.standing = true, l.standing
 	return e, nil
+}
+
+// unfollowed names the settings that are not followed and have another value than
+// their default ([postfix.Assumed]).
+func (l *loader) unfollowed() {
+	all := l.c.Settings()
+	for _, p := range postfix.Parameters() {
+		value, ok := p.Default(l.c.Release)
+		if p.Evaluated() != postfix.Assumed || !ok {
+			continue
+		}
+		assume := func(at place) {
+			l.assume(Assumption{Setting: p.Name(), File: at.file, Line: at.line, Assumed: "its default, " + cmp.Or(value, "empty")})
+		}
+		if written, ok := all.Lookup(p.Name()); ok && all.Set(p.Name()) && written != value {
+			assume(l.c.placeOf(all, p.Name()))
+		}
+		for _, sv := range l.c.Master.Services() {
+			for _, o := range sv.Options {
+				if o.Name == p.Name() && o.Value != value {
+					assume(place{l.c.label() + "master.cf", sv.Line})
+				}
+			}
+		}
+	}
 }
 
 // add adds an error, or all of several.
@@ -131,12 +157,12 @@ func (l *loader) compiled(spec postfix.MapSpec) {
 		return
 	}
 	name := path.Clean(spec.Name)
-	text, err := fs.Stat(l.root, strings.TrimPrefix(name, "/"))
-	if err != nil {
-		return
-	}
+	text, missing := fs.Stat(l.root, strings.TrimPrefix(name, "/"))
 	db, err := fs.Stat(l.root, strings.TrimPrefix(name, "/")+suffix)
 	switch {
+	case missing != nil && err == nil:
+		l.assume(Assumption{Setting: spec.String(), File: name + suffix, Asked: name, Assumed: "empty: its text " + name + " is not there"})
+	case missing != nil: // an opaque table
 	case err != nil:
 		l.assume(Assumption{Setting: spec.String(), File: name, Asked: name + suffix, Assumed: "there, and made of " + name})
 	case db.ModTime().Before(text.ModTime()):

@@ -30,7 +30,23 @@ virtual unix - n n - - virtual
 error unix - - y - - error
 retry unix - - y - - error
 discard unix - - y - - discard
+10025 inet n - y - 1 postscreen
+smtpd pass - - y - - smtpd
+dovecot unix - n n - - pipe flags=DRh user=vmail
+  argv=/usr/lib/dovecot/dovecot-lda -f ${sender} -d ${user}@${domain} ${extension?-m} ${extension}
 `
+
+// localMain delivers by local(8).
+const localMain = "mydestination = host.test\nalias_maps =\nlocal_recipient_maps =\n"
+
+// lda says with which words dovecot-lda is started, in the place of a folder.
+func lda(w *mta.Way, _ mta.Hop, to string, argv []string) bool {
+	if !mta.IsDeliveryAgent(argv) {
+		return false
+	}
+	w.End(mta.Mailbox, strings.Join(argv[1:], " "), to, "")
+	return true
+}
 
 // root is a server with files beside main.cf and master.cf.
 func root(main string, files map[string]string) fstest.MapFS {
@@ -79,6 +95,28 @@ func TestLoad(t *testing.T) {
 			to: "a@remote.test", want: "relay [filtered.test]:25"},
 		{name: "in a circle", main: "default_transport = smtp:[127.0.0.1]:25\n", origin: mta.Origin{Client: local}, to: "a@remote.test",
 			want: "bounce 554"},
+		{name: "a compiled table without its text", main: "transport_maps = hash:/etc/transport\n", files: map[string]string{"etc/transport.db": "x"},
+			origin: mta.Origin{Client: local}, to: "a@remote.test", want: "mx remote.test", assumed: "hash:/etc/transport at /etc/transport.db (/etc/transport)"},
+		{name: "what is not followed", main: "soft_bounce = yes\n", origin: mta.Origin{Client: local}, to: "a@remote.test", want: "mx remote.test",
+			assumed: "soft_bounce at /etc/postfix/main.cf:5: taken for its default, no"},
+		{name: "what is not followed has its default", main: "soft_bounce = no\n", origin: mta.Origin{Client: local}, to: "a@remote.test", want: "mx remote.test"},
+		{name: "compatibility level 0", main: "compatibility_level = 0\n", origin: mta.Origin{Client: local}, to: "a@sub", want: "mx sub.host.test <a@sub.host.test>"},
+		{name: "compatibility level 1", main: "compatibility_level = 1\n", origin: mta.Origin{Client: local}, to: "a@sub", want: "mx sub"},
+		{name: "dovecot-lda by pipe", main: "virtual_mailbox_domains = box.test\nvirtual_transport = dovecot\nrecipient_delimiter = +\n",
+			o: mta.Options{Run: lda}, origin: mta.Origin{Client: local}, to: "Al+x@Box.test", want: "mailbox -f s@sender.test -d Al@box.test -m x"},
+		{name: "pipe without it", main: "virtual_mailbox_domains = box.test\nvirtual_transport = dovecot\n", origin: mta.Origin{Client: local},
+			to: "a@box.test", want: "relay dovecot:"},
+		{name: "mailbox_command", main: localMain + "mailbox_command = /usr/lib/dovecot/deliver -a \"$RECIPIENT\" -m '$x'\n", o: mta.Options{Run: lda},
+			origin: mta.Origin{Client: local}, to: "al@host.test", want: "mailbox -a al@host.test -m $x", assumed: "~al/.forward"},
+		{name: "another mailbox_command", main: localMain + "mailbox_command = /usr/bin/procmail\nforward_path =\n", o: mta.Options{Run: lda},
+			origin: mta.Origin{Client: local}, to: "al@host.test", want: "mailbox INBOX", assumed: "mailbox_command /usr/bin/procmail"},
+		{name: "luser_relay", main: localMain + "luser_relay = lost+$user@remote.test\n", o: mta.Options{Users: map[string]bool{"root": true}},
+			origin: mta.Origin{Client: local}, to: "al@host.test", want: "mx remote.test <lost+al@remote.test>"},
+		{name: ".forward goes before mailbox_transport", main: localMain + "mailbox_transport = smtp:[box.test]\n", origin: mta.Origin{Client: local},
+			to: "al@host.test", want: "relay [box.test]", assumed: "~al/.forward"},
+		{name: "postscreen hands over", origin: mta.Origin{Service: "10025", Client: netip.MustParseAddr("192.0.2.1")}, to: "a@remote.test",
+			want: "reject 454", assumed: "postscreen at /etc/postfix/master.cf:19 (192.0.2.1)"},
+		{name: "postscreen tests no client of mynetworks", origin: mta.Origin{Service: "10025", Client: local}, to: "a@remote.test", want: "mx remote.test"},
 		{name: "an old release", o: mta.Options{Release: "3.5.6"}, origin: mta.Origin{Client: local}, to: "a@remote.test", want: "mx remote.test",
 			assumed: "mail_version (3.5.6)"},
 		{name: "an old release with its defaults", o: mta.Options{Defaults: []byte("mail_version = 3.5.6\nrelayhost = [smart.test]\n")},

@@ -71,11 +71,14 @@ func (c *Configuration) readTable(spec postfix.MapSpec) Source {
 		return Source{spec.String(), t}
 	}
 	name, ok := c.FileName(spec.Name)
-	if !ok {
-		return Source{}
+	var text []byte
+	if ok {
+		text, ok = c.file(name)
 	}
-	text, ok := c.file(name)
 	if !ok {
+		if c.compiled != nil {
+			c.compiled(spec)
+		}
 		return Source{}
 	}
 	switch spec.Type {
