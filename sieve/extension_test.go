@@ -57,7 +57,8 @@ func TestExtensionNames(t *testing.T) {
 	if s := (sieve.ExtReject | sieve.ExtBody).String(); s != "body reject" {
 		t.Errorf("%q", s)
 	}
-	if !sieve.Debian13.Has(sieve.Debian12&^sieve.ImportExport|sieve.ExtUnicodeCasemap) || sieve.Debian12.Has(sieve.ExtUnicodeCasemap) || sieve.Debian12.Has(sieve.ExtEditHeader) {
+	if !sieve.Debian13.Has(sieve.Debian12&^sieve.ImportExport|sieve.ExtUnicodeCasemap) || sieve.Debian12.Has(sieve.ExtUnicodeCasemap) ||
+		sieve.Debian12.Has(sieve.ExtEditHeader) {
 		t.Error("the presets are not what the servers have")
 	}
 }

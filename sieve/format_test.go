@@ -45,10 +45,11 @@ if header :is "X-Conbool-Flag" "YES" {
 }
 `},
 	{"if elsif else", &sieve.Script{Commands: []sieve.Command{sieve.If{
-		Test:  sieve.Not{Test: sieve.Exists{Names: []string{"A", "B"}}},
-		Then:  []sieve.Command{sieve.Keep{}},
-		ElsIf: []sieve.ElsIf{{Test: sieve.True{}, Then: nil}, {Test: sieve.AllOf{sieve.True{}}, Then: []sieve.Command{sieve.Comment("# tag"), sieve.Comment("")}}},
-		Else:  []sieve.Command{sieve.If{Test: sieve.False{}, Then: []sieve.Command{sieve.Stop{}}}},
+		Test: sieve.Not{Test: sieve.Exists{Names: []string{"A", "B"}}},
+		Then: []sieve.Command{sieve.Keep{}},
+		ElsIf: []sieve.ElsIf{{Test: sieve.True{}, Then: nil}, {Test: sieve.AllOf{sieve.True{}},
+			Then: []sieve.Command{sieve.Comment("# tag"), sieve.Comment("")}}},
+		Else: []sieve.Command{sieve.If{Test: sieve.False{}, Then: []sieve.Command{sieve.Stop{}}}},
 	}}}, `if not exists ["A", "B"] {
     keep;
 } elsif true {
@@ -62,7 +63,9 @@ if header :is "X-Conbool-Flag" "YES" {
 }
 `},
 	{"nested lists of tests", &sieve.Script{Commands: []sieve.Command{sieve.If{
-		Test: sieve.AnyOf{sieve.AllOf{sieve.True{}, sieve.Not{Test: sieve.AnyOf{sieve.False{}, sieve.True{}}}}, sieve.Size{Over: true, Limit: 100 << 10}, sieve.Size{Over: false, Limit: 1 << 20}, sieve.Size{Over: true, Limit: 3 << 30}, sieve.Size{Over: true, Limit: 0}, sieve.Size{Over: true, Limit: 1023}},
+		Test: sieve.AnyOf{sieve.AllOf{sieve.True{}, sieve.Not{Test: sieve.AnyOf{sieve.False{}, sieve.True{}}}},
+			sieve.Size{Over: true, Limit: 100 << 10}, sieve.Size{Over: false, Limit: 1 << 20}, sieve.Size{Over: true, Limit: 3 << 30},
+			sieve.Size{Over: true, Limit: 0}, sieve.Size{Over: true, Limit: 1023}},
 	}}}, `if anyof (
     allof (
         true,
@@ -81,8 +84,10 @@ if header :is "X-Conbool-Flag" "YES" {
 `},
 	{"everything that compares", &sieve.Script{Commands: []sieve.Command{sieve.If{Test: sieve.AnyOf{
 		sieve.Header{Names: []string{"a"}, Keys: []string{"b", "c"}},
-		sieve.Header{Names: []string{"a"}, Match: sieve.Count, Relation: sieve.GreaterOrEqual, Comparator: sieve.ASCIINumeric, Keys: []string{"2"}},
-		sieve.Header{Names: []string{"Content-Type"}, Match: sieve.Is, Keys: []string{"text/calendar"}, MIME: true, AnyChild: true, MIMEPart: sieve.MIMEContentType},
+		sieve.Header{Names: []string{"a"}, Match: sieve.Count, Relation: sieve.GreaterOrEqual, Comparator: sieve.ASCIINumeric,
+			Keys: []string{"2"}},
+		sieve.Header{Names: []string{"Content-Type"}, Match: sieve.Is, Keys: []string{"text/calendar"}, MIME: true, AnyChild: true,
+			MIMEPart: sieve.MIMEContentType},
 		sieve.Address{Names: []string{"from"}, Part: sieve.Domain, Match: sieve.Matches, Comparator: sieve.Octet, Keys: []string{"*.org"}},
 		sieve.Envelope{Fields: []string{"from"}, Part: sieve.All, Match: sieve.Regex, Keys: []string{"^$"}},
 		sieve.HasFlag{Match: sieve.Contains, Flags: []string{`\Seen`}},
@@ -105,7 +110,8 @@ if anyof (
 		sieve.Keep{Flags: []string{""}}, sieve.Reject{Reason: "no\r\nnever"},
 		sieve.Vacation{Reason: "gone"},
 		sieve.Vacation{
-			Days: sievetest.Ptr(uint64(1024)), Subject: sievetest.Ptr(""), From: "a@b", Addresses: []string{"c@d", "e@f"}, MIME: true, Handle: sievetest.Ptr("h"),
+			Days: sievetest.Ptr(uint64(1024)), Subject: sievetest.Ptr(""), From: "a@b", Addresses: []string{"c@d", "e@f"}, MIME: true,
+			Handle: sievetest.Ptr("h"),
 			Reason: "Subject: x\r\n\r\nx\r\n",
 		},
 		sieve.AddFlag{Flags: []string{"a"}}, sieve.SetFlag{Flags: []string{"b", "c"}}, sieve.RemoveFlag{Flags: []string{"d"}},
@@ -131,7 +137,8 @@ removeflag "d";
 	{"what looks encoded and isn't", &sieve.Script{Commands: []sieve.Command{
 		sieve.If{Test: sieve.Header{Names: []string{"a"}, Keys: []string{"${hex:41}"}}},
 	}}, "if header \"a\" \"${hex:41}\" {\n}\n"},
-	{"long list", &sieve.Script{Commands: []sieve.Command{sieve.If{Test: sieve.Exists{Names: []string{strings.Repeat("a", 60), strings.Repeat("b", 60)}}, Then: []sieve.Command{sieve.Stop{}}}}},
+	{"long list", &sieve.Script{Commands: []sieve.Command{sieve.If{Test: sieve.Exists{Names: []string{strings.Repeat("a", 60),
+		strings.Repeat("b", 60)}}, Then: []sieve.Command{sieve.Stop{}}}}},
 		"if exists [\n    \"" + strings.Repeat("a", 60) + "\",\n    \"" + strings.Repeat("b", 60) + "\"\n] {\n    stop;\n}\n"},
 }
 
@@ -180,7 +187,8 @@ func TestFormatHostile(t *testing.T) {
 	const attack = "x\" {} discard;\r\n discard; /*"
 	s := &sieve.Script{Commands: []sieve.Command{
 		sieve.Comment(attack), nil, sieve.If{}, sieve.FileInto{Mailbox: attack}, sieve.Redirect{Address: attack}, sieve.Keep{Flags: []string{}},
-		sieve.If{Test: sieve.Header{Names: []string{attack}, Match: sieve.MatchType(attack), Relation: sieve.Relation(attack), Comparator: sieve.Comparator(attack), Keys: nil}},
+		sieve.If{Test: sieve.Header{Names: []string{attack}, Match: sieve.MatchType(attack), Relation: sieve.Relation(attack),
+			Comparator: sieve.Comparator(attack), Keys: nil}},
 		sieve.If{Test: sieve.AllOf{}}, sieve.If{Test: sieve.Address{Part: sieve.AddressPart(attack)}},
 		sieve.If{Test: sieve.Header{MIMEPart: sieve.MIMEPart(attack), Match: sieve.Count, Relation: sieve.Relation(attack)}},
 	}}
@@ -291,7 +299,8 @@ func TestFromASTErrors(t *testing.T) {
 		{"empty list", []gosieve.Command{{Name: "redirect", Arguments: list()}}, "empty string list"},
 		{"NUL", []gosieve.Command{{Name: "redirect", Arguments: list("a\x00@b")}}, "has a NUL"},
 		{"negative number", []gosieve.Command{{Name: "keep", Arguments: []gosieve.Argument{gosieve.ArgumentNumber{Value: -1}}}}, "-1"},
-		{"quantifier", []gosieve.Command{{Name: "keep", Arguments: []gosieve.Argument{gosieve.ArgumentNumber{Value: 1, Quantifier: 'x'}}}}, "1x is not a number"},
+		{"quantifier", []gosieve.Command{{Name: "keep", Arguments: []gosieve.Argument{gosieve.ArgumentNumber{Value: 1, Quantifier: 'x'}}}},
+			"1x is not a number"},
 		{"nil argument", []gosieve.Command{{Name: "keep", Arguments: []gosieve.Argument{nil}}}, "type <nil>"},
 		{"deep tests", []gosieve.Command{{Name: "if", Tests: []gosieve.Test{deep}}}, "tests are nested deeper"},
 		{"deep blocks", block, "blocks are nested deeper"},
@@ -309,7 +318,8 @@ func TestComments(t *testing.T) {
 	src := "# first\nrequire \"fileinto\"; # behind require\n#second\n## third\n#\n# cr\rhere\nkeep; # behind keep\n/* bracket */\nif true # in the if\n{\n    # in the block\n    stop;\n    # last of the block\n}\n# before else\nelse { discard; }\n# last"
 	want := []sieve.Command{
 		sieve.Comment("first"), sieve.Comment("second"), sieve.Comment("# third"), sieve.Comment(""), sieve.Keep{},
-		sieve.If{Test: sieve.True{}, Then: []sieve.Command{sieve.Comment("in the block"), sieve.Stop{}, sieve.Comment("last of the block")}, Else: []sieve.Command{sieve.Discard{}}},
+		sieve.If{Test: sieve.True{}, Then: []sieve.Command{sieve.Comment("in the block"), sieve.Stop{}, sieve.Comment("last of the block")},
+			Else: []sieve.Command{sieve.Discard{}}},
 		sieve.Comment("last"),
 	}
 	s, err := sieve.Parse("", []byte(src))
@@ -333,7 +343,8 @@ func anyString(r *rand.Rand) string {
 		case 0:
 			b = append(b, byte(r.IntN(256)))
 		default:
-			b = append(b, []string{"\"", "\\", "\r\n", "\r", "\n", "\x00", "${hex:41}", "${", "}", "$", "${unicode:40}", ".", "text:", "*/", "#", ";", "é", "a", " "}[r.IntN(19)]...)
+			b = append(b, []string{"\"", "\\", "\r\n", "\r", "\n", "\x00", "${hex:41}", "${", "}", "$", "${unicode:40}", ".", "text:", "*/", "#",
+				";", "é", "a", " "}[r.IntN(19)]...)
 		}
 	}
 	return string(b)
@@ -372,7 +383,8 @@ func TestQuoteServer(t *testing.T) {
 		// The second time everything is printed with encoded-character.
 		script := s
 		if extra != "" {
-			script.Commands = append([]sieve.Command{sieve.If{Test: sieve.Header{Names: []string{"X-None"}, Keys: []string{extra}}, Then: []sieve.Command{sieve.Keep{}}}}, s.Commands...)
+			script.Commands = append([]sieve.Command{sieve.If{Test: sieve.Header{Names: []string{"X-None"}, Keys: []string{extra}},
+				Then: []sieve.Command{sieve.Keep{}}}}, s.Commands...)
 		}
 		got := o.DecideOne(t, "", "", script.Format(), append(msg.Bytes(), '\n'))
 		if !got.Implicit {

@@ -60,13 +60,20 @@ func (g *grammar) has(sp *sieve.Spec) bool { return sp.Ext == 0 || sieve.Implied
 var anyText = []string{
 	"", "a", "a@b", "A B <c@d.example>", "a@", "from", "To", "auth", "subject", "X-Y", "a b", "a:b", "gt", "ge", "ne", "GE", "foo",
 	"i;octet", "i;ascii-casemap", "I;OCTET", "i;ascii-numeric", "i;unicode-casemap", "i;nosuch", "1", "2", "3", "4", "10", "01",
-	`\Junk`, `\`, `\a b`, "Junk", `\Seen`, `\Seen x`, "mailto:a@b", "MAILTO:a@b?subject=x", "mailto:", "mailto:?", "mailto:a", "mailto:a@b?to=c@d&cc=e",
-	"mailto:a@b?body=%0D%0Ax", "mailto:a@b?x=%0D", "mailto:%61@b", "mailto:%4", "mailto:a@b,c@d", "mailto:a@b%2Cc@d", "xmpp:a@b", "http://x/", ":", "mailto", "mailto:a@b?=x", "mailto:a@b?x y=z", "mailto:a@b?a=b=c", "mailto:a@b?a?b=c",
-	"year", "weekday", "nosuch", "+0100", "-0530", "CET", "x/y", "text", "text/plain", "INBOX", "/private/x", "/x", "*", "a*b", "\\*", "(", "a(b)", "[a-z]+", "*a", "a{1,2}", "\\1",
-	"abuse", "not-spam", " abuse ", "ab/use", "o=v", "o", "=v", "o.p-q_r=v", "_o=v", "", "${x}", "${X}y", "a${y}@b", "${1}", "${33}", "${32}", "${99999999999}", "${global.g}", "${global.g.h}", "${global.1}",
-	"${env.name}", "${env.vnd.dovecot.username}", "${env.1}", "${foo.bar}", "${}", "${a b}", "$${x}", "${x", "${" + "v123456789012345678901234567890123456789012345678901234567890123" + "}", "${x.}", "${.x}", "$x", "$", "${a-b}", "${_a1}",
-	"${hex:41}", "${hex:40}", "a${hex:40}b", "${unicode:d800}", "${unicode:40}", "${hex:}", "${hex: 24}{x}", "fileinto", "copy", "variables", "x", "y1", "1x", "x.y", "global.z", "env.z", "g", "ab c", "é", "übung", "vnd.dovecot.config", "name", "vnd.dovecot.username",
-	"part", "outer", "a/b", "include", strings.Repeat("n", 257), strings.Repeat("v", 63), strings.Repeat("v", 64), strings.Repeat("v", 65), "x\u0080",
+	`\Junk`, `\`, `\a b`, "Junk", `\Seen`, `\Seen x`, "mailto:a@b", "MAILTO:a@b?subject=x", "mailto:", "mailto:?", "mailto:a",
+	"mailto:a@b?to=c@d&cc=e",
+	"mailto:a@b?body=%0D%0Ax", "mailto:a@b?x=%0D", "mailto:%61@b", "mailto:%4", "mailto:a@b,c@d", "mailto:a@b%2Cc@d", "xmpp:a@b",
+	"http://x/", ":", "mailto", "mailto:a@b?=x", "mailto:a@b?x y=z", "mailto:a@b?a=b=c", "mailto:a@b?a?b=c",
+	"year", "weekday", "nosuch", "+0100", "-0530", "CET", "x/y", "text", "text/plain", "INBOX", "/private/x", "/x", "*", "a*b", "\\*", "(",
+	"a(b)", "[a-z]+", "*a", "a{1,2}", "\\1",
+	"abuse", "not-spam", " abuse ", "ab/use", "o=v", "o", "=v", "o.p-q_r=v", "_o=v", "", "${x}", "${X}y", "a${y}@b", "${1}", "${33}",
+	"${32}", "${99999999999}", "${global.g}", "${global.g.h}", "${global.1}",
+	"${env.name}", "${env.vnd.dovecot.username}", "${env.1}", "${foo.bar}", "${}", "${a b}", "$${x}", "${x",
+	"${" + "v123456789012345678901234567890123456789012345678901234567890123" + "}", "${x.}", "${.x}", "$x", "$", "${a-b}", "${_a1}",
+	"${hex:41}", "${hex:40}", "a${hex:40}b", "${unicode:d800}", "${unicode:40}", "${hex:}", "${hex: 24}{x}", "fileinto", "copy", "variables",
+	"x", "y1", "1x", "x.y", "global.z", "env.z", "g", "ab c", "é", "übung", "vnd.dovecot.config", "name", "vnd.dovecot.username",
+	"part", "outer", "a/b", "include", strings.Repeat("n", 257), strings.Repeat("v", 63), strings.Repeat("v", 64), strings.Repeat("v", 65),
+	"x\u0080",
 }
 
 func (g *grammar) text() string { return sievetest.QuoteText(sievetest.Pick(g.Generator, anyText...)) }
@@ -308,7 +315,8 @@ func (g *grammar) commandText(depth int) string {
 		return g.unknownWord() + ";"
 	}
 	if g.Chance(g.wrong) && g.Chance(30) {
-		return sievetest.Pick(g.Generator, "true;", "else {}", "elsif true {}", `require "copy";`, "header \"a\" \"b\";", "keep {}", "stop true;", "if true;", "if {}", "if (true) {}")
+		return sievetest.Pick(g.Generator, "true;", "else {}", "elsif true {}", `require "copy";`, "header \"a\" \"b\";", "keep {}",
+			"stop true;", "if true;", "if {}", "if (true) {}")
 	}
 	id, sp := g.word(false)
 	for depth <= 0 && sp.Block {

@@ -30,22 +30,26 @@ var lintCases = []struct {
 	{"mailbox that may be missing", `require ["fileinto", "variables"]; fileinto "a"; fileinto "inbox"; fileinto "${x}";`, []string{
 		`1:36: warning: fileinto without :create fails where mailbox "a" is missing`,
 	}},
-	{"mailboxes that stores refuse", `require ["fileinto", "mailbox"]; fileinto :create "a..b"; fileinto ".x"; fileinto "x/"; fileinto :create "~x"; fileinto "";` +
-		" fileinto \"a\tb\"; fileinto :create \"" + strings.Repeat("é", 120) + "\"; fileinto :create \"a/b.c\";", []string{
-		`1:34: warning: mailbox "a..b" has an empty level: the server stores nothing there, and the script fails`,
-		`1:59: warning: mailbox ".x" has an empty level: the server stores nothing there, and the script fails`,
-		`1:74: warning: mailbox "x/" has an empty level: the server stores nothing there, and the script fails`,
-		`1:89: warning: mailbox "~x" begins with ~: the server stores nothing there, and the script fails`,
-		`1:125: warning: mailbox "a\tb" has a control character: the server stores nothing there, and the script fails`,
-		`1:141: warning: mailbox "` + strings.Repeat("é", 60) + `" is too long for a maildir: the server stores nothing there, and the script fails`,
-	}},
+	{"mailboxes that stores refuse",
+		`require ["fileinto", "mailbox"]; fileinto :create "a..b"; fileinto ".x"; fileinto "x/"; fileinto :create "~x"; fileinto "";` +
+			" fileinto \"a\tb\"; fileinto :create \"" + strings.Repeat("é", 120) + "\"; fileinto :create \"a/b.c\";", []string{
+			`1:34: warning: mailbox "a..b" has an empty level: the server stores nothing there, and the script fails`,
+			`1:59: warning: mailbox ".x" has an empty level: the server stores nothing there, and the script fails`,
+			`1:74: warning: mailbox "x/" has an empty level: the server stores nothing there, and the script fails`,
+			`1:89: warning: mailbox "~x" begins with ~: the server stores nothing there, and the script fails`,
+			`1:125: warning: mailbox "a\tb" has a control character: the server stores nothing there, and the script fails`,
+			`1:141: warning: mailbox "` + strings.Repeat("é", 60) +
+				`" is too long for a maildir: the server stores nothing there, and the script fails`,
+		}},
 	{"never run", "if true { stop; # no\nkeep; discard; }\nkeep;", []string{
 		"2:1: warning: this is never run: the commands before end the script or the block",
 		"3:1: warning: this is never run: the commands before end the script or the block",
 	}},
-	{"never run behind branches", "if header \"a\" \"b\" { stop; } else { stop; }\nkeep;", []string{"2:1: warning: this is never run: the commands before end the script or the block"}},
+	{"never run behind branches", "if header \"a\" \"b\" { stop; } else { stop; }\nkeep;",
+		[]string{"2:1: warning: this is never run: the commands before end the script or the block"}},
 	{"run behind some branches", "if header \"a\" \"b\" { stop; } elsif true { keep; }\nkeep;", nil},
-	{"break", "require \"foreverypart\"; foreverypart { break; keep; } keep;", []string{"1:47: warning: this is never run: the commands before end the script or the block"}},
+	{"break", "require \"foreverypart\"; foreverypart { break; keep; } keep;",
+		[]string{"1:47: warning: this is never run: the commands before end the script or the block"}},
 	{"never true", `if false {} if not true {} if anyof (false, not true) {} if allof (true, false) {}`, []string{
 		"1:4: warning: this test is never true: it is false", "1:16: warning: this test is never true: it is not true",
 		"1:31: warning: this test is never true: it is not true", "1:61: warning: this test is never true: it is false",
@@ -58,29 +62,34 @@ var lintCases = []struct {
 		`1:27: warning: "b:" can't be the name of a header field`, "1:27: warning: this test is never true: no message has the field",
 		`1:52: warning: "b c" can't be the name of a header field`,
 	}},
-	{"domains", `if address :domain "from" "a@b" {} if address :domain "from" ["a@b", "c"] {}`, []string{"1:4: warning: this test is never true: a domain holds no @"}},
+	{"domains", `if address :domain "from" "a@b" {} if address :domain "from" ["a@b", "c"] {}`,
+		[]string{"1:4: warning: this test is never true: a domain holds no @"}},
 	{"sizes", `if allof (size :over 1K, size :under 1K) {} if allof (size :over 10, size :under 11) {} if allof (size :over 10, size :under 12) {}`, []string{
 		"1:4: warning: this test is never true: no message is that large and that small",
 		"1:48: warning: this test is never true: no message is that large and that small",
 	}},
-	{"counts", `require "relational"; if header :count "lt" "a" "0" {}`, []string{"1:26: warning: this test is never true: nothing is fewer than 0"}},
-	{"the same test", "if header \"a\" \"b\" {}\nelsif header \"a\" \"c\" {}\nelsif header \"a\" \"b\" {}", []string{"3:7: warning: this test is never true: the same test stands before it"}},
-	{"dates", `require "date"; if currentdate "year" "99" {} if currentdate :zone "CET" "nosuch" "x" {} if date "a b" "weekday" "7" {}`, []string{
-		`1:20: warning: this test is never true: "year" never looks like that`,
-		`1:50: warning: zone "CET" is not of the form "+hhmm" or "-hhmm"`,
-		`1:50: warning: this test is never true: "nosuch" is no part of a date`,
-		`1:93: warning: "a b" can't be the name of a header field`,
-		`1:93: warning: this test is never true: "weekday" never looks like that`,
-	}},
+	{"counts", `require "relational"; if header :count "lt" "a" "0" {}`,
+		[]string{"1:26: warning: this test is never true: nothing is fewer than 0"}},
+	{"the same test", "if header \"a\" \"b\" {}\nelsif header \"a\" \"c\" {}\nelsif header \"a\" \"b\" {}",
+		[]string{"3:7: warning: this test is never true: the same test stands before it"}},
+	{"dates", `require "date"; if currentdate "year" "99" {} if currentdate :zone "CET" "nosuch" "x" {} if date "a b" "weekday" "7" {}`,
+		[]string{
+			`1:20: warning: this test is never true: "year" never looks like that`,
+			`1:50: warning: zone "CET" is not of the form "+hhmm" or "-hhmm"`,
+			`1:50: warning: this test is never true: "nosuch" is no part of a date`,
+			`1:93: warning: "a b" can't be the name of a header field`,
+			`1:93: warning: this test is never true: "weekday" never looks like that`,
+		}},
 	{"flags", `require "imap4flags"; addflag ["\\Seen x", "\\Nope"]; if hasflag "\\Nope" {} keep :flags "a(b";`, []string{
 		`1:23: warning: "\\Nope" is not an IMAP flag, and left out`, "1:58: warning: this test is never true: a message has no such flag",
 		`1:78: warning: "a(b" is not an IMAP flag, and left out`,
 	}},
-	{"what the server doesn't have", `require ["ihave"]; if ihave "editheader" { addheader "a" "b"; } if ihave "variables" {} if ihave "copy" {}`, []string{
-		`1:23: warning: this test is never true: the server doesn't have the extension "editheader"`,
-		`1:44: warning: addheader is of the extension "editheader", which is off on this server`,
-		`1:68: warning: this test is never true: "variables" can be had by require only`,
-	}},
+	{"what the server doesn't have",
+		`require ["ihave"]; if ihave "editheader" { addheader "a" "b"; } if ihave "variables" {} if ihave "copy" {}`, []string{
+			`1:23: warning: this test is never true: the server doesn't have the extension "editheader"`,
+			`1:44: warning: addheader is of the extension "editheader", which is off on this server`,
+			`1:68: warning: this test is never true: "variables" can be had by require only`,
+		}},
 	{"dead and wrong", "if true {} elsif nonsense {} else { nonsense; }", []string{
 		"1:18: warning: this test is never true: it is false",
 		`1:18: warning: unknown test "nonsense", or of an extension that is not supported`,
@@ -151,7 +160,8 @@ func TestCheckConflictServer(t *testing.T) {
 	o := sievetest.NewOracle(t)
 	const head = `require ["fileinto", "reject", "vacation", "copy"]; `
 	for _, src := range []string{
-		`reject "no";`, `fileinto "INBOX"; reject "no";`, `reject "no"; fileinto "INBOX";`, `redirect "a@b"; reject "no";`, `reject "no"; redirect "a@b";`,
+		`reject "no";`, `fileinto "INBOX"; reject "no";`, `reject "no"; fileinto "INBOX";`, `redirect "a@b"; reject "no";`,
+		`reject "no"; redirect "a@b";`,
 		`reject "no"; vacation "gone";`, `vacation "gone"; reject "no";`, `discard; reject "no";`, `reject "no"; discard;`,
 		`fileinto :copy "INBOX"; reject "no";`, `vacation "gone"; fileinto "INBOX";`, `if true { fileinto "INBOX"; } reject "no";`,
 		`if false { fileinto "INBOX"; } reject "no";`, `if header "subject" "x" { fileinto "INBOX"; stop; } reject "no";`,
@@ -161,7 +171,8 @@ func TestCheckConflictServer(t *testing.T) {
 		for _, d := range sieve.Check("", []byte(head+src), sieve.Debian12) {
 			warned = warned || strings.Contains(d.String(), "exclude each other")
 		}
-		got := o.DecideOne(t, "sender@example.org", "user@example.org", []byte(head+src), []byte("From: a@b\nTo: user@example.org\nSubject: y\n\nbody\n"))
+		got := o.DecideOne(t, "sender@example.org", "user@example.org", []byte(head+src),
+			[]byte("From: a@b\nTo: user@example.org\nSubject: y\n\nbody\n"))
 		if got.Failed != warned {
 			t.Errorf("warned %v, failed %v: %s", warned, got.Failed, src)
 		}

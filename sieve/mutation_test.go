@@ -21,7 +21,8 @@ func mutate(g *sievetest.Generator, src []byte) []byte {
 			end := min(len(out), i+1+g.IntN(4))
 			out = append(out[:i:i], out[end:]...)
 		case 1: // add something
-			add := sievetest.Pick(g, ";", ",", "(", ")", "[", "]", "{", "}", `"`, ":", "#", "/*", "*/", `\`, " ", "\n", "\r", "1", "9k", "x", ":copy", `"s"`, "text:\nx\n.\n", "not ", "true", "keep;", "\x00", "$", ".", "é", "_")
+			add := sievetest.Pick(g, ";", ",", "(", ")", "[", "]", "{", "}", `"`, ":", "#", "/*", "*/", `\`, " ", "\n", "\r", "1", "9k", "x",
+				":copy", `"s"`, "text:\nx\n.\n", "not ", "true", "keep;", "\x00", "$", ".", "é", "_")
 			out = append(out[:i:i], append([]byte(add), out[i:]...)...)
 		case 2: // say something twice
 			end := min(len(out), i+1+g.IntN(12))

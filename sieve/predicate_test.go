@@ -21,16 +21,25 @@ func TestFromPredicate(t *testing.T) {
 		want sieve.Test
 	}{
 		{"exists", headers.Exists{Name: "X-A"}, sieve.Exists{Names: []string{"X-A"}}},
-		{"is", headers.Match{Name: "X-A", Op: headers.Is, Values: []string{"a", "b"}}, sieve.Header{Names: []string{"X-A"}, Match: sieve.Is, Keys: []string{"a", "b"}}},
-		{"contains", headers.Match{Name: "X-A", Op: headers.Contains, Values: []string{"a"}, Comparator: headers.ASCIICasemap}, sieve.Header{Names: []string{"X-A"}, Match: sieve.Contains, Keys: []string{"a"}}},
-		{"matches", headers.Match{Name: "X-A", Op: headers.Matches, Values: []string{"a*"}, Comparator: headers.Octet}, sieve.Header{Names: []string{"X-A"}, Match: sieve.Matches, Comparator: sieve.Octet, Keys: []string{"a*"}}},
-		{"regex", headers.Match{Name: "X-A", Op: headers.Regex, Values: []string{"^a"}}, sieve.Header{Names: []string{"X-A"}, Match: sieve.Regex, Keys: []string{"^a"}}},
+		{"is", headers.Match{Name: "X-A", Op: headers.Is, Values: []string{"a", "b"}},
+			sieve.Header{Names: []string{"X-A"}, Match: sieve.Is, Keys: []string{"a", "b"}}},
+		{"contains", headers.Match{Name: "X-A", Op: headers.Contains, Values: []string{"a"}, Comparator: headers.ASCIICasemap},
+			sieve.Header{Names: []string{"X-A"}, Match: sieve.Contains, Keys: []string{"a"}}},
+		{"matches", headers.Match{Name: "X-A", Op: headers.Matches, Values: []string{"a*"}, Comparator: headers.Octet},
+			sieve.Header{Names: []string{"X-A"}, Match: sieve.Matches, Comparator: sieve.Octet, Keys: []string{"a*"}}},
+		{"regex", headers.Match{Name: "X-A", Op: headers.Regex, Values: []string{"^a"}},
+			sieve.Header{Names: []string{"X-A"}, Match: sieve.Regex, Keys: []string{"^a"}}},
 		{"no values", headers.Match{Name: "X-A", Op: headers.Is}, sieve.False{}},
-		{"content type", headers.ContentType{Types: []string{"text/calendar"}}, sieve.Header{Names: []string{"Content-Type"}, Match: sieve.Is, Keys: []string{"text/calendar"}, MIME: true, AnyChild: true, MIMEPart: sieve.MIMEContentType}},
-		{"content type at the top", headers.ContentType{Types: []string{"text/calendar"}, Top: true}, sieve.Header{Names: []string{"Content-Type"}, Match: sieve.Is, Keys: []string{"text/calendar"}, MIME: true, MIMEPart: sieve.MIMEContentType}},
+		{"content type", headers.ContentType{Types: []string{"text/calendar"}},
+			sieve.Header{Names: []string{"Content-Type"}, Match: sieve.Is, Keys: []string{"text/calendar"}, MIME: true, AnyChild: true,
+				MIMEPart: sieve.MIMEContentType}},
+		{"content type at the top", headers.ContentType{Types: []string{"text/calendar"}, Top: true},
+			sieve.Header{Names: []string{"Content-Type"}, Match: sieve.Is, Keys: []string{"text/calendar"}, MIME: true,
+				MIMEPart: sieve.MIMEContentType}},
 		{"no types", headers.ContentType{}, sieve.False{}},
 		{"not", headers.Not{Predicate: headers.Exists{Name: "A"}}, sieve.Not{Test: sieve.Exists{Names: []string{"A"}}}},
-		{"all", headers.All{headers.Exists{Name: "A"}, headers.Exists{Name: "B"}}, sieve.AllOf{sieve.Exists{Names: []string{"A"}}, sieve.Exists{Names: []string{"B"}}}},
+		{"all", headers.All{headers.Exists{Name: "A"}, headers.Exists{Name: "B"}},
+			sieve.AllOf{sieve.Exists{Names: []string{"A"}}, sieve.Exists{Names: []string{"B"}}}},
 		{"any", headers.Any{headers.Exists{Name: "A"}}, sieve.AnyOf{sieve.Exists{Names: []string{"A"}}}},
 		{"all of none", headers.All{}, sieve.True{}},
 		{"any of none", headers.Any{}, sieve.False{}},
@@ -102,7 +111,8 @@ func predicate(g *sievetest.Generator, depth int) headers.Predicate {
 	case 0:
 		return headers.Exists{Name: g.Name()}
 	case 1:
-		return headers.ContentType{Types: sievetest.Pick(g, []string{"text/calendar"}, []string{"application/ics", "TEXT/PLAIN"}), Top: g.Chance(40)}
+		return headers.ContentType{Types: sievetest.Pick(g, []string{"text/calendar"}, []string{"application/ics", "TEXT/PLAIN"}),
+			Top: g.Chance(40)}
 	}
 	for {
 		m, _, c, keys := g.Matching()

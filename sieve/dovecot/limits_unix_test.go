@@ -152,8 +152,10 @@ func TestIncludeLimitsServer(t *testing.T) {
 		{"sieve_include_max_nesting_depth = 2", `include :global "c1";`}, {"sieve_include_max_nesting_depth = 2", `include :global "c2";`},
 		{"sieve_include_max_nesting_depth = 2", `include :global "c0"; include :global "c0"; include :once :global "leaf";`},
 		{"sieve_include_max_nesting_depth = 12", `include :global "c10";`}, {"sieve_include_max_nesting_depth = 0", `include :global "leaf";`},
-		{"sieve_include_max_includes = 2", wide(2)}, {"sieve_include_max_includes = 2", wide(3)}, {"sieve_include_max_includes = 2", `include :global "c1";`},
-		{"sieve_include_max_includes = 2", `include :global "w1"; include :global "w1"; include :global "w1";`}, {"sieve_include_max_includes = 2", `include :global "c0";`},
+		{"sieve_include_max_includes = 2", wide(2)}, {"sieve_include_max_includes = 2", wide(3)},
+		{"sieve_include_max_includes = 2", `include :global "c1";`},
+		{"sieve_include_max_includes = 2", `include :global "w1"; include :global "w1"; include :global "w1";`},
+		{"sieve_include_max_includes = 2", `include :global "c0";`},
 		{"sieve_include_max_nesting_depth = 2", `foreverypart { include :global "c0"; }`},
 	}
 	for i, tt := range servertest.Part(t, cases, 4) {
@@ -168,7 +170,8 @@ func TestIncludeLimitsServer(t *testing.T) {
 			if tt.settings != "" {
 				l.Settings = append(l.Settings, tt.settings)
 			}
-			d := sievetest.Delivery{Message: message(plain), Scripts: []string{require + tt.script}, From: "joe@example.net", To: "bob@example.com", Refusable: true}
+			d := sievetest.Delivery{Message: message(plain), Scripts: []string{require + tt.script}, From: "joe@example.net",
+				To: "bob@example.com", Refusable: true}
 			want := l.Deliver(t, d)
 			o := optionsOf(t, l, d.Scripts)
 			o.Scripts = globals{text, o.Extensions}

@@ -50,7 +50,8 @@ func TestRedirectAgainServer(t *testing.T) {
 			if tt.setting != "" {
 				l.Settings = []string{tt.setting}
 			}
-			d := sievetest.Delivery{Message: message(plain), Scripts: []string{`redirect "r@e.example";`}, From: "joe@example.net", To: "bob@example.com"}
+			d := sievetest.Delivery{Message: message(plain), Scripts: []string{`redirect "r@e.example";`}, From: "joe@example.net",
+				To: "bob@example.com"}
 			p := compiledFile(t, d.Scripts[0], optionsOf(t, l, d.Scripts))
 			m, server, here := memory{}, 0, 0
 			for range 2 {

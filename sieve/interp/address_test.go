@@ -88,7 +88,8 @@ func TestAddressValuesServer(t *testing.T) {
 	for range servertest.Scaled(t, 150) {
 		var b strings.Builder
 		for range 1 + g.IntN(9) {
-			b.WriteString(sievetest.Pick(g, "a", "b", "@", "@", ".", "<", ">", `"`, "(", ")", "[", "]", `\`, " ", ":", ";", ",", "ö", "c@d", "<e@f>", `"g h"`, "i.j", "k@", "{", "="))
+			b.WriteString(sievetest.Pick(g, "a", "b", "@", "@", ".", "<", ">", `"`, "(", ")", "[", "]", `\`, " ", ":", ";", ",", "ö", "c@d",
+				"<e@f>", `"g h"`, "i.j", "k@", "{", "="))
 		}
 		values = append(values, strings.TrimSpace(b.String()))
 	}
@@ -164,7 +165,8 @@ func TestRedirectServer(t *testing.T) {
 	for range servertest.Scaled(t, 150) {
 		var b strings.Builder
 		for range 1 + g.IntN(8) {
-			b.WriteString(sievetest.Pick(g, "a", "B", "@", "@", ".", "<", ">", `"`, "(", ")", "[", "]", `\`, " ", ":", ";", ",", "ö", "c@D", "<e@f>", `"g h"`, "i.j", "k@", "{", "="))
+			b.WriteString(sievetest.Pick(g, "a", "B", "@", "@", ".", "<", ">", `"`, "(", ")", "[", "]", `\`, " ", ":", ";", ",", "ö", "c@D",
+				"<e@f>", `"g h"`, "i.j", "k@", "{", "="))
 		}
 		values = append(values, b.String())
 	}

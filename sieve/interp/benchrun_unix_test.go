@@ -54,7 +54,8 @@ func mixedScript(n int) *sieve.Script {
 		case 7, 8:
 			t = sieve.Header{Names: []string{"List-Id"}, Match: sieve.Contains, Keys: []string{fmt.Sprintf("<list%d.example.org>", i)}}
 		default:
-			t = sieve.AllOf{sieve.Header{Names: []string{"X-Spam-Flag"}, Match: sieve.Is, Keys: []string{"YES"}}, sieve.Size{Over: true, Limit: uint64(i)}}
+			t = sieve.AllOf{sieve.Header{Names: []string{"X-Spam-Flag"}, Match: sieve.Is, Keys: []string{"YES"}},
+				sieve.Size{Over: true, Limit: uint64(i)}}
 		}
 		s.Commands = append(s.Commands, sieve.If{Test: t, Then: []sieve.Command{sieve.FileInto{Mailbox: fmt.Sprint("Folder ", i)}, sieve.Stop{}}})
 	}
@@ -142,7 +143,8 @@ func hostile() map[string]struct {
 	long := strings.Repeat("a", 1<<20)
 	subject := []byte("Subject: " + long + "\n\n")
 	header := func(m sieve.MatchType, keys ...string) *sieve.Script {
-		return &sieve.Script{Commands: []sieve.Command{sieve.If{Test: sieve.Header{Names: []string{"Subject"}, Match: m, Keys: keys}, Then: []sieve.Command{sieve.Discard{}}}}}
+		return &sieve.Script{Commands: []sieve.Command{sieve.If{Test: sieve.Header{Names: []string{"Subject"}, Match: m, Keys: keys},
+			Then: []sieve.Command{sieve.Discard{}}}}}
 	}
 	var keys, globs []string
 	for i := range 20000 {
@@ -155,18 +157,22 @@ func hostile() map[string]struct {
 		parts.WriteString("--b\nContent-Type: text/plain\n\ntext\n")
 	}
 	return map[string]pair{
-		"glob of 1000 stars":     {header(sieve.Matches, strings.Repeat("*a", 1000)+"b"), subject},
-		"a? 200 times":           {header(sieve.Regex, strings.Repeat("a?", 200)+strings.Repeat("a", 200)+"b"), subject},
-		"20000 keys is":          {header(sieve.Is, keys...), subject},
-		"20000 keys contains":    {header(sieve.Contains, keys...), subject},
-		"20000 keys matches":     {header(sieve.Matches, globs...), subject},
-		"20000 addresses":        {&sieve.Script{Commands: []sieve.Command{sieve.If{Test: sieve.Address{Names: []string{"To"}, Keys: []string{"x@y"}}, Then: []sieve.Command{sieve.Discard{}}}}}, []byte("To: " + strings.Repeat("person@example.org, ", 20000) + "z@z\n\n")},
-		"5000 encoded words":     {header(sieve.Contains, "zzz"), []byte("Subject:" + strings.Repeat(" =?utf-8?q?=C3=A4bc?=", 5000) + "\n\n")},
-		"10000 parts, the body":  {&sieve.Script{Commands: []sieve.Command{sieve.If{Test: sieve.Body{Match: sieve.Contains, Keys: []string{"zzz"}}, Then: []sieve.Command{sieve.Discard{}}}}}, parts.Bytes()},
+		"glob of 1000 stars":  {header(sieve.Matches, strings.Repeat("*a", 1000)+"b"), subject},
+		"a? 200 times":        {header(sieve.Regex, strings.Repeat("a?", 200)+strings.Repeat("a", 200)+"b"), subject},
+		"20000 keys is":       {header(sieve.Is, keys...), subject},
+		"20000 keys contains": {header(sieve.Contains, keys...), subject},
+		"20000 keys matches":  {header(sieve.Matches, globs...), subject},
+		"20000 addresses": {&sieve.Script{Commands: []sieve.Command{sieve.If{Test: sieve.Address{Names: []string{"To"},
+			Keys: []string{"x@y"}}, Then: []sieve.Command{sieve.Discard{}}}}},
+			[]byte("To: " + strings.Repeat("person@example.org, ", 20000) + "z@z\n\n")},
+		"5000 encoded words": {header(sieve.Contains, "zzz"), []byte("Subject:" + strings.Repeat(" =?utf-8?q?=C3=A4bc?=", 5000) + "\n\n")},
+		"10000 parts, the body": {&sieve.Script{Commands: []sieve.Command{sieve.If{Test: sieve.Body{Match: sieve.Contains,
+			Keys: []string{"zzz"}}, Then: []sieve.Command{sieve.Discard{}}}}}, parts.Bytes()},
 		"10000 parts, each part": {&sieve.Script{Commands: []sieve.Command{sieve.ForEveryPart{Block: []sieve.Command{sieve.If{Test: sieve.Header{Names: []string{"Content-Type"}, MIME: true, MIMEPart: sieve.MIMESubtype, Keys: []string{"html"}}, Then: []sieve.Command{sieve.Discard{}}}}}}}, parts.Bytes()},
 		"10000 parts, any child": {&sieve.Script{Commands: []sieve.Command{sieve.ForEveryPart{Block: []sieve.Command{sieve.If{Test: sieve.Header{Names: []string{"Content-Type"}, MIME: true, AnyChild: true, MIMEPart: sieve.MIMESubtype, Keys: []string{"html"}}, Then: []sieve.Command{sieve.Discard{}}}}}}}, parts.Bytes()},
 		"a million fields":       {header(sieve.Is, "x"), bytes.Repeat([]byte("Subject: y\n"), 1<<20)},
-		"nested comments":        {&sieve.Script{Commands: []sieve.Command{sieve.If{Test: sieve.Address{Names: []string{"To"}, Keys: []string{"x@y"}}, Then: []sieve.Command{sieve.Discard{}}}}}, []byte("To: " + strings.Repeat("(", 1<<20) + "\n\n")},
+		"nested comments": {&sieve.Script{Commands: []sieve.Command{sieve.If{Test: sieve.Address{Names: []string{"To"},
+			Keys: []string{"x@y"}}, Then: []sieve.Command{sieve.Discard{}}}}}, []byte("To: " + strings.Repeat("(", 1<<20) + "\n\n")},
 	}
 }
 
@@ -203,7 +209,8 @@ func TestHostile(t *testing.T) {
 func TestStepLimit(t *testing.T) {
 	s := &sieve.Script{Commands: []sieve.Command{
 		sieve.Discard{},
-		sieve.If{Test: sieve.Header{Names: []string{"Subject"}, Match: sieve.Matches, Keys: []string{"*a*b"}}, Then: []sieve.Command{sieve.Stop{}}},
+		sieve.If{Test: sieve.Header{Names: []string{"Subject"}, Match: sieve.Matches, Keys: []string{"*a*b"}},
+			Then: []sieve.Command{sieve.Stop{}}},
 	}}
 	raw := []byte("Subject: " + strings.Repeat("a", 5000) + "\n\n")
 	for _, tt := range []struct {

@@ -126,7 +126,8 @@ func differentialEnvelope(t *testing.T, rel release) {
 			s = &sieve.Script{Extensions: sieve.ExtVariables}
 			g.Edits = false
 			for j := range 28 {
-				s.Commands = append(s.Commands, sieve.If{Test: g.Test(1), Then: []sieve.Command{sieve.FileInto{Mailbox: fmt.Sprintf("t%d${2}", j), Copy: true}}})
+				s.Commands = append(s.Commands, sieve.If{Test: g.Test(1),
+					Then: []sieve.Command{sieve.FileInto{Mailbox: fmt.Sprintf("t%d${2}", j), Copy: true}}})
 			}
 		}
 		tests += len(s.Commands)

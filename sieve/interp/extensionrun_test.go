@@ -51,18 +51,23 @@ func TestState(t *testing.T) {
 			map[string]string{"personal a": `require ["include","variables","fileinto"]; global "x"; set "x" "2"; set "y" "3"; return; fileinto "never";`}, []string{"store 2"}},
 		{"include shares no variables", `require ["include","variables","fileinto"]; set "y" "1"; include :global "a"; fileinto "y${y}";`,
 			map[string]string{"global a": `require ["variables"]; set "y" "2";`}, []string{"store y1"}},
-		{"include of a script that stops", `require ["include","fileinto"]; include "a"; fileinto "A";`, map[string]string{"personal a": `stop;`}, []string{"keep"}},
+		{"include of a script that stops", `require ["include","fileinto"]; include "a"; fileinto "A";`,
+			map[string]string{"personal a": `stop;`}, []string{"keep"}},
 		{"include once", `require ["include","fileinto","variables"]; global "n"; include "a"; include :once "a"; include "a"; fileinto "${n}";`,
 			map[string]string{"personal a": `require ["include","variables"]; global "n"; set "n" "${n}x";`}, []string{"store xx"}},
-		{"include of itself once", `require ["include","fileinto"]; include "a"; fileinto "A";`, map[string]string{"personal a": `require "include"; include :once "a";`}, []string{"store A"}},
+		{"include of itself once", `require ["include","fileinto"]; include "a"; fileinto "A";`,
+			map[string]string{"personal a": `require "include"; include :once "a";`}, []string{"store A"}},
 		{"optional include", `require ["include","fileinto"]; include :optional "none"; fileinto "A";`, nil, []string{"store A"}},
 		{"global namespace", `require ["include","variables","fileinto"]; set "global.z" "1"; include "a";`,
 			map[string]string{"personal a": `require ["include","variables","fileinto"]; fileinto "g${global.z}";`}, []string{"store g1"}},
 		{"duplicate", `require ["duplicate","fileinto"]; if duplicate { discard; }`, nil, []string{"keep", "discard", "discard"}},
 		{"duplicate of a failed run", `require ["duplicate","ihave"]; if duplicate { discard; } error "no";`, nil, []string{"failed", "failed"}},
 		{"duplicate by handle", `require ["duplicate","fileinto"]; if duplicate :handle "a" { discard; } elsif duplicate :uniqueid "x" { fileinto "X"; }`, nil, []string{"keep", "discard"}},
-		{"special use", `require ["special-use","fileinto"]; if specialuse_exists "\\Junk" { fileinto :specialuse "\\Junk" "Spam"; }`, nil, []string{"store Junk Mail"}},
-		{"special use that isn't there", `require ["special-use","fileinto"]; if not specialuse_exists "A" "\\Junk" { fileinto :specialuse "\\Sent" "Out"; }`, nil, []string{"store Out"}},
+		{"special use", `require ["special-use","fileinto"]; if specialuse_exists "\\Junk" { fileinto :specialuse "\\Junk" "Spam"; }`, nil,
+			[]string{"store Junk Mail"}},
+		{"special use that isn't there",
+			`require ["special-use","fileinto"]; if not specialuse_exists "A" "\\Junk" { fileinto :specialuse "\\Sent" "Out"; }`, nil,
+			[]string{"store Out"}},
 		{"metadata", `require ["mboxmetadata","servermetadata","fileinto"]; if allof (metadata "A" "/private/color" "RED", servermetadata :contains "/shared/admin" "e", metadataexists "A" "/private/color", not servermetadataexists "/x", not metadata "B" "/private/color" "red") { fileinto "M"; }`, nil, []string{"store M"}},
 		{"vacation once", `require "vacation"; vacation "away";`, nil, []string{"vacation sent copy keep", "vacation copy keep"}},
 	} {
@@ -79,7 +84,8 @@ func TestState(t *testing.T) {
 			now := time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)
 			var got []string
 			for range tt.want {
-				r := p.Run(&interp.Input{Raw: []byte("Message-ID: <1@x>\nTo: user@example.org\nSubject: hi\n\n"), From: "a@b", To: "user@example.org", Memory: st, Mailboxes: st, Now: now})
+				r := p.Run(&interp.Input{Raw: []byte("Message-ID: <1@x>\nTo: user@example.org\nSubject: hi\n\n"), From: "a@b", To: "user@example.org",
+					Memory: st, Mailboxes: st, Now: now})
 				now = now.Add(time.Minute)
 				text := ""
 				for _, a := range r.Actions {
@@ -133,7 +139,8 @@ func TestVacationRules(t *testing.T) {
 		{"list owner", "To: user@example.org\n", "owner-x@b", "user@example.org", "system address"},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
-			r := p.Run(&interp.Input{Raw: []byte(tt.header + "Subject: =?utf-8?q?gr=C3=BC=C3=9Fe?=\nMessage-ID: <1@x>\n\n"), From: tt.from, To: tt.to, Now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)})
+			r := p.Run(&interp.Input{Raw: []byte(tt.header + "Subject: =?utf-8?q?gr=C3=BC=C3=9Fe?=\nMessage-ID: <1@x>\n\n"), From: tt.from,
+				To: tt.to, Now: time.Date(2026, 11, 22, 12, 0, 0, 0, time.UTC)})
 			v := r.Actions[0].(interp.ActionVacation)
 			if (v.Reply != nil) != (tt.why == "") || !strings.Contains(v.Why, tt.why) {
 				t.Fatalf("%+v", v)
@@ -144,7 +151,8 @@ func TestVacationRules(t *testing.T) {
 			if diff := cmp.Diff([]string{tt.from}, v.Reply.To); diff != "" || v.Reply.From != "" {
 				t.Errorf("from %q to (-want +got):\n%s", v.Reply.From, diff)
 			}
-			for _, want := range []string{"Subject: away\r\n", "To: <a@b>\r\n", "In-Reply-To: <1@x>\r\n", "References: <1@x>\r\n", "Auto-Submitted: auto-replied (vacation)\r\n", "\r\n\r\nI am away.\r\n", "Date: Sun, 22 Nov 2026 12:00:00 +0000\r\n"} {
+			for _, want := range []string{"Subject: away\r\n", "To: <a@b>\r\n", "In-Reply-To: <1@x>\r\n", "References: <1@x>\r\n",
+				"Auto-Submitted: auto-replied (vacation)\r\n", "\r\n\r\nI am away.\r\n", "Date: Sun, 22 Nov 2026 12:00:00 +0000\r\n"} {
 				if !strings.Contains(string(v.Reply.Raw), want) {
 					t.Errorf("no %q in\n%s", want, v.Reply.Raw)
 				}
@@ -164,7 +172,9 @@ func TestHeaderEdits(t *testing.T) {
 		return compiled(t, s).Run(&interp.Input{Raw: []byte("X-A: 1\nX-B: 2\nx-a: 3\n\n")})
 	}
 	got := run(`require ["editheader","fileinto"]; fileinto "A"; deleteheader "X-A"; addheader "x-new" "v"; if exists "x-a" { discard; } if header "X-New" "v" { fileinto "B"; }`).Actions
-	want := []interp.Action{interp.ActionFileInto{Mailbox: "A"}, interp.ActionDeleteHeader{Name: "X-A", Index: 1, Value: "1"}, interp.ActionDeleteHeader{Name: "X-A", Index: 1, Value: "3"}, interp.ActionAddHeader{Name: "X-New", Value: "v"}, interp.ActionFileInto{Mailbox: "B"}}
+	want := []interp.Action{interp.ActionFileInto{Mailbox: "A"}, interp.ActionDeleteHeader{Name: "X-A", Index: 1, Value: "1"},
+		interp.ActionDeleteHeader{Name: "X-A", Index: 1, Value: "3"}, interp.ActionAddHeader{Name: "X-New", Value: "v"},
+		interp.ActionFileInto{Mailbox: "B"}}
 	if diff := cmp.Diff(want, got, cmpopts.EquateEmpty()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}

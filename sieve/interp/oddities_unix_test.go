@@ -31,8 +31,10 @@ func check(mailbox, test string) string {
 // environmentChecks ask for items of the environment, by test and by variable.
 func environmentChecks(test bool) []string {
 	var out []string
-	for i, name := range []string{"location", "name", "phase", "version", "host", "domain", "username", "default-mailbox", "vnd.dovecot.default-mailbox",
-		"vnd.dovecot.default_mailbox", "vnd.dovecot.username", "nosuch", "vnd.dovecot.config.x", "vnd.dovecot.config.a-b", "vnd.dovecot.config.none",
+	for i, name := range []string{"location", "name", "phase", "version", "host", "domain", "username", "default-mailbox",
+		"vnd.dovecot.default-mailbox",
+		"vnd.dovecot.default_mailbox", "vnd.dovecot.username", "nosuch", "vnd.dovecot.config.x", "vnd.dovecot.config.a-b",
+		"vnd.dovecot.config.none",
 		"config.x", "vnd.dovecot.host"} {
 		if test {
 			out = append(out, check(fmt.Sprint("there", i), fmt.Sprintf("environment :matches %q \"*\"", name)))
@@ -43,7 +45,8 @@ func environmentChecks(test bool) []string {
 		if variable == "${env."+name+"}" {
 			out = append(out, check(fmt.Sprint("same", i), fmt.Sprintf("environment %q %q", name, variable)))
 		}
-		if name == "host" || name == "vnd.dovecot.username" || strings.HasPrefix(name, "vnd.dovecot.config.") || strings.HasPrefix(name, "vnd.dovecot.d") {
+		if name == "host" || name == "vnd.dovecot.username" || strings.HasPrefix(name, "vnd.dovecot.config.") ||
+			strings.HasPrefix(name, "vnd.dovecot.d") {
 			v := strings.ToUpper(variable[len("${env."):])
 			out = append(out, check(fmt.Sprint("upper", i), fmt.Sprintf("not string %q \"\"", "${env."+v)))
 		}
@@ -53,20 +56,25 @@ func environmentChecks(test bool) []string {
 
 // oddities are what is decided while a script runs.
 var oddities = []struct{ name, src string }{
-	{"spaces between a variable's flags", `set "a" "x  y z "; set "b" " x y  x "; set "c" "x"; set "d" "x  y"; set "e" " "; set "f" "x y  x"; set "g" "x  x"; set "h" "y  z  x";
+	{"spaces between a variable's flags",
+		`set "a" "x  y z "; set "b" " x y  x "; set "c" "x"; set "d" "x  y"; set "e" " "; set "f" "x y  x"; set "g" "x  x"; set "h" "y  z  x";
 		removeflag "a" ["", "${none}"]; removeflag "b" "X"; removeflag "c" "x"; addflag "d" "z Y"; addflag "e" "x"; removeflag "f" ["y", "q"]; removeflag "g" "x"; removeflag "h" ["x", "z", "q Y"];` +
-		check("a", `string "[${a}]" "[x  y z ]"`) + `fileinto :copy :create "a[${a}]"; fileinto :copy :create "b[${b}]"; fileinto :copy :create "c[${c}]"; ` +
-		`fileinto :copy :create "d[${d}]"; fileinto :copy :create "e[${e}]"; fileinto :copy :create "f[${f}]"; fileinto :copy :create "g[${g}]"; fileinto :copy :create "h[${h}]";`},
+			check("a", `string "[${a}]" "[x  y z ]"`) +
+			`fileinto :copy :create "a[${a}]"; fileinto :copy :create "b[${b}]"; fileinto :copy :create "c[${c}]"; ` +
+			`fileinto :copy :create "d[${d}]"; fileinto :copy :create "e[${e}]"; fileinto :copy :create "f[${f}]"; fileinto :copy :create "g[${g}]"; fileinto :copy :create "h[${h}]";`},
 	{"a broken expression", `set "r" "["; if header :regex "to" "${r}" { keep; } else { discard; }`},
 	{"broken expressions beside others", `set "r" "[";` + check("a", `header :regex "to" ["${r}", "user"]`) +
-		check("b", `header :regex "to" ["nobody", "${r}"]`) + check("c", `not header :regex "to" "${r}"`) + check("d", `string :regex "x" ["${r}", "x"]`)},
-	{"kinds of broken expressions", `set "a" "(us"; set "b" "*a"; set "c" "a{"; set "d" "[[:foo:]]"; set "e" "[z-a]"; set "f" "\\"; set "g" "\\1"; set "h" "a{2,1}"; set "i" "^*";` +
-		check("a", `header :regex "to" "${a}"`) + check("b", `header :regex "to" "${b}"`) + check("c", `header :regex "to" "${c}"`) +
-		check("d", `header :regex "to" "${d}"`) + check("e", `header :regex "to" "${e}"`) + check("f", `header :regex "to" "${f}"`) +
-		check("g", `header :regex "to" "${g}"`) + check("h", `header :regex "to" "${h}"`) + check("i", `header :regex "to" "${i}"`)},
+		check("b", `header :regex "to" ["nobody", "${r}"]`) + check("c", `not header :regex "to" "${r}"`) +
+		check("d", `string :regex "x" ["${r}", "x"]`)},
+	{"kinds of broken expressions",
+		`set "a" "(us"; set "b" "*a"; set "c" "a{"; set "d" "[[:foo:]]"; set "e" "[z-a]"; set "f" "\\"; set "g" "\\1"; set "h" "a{2,1}"; set "i" "^*";` +
+			check("a", `header :regex "to" "${a}"`) + check("b", `header :regex "to" "${b}"`) + check("c", `header :regex "to" "${c}"`) +
+			check("d", `header :regex "to" "${d}"`) + check("e", `header :regex "to" "${e}"`) + check("f", `header :regex "to" "${f}"`) +
+			check("g", `header :regex "to" "${g}"`) + check("h", `header :regex "to" "${h}"`) + check("i", `header :regex "to" "${i}"`)},
 	{"a broken expression in deleteheader", `set "r" "["; deleteheader :regex "to" "${r}";` + check("a", `exists "to"`)},
-	{"a control character in a value", `if header :matches "subject" "*" { addheader "X-Orig" "${1}"; } fileinto :create "done"; set "s" "${hex:07}";` +
-		check("a", `header "X-Orig" "a${s}b"`)},
+	{"a control character in a value",
+		`if header :matches "subject" "*" { addheader "X-Orig" "${1}"; } fileinto :create "done"; set "s" "${hex:07}";` +
+			check("a", `header "X-Orig" "a${s}b"`)},
 	{"octets in literal values", `addheader "X-A" "a${hex:01}b"; addheader "X-B" "a${hex:7f}b"; addheader "X-C" "a${hex:ff}b"; addheader "X-D" "a${hex:0d}b";` +
 		check("a", `header "X-A" "a${hex:01}b"`) + check("b", `header "X-B" "a${hex:7f}b"`) + check("c", `header "X-C" "a${hex:ff}b"`) +
 		check("d", `exists ["X-D", "X-A"]`)},
@@ -85,18 +93,24 @@ var oddities = []struct{ name, src string }{
 	{"the empty mailbox by a variable", `set "e" ""; fileinto "${e}"; fileinto "A";`},
 	{"the empty mailbox and a missing one", `set "e" ""; fileinto "${e}"; fileinto "nosuch";`},
 	{"mailboxexists of no UTF-8", `set "e" "${hex:ff}";` + check("a", `mailboxexists ["A", "${e}"]`) + check("b", `mailboxexists "A"`)},
-	{"protected fields are added", `addheader "Received" "new"; addheader "Auto-Submitted" "new"; addheader "X-Sieve-Redirected-From" "new"; addheader "Subject" "new";` +
-		check("a", `header "received" "new"`) + check("b", `header "auto-submitted" "new"`) + check("c", `header "x-sieve-redirected-from" "new"`) + check("d", `header "subject" "new"`)},
-	{"protected fields are deleted", `deleteheader "Received"; deleteheader "Auto-Submitted"; deleteheader "X-Sieve-Redirected-From"; deleteheader "Subject";` +
-		check("a", `exists "received"`) + check("b", `exists "auto-submitted"`) + check("c", `exists "x-sieve-redirected-from"`) + check("d", `exists "subject"`)},
+	{"protected fields are added",
+		`addheader "Received" "new"; addheader "Auto-Submitted" "new"; addheader "X-Sieve-Redirected-From" "new"; addheader "Subject" "new";` +
+			check("a", `header "received" "new"`) + check("b", `header "auto-submitted" "new"`) +
+			check("c", `header "x-sieve-redirected-from" "new"`) + check("d", `header "subject" "new"`)},
+	{"protected fields are deleted",
+		`deleteheader "Received"; deleteheader "Auto-Submitted"; deleteheader "X-Sieve-Redirected-From"; deleteheader "Subject";` +
+			check("a", `exists "received"`) + check("b", `exists "auto-submitted"`) + check("c", `exists "x-sieve-redirected-from"`) +
+			check("d", `exists "subject"`)},
 }
 
 // sizes are changes of the header and the sizes around which the message is then,
 // in octets.
 var sizes = []string{
-	``, `addheader "X-New" "value";`, `addheader :last "X-New" "v${hex:c3 a9}w";`, `deleteheader "To";`, `deleteheader "Subject"; addheader "Y" "1";`,
+	``, `addheader "X-New" "value";`, `addheader :last "X-New" "v${hex:c3 a9}w";`, `deleteheader "To";`,
+	`deleteheader "Subject"; addheader "Y" "1";`,
 	`addheader "Y" "` + strings.Repeat("aaaaaaaaa ", 30) + `";`, `addheader "Y" "1"; deleteheader "Y";`, `addheader "Y" "";`,
-	`addheader "Y" "a${hex:0d 0a}b"; addheader "Y" "2"; deleteheader :index 1 "Y";`, `deleteheader "Subject"; deleteheader "To"; deleteheader "From";`,
+	`addheader "Y" "a${hex:0d 0a}b"; addheader "Y" "2"; deleteheader :index 1 "Y";`,
+	`deleteheader "Subject"; deleteheader "To"; deleteheader "From";`,
 }
 
 // TestSizeOfEdited asks for the size of messages whose header was changed.

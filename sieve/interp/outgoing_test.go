@@ -70,17 +70,28 @@ func outgoingCases() []outgoingCase {
 	} {
 		add("vacation "+tt.name, vacation+tt.args+";", plainOutgoing, true)
 	}
-	add("vacation with CR and LF", `require ["vacation", "encoded-character"]; vacation "a${hex:0a}b${hex:0d}c${hex:0d 0a}d";`, plainOutgoing, true)
-	add("vacation with a line break in the subject", `require ["vacation", "encoded-character"]; vacation :subject "a${hex:0a}X-Evil: b" "x";`, plainOutgoing, true)
-	add("vacation with a control character in the subject", `require ["vacation", "encoded-character"]; vacation :subject "a${hex:01}b" "x";`, plainOutgoing, true)
-	add("vacation with variables", `require ["vacation", "variables"]; if header :matches "subject" "*" { vacation :subject "Re: ${1}" "You wrote: ${1}"; }`, plainOutgoing, true)
-	add("vacation with a line break in :from", `require ["vacation", "variables", "encoded-character"]; set "f" "a${hex:0a} <b@c>"; vacation :from "${f}" "x";`, plainOutgoing, true)
-	add("vacation with a :from that is none", `require ["vacation", "variables"]; set "f" "not an address"; vacation :from "${f}" "x";`, plainOutgoing, true)
+	add("vacation with CR and LF", `require ["vacation", "encoded-character"]; vacation "a${hex:0a}b${hex:0d}c${hex:0d 0a}d";`,
+		plainOutgoing, true)
+	add("vacation with a line break in the subject",
+		`require ["vacation", "encoded-character"]; vacation :subject "a${hex:0a}X-Evil: b" "x";`, plainOutgoing, true)
+	add("vacation with a control character in the subject",
+		`require ["vacation", "encoded-character"]; vacation :subject "a${hex:01}b" "x";`, plainOutgoing, true)
+	add("vacation with variables",
+		`require ["vacation", "variables"]; if header :matches "subject" "*" { vacation :subject "Re: ${1}" "You wrote: ${1}"; }`,
+		plainOutgoing, true)
+	add("vacation with a line break in :from",
+		`require ["vacation", "variables", "encoded-character"]; set "f" "a${hex:0a} <b@c>"; vacation :from "${f}" "x";`, plainOutgoing, true)
+	add("vacation with a :from that is none", `require ["vacation", "variables"]; set "f" "not an address"; vacation :from "${f}" "x";`,
+		plainOutgoing, true)
 	add("vacation with an empty :from", `require ["vacation", "variables"]; set "f" ""; vacation :from "${f}" "x";`, plainOutgoing, true)
 	add("vacation with seconds", `require ["vacation", "vacation-seconds"]; vacation :seconds 60 "x";`, plainOutgoing, true)
-	add("vacation and a changed header", `require ["vacation", "editheader"]; deleteheader "subject"; addheader "Subject" "new"; addheader "References" "<9@x>"; vacation "x";`, plainOutgoing, true)
-	add("vacation and a List-Id of the script's own", `require ["vacation", "editheader"]; addheader "List-Id" "x"; vacation "x";`, plainOutgoing, false)
-	add("vacation and To of the script's own", `require ["vacation", "editheader"]; addheader "To" "user@example.org"; vacation "x";`, "From: joe@example.net\n\n", true)
+	add("vacation and a changed header",
+		`require ["vacation", "editheader"]; deleteheader "subject"; addheader "Subject" "new"; addheader "References" "<9@x>"; vacation "x";`,
+		plainOutgoing, true)
+	add("vacation and a List-Id of the script's own", `require ["vacation", "editheader"]; addheader "List-Id" "x"; vacation "x";`,
+		plainOutgoing, false)
+	add("vacation and To of the script's own", `require ["vacation", "editheader"]; addheader "To" "user@example.org"; vacation "x";`,
+		"From: joe@example.net\n\n", true)
 
 	for _, tt := range []struct {
 		name, fields string
@@ -163,7 +174,8 @@ func outgoingCases() []outgoingCase {
 	envelope("vacation to :addresses", listed, header(""), "OTHER@example.org", "user@example.org", false)
 	envelope("vacation to oneself", vacation+`"x";`, header(""), "User@Example.org", "user@example.org", false)
 	envelope("vacation to nobody", vacation+`"x";`, header(""), "", "user@example.org", false)
-	for _, from := range []string{"MAILER-DAEMON@example.net", "mailer-daemon-x@example.net", "listserv@example.net", "Majordomo@x", "list-request@x", "list-request-x@x",
+	for _, from := range []string{"MAILER-DAEMON@example.net", "mailer-daemon-x@example.net", "listserv@example.net", "Majordomo@x",
+		"list-request@x", "list-request-x@x",
 		"x@y-request", "owner-list@x", "Owner-list@x", "postmaster", "\"a b\"@c.example", "J.Doe@Example.NET", "a+b@c"} {
 		sends := !strings.HasPrefix(from, "MAILER") && !strings.HasPrefix(from, "listserv") && !strings.HasPrefix(from, "Majordomo") &&
 			!strings.HasPrefix(from, "list-request") && !strings.HasPrefix(from, "owner")
@@ -220,9 +232,12 @@ func outgoingCases() []outgoingCase {
 	}
 	envelope("reject to nobody", reject+`reject "no";`, plainOutgoing, "", "user@example.org", false)
 	envelope("reject to nobody with Return-Path", reject+`reject "no";`, "Return-Path: <x@y>\n"+plainOutgoing, "", "user@example.org", true)
-	envelope("reject to nobody with a broken Return-Path", reject+`reject "no";`, "Return-Path: x y\n"+plainOutgoing, "", "user@example.org", false)
-	envelope("reject to nobody with a null Return-Path", reject+`reject "no";`, "Return-Path: <>\n"+plainOutgoing, "", "user@example.org", false)
-	envelope("reject to nobody with a bare Return-Path", reject+`reject "no";`, "Return-Path: x@Y (c)\n"+plainOutgoing, "", "user@example.org", true)
+	envelope("reject to nobody with a broken Return-Path", reject+`reject "no";`, "Return-Path: x y\n"+plainOutgoing, "", "user@example.org",
+		false)
+	envelope("reject to nobody with a null Return-Path", reject+`reject "no";`, "Return-Path: <>\n"+plainOutgoing, "", "user@example.org",
+		false)
+	envelope("reject to nobody with a bare Return-Path", reject+`reject "no";`, "Return-Path: x@Y (c)\n"+plainOutgoing, "",
+		"user@example.org", true)
 	envelope("reject quoted", reject+`reject "no";`, plainOutgoing, "\"a b\"@c.example", "\"x y\"@Example.org", true)
 	envelope("reject in capitals", reject+`reject "no";`, plainOutgoing, "JOE@Example.NET", "User@Example.ORG", true)
 	envelope("reject postmaster", reject+`reject "no";`, plainOutgoing, "postmaster", "user@example.org", true)
@@ -279,7 +294,8 @@ func outgoingCases() []outgoingCase {
 		add("notify "+tt.name, notify+tt.args+";", plainOutgoing, tt.name != "nobody")
 	}
 	add("notify with variables", `require ["enotify", "variables"]; if header :matches "subject" "*" { set :encodeurl "u" "${1} & more"; notify :message "re: ${1}" "mailto:a@b?body=${u}"; }`, plainOutgoing, true)
-	add("notify with variables that are no URI", `require ["enotify", "variables"]; set "u" "mailto:a b"; notify "${u}";`, plainOutgoing, false)
+	add("notify with variables that are no URI", `require ["enotify", "variables"]; set "u" "mailto:a b"; notify "${u}";`, plainOutgoing,
+		false)
 	add("notify twice", notify+`"mailto:a@b?body=1"; notify "mailto:A@B%2ca@B%2cc@d?body=2"; notify "mailto:a@b";`, plainOutgoing, true)
 	add("notify nobody twice", notify+`"mailto:a@b?body=1"; notify "mailto:";`, plainOutgoing, true)
 	for _, tt := range []struct {
@@ -287,7 +303,8 @@ func outgoingCases() []outgoingCase {
 		sends        bool
 	}{
 		{"no subject", "", true}, {"empty subject", "Subject:\n", true}, {"encoded subject", "Subject: =?utf-8?q?gr=C3=BC=C3=9Fe?=\n", true},
-		{"8-bit subject", "Subject: grüße\n", true}, {"long subject", "Subject: " + long + "\n", true}, {"folded subject", "Subject: a\n\tb \n", true},
+		{"8-bit subject", "Subject: grüße\n", true}, {"long subject", "Subject: " + long + "\n", true},
+		{"folded subject", "Subject: a\n\tb \n", true},
 		{"Auto-Submitted", "Auto-Submitted: auto-replied\n", false}, {"Auto-Submitted: no", "Auto-Submitted: no\n", true},
 		{"two Auto-Submitted", "Auto-Submitted: no\nAuto-Submitted: auto-replied\n", false}, {"list", "List-Id: x\nPrecedence: bulk\n", true},
 	} {

@@ -82,7 +82,8 @@ func shownOutgoing(list []interp.Outgoing) []string {
 	var out []string
 	for _, m := range list {
 		m = stripped(m)
-		out = append(out, fmt.Sprintf("MAIL FROM %q RCPT TO %q\n%s", m.From, m.To, strings.ReplaceAll(strings.ReplaceAll(string(m.Raw), "\r", "\\r"), "\t", "\\t")))
+		out = append(out, fmt.Sprintf("MAIL FROM %q RCPT TO %q\n%s", m.From, m.To,
+			strings.ReplaceAll(strings.ReplaceAll(string(m.Raw), "\r", "\\r"), "\t", "\\t")))
 	}
 	return out
 }
@@ -148,7 +149,8 @@ func TestOutgoingGenerated(t *testing.T) {
 	text := func() string {
 		var b strings.Builder
 		for range 1 + g.IntN(40) {
-			b.WriteString(sievetest.Pick(g, "a", "word", "longer-word", " ", " ", " ", "  ", "\t", "ü", "привет", "日本語", "=?x?=", "=", "?", "_", "=?", "\U0001f600", "é ",
+			b.WriteString(sievetest.Pick(g, "a", "word", "longer-word", " ", " ", " ", "  ", "\t", "ü", "привет", "日本語", "=?x?=", "=", "?", "_",
+				"=?", "\U0001f600", "é ",
 				"\r\n", "\r\n ", strings.Repeat("x", g.IntN(90)), strings.Repeat("ü", g.IntN(50)), "1.5", "'", "<", "\x7f"))
 		}
 		return b.String()
@@ -181,7 +183,8 @@ func TestOutgoingGenerated(t *testing.T) {
 		subject := strings.ReplaceAll(strings.ReplaceAll(text(), "\r\n ", " "), "\r\n", " ")
 		name := strings.NewReplacer("<", "", "\r\n ", "", "\r\n", "").Replace(text())
 		script.Commands = append(script.Commands, sieve.Vacation{Reason: text()})
-		message := "From: " + name + " <joe@example.net>\nTo: user@example.org\nSubject: " + subject + "\nReferences: " + ascii(text()) + "\n\nbody\n"
+		message := "From: " + name + " <joe@example.net>\nTo: user@example.org\nSubject: " + subject + "\nReferences: " + ascii(text()) +
+			"\n\nbody\n"
 		src := string(script.Format())
 		want, logged := sends(o, t, s, src, message, "joe@example.net", "user@example.org")
 		if len(want) < 31 {
@@ -205,7 +208,8 @@ func TestVacationPeriodServer(t *testing.T) {
 	servertest.Need(t, "dovecot-lda")
 	o := sievetest.NewOracle(t)
 	s := sievetest.NewSubmission(t)
-	for _, args := range servertest.Part(t, []string{"", ":days 0", ":days 1", ":days 3", ":days 365", ":days 5000", ":seconds 0", ":seconds 60", ":seconds 90000", ":seconds 864000"}, 4) {
+	for _, args := range servertest.Part(t, []string{"", ":days 0", ":days 1", ":days 3", ":days 365", ":days 5000", ":seconds 0",
+		":seconds 60", ":seconds 90000", ":seconds 864000"}, 4) {
 		script := `require ["vacation", "vacation-seconds"]; vacation ` + args + ` "x";`
 		start := time.Now()
 		sends(o, t, s, script, plainOutgoing, "joe@example.net", "user@example.org")
@@ -243,18 +247,29 @@ func TestDuplicateServer(t *testing.T) {
 		{"same", []delivery{{a + c, one}, {a + c, one}, {a + c, two}, {a + c, two}}},
 		{"twice", []delivery{{a + b + c, one}, {a + b + c, one}}},
 		{"twice when seen", []delivery{{a + c, one}, {a + b + c, one}}},
-		{"by handles", []delivery{{`if duplicate :handle "h" { stop; } ` + a + c, one}, {`if duplicate :handle "h" { notify "mailto:h@b"; } ` + a + c, one}, {`if duplicate :handle "i" { notify "mailto:h@b"; } ` + c, one}}},
-		{"by the last", []delivery{{`if duplicate :last { notify "mailto:l@b"; } ` + a + c, one}, {`if duplicate :last { notify "mailto:l@b"; } ` + a + c, one}, {a + c, one}}},
-		{"seen by the last", []delivery{{a + c, one}, {`if duplicate :last { notify "mailto:l@b"; } ` + c, one}, {`if duplicate :last { notify "mailto:l@b"; } ` + c, one}}},
-		{"header", []delivery{{`if duplicate :header "Subject" { notify "mailto:s@b"; } ` + c, one}, {`if duplicate :header "Subject" { notify "mailto:s@b"; } ` + c, two}}},
-		{"header and id", []delivery{{`if duplicate :header "Subject" { notify "mailto:s@b"; } ` + c, one}, {`if duplicate :uniqueid "hello" { notify "mailto:u@b"; } ` + c, one}}},
-		{"empty header", []delivery{{`if duplicate :header "subject" { notify "mailto:s@b"; } ` + c, "Subject:\n\n"}, {`if duplicate :header "subject" { notify "mailto:s@b"; } ` + c, "Subject:\n\n"}}},
-		{"empty id", []delivery{{`if duplicate :uniqueid "" { notify "mailto:s@b"; } ` + c, one}, {`if duplicate :uniqueid "" { notify "mailto:s@b"; } ` + c, two}}},
+		{"by handles", []delivery{{`if duplicate :handle "h" { stop; } ` + a + c, one},
+			{`if duplicate :handle "h" { notify "mailto:h@b"; } ` + a + c, one}, {`if duplicate :handle "i" { notify "mailto:h@b"; } ` + c, one}}},
+		{"by the last", []delivery{{`if duplicate :last { notify "mailto:l@b"; } ` + a + c, one},
+			{`if duplicate :last { notify "mailto:l@b"; } ` + a + c, one}, {a + c, one}}},
+		{"seen by the last", []delivery{{a + c, one}, {`if duplicate :last { notify "mailto:l@b"; } ` + c, one},
+			{`if duplicate :last { notify "mailto:l@b"; } ` + c, one}}},
+		{"header", []delivery{{`if duplicate :header "Subject" { notify "mailto:s@b"; } ` + c, one},
+			{`if duplicate :header "Subject" { notify "mailto:s@b"; } ` + c, two}}},
+		{"header and id", []delivery{{`if duplicate :header "Subject" { notify "mailto:s@b"; } ` + c, one},
+			{`if duplicate :uniqueid "hello" { notify "mailto:u@b"; } ` + c, one}}},
+		{"empty header", []delivery{{`if duplicate :header "subject" { notify "mailto:s@b"; } ` + c, "Subject:\n\n"},
+			{`if duplicate :header "subject" { notify "mailto:s@b"; } ` + c, "Subject:\n\n"}}},
+		{"empty id", []delivery{{`if duplicate :uniqueid "" { notify "mailto:s@b"; } ` + c, one},
+			{`if duplicate :uniqueid "" { notify "mailto:s@b"; } ` + c, two}}},
 		{"Message-ID in another form", []delivery{{a + c, one}, {a + c, "Message-ID: (c) <1@x> <2@x>\n\n"}, {a + c, "Message-ID: < 1@x >\n\n"}}},
-		{"no Message-ID", []delivery{{a + c, "\n"}, {a + c, "\n"}, {a + c, "Message-ID: 1\n\n"}, {a + c, "Message-ID: 1\n\n"}, {a + b + c, "\n"}}},
-		{"changed Message-ID", []delivery{{a + c, one}, {`deleteheader "message-id"; addheader "Message-ID" "<3@x>"; ` + a + c, one}, {a + c, "Message-ID: <3@x>\n\n"}}},
-		{"changed header", []delivery{{`if duplicate :header "subject" { notify "mailto:s@b"; } ` + c, one}, {`deleteheader "subject"; addheader "subject" "x"; if duplicate :header "subject" { notify "mailto:s@b"; } ` + c, one}}},
-		{"white space behind", []delivery{{`if duplicate :header "subject" { notify "mailto:s@b"; } ` + c, one}, {`if duplicate :header "subject" { notify "mailto:s@b"; } ` + c, "Subject: hello  \n\n"}}},
+		{"no Message-ID", []delivery{{a + c, "\n"}, {a + c, "\n"}, {a + c, "Message-ID: 1\n\n"}, {a + c, "Message-ID: 1\n\n"},
+			{a + b + c, "\n"}}},
+		{"changed Message-ID", []delivery{{a + c, one}, {`deleteheader "message-id"; addheader "Message-ID" "<3@x>"; ` + a + c, one},
+			{a + c, "Message-ID: <3@x>\n\n"}}},
+		{"changed header", []delivery{{`if duplicate :header "subject" { notify "mailto:s@b"; } ` + c, one},
+			{`deleteheader "subject"; addheader "subject" "x"; if duplicate :header "subject" { notify "mailto:s@b"; } ` + c, one}}},
+		{"white space behind", []delivery{{`if duplicate :header "subject" { notify "mailto:s@b"; } ` + c, one},
+			{`if duplicate :header "subject" { notify "mailto:s@b"; } ` + c, "Subject: hello  \n\n"}}},
 		{"failed", []delivery{{a + `error "no";`, one}, {a + c, one}}},
 	}, 6) {
 		t.Run(tt.name, func(t *testing.T) {

@@ -38,7 +38,8 @@ func oxSource(i, n int) string {
 		case 3:
 			b.WriteString("if not header :contains \"X-Spam\" \"no\"\n{\n    addflag \"\\\\Flagged\" ;\n    keep ;\n}\n")
 		case 4:
-			fmt.Fprintf(&b, "if header :matches [ \"To\" , \"Cc\" ] \"list-%d-*@lists.example\"\n{\n    fileinto \"Lists/%d\" ;\n    stop ;\n}\n", j, j)
+			fmt.Fprintf(&b, "if header :matches [ \"To\" , \"Cc\" ] \"list-%d-*@lists.example\"\n{\n    fileinto \"Lists/%d\" ;\n    stop ;\n}\n",
+				j, j)
 		case 5:
 			b.WriteString("if header :regex \"Subject\" \"^(re|aw): .*[0-9]+$\"\n{\n    addflag \"$cl_3\" ;\n}\n")
 		case 6:

@@ -69,8 +69,10 @@ func TestActions(t *testing.T) {
 		{"fileinto twice", `fileinto "A"; fileinto "a"; fileinto "A";`, sievetest.Decision{Actions: []string{"store A", "store a"}}},
 		{"copy first", `fileinto :copy "A"; fileinto "A";`, sievetest.Decision{Actions: []string{"store A copy"}, Implicit: true}},
 		{"copy last", `fileinto "A"; fileinto :copy "A";`, sievetest.Decision{Actions: []string{"store A"}}},
-		{"redirect twice", `redirect "a@B"; redirect "X <a@b>"; redirect "A@b";`, sievetest.Decision{Actions: []string{"redirect a@b", "redirect A@b"}}},
-		{"four redirects", `redirect "a@b"; redirect "b@b"; redirect "c@b"; redirect "d@b"; redirect "a@b";`, sievetest.Decision{Actions: []string{"redirect a@b", "redirect b@b", "redirect c@b", "redirect d@b"}}},
+		{"redirect twice", `redirect "a@B"; redirect "X <a@b>"; redirect "A@b";`,
+			sievetest.Decision{Actions: []string{"redirect a@b", "redirect A@b"}}},
+		{"four redirects", `redirect "a@b"; redirect "b@b"; redirect "c@b"; redirect "d@b"; redirect "a@b";`,
+			sievetest.Decision{Actions: []string{"redirect a@b", "redirect b@b", "redirect c@b", "redirect d@b"}}},
 		{"five redirects", `redirect "a@b"; redirect "b@b"; redirect "c@b"; redirect "d@b"; redirect "e@b";`, sievetest.Decision{Failed: true}},
 		{"33 actions", many.String(), sievetest.Decision{Failed: true}},
 		{"reject and discard", `reject "x"; discard;`, sievetest.Decision{Actions: []string{"reject", "discard"}}},
@@ -145,7 +147,8 @@ func TestOptions(t *testing.T) {
 	}
 	missing := &interp.Input{MailboxExists: func(string) bool { return false }}
 	file := &sieve.Script{Commands: []sieve.Command{sieve.FileInto{Mailbox: "A"}}}
-	if r := run(file, interp.Options{Name: "user"}, missing); r.Keep != interp.KeepFailure || r.Err == nil || !strings.HasPrefix(r.Err.Error(), "user:2:") {
+	if r := run(file, interp.Options{Name: "user"}, missing); r.Keep != interp.KeepFailure || r.Err == nil ||
+		!strings.HasPrefix(r.Err.Error(), "user:2:") {
 		t.Errorf("missing mailbox: %+v", r)
 	}
 	if r := run(file, interp.Options{AutoCreate: true}, missing); r.Keep != interp.KeepCancelled {
@@ -294,7 +297,8 @@ func TestRunConcurrent(t *testing.T) {
 // TestResultsAreApart changes results and the script behind a program's back.
 func TestResultsAreApart(t *testing.T) {
 	s := &sieve.Script{Commands: []sieve.Command{
-		sieve.Vacation{Days: sievetest.Ptr(uint64(1)), Subject: sievetest.Ptr("a"), Addresses: []string{"a@b"}, Handle: sievetest.Ptr("h"), Reason: "r"},
+		sieve.Vacation{Days: sievetest.Ptr(uint64(1)), Subject: sievetest.Ptr("a"), Addresses: []string{"a@b"}, Handle: sievetest.Ptr("h"),
+			Reason: "r"},
 		sieve.FileInto{Mailbox: "A", Flags: []string{"x"}},
 		sieve.If{Test: sieve.Header{Names: []string{"X-A"}, Keys: []string{"k"}}, Then: []sieve.Command{sieve.Stop{}}},
 	}}

@@ -37,7 +37,8 @@ var inserted = []struct{ name, before, after string }{
 	},
 	{
 		"a single string", "require \"copy\";\nredirect :copy \"a@b.test\";",
-		"require [\"copy\", \"fileinto\"];\n## Flag: oxmailroute,gwreleased,requiresfileinto,bracketed|UniqueId:0|Rulename: Released\n" + releasedText + "redirect :copy \"a@b.test\";",
+		"require [\"copy\", \"fileinto\"];\n## Flag: oxmailroute,gwreleased,requiresfileinto,bracketed|UniqueId:0|Rulename: Released\n" +
+			releasedText + "redirect :copy \"a@b.test\";",
 	},
 	{
 		"one line", "require \"fileinto\"; keep;",
@@ -53,7 +54,8 @@ var inserted = []struct{ name, before, after string }{
 	},
 	{
 		"a comment line", "# mine\nkeep;\n",
-		"# mine\nrequire [ \"fileinto\" ];\n## Flag: oxmailroute,gwreleased,requiresfileinto|UniqueId:0|Rulename: Released\n" + releasedText + "keep;\n",
+		"# mine\nrequire [ \"fileinto\" ];\n## Flag: oxmailroute,gwreleased,requiresfileinto|UniqueId:0|Rulename: Released\n" + releasedText +
+			"keep;\n",
 	},
 	{
 		"a comment line that is a rule's", "# rule:[mine]\nkeep;\n",
@@ -61,7 +63,8 @@ var inserted = []struct{ name, before, after string }{
 	},
 	{
 		"the largest id", "require [\"fileinto\"];\n## Flag: |UniqueId:2147483647|Rulename: \nkeep;\n## Flag: |UniqueId:0|Rulename: \nkeep;\n",
-		"require [\"fileinto\"];\n## Flag: oxmailroute,gwreleased|UniqueId:1|Rulename: Released\n" + releasedText + "## Flag: |UniqueId:2147483647|Rulename: \nkeep;\n## Flag: |UniqueId:0|Rulename: \nkeep;\n",
+		"require [\"fileinto\"];\n## Flag: oxmailroute,gwreleased|UniqueId:1|Rulename: Released\n" + releasedText +
+			"## Flag: |UniqueId:2147483647|Rulename: \nkeep;\n## Flag: |UniqueId:0|Rulename: \nkeep;\n",
 	},
 }
 
@@ -91,7 +94,8 @@ func TestInsert(t *testing.T) {
 // script keeps its beginning.
 func TestOlderRequire(t *testing.T) {
 	for _, ox := range []mailfilter.Generation{mailfilter.EveryOX, mailfilter.OlderOX, mailfilter.OX8} {
-		for _, before := range []string{"keep;\r\n", "# mine\r\nkeep;\r\n", "# rule:[a]\r\nkeep;\r\n", "/* a\r\nb */\r\nkeep;\r\n", "\r\nkeep;\r\n", ""} {
+		for _, before := range []string{"keep;\r\n", "# mine\r\nkeep;\r\n", "# rule:[a]\r\nkeep;\r\n", "/* a\r\nb */\r\nkeep;\r\n",
+			"\r\nkeep;\r\n", ""} {
 			d := parse(t, before)
 			d.OX = ox
 			upsert(t, d, released("Released"))
@@ -125,7 +129,8 @@ func TestDead(t *testing.T) {
 		"vacation :days 1 \"x\";\n", "if envelope :detail \"from\" \"a\" { keep; }\n", "## Flag: |UniqueId:1|Rulename: mine\nset \"a\" \"b\";\n",
 	} {
 		d := parse(t, src)
-		if _, err := d.Upsert(released("Released")); err == nil || !strings.Contains(err.Error(), "doesn't require") || !strings.Contains(err.Error(), "(line ") {
+		if _, err := d.Upsert(released("Released")); err == nil || !strings.Contains(err.Error(), "doesn't require") ||
+			!strings.Contains(err.Error(), "(line ") {
 			t.Errorf("%q: %v", src, err)
 		}
 		if string(d.Format()) != src {
@@ -165,7 +170,9 @@ away
 func TestOX8(t *testing.T) {
 	d := parse(t, ox8Script)
 	rules := d.Rules()
-	if len(rules) != 2 || rules[0].Name != "a | b" || rules[0].ModifiedBy != "172.18.0.4" || rules[0].Modified.Format("2006-01-02 15:04:05") != "2023-07-26 12:08:32" || !rules[0].Disabled || rules[1].Name != "away" || rules[1].Disabled {
+	if len(rules) != 2 || rules[0].Name != "a | b" || rules[0].ModifiedBy != "172.18.0.4" ||
+		rules[0].Modified.Format("2006-01-02 15:04:05") != "2023-07-26 12:08:32" || !rules[0].Disabled || rules[1].Name != "away" ||
+		rules[1].Disabled {
 		t.Errorf("the rules are %+v", rules)
 	}
 	for _, ox := range []mailfilter.Generation{mailfilter.EveryOX, mailfilter.OlderOX, mailfilter.OX8} {
@@ -239,7 +246,8 @@ discard;
 #<!-->if true {
 `, "\n", "\r\n"))
 	want := []mailfilter.Rule{
-		{Name: "away | from May", ID: 3, Flags: []string{"vacation", "autoforward"}, Line: 5, Text: "vacation :days 7 text:\r\n## Flag: |UniqueId:9|Rulename: no tag\r\n#<!-->no prefix\r\n.\r\n;"},
+		{Name: "away | from May", ID: 3, Flags: []string{"vacation", "autoforward"}, Line: 5,
+			Text: "vacation :days 7 text:\r\n## Flag: |UniqueId:9|Rulename: no tag\r\n#<!-->no prefix\r\n.\r\n;"},
 		{Name: "off", ID: 4, Disabled: true, Line: 12, Text: "if true\r\n{\r\n    stop ;\r\n}"},
 		{ID: -1, Line: 17, Text: "if true { keep; } elsif false { stop; }"},
 		{Name: "Roundcube's", ID: -1, Line: 19, Text: "discard;"},
@@ -285,16 +293,23 @@ var refused = []struct {
 	{"no command", "", mailfilter.Managed{Flag: "a"}, "Command is missing"},
 	{"a comment for a command", "", mailfilter.Managed{Flag: "a", Command: sieve.Comment("x")}, "one command"},
 	{"create", "", mailfilter.Managed{Flag: "a", Command: sieve.FileInto{Mailbox: "x", Create: true}}, ":create"},
-	{"copy, which older versions don't know", "", mailfilter.Managed{Flag: "a", Command: sieve.FileInto{Mailbox: "x", Copy: true}}, "older OX"},
-	{"exists, which older versions don't know", "", mailfilter.Managed{Flag: "a", Command: sieve.If{Test: sieve.Exists{Names: []string{"x"}}, Then: []sieve.Command{sieve.Stop{}}}}, "older OX"},
-	{"else", "", mailfilter.Managed{Flag: "a", Command: sieve.If{Test: sieve.True{}, Then: []sieve.Command{sieve.Stop{}}, Else: []sieve.Command{sieve.Keep{}}}}, "without elsif and else"},
-	{"a comparator", "", mailfilter.Managed{Flag: "a", Command: sieve.If{Test: sieve.Header{Names: []string{"x"}, Keys: []string{"y"}, Comparator: sieve.Octet}, Then: []sieve.Command{sieve.Stop{}}}}, ":comparator"},
-	{"what OX would move", "", mailfilter.Managed{Flag: "a", Command: sieve.If{Test: sieve.True{}, Then: []sieve.Command{sieve.FileInto{Mailbox: "x"}, sieve.AddFlag{Flags: []string{"y"}}}}}, "moves addflag"},
+	{"copy, which older versions don't know", "", mailfilter.Managed{Flag: "a", Command: sieve.FileInto{Mailbox: "x", Copy: true}},
+		"older OX"},
+	{"exists, which older versions don't know", "", mailfilter.Managed{Flag: "a",
+		Command: sieve.If{Test: sieve.Exists{Names: []string{"x"}}, Then: []sieve.Command{sieve.Stop{}}}}, "older OX"},
+	{"else", "", mailfilter.Managed{Flag: "a", Command: sieve.If{Test: sieve.True{}, Then: []sieve.Command{sieve.Stop{}},
+		Else: []sieve.Command{sieve.Keep{}}}}, "without elsif and else"},
+	{"a comparator", "", mailfilter.Managed{Flag: "a", Command: sieve.If{Test: sieve.Header{Names: []string{"x"}, Keys: []string{"y"},
+		Comparator: sieve.Octet}, Then: []sieve.Command{sieve.Stop{}}}}, ":comparator"},
+	{"what OX would move", "", mailfilter.Managed{Flag: "a", Command: sieve.If{Test: sieve.True{},
+		Then: []sieve.Command{sieve.FileInto{Mailbox: "x"}, sieve.AddFlag{Flags: []string{"y"}}}}}, "moves addflag"},
 	{"a backslash at the end", "", mailfilter.Managed{Flag: "a", Command: sieve.FileInto{Mailbox: `x\`}}, "ends with a backslash"},
-	{"a number beyond 32 bits", "", mailfilter.Managed{Flag: "a", Command: sieve.If{Test: sieve.Size{Over: true, Limit: 1 << 31}, Then: []sieve.Command{sieve.Stop{}}}}, "beyond 2147483647"},
+	{"a number beyond 32 bits", "", mailfilter.Managed{Flag: "a",
+		Command: sieve.If{Test: sieve.Size{Over: true, Limit: 1 << 31}, Then: []sieve.Command{sieve.Stop{}}}}, "beyond 2147483647"},
 	{"vacation without a tag", "", mailfilter.Managed{Flag: "a", Command: sieve.Vacation{Reason: "x"}}, "first argument"},
 	{"a name with an escape", "", mailfilter.Managed{Flag: "a", Name: `C:\users`, Command: sieve.Stop{}}, `\u in it`},
-	{"a name with OX 8's date", "", mailfilter.Managed{Flag: "a", Name: "x|LastModified: 2023-07-26T12:08:32Z|ModifiedBy: 172.18.0.4", Command: sieve.Stop{}}, "ends as OX 8"},
+	{"a name with OX 8's date", "", mailfilter.Managed{Flag: "a", Name: "x|LastModified: 2023-07-26T12:08:32Z|ModifiedBy: 172.18.0.4",
+		Command: sieve.Stop{}}, "ends as OX 8"},
 	{"a value that isn't valid", "", mailfilter.Managed{Flag: "a", Command: sieve.Redirect{Address: "no address"}}, "rules[0]"},
 	{
 		"a variable where there are variables", "require \"variables\";\nset \"a\" \"b\";\n",
@@ -398,10 +413,13 @@ discard;
 `)
 	got := d.Findings("gwreleased", "gwspam", "gwlast", "gwother")
 	want := []mailfilter.Finding{
-		{Kind: mailfilter.Order, Rule: 0, Line: 3, Name: "Spam", Flag: "gwspam", Text: `rule "Spam" (line 3) runs before rule "Released" (line 11), which must come first: move it`},
-		{Kind: mailfilter.Disabled, Rule: 6, Line: 15, Name: "Last", Flag: "gwlast", Text: `the user has disabled rule "Last" (line 15): Managed.Enable switches it on`},
+		{Kind: mailfilter.Order, Rule: 0, Line: 3, Name: "Spam", Flag: "gwspam",
+			Text: `rule "Spam" (line 3) runs before rule "Released" (line 11), which must come first: move it`},
+		{Kind: mailfilter.Disabled, Rule: 6, Line: 15, Name: "Last", Flag: "gwlast",
+			Text: `the user has disabled rule "Last" (line 15): Managed.Enable switches it on`},
 		{Kind: mailfilter.Missing, Rule: -1, Flag: "gwother", Text: `the rule "gwother" is not there: Upsert puts it in`},
-		{Kind: mailfilter.Shadowed, Rule: 1, Line: 5, Name: "mine", Flag: "gwreleased", Text: `the user's rule "mine" (line 5) stands before a managed one and has fileinto: mail it catches may not get there`},
+		{Kind: mailfilter.Shadowed, Rule: 1, Line: 5, Name: "mine", Flag: "gwreleased",
+			Text: `the user's rule "mine" (line 5) stands before a managed one and has fileinto: mail it catches may not get there`},
 	}
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
@@ -425,7 +443,8 @@ discard;
 func TestBareCR(t *testing.T) {
 	head := "# Generated by OX Sieve Bundle on Thu Jan 01 00:00:00 CET 1970"
 	for _, src := range []string{
-		"require \"fileinto\";\nkeep;\r", "keep;\r", "\nkeep;\r\r", "require [\"fileinto\"];\r\nkeep;\r", "keep;\n# x\r", "require \"fileinto\";\r", head + "\r",
+		"require \"fileinto\";\nkeep;\r", "keep;\r", "\nkeep;\r\r", "require [\"fileinto\"];\r\nkeep;\r", "keep;\n# x\r",
+		"require \"fileinto\";\r", head + "\r",
 		"require \"fileinto\";\n\r", "require [\"fileinto\", \"imap4flags\"];\n\r", "\r", "#\n\r",
 		"# x\nrequire \"fileinto\";\r", "# x\nrequire [\"fileinto\", \"imap4flags\"];\r\r", "\n" + head + "\r", "require\n \"fileinto\";\r",
 	} {

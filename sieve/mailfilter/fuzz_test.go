@@ -66,7 +66,10 @@ func FuzzDocument(f *testing.F) {
 		if managed > 0 {
 			return // it had some of ours before, and lost them, too
 		}
-		if !slices.EqualFunc(d.Rules(), before, func(a, b mailfilter.Rule) bool { return a.Text == b.Text && a.ID == b.ID && a.Disabled == b.Disabled }) {
+		if !slices.EqualFunc(d.Rules(), before, func(a, b mailfilter.Rule) bool {
+			return a.Text == b.Text && a.ID == b.ID &&
+				a.Disabled == b.Disabled
+		}) {
 			t.Fatalf("the rules of %q are not those of %q", d.Format(), src)
 		}
 		// Of rules that can't be read it isn't known what they need.

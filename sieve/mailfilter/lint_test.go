@@ -214,9 +214,11 @@ var wholeScripts = []struct {
 		`2:1: OX can't read elsif: make it a rule of its own`,
 		`3:1: OX can't read else: make it a rule of its own`,
 	}},
-	{"tags that OX writes before elsif", "## Flag: |UniqueId:0|Rulename: a\nif false { stop; }\n## Flag: |UniqueId:1|Rulename: b\nelsif true { keep; }\n", mailfilter.OX8, []string{
-		`4:1: rule "a": OX 8 can't read elsif: make it a rule of its own`,
-	}},
+	{"tags that OX writes before elsif",
+		"## Flag: |UniqueId:0|Rulename: a\nif false { stop; }\n## Flag: |UniqueId:1|Rulename: b\nelsif true { keep; }\n", mailfilter.OX8,
+		[]string{
+			`4:1: rule "a": OX 8 can't read elsif: make it a rule of its own`,
+		}},
 	{"lines that are shared with what is broken", "if false { stop; } else { keep; }\n", mailfilter.OX8, []string{
 		`1:20: OX 8 can't read else: make it a rule of its own`,
 		`1:20: OX 8 keeps whole lines of what it can't read, and doubles what else stands on them: give each a line of its own`,
@@ -230,19 +232,22 @@ var wholeScripts = []struct {
 		`1:1: OX 8 looks for the require command at the start of line 2, and forgets what stands elsewhere as far as it doesn't miss it itself: put it there, behind one comment line`,
 	}},
 	{"require in line 2", "# x\nrequire \"fileinto\";\nfileinto \"a\";\n", mailfilter.EveryOX, nil},
-	{"two require commands", "# x\nrequire \"fileinto\";\nrequire [\n\"copy\"];\nfileinto \"a\"; redirect :copy \"a@b.test\";\n", mailfilter.EveryOX, []string{
-		`3:1: OX 8 forgets what a second require command has, as far as it doesn't miss it itself: put all extensions into the first`,
-		`5:15: OX 8 leaves the extension "copy", which the rule needs, out of the require command when a user saves: see that it stands in line 2, and is one that OX knows`,
-	}},
-	{"an entry that nobody keeps", "# x\nrequire [\"variables\", \"comparator-i;ascii-numeric\", \"fileinto\"];\nfileinto \"${a}\";\n", mailfilter.EveryOX, []string{
-		`3:1: older OX leaves the extension "variables", which the rule needs, out of the require command when a user saves: see that it stands in line 2, and is one that OX knows`,
-	}},
+	{"two require commands", "# x\nrequire \"fileinto\";\nrequire [\n\"copy\"];\nfileinto \"a\"; redirect :copy \"a@b.test\";\n",
+		mailfilter.EveryOX, []string{
+			`3:1: OX 8 forgets what a second require command has, as far as it doesn't miss it itself: put all extensions into the first`,
+			`5:15: OX 8 leaves the extension "copy", which the rule needs, out of the require command when a user saves: see that it stands in line 2, and is one that OX knows`,
+		}},
+	{"an entry that nobody keeps", "# x\nrequire [\"variables\", \"comparator-i;ascii-numeric\", \"fileinto\"];\nfileinto \"${a}\";\n",
+		mailfilter.EveryOX, []string{
+			`3:1: older OX leaves the extension "variables", which the rule needs, out of the require command when a user saves: see that it stands in line 2, and is one that OX knows`,
+		}},
 	{"not required", "# x\nrequire \"copy\";\nfileinto \"a\";\nereject \"b\";\n", mailfilter.OX8, []string{
 		`3:1: the rule needs the extension "fileinto", which the script doesn't require: no server runs the script, until OX 8 adds the entry when a user saves: add "fileinto", or take the rule out`,
 		`4:1: OX 8 doesn't know the command ereject and drops it when a user saves: leave it out of users' scripts`,
 		`4:1: the rule needs the extension "ereject", which the script doesn't require: no server runs the script: add "ereject", or take the rule out`,
 	}},
-	{"OX 8's tags and disabled rules", "## Flag: |UniqueId:0|Rulename: a|LastModified: 2023-07-26T12:08:32Z|ModifiedBy: 172.18.0.4\n#<!-->if true\n#<!-->{\n#<!-->    stop ;\n#<!-->}\n#<!-->\nkeep;\n", mailfilter.EveryOX, nil},
+	{"OX 8's tags and disabled rules",
+		"## Flag: |UniqueId:0|Rulename: a|LastModified: 2023-07-26T12:08:32Z|ModifiedBy: 172.18.0.4\n#<!-->if true\n#<!-->{\n#<!-->    stop ;\n#<!-->}\n#<!-->\nkeep;\n", mailfilter.EveryOX, nil},
 	{"dates that are none", "## Flag: |UniqueId:0|Rulename: a|LastModified: 2023-99-26T12:08:32Z|ModifiedBy: 172.18.0.4\nkeep;\n## Flag: |UniqueId:1|Rulename: b|LastModified: 2023-07-26T12:08:32Z|ModifiedBy: ::1\nkeep;\n", mailfilter.EveryOX, []string{
 		`1:1: rule "a": OX 8 fails at the date 2023-99-26T12:08:32Z: take it out of the tag`,
 		`3:1: rule "b": OX 8 takes |LastModified for a part of the name, where ModifiedBy is no IPv4 address: take it out of the tag`,
@@ -257,10 +262,12 @@ var wholeScripts = []struct {
 		`10:1: rule "left over": the tag can't be read: UniqueId:9999999999 is not a number from 0 to 2147483647: mend it`,
 		`10:1: rule "left over": no rule follows the tag: remove it`,
 	}},
-	{"a tag in a text", "# x\nrequire \"reject\";\nif true { reject \"x\n## Flag: |UniqueId:1|Rulename: none\n\"; }\n", mailfilter.EveryOX, []string{
-		`4:1: OX takes this line of a text for the tag of the next rule: put something before it`,
-	}},
-	{"a disabled rule that is not Sieve", "keep;\n#<!-->if {\n", mailfilter.EveryOX, []string{`2:1: the disabled rule is not Sieve: mend or remove it`}},
+	{"a tag in a text", "# x\nrequire \"reject\";\nif true { reject \"x\n## Flag: |UniqueId:1|Rulename: none\n\"; }\n", mailfilter.EveryOX,
+		[]string{
+			`4:1: OX takes this line of a text for the tag of the next rule: put something before it`,
+		}},
+	{"a disabled rule that is not Sieve", "keep;\n#<!-->if {\n", mailfilter.EveryOX,
+		[]string{`2:1: the disabled rule is not Sieve: mend or remove it`}},
 	{"a disabled rule that OX can't read", "#<!-->vacation :handle \"x\"\n#<!--> \"y\";\n", mailfilter.EveryOX, []string{
 		`1:7: older OX switches on a disabled rule that it can't read when a user saves: leave it out of users' scripts`,
 		`1:16: OX doesn't know the tag :handle of vacation: leave it out`,
@@ -268,12 +275,14 @@ var wholeScripts = []struct {
 	{"a disabled rule behind a quotation mark", "/* don't say \"x */\n#<!-->keep;\nstop;\n", mailfilter.EveryOX, []string{
 		`2:1: OX takes the disabled rule, or lines of it, for comments: take out the text: before it, or the quotation mark in a comment`,
 	}},
-	{"an escape in a comment", "# C:\\users\nkeep;\n", mailfilter.EveryOX, []string{`1:5: OX can't read a script with \u in it: write the "u" without the backslash`}},
+	{"an escape in a comment", "# C:\\users\nkeep;\n", mailfilter.EveryOX,
+		[]string{`1:5: OX can't read a script with \u in it: write the "u" without the backslash`}},
 	{"what swallows the next rule", "reject \"a\\\\\";\nredirect \"a@b.test\";\n", mailfilter.OX8, []string{
 		`1:1: the rule needs the extension "reject", which the script doesn't require: no server runs the script, until OX 8 adds the entry when a user saves: add "reject", or take the rule out`,
 		`1:8: OX 8 takes a string that ends with a backslash for one that goes on to the next quotation mark: end it with another character`,
 	}},
-	{"an unknown command with a test", "nonsense true;\n", mailfilter.EveryOX, []string{`1:1: OX fails at the test of nonsense: leave it out of users' scripts`}},
+	{"an unknown command with a test", "nonsense true;\n", mailfilter.EveryOX,
+		[]string{`1:1: OX fails at the test of nonsense: leave it out of users' scripts`}},
 }
 
 func TestLint(t *testing.T) {
@@ -312,7 +321,8 @@ func TestLintLF(t *testing.T) {
 		"if true { reject text:\r\nI am\r\n.\r\n; }\r\n#<!-->keep;\r\n":                     "",
 		"if true { reject text:\r\nsay \"x\r\n.\r\n; }\r\n/* \" */\r\n#<!-->keep;\r\nkeep;": "dropped",
 	} {
-		src = strings.ReplaceAll("# x\nrequire \"reject\";\n", "\n", map[bool]string{true: "\r\n", false: "\n"}[strings.Contains(src, "\r")]) + src
+		src = strings.ReplaceAll("# x\nrequire \"reject\";\n", "\n", map[bool]string{true: "\r\n", false: "\n"}[strings.Contains(src, "\r")]) +
+			src
 		if got := worst(t, src, mailfilter.EveryOX); got != want {
 			t.Errorf("%q: %q, want %q", src, got, want)
 		}

@@ -55,7 +55,8 @@ func (g generator) oddScript() string {
 	for i := range 1 + g.IntN(3) {
 		b.WriteString(g.pick("", "\n", "\n", "# \"a\n", "/* b */\n"))
 		if g.IntN(3) > 0 {
-			fmt.Fprintf(&b, "## Flag: %s|UniqueId:%d|Rulename: %s\n", g.pick("", "spam", "vacation,spam", "my-flag", "a, b"), i, g.pick("", "one", "a|b"))
+			fmt.Fprintf(&b, "## Flag: %s|UniqueId:%d|Rulename: %s\n", g.pick("", "spam", "vacation,spam", "my-flag", "a, b"), i,
+				g.pick("", "one", "a|b"))
 		}
 		var rule string
 		switch g.IntN(6) {
@@ -133,7 +134,10 @@ func said(t *testing.T, src string) (runs, disabled []sieve.Command, err error) 
 // equal compares what two scripts say, the last line end of strings aside, which
 // OX takes off texts.
 func equal(a, b []sieve.Command) bool {
-	return cmp.Equal(a, b, cmpopts.EquateEmpty(), cmp.Comparer(func(x, y string) bool { return strings.TrimSuffix(x, "\r\n") == strings.TrimSuffix(y, "\r\n") }))
+	return cmp.Equal(a, b, cmpopts.EquateEmpty(), cmp.Comparer(func(x,
+		y string) bool {
+		return strings.TrimSuffix(x, "\r\n") == strings.TrimSuffix(y, "\r\n")
+	}))
 }
 
 // TestLintAsOX holds lint against the model: it is silent just where OX reads the
@@ -168,7 +172,10 @@ func TestLintAsOX(t *testing.T) {
 				t.Helper()
 				t.Fatalf("generation %q: %s (OX: %v)\n%s\nlint: %v", gen, what, unreadable, src, problems)
 			}
-			parts := slices.ContainsFunc(problems, func(p mailfilter.Problem) bool { return p.Construct == "#<!-->" && p.Effect == mailfilter.Dropped })
+			parts := slices.ContainsFunc(problems, func(p mailfilter.Problem) bool {
+				return p.Construct == "#<!-->" &&
+					p.Effect == mailfilter.Dropped
+			})
 			switch swallows := has(mailfilter.Swallowed); {
 			case swallows:
 				count["swallowed"]++

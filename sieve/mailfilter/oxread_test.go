@@ -354,13 +354,16 @@ const (
 )
 
 var oxOlderTests = map[string]oxKnows{
-	"address": {oxMatch + oxPart + oxSub, 2, 99, false}, "envelope": {oxMatch + oxPart, 2, 99, false}, "header": {oxMatch + oxPart, 2, 99, false},
-	"false": {}, "true": {}, "not": {}, "allof": {}, "anyof": {}, "size": {":over :under ", 1, 1, false}, "body": {oxMatch + ":content :text ", 1, 1, false},
+	"address": {oxMatch + oxPart + oxSub, 2, 99, false}, "envelope": {oxMatch + oxPart, 2, 99, false},
+	"header": {oxMatch + oxPart, 2, 99, false},
+	"false":  {}, "true": {}, "not": {}, "allof": {}, "anyof": {}, "size": {":over :under ", 1, 1, false},
+	"body":        {oxMatch + ":content :text ", 1, 1, false},
 	"currentdate": {":is :contains :matches :value ", 2, 99, false}, "hasflag": {oxMatch, 1, 99, false},
 }
 
 var ox8Tests = map[string]oxKnows{
-	"address": {oxMatch + oxPart + oxSub, 2, 99, false}, "envelope": {oxMatch + oxPart + oxSub, 2, 99, false}, "header": {oxMatch + oxPart, 2, 99, false},
+	"address": {oxMatch + oxPart + oxSub, 2, 99, false}, "envelope": {oxMatch + oxPart + oxSub, 2, 99, false},
+	"header": {oxMatch + oxPart, 2, 99, false},
 	"exists": {"", 1, 1, false}, "false": {}, "true": {}, "not": {}, "allof": {}, "anyof": {}, "size": {":over :under ", 1, 1, false},
 	"body": {oxMatch + ":content :text ", 1, 1, false}, "date": {":is :value :zone :originalzone ", 2, 99, false},
 	"currentdate": {":is :value :zone ", 2, 99, false}, "hasflag": {oxMatch, 1, 99, false}, "string": {oxMatch, 2, 99, false},
@@ -368,8 +371,10 @@ var ox8Tests = map[string]oxKnows{
 
 var oxActions = map[string]oxKnows{
 	"keep": {}, "discard": {}, "stop": {}, "redirect": {":copy ", 1, 99, false}, "fileinto": {"", 1, 99, false}, "reject": {"", 1, 99, false},
-	"vacation": {":days :addresses :subject :from ", 1, 99, true}, "notify": {":message ", 1, 99, true}, "pgp_encrypt": {":keys ", 0, 99, true},
-	"addflag": {"", 1, 99, false}, "removeflag": {"", 1, 99, false}, "addheader": {":last ", 2, 99, false}, "deleteheader": {"", 1, 99, false}, "set": {"", 2, 99, false},
+	"vacation": {":days :addresses :subject :from ", 1, 99, true}, "notify": {":message ", 1, 99, true},
+	"pgp_encrypt": {":keys ", 0, 99, true},
+	"addflag":     {"", 1, 99, false}, "removeflag": {"", 1, 99, false}, "addheader": {":last ", 2, 99, false},
+	"deleteheader": {"", 1, 99, false}, "set": {"", 2, 99, false},
 }
 
 func oxTest(g mailfilter.Generation, name string) (oxKnows, bool) {

@@ -89,7 +89,8 @@ func TestRoundTrip(t *testing.T) {
 		if rest := without(src, with); rest != "" {
 			t.Fatalf("%s\nbefore:\n%s\nafter:\n%s", rest, src, with)
 		}
-		if got := upsert(t, d, rules...); !slices.Equal(got, []mailfilter.Change{mailfilter.Unchanged, mailfilter.Unchanged}) || string(d.Format()) != with {
+		if got := upsert(t, d, rules...); !slices.Equal(got, []mailfilter.Change{mailfilter.Unchanged, mailfilter.Unchanged}) ||
+			string(d.Format()) != with {
 			t.Fatalf("the second time: %v\n%s", got, cmp.Diff(with, string(d.Format())))
 		}
 		if f := d.Findings(rules[0].Flag, rules[1].Flag); len(f) > 0 {
@@ -222,7 +223,8 @@ func TestThroughOX(t *testing.T) {
 			}
 			ids[r.ID] = true
 		}
-		if got := upsert(t, d, rules...); !slices.Equal(got, []mailfilter.Change{mailfilter.Unchanged, mailfilter.Unchanged}) || string(d.Format()) != text {
+		if got := upsert(t, d, rules...); !slices.Equal(got, []mailfilter.Change{mailfilter.Unchanged, mailfilter.Unchanged}) ||
+			string(d.Format()) != text {
 			t.Fatalf("after OX: %v\n%s", got, cmp.Diff(text, string(d.Format())))
 		}
 		for flag, name := range names {

@@ -77,7 +77,8 @@ func TestPigeonhole(t *testing.T) {
 	sievec := servertest.Need(t, "sievec")
 	dir := t.TempDir()
 	conf := filepath.Join(dir, "dovecot.conf")
-	text := "mail_uid = nobody\nmail_gid = nogroup\nfirst_valid_uid = 0\nfirst_valid_gid = 0\nmail_location = maildir:" + dir + "/mail\nmail_home = " + dir + "\nssl = no\n"
+	text := "mail_uid = nobody\nmail_gid = nogroup\nfirst_valid_uid = 0\nfirst_valid_gid = 0\nmail_location = maildir:" + dir +
+		"/mail\nmail_home = " + dir + "\nssl = no\n"
 	if err := os.WriteFile(conf, []byte(text), 0o644); err != nil {
 		t.Fatal(err)
 	}

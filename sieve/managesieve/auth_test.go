@@ -85,7 +85,8 @@ func TestNoCredentialsWithoutTLS(t *testing.T) {
 	})
 	t.Run("data before the handshake", func(t *testing.T) {
 		offer := "\"STARTTLS\"\r\nOK\r\n"
-		_, err := dialScripted(t, managesieve.Options{TLS: &tls.Config{ServerName: "x"}}, offer, "STARTTLS\r\n", "OK\r\n\"SASL\" \"PLAIN\"\r\nOK\r\n", hang)
+		_, err := dialScripted(t, managesieve.Options{TLS: &tls.Config{ServerName: "x"}}, offer, "STARTTLS\r\n",
+			"OK\r\n\"SASL\" \"PLAIN\"\r\nOK\r\n", hang)
 		var protocol *managesieve.ProtocolError
 		if !errors.As(err, &protocol) {
 			t.Errorf("error %v, want a ProtocolError", err)
@@ -123,7 +124,8 @@ func TestAuthenticate(t *testing.T) {
 		{"challenge", nil, []string{start, "\"\"\r\n", "\"*\"\r\n", "NO \"cancelled\"\r\n"}, "unexpected server challenge", false},
 		{"challenge no base64", nil, []string{start, "\"?\"\r\n", "\"*\"\r\n", "NO\r\n"}, "base64", false},
 		{"long", sasl.NewPlainClient("", long, "p"), []string{"AUTHENTICATE \"PLAIN\" {2672+}\r\n"}, "", false},
-		{"rounds", &rounds{answers: []string{"a", ""}}, []string{"AUTHENTICATE \"PLAIN\"\r\n", "\"eA==\"\r\n", "\"YQ==\"\r\n", "{4}\r\neQ==\r\n", "\"\"\r\n", "OK\r\n"}, "", false},
+		{"rounds", &rounds{answers: []string{"a", ""}}, []string{"AUTHENTICATE \"PLAIN\"\r\n", "\"eA==\"\r\n", "\"YQ==\"\r\n",
+			"{4}\r\neQ==\r\n", "\"\"\r\n", "OK\r\n"}, "", false},
 		{"final data", &rounds{answers: []string{""}}, []string{"AUTHENTICATE \"PLAIN\"\r\n", "OK (SASL \"eA==\")\r\n"}, "", false},
 		{"final data wrong", &rounds{}, []string{"AUTHENTICATE \"PLAIN\"\r\n", "OK (SASL \"eA==\")\r\n"}, "proof", true},
 		{"endless", &rounds{endless: true}, endless(), "challenges", true},

@@ -199,7 +199,8 @@ func TestQuotaAndWarnings(t *testing.T) {
 	if err := put("c", "keep;"); errors.Is(err, managesieve.CodeQuotaMaxSize) || errors.Is(err, managesieve.Code("QUO")) {
 		t.Errorf("QUOTA/MAXSCRIPTS is found as something else: %v", err)
 	}
-	for _, f := range []func(context.Context, []byte) (string, error){c.CheckScript, func(ctx context.Context, b []byte) (string, error) { return c.PutScript(ctx, "a", b) }} {
+	for _, f := range []func(context.Context, []byte) (string, error){c.CheckScript,
+		func(ctx context.Context, b []byte) (string, error) { return c.PutScript(ctx, "a", b) }} {
 		if w, err := f(ctx, []byte("odd")); err != nil || w != "line 1: warning: odd" {
 			t.Errorf("warnings %q, error %v", w, err)
 		}

@@ -53,7 +53,8 @@ func TestCyrus(t *testing.T) {
 			{"check", func() error { _, err := c.CheckScript(ctx, []byte("keep;")); return err }, nil},
 		})
 		// The text of a refusal repeats the script's octets.
-		for _, script := range []string{"frobnicate;\r\n", "if header \"a\" \"b\xff\xfe\" {\r\n", "require \"caf\xe9\";\r\n", "caf\xe9;\r\n", "keep \"\x80\";\r\n"} {
+		for _, script := range []string{"frobnicate;\r\n", "if header \"a\" \"b\xff\xfe\" {\r\n", "require \"caf\xe9\";\r\n", "caf\xe9;\r\n",
+			"keep \"\x80\";\r\n"} {
 			if err := put("bad", script); !errors.As(err, &answer) || answer.Text == "" {
 				t.Errorf("%q: %v", script, err)
 			}

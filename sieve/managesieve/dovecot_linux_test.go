@@ -70,7 +70,8 @@ func TestDovecotOverlooks(t *testing.T) {
 }
 `)
 	dial := func() *managesieve.Client {
-		c, err := managesieve.Dial(ctx, d.TLSAddr, managesieve.Options{Security: managesieve.ImplicitTLS, TLS: d.Authority, CommandTimeout: 10 * time.Second})
+		c, err := managesieve.Dial(ctx, d.TLSAddr, managesieve.Options{Security: managesieve.ImplicitTLS, TLS: d.Authority,
+			CommandTimeout: 10 * time.Second})
 		if err != nil {
 			t.Fatalf("%v\n%s", err, d.Log())
 		}
@@ -107,10 +108,12 @@ func TestDovecotAuthentication(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
 	d := managesievetest.StartDovecot(t, "")
-	if _, err := managesieve.Dial(ctx, d.Addr, managesieve.Options{TLS: &tls.Config{RootCAs: x509.NewCertPool(), ServerName: "localhost"}}); !errors.As(err, new(x509.UnknownAuthorityError)) {
+	if _, err := managesieve.Dial(ctx, d.Addr, managesieve.Options{TLS: &tls.Config{RootCAs: x509.NewCertPool(),
+		ServerName: "localhost"}}); !errors.As(err, new(x509.UnknownAuthorityError)) {
 		t.Errorf("unknown authority: %v", err)
 	}
-	if _, err := managesieve.Dial(ctx, d.Addr, managesieve.Options{TLS: &tls.Config{RootCAs: d.Authority.RootCAs}}); !errors.As(err, new(x509.HostnameError)) {
+	if _, err := managesieve.Dial(ctx, d.Addr, managesieve.Options{TLS: &tls.Config{RootCAs: d.Authority.RootCAs}}); !errors.As(err,
+		new(x509.HostnameError)) {
 		t.Errorf("wrong name: %v", err)
 	}
 	// Dovecot takes loopback for secure, as LoopbackCleartext does.
@@ -128,7 +131,8 @@ func TestDovecotAuthentication(t *testing.T) {
 	}
 	defer c.Close()
 	var answer *managesieve.ResponseError
-	if err := c.Authenticate(ctx, sasl.NewPlainClient("a@example.com", d.Master, "wrong-password")); !errors.As(err, &answer) || strings.Contains(err.Error(), "wrong-password") {
+	if err := c.Authenticate(ctx, sasl.NewPlainClient("a@example.com", d.Master, "wrong-password")); !errors.As(err, &answer) ||
+		strings.Contains(err.Error(), "wrong-password") {
 		t.Errorf("wrong password: %v", err)
 	}
 	if err := c.SetActive(ctx, "x"); !errors.As(err, &answer) {
@@ -184,7 +188,8 @@ passdb {
 func TestDovecotRefusals(t *testing.T) {
 	t.Parallel()
 	ctx := context.Background()
-	d := managesievetest.StartDovecot(t, "plugin {\n  sieve_quota_max_scripts = 2\n  sieve_quota_max_storage = 2k\n  sieve_max_script_size = 1k\n}\n")
+	d := managesievetest.StartDovecot(t,
+		"plugin {\n  sieve_quota_max_scripts = 2\n  sieve_quota_max_storage = 2k\n  sieve_max_script_size = 1k\n}\n")
 	c := dialDovecot(t, d, managesieve.StartTLS, "a@example.com")
 	put := func(name string, script string) error { _, err := c.PutScript(ctx, name, []byte(script)); return err }
 	filler := "# " + strings.Repeat("x", 900) + "\r\nkeep;\r\n"

@@ -104,7 +104,8 @@ func FuzzResponse(f *testing.F) {
 			case err == nil:
 			case errors.As(err, &a) && (a.Status == managesieve.OK || len(a.Text) > limits.Text):
 				t.Errorf("error with status %v, %d bytes of text", a.Status, len(a.Text))
-			case a == nil && !errors.As(err, &p) && !errors.As(err, &b) && err.Error() != "managesieve: AUTHENTICATE PLAIN: sasl: unexpected server challenge":
+			case a == nil && !errors.As(err, &p) && !errors.As(err, &b) &&
+				err.Error() != "managesieve: AUTHENTICATE PLAIN: sasl: unexpected server challenge":
 				if !bytes.Contains([]byte(err.Error()), []byte("base64")) {
 					t.Errorf("error of type %T: %v", err, err)
 				}

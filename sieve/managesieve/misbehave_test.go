@@ -45,7 +45,8 @@ func TestMisbehaviour(t *testing.T) {
 		{"quoted beyond the limit", "\"" + strings.Repeat("a", 1001) + "\"\r\nOK\r\n", "longer than 1000"},
 		{"a line beyond the limit", "OK \"" + strings.Repeat("\\\"", 3000) + "\"\r\n", "longer than 4000"},
 		{"text beyond the limit", "NO {2001}\r\n" + strings.Repeat("a", 2001) + "\r\n", "more than 2000"},
-		{"texts beyond the limit", "NO (X {1500}\r\n" + strings.Repeat("a", 1500) + " {1500}\r\n" + strings.Repeat("a", 1500) + ")\r\n", "more than 500"},
+		{"texts beyond the limit", "NO (X {1500}\r\n" + strings.Repeat("a", 1500) + " {1500}\r\n" + strings.Repeat("a", 1500) + ")\r\n",
+			"more than 500"},
 		{"bare text of OK", "OK fine\r\n", "after OK"},
 		{"bare text beyond the limit", "NO " + strings.Repeat("a", 2001) + "\r\n", "longer than 2000"},
 		{"nested too deep", "NO (X " + strings.Repeat("(", 9) + strings.Repeat(")", 10) + "\r\n", "nested deeper"},
@@ -103,19 +104,30 @@ func TestUnusualAnswers(t *testing.T) {
 		{"every byte", "{4}\r\n\x00\r\n\xff\r\nOK \"fine\"\r\n", "\x00\r\n\xff", nil},
 		{"code and text", "{1}\r\na\r\nOK (WARNINGS) {4}\r\n\"\r\n\\\r\n", "a", nil},
 		{"no", "NO\r\n", "", &managesieve.ResponseError{Command: "GETSCRIPT", Status: managesieve.No}},
-		{"code", "no (nonexistent) \"x\"\r\n", "", &managesieve.ResponseError{Command: "GETSCRIPT", Status: managesieve.No, Code: managesieve.CodeNonexistent, Text: "x"}},
-		{"no after the script", "{1}\r\na\r\nNO (TRYLATER)\r\n", "", &managesieve.ResponseError{Command: "GETSCRIPT", Status: managesieve.No, Code: managesieve.CodeTryLater}},
-		{"text that is not UTF-8", "NO {10}\r\nline 1: \xff\xe9\r\n", "", &managesieve.ResponseError{Command: "GETSCRIPT", Status: managesieve.No, Text: "line 1: \ufffd"}},
-		{"code that is not UTF-8", "NO (TAG \"\xff\") \"x\"\r\n", "", &managesieve.ResponseError{Command: "GETSCRIPT", Status: managesieve.No, Code: managesieve.CodeTag, Arg: "\ufffd", Text: "x"}},
-		{"bare text", "NO Fatal error: Lost \"connection\"\r\n", "", &managesieve.ResponseError{Command: "GETSCRIPT", Status: managesieve.No, Text: "Fatal error: Lost \"connection\""}},
-		{"bare text behind a code", "NO (TRYLATER) later\xff\r\n", "", &managesieve.ResponseError{Command: "GETSCRIPT", Status: managesieve.No, Code: managesieve.CodeTryLater, Text: "later\ufffd"}},
-		{"bare text of a farewell", "BYE too busy\r\n", "", &managesieve.ResponseError{Command: "GETSCRIPT", Status: managesieve.Bye, Text: "too busy"}},
-		{"extension", "NO (VENDOR/x \"a\" 7 (\"b\" (c)) () word) {1}\r\nx\r\n", "", &managesieve.ResponseError{Command: "GETSCRIPT", Status: managesieve.No, Code: "VENDOR/X", Arg: "a", Text: "x"}},
-		{"bye", "BYE (REFERRAL {14}\r\nsieve://b.test) \"go\"\r\n", "", &managesieve.ResponseError{Command: "GETSCRIPT", Status: managesieve.Bye, Code: managesieve.CodeReferral, Arg: "sieve://b.test", Text: "go"}},
+		{"code", "no (nonexistent) \"x\"\r\n", "", &managesieve.ResponseError{Command: "GETSCRIPT", Status: managesieve.No,
+			Code: managesieve.CodeNonexistent, Text: "x"}},
+		{"no after the script", "{1}\r\na\r\nNO (TRYLATER)\r\n", "",
+			&managesieve.ResponseError{Command: "GETSCRIPT", Status: managesieve.No, Code: managesieve.CodeTryLater}},
+		{"text that is not UTF-8", "NO {10}\r\nline 1: \xff\xe9\r\n", "",
+			&managesieve.ResponseError{Command: "GETSCRIPT", Status: managesieve.No, Text: "line 1: \ufffd"}},
+		{"code that is not UTF-8", "NO (TAG \"\xff\") \"x\"\r\n", "",
+			&managesieve.ResponseError{Command: "GETSCRIPT", Status: managesieve.No, Code: managesieve.CodeTag, Arg: "\ufffd", Text: "x"}},
+		{"bare text", "NO Fatal error: Lost \"connection\"\r\n", "",
+			&managesieve.ResponseError{Command: "GETSCRIPT", Status: managesieve.No, Text: "Fatal error: Lost \"connection\""}},
+		{"bare text behind a code", "NO (TRYLATER) later\xff\r\n", "",
+			&managesieve.ResponseError{Command: "GETSCRIPT", Status: managesieve.No, Code: managesieve.CodeTryLater, Text: "later\ufffd"}},
+		{"bare text of a farewell", "BYE too busy\r\n", "", &managesieve.ResponseError{Command: "GETSCRIPT", Status: managesieve.Bye,
+			Text: "too busy"}},
+		{"extension", "NO (VENDOR/x \"a\" 7 (\"b\" (c)) () word) {1}\r\nx\r\n", "",
+			&managesieve.ResponseError{Command: "GETSCRIPT", Status: managesieve.No, Code: "VENDOR/X", Arg: "a", Text: "x"}},
+		{"bye", "BYE (REFERRAL {14}\r\nsieve://b.test) \"go\"\r\n", "",
+			&managesieve.ResponseError{Command: "GETSCRIPT", Status: managesieve.Bye, Code: managesieve.CodeReferral, Arg: "sieve://b.test",
+				Text: "go"}},
 	}
 	for _, test := range tests {
 		t.Run(test.name, func(t *testing.T) {
-			c, err := dialScripted(t, pipeOptions(), greeting, "GETSCRIPT \"a\"\r\n", test.answer, "NOOP \"oxmailroute-1\"\r\n", "OK (TAG \"oxmailroute-1\")\r\n")
+			c, err := dialScripted(t, pipeOptions(), greeting, "GETSCRIPT \"a\"\r\n", test.answer, "NOOP \"oxmailroute-1\"\r\n",
+				"OK (TAG \"oxmailroute-1\")\r\n")
 			if err != nil {
 				t.Fatal(err)
 			}

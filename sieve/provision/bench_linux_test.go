@@ -116,7 +116,8 @@ func BenchmarkSieveConnect(b *testing.B) {
 			dir := b.TempDir()
 			_, port, _ := net.SplitHostPort(d.Addr)
 			run := func(mailbox string, action ...string) error {
-				args := append([]string{"--nosrv", "--server", "localhost", "--port", port, "--tlscafile", d.AuthorityFile(), "--user", d.Master, "--authzid", mailbox,
+				args := append([]string{"--nosrv", "--server", "localhost", "--port", port, "--tlscafile", d.AuthorityFile(), "--user", d.Master,
+					"--authzid", mailbox,
 					"--authmech", "PLAIN", "--passwordfd", "0", "--remotesieve", provision.OpenXchange}, action...)
 				c := exec.Command(program, args...)
 				c.Stdin = strings.NewReader(d.Password + "\n")

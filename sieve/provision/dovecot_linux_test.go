@@ -46,7 +46,8 @@ func withRules(mailbox string, script []byte) ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	if _, err := d.Upsert(rule("gwreleased", "X-Gateway-Released", "yes", "INBOX"), rule("gwspam", "X-Gateway-Flag", "YES", "Spam")); err != nil {
+	if _, err := d.Upsert(rule("gwreleased", "X-Gateway-Released", "yes", "INBOX"),
+		rule("gwspam", "X-Gateway-Flag", "YES", "Spam")); err != nil {
 		return nil, err
 	}
 	return d.Format(), nil
@@ -148,7 +149,8 @@ func (p population) modified(d *managesievetest.Dovecot) [2]time.Time {
 // dovecotOptions edit the script of Open-Xchange, wherever it is.
 func dovecotOptions(d *managesievetest.Dovecot, dial func(context.Context, string, string) (net.Conn, error)) provision.Options {
 	return provision.Options{
-		Connect: provision.Connector(d.Addr, managesieve.Options{TLS: d.Authority, DialContext: dial, DialTimeout: 20 * time.Second, CommandTimeout: 20 * time.Second},
+		Connect: provision.Connector(d.Addr, managesieve.Options{TLS: d.Authority, DialContext: dial, DialTimeout: 20 * time.Second,
+			CommandTimeout: 20 * time.Second},
 			func(mailbox string) sasl.Client { return sasl.NewPlainClient(mailbox, d.Master, d.Password) }),
 		Edit:     withRules,
 		Script:   provision.OpenXchange,

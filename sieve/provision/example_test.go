@@ -20,17 +20,18 @@ func ExampleSync() {
 
 	// Against a real server: managesieve.Options{} for STARTTLS on port 4190.
 	transport := managesieve.Options{Security: managesieve.LoopbackCleartext, DialContext: server.DialContext}
-	reports, err := provision.Sync(context.Background(), []string{"alice@example.com", "bob@example.com", "carol@example.com"}, provision.Options{
-		Connect: provision.Connector("localhost", transport, func(mailbox string) sasl.Client {
-			return sasl.NewPlainClient(mailbox, "master", "secret")
-		}),
-		Edit: func(mailbox string, script []byte) ([]byte, error) {
-			if bytes.HasPrefix(script, []byte("# ours")) {
-				return script, nil
-			}
-			return append([]byte("# ours\r\n"), script...), nil
-		},
-	})
+	reports, err := provision.Sync(context.Background(), []string{"alice@example.com", "bob@example.com", "carol@example.com"},
+		provision.Options{
+			Connect: provision.Connector("localhost", transport, func(mailbox string) sasl.Client {
+				return sasl.NewPlainClient(mailbox, "master", "secret")
+			}),
+			Edit: func(mailbox string, script []byte) ([]byte, error) {
+				if bytes.HasPrefix(script, []byte("# ours")) {
+					return script, nil
+				}
+				return append([]byte("# ours\r\n"), script...), nil
+			},
+		})
 	if err != nil {
 		fmt.Println(err)
 	}

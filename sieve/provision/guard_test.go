@@ -27,17 +27,22 @@ func TestOneMailboxAlone(t *testing.T) {
 		text    string
 		panics  bool
 	}{
-		"error":           {edit: func([]byte) ([]byte, error) { return nil, broken }, is: broken, text: "provision: edit: broken"},
-		"panic":           {edit: func(b []byte) ([]byte, error) { return b[:cap(b)+1], nil }, text: "provision: edit: panic: runtime error", panics: true},
-		"panic-error":     {edit: func([]byte) ([]byte, error) { panic(broken) }, is: broken, text: "provision: edit: panic: broken", panics: true},
-		"goexit":          {edit: func([]byte) ([]byte, error) { runtime.Goexit(); return nil, nil }, text: "ended its goroutine"},
-		"runaway":         {edit: func([]byte) ([]byte, error) { <-forever; return nil, nil }, is: provision.ErrTimeout, text: "Options.Timeout"},
-		"connect":         {connect: func(context.Context) (*managesieve.Client, error) { panic("no") }, text: "panic: no", panics: true},
-		"connect-hangs":   {connect: func(context.Context) (*managesieve.Client, error) { <-forever; return nil, nil }, is: provision.ErrTimeout},
-		"connect-obeys":   {connect: func(ctx context.Context) (*managesieve.Client, error) { <-ctx.Done(); return nil, ctx.Err() }, is: provision.ErrTimeout},
-		"connect-nothing": {connect: func(context.Context) (*managesieve.Client, error) { return nil, nil }, text: "neither a client nor an error"},
-		"busy":            {connect: func(context.Context) (*managesieve.Client, error) { return nil, &managesieve.ConnError{} }, text: "panic: no sleep", panics: true},
-		"client-empty":    {connect: func(context.Context) (*managesieve.Client, error) { return &managesieve.Client{}, nil }},
+		"error": {edit: func([]byte) ([]byte, error) { return nil, broken }, is: broken, text: "provision: edit: broken"},
+		"panic": {edit: func(b []byte) ([]byte, error) { return b[:cap(b)+1], nil }, text: "provision: edit: panic: runtime error",
+			panics: true},
+		"panic-error": {edit: func([]byte) ([]byte, error) { panic(broken) }, is: broken, text: "provision: edit: panic: broken",
+			panics: true},
+		"goexit":        {edit: func([]byte) ([]byte, error) { runtime.Goexit(); return nil, nil }, text: "ended its goroutine"},
+		"runaway":       {edit: func([]byte) ([]byte, error) { <-forever; return nil, nil }, is: provision.ErrTimeout, text: "Options.Timeout"},
+		"connect":       {connect: func(context.Context) (*managesieve.Client, error) { panic("no") }, text: "panic: no", panics: true},
+		"connect-hangs": {connect: func(context.Context) (*managesieve.Client, error) { <-forever; return nil, nil }, is: provision.ErrTimeout},
+		"connect-obeys": {connect: func(ctx context.Context) (*managesieve.Client, error) { <-ctx.Done(); return nil, ctx.Err() },
+			is: provision.ErrTimeout},
+		"connect-nothing": {connect: func(context.Context) (*managesieve.Client, error) { return nil, nil },
+			text: "neither a client nor an error"},
+		"busy": {connect: func(context.Context) (*managesieve.Client, error) { return nil, &managesieve.ConnError{} },
+			text: "panic: no sleep", panics: true},
+		"client-empty": {connect: func(context.Context) (*managesieve.Client, error) { return &managesieve.Client{}, nil }},
 	}
 	s := memoryServer()
 	var mailboxes []string
@@ -109,7 +114,8 @@ func TestProgressPanics(t *testing.T) {
 	s.Put(alice, provision.OpenXchange, oxScript(1), true)
 	s.Put("bob@example.com", provision.OpenXchange, oxScript(2), true)
 	reports, err := provision.Sync(context.Background(), []string{alice, "bob@example.com"}, o)
-	if err == nil || !strings.Contains(err.Error(), "Options.Progress: panic: full") || calls != 1 || provision.Count(reports, provision.Updated) != 2 {
+	if err == nil || !strings.Contains(err.Error(), "Options.Progress: panic: full") || calls != 1 ||
+		provision.Count(reports, provision.Updated) != 2 {
 		t.Errorf("%d calls, %v, %+v", calls, err, reports)
 	}
 }

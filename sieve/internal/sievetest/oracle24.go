@@ -55,7 +55,8 @@ func NewOracleOf(tb testing.TB, dovecot24 bool) *Oracle {
 	if !dovecot24 {
 		return NewOracle(tb)
 	}
-	o := &Oracle{sievec: "/usr/bin/sievec", Test: "/usr/bin/sieve-test", filter: "/usr/bin/sieve-filter", Dir: tb.TempDir(), root: debian13Root()}
+	o := &Oracle{sievec: "/usr/bin/sievec", Test: "/usr/bin/sieve-test", filter: "/usr/bin/sieve-filter", Dir: tb.TempDir(),
+		root: debian13Root()}
 	NeedRoot(tb, o.root)
 	if _, err := os.Stat(o.root + o.filter); err != nil {
 		servertest.Missing(tb, "no sieve-filter in "+o.root)
