@@ -29,13 +29,7 @@ func (c *compiler) checkInstallation() {
 		c.warn("DirectVia", "the installation has a relayhost (%s); mail kept off the gateway goes to the MX directly unless DirectVia names it",
 			strings.TrimPrefix(b.get("relayhost")+" "+nexthop, " "))
 	}
-	for _, name := range []string{"relayhost", "default_transport", "smtp_fallback_relay", "fallback_relay", "sender_dependent_relayhost_maps",
-		"sender_dependent_default_transport_maps", "transport_maps", "relay_transport"} {
-		if v := b.get(name); c.namesGateway(v) {
-			c.conflict(name, "remove it: the sender map takes its place",
-				"%q sends mail to the gateway without verifying it, the null sender's and foreign senders' too", v)
-		}
-	}
+	c.checkPast()
 	if v := b.get("empty_address_default_transport_maps_lookup_key"); v != "" && v != "<>" {
 		c.conflict("empty_address_default_transport_maps_lookup_key", "remove it", "%q puts the null sender into somebody's scope", v)
 	}
@@ -82,7 +76,7 @@ func (c *compiler) checkInstallation() {
 // namesGateway reports whether a value, or a table that it names and that can
 // be read, has the smart host in it.
 func (c *compiler) namesGateway(value string) bool {
-	return slices.ContainsFunc(c.policy.Gateways(), func(g Gateway) bool {
+	return c.namesAddress(value) || slices.ContainsFunc(c.policy.Gateways(), func(g Gateway) bool {
 		return slices.ContainsFunc(g.SmartHost.Hosts(), func(h FallbackHost) bool {
 			return c.namesHost(value, strings.ToLower(h.Host))
 		})
@@ -95,8 +89,10 @@ func (c *compiler) namesHost(value, host string) bool {
 	}
 	for _, word := range list(value) {
 		if _, path, ok := strings.Cut(word, ":"); ok {
-			if name, inside := c.fileName(path); inside && strings.Contains(strings.ToLower(string(c.stock[name])), host) {
-				return true
+			if name, inside := c.fileName(path); inside {
+				if text := strings.ToLower(string(c.stock[name])); strings.Contains(text, host) || c.namesAddress(text) {
+					return true
+				}
 			}
 		}
 	}

@@ -65,6 +65,7 @@ var coexistenceRows = map[string]evidence{
 			"a name that is no cleanup service": {base: withMaster(nil, "-o smtpd_sasl_auth_enable=yes", "-o cleanup_service_name=qmgr"), says: "qmgr"},
 		},
 	},
+	"`default_database_type` lmdb, btree or cdb":          {settings: []string{"default_database_type = lmdb"}, tests: []string{"TestIndexTypeServers"}},
 	"`no_header_body_checks` on a listener or in main.cf": {settings: []string{"no_header_body_checks"}, tests: []string{"TestBeside"}},
 	"milters": {settings: []string{"smtpd_milters", "non_smtpd_milters"}, tests: []string{"TestBeside"}},
 	"content filter with reinjection": {

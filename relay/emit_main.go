@@ -89,15 +89,21 @@ func (c *compiler) emitProbes() {
 }
 
 // probesInScope reports whether the sender of probes has a domain in scope, or
-// one that isn't known.
+// one that isn't known, by main.cf or by what master.cf says for verify(8).
 func (c *compiler) probesInScope() bool {
-	sender := c.base.get("address_verify_sender")
+	return c.probeInScope(c.base) || slices.ContainsFunc(c.master.Services(), func(sv postfix.Service) bool {
+		return sv.Command == "verify" && c.probeInScope(c.base.service(sv))
+	})
+}
+
+func (c *compiler) probeInScope(s settings) bool {
+	sender := s.get("address_verify_sender")
 	if sender == "" || sender == "<>" {
 		return false
 	}
 	local, domain := mailaddr.Split(mailaddr.Fold(sender))
 	if domain == "" {
-		local, domain = mailaddr.Fold(sender), mailaddr.Fold(c.base.get("myorigin"))
+		local, domain = mailaddr.Fold(sender), mailaddr.Fold(s.get("myorigin"))
 	}
 	scope, ok := c.table(c.indexedSpec(c.names.scope))
 	if !ok || domain == "" {

@@ -292,7 +292,12 @@ func (l Local) Keep(name, as string) error {
 
 // Mkdir makes a directory.
 func (l Local) Mkdir(name string, mode fs.FileMode) error {
-	return l.in("mkdir", name, func(dir *os.Root, base string) error { return dir.Mkdir(base, mode) })
+	return l.in("mkdir", name, func(dir *os.Root, base string) error {
+		if err := dir.Mkdir(base, mode); err != nil {
+			return err
+		}
+		return dir.Chmod(base, mode) // umask(2) may have taken something off
+	})
 }
 
 // Rename puts a file in the place of another one of the same directory.

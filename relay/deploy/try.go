@@ -144,7 +144,7 @@ func (s *stage) build(ctx context.Context) error {
 	}
 	live := s.o.Places.Postfix
 	for _, d := range []string{live, "/etc/dovecot"} {
-		if _, err := s.must(ctx, "mkdir", "-p", dir+d); err != nil {
+		if err := s.mkdir(ctx, dir+d); err != nil {
 			return err
 		}
 		if out, err := s.run(ctx, "test", "-d", d); err == nil && out.Status == 0 {
@@ -185,6 +185,13 @@ func (s *stage) build(ctx context.Context) error {
 	return nil
 }
 
+// mkdir makes a directory that Postfix's unprivileged processes pass through,
+// whatever the caller's umask(2).
+func (s *stage) mkdir(ctx context.Context, dir string) error {
+	_, err := s.must(ctx, "sh", "-c", `umask 022 && mkdir -p -- "$0"`, dir)
+	return err
+}
+
 // overlay writes the new files into the stage.
 func (s *stage) overlay(ctx context.Context, files []relay.File) error {
 	base := strings.TrimPrefix(s.dir, "/")
@@ -192,7 +199,7 @@ func (s *stage) overlay(ctx context.Context, files []relay.File) error {
 	for _, f := range files {
 		name := path.Join(base, f.Name)
 		if d := path.Dir(name); !made[d] {
-			if _, err := s.must(ctx, "mkdir", "-p", "/"+d); err != nil {
+			if err := s.mkdir(ctx, "/"+d); err != nil {
 				return err
 			}
 			made[d] = true

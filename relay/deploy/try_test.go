@@ -12,6 +12,7 @@ import (
 	"io/fs"
 	"maps"
 	"math/big"
+	"net"
 	"os"
 	"path/filepath"
 	"slices"
@@ -54,6 +55,7 @@ func issue(tb testing.TB, dir, name string, until time.Time) {
 type site struct {
 	root   deploy.Local
 	dir    string // of the certificates, as the server sees it
+	busy   string // a port that somebody listens on
 	policy relay.Policy
 	files  map[string]string
 	modes  map[string]os.FileMode
@@ -81,6 +83,12 @@ func newSite(tb testing.TB, root string) *site {
 	}
 	s := &site{root: deploy.Local{Dir: root}, dir: strings.TrimPrefix(dir, on), policy: policy(), files: map[string]string{},
 		modes: map[string]os.FileMode{}}
+	busy, err := net.Listen("tcp", "127.0.0.1:0")
+	if err != nil {
+		tb.Fatal(err)
+	}
+	tb.Cleanup(func() { busy.Close() })
+	_, s.busy, _ = net.SplitHostPort(busy.Addr().String())
 	s.policy.Gateway.SmartHost.CertFile, s.policy.Gateway.SmartHost.KeyFile = s.dir+"/ox.pem", s.dir+"/ox.key"
 	s.policy.Gateway.SmartHost.CAFile = s.dir + "/ox.pem"
 	s.policy.Server.CertFile, s.policy.Server.KeyFile = s.dir+"/ox.pem", s.dir+"/ox.key"
@@ -96,7 +104,7 @@ func newSite(tb testing.TB, root string) *site {
 func (s *site) try() (deploy.Trial, error) {
 	var list []relay.File
 	for _, name := range slices.Sorted(maps.Keys(s.files)) {
-		list = append(list, relay.File{Name: name, Mode: s.modes[name], Data: []byte(strings.ReplaceAll(s.files[name], "DIR", s.dir))})
+		list = append(list, relay.File{Name: name, Mode: s.modes[name], Data: []byte(strings.NewReplacer("DIR", s.dir, "BUSY", s.busy).Replace(s.files[name]))})
 	}
 	o := deploy.Options{Places: s.policy.Places(), Ask: []string{"alice@example.com", "nobody@example.com", "x@remote.example"}}
 	return deploy.Try(context.Background(), s.root, list, o)
@@ -109,6 +117,7 @@ type broken struct {
 	files        map[string]string
 	want         []string // in the error
 	root         bool     // only root can tell
+	ip           bool     // only ip(8) can tell
 }
 
 func (b broken) apply(s *site) {
@@ -166,6 +175,18 @@ var (
 		{name: "missing list", main: "permit_mx_backup_networks = /etc/postfix/nonets\n", want: []string{"permit_mx_backup_networks", "nonets"}},
 		{name: "a row twice", main: "recipient_bcc_maps = hash:/etc/postfix/dup\n",
 			files: map[string]string{"postfix/dup": "a b\na c\n"}, want: []string{"/etc/postfix/dup", "duplicate"}},
+		{name: "a port that somebody has", master: "127.0.0.1:BUSY inet n - n - - smtpd\n", want: []string{"master.cf:", "somebody listens on 127.0.0.1:"}},
+		{name: "a port that Postfix has", master: "0.0.0.0:10030 inet n - n - - smtpd\n", want: []string{"master.cf:",
+			"127.0.0.1:10030 and 0.0.0.0:10030 are the same port"}},
+		{name: "a port without a number", master: "smtpss inet n - n - - smtpd\n", want: []string{"master.cf:", `"smtpss"`, "known to nobody"}},
+		{name: "a host that isn't found", master: "nosuch.invalid:10094 inet n - n - - smtpd\n", want: []string{"master.cf:",
+			"nosuch.invalid", "not found"}},
+		{name: "another server's address", master: "192.0.2.77:10093 inet n - n - - smtpd\n", want: []string{"master.cf:",
+			"192.0.2.77 is no address of this server"}, ip: true},
+		{name: "no such transport", main: "content_filter = nosuch:[127.0.0.1]:10024\n", want: []string{"main.cf:", "content_filter",
+			`no transport "nosuch"`}},
+		{name: "no such service", master: "10092 inet n - n - - smtpd\n  -o cleanup_service_name=cleanup-nosuch\n", want: []string{"master.cf:",
+			"cleanup_service_name", `"cleanup-nosuch"`}},
 		{name: "a broken script", files: map[string]string{"sieve/before/10-conbool.sieve": "keep\n"},
 			want: []string{"10-conbool.sieve", "sievec"}},
 		{name: "a broken fragment", files: map[string]string{"dovecot/99-conbool.conf": "nosuchsetting = {\n"},
@@ -239,7 +260,7 @@ func TestTry(t *testing.T) {
 					text = err.Error()
 				}
 				for _, b := range g.cases {
-					if b.root && !isRoot {
+					if b.root && !isRoot || b.ip && !hasProgram(root, "ip") {
 						continue
 					}
 					found := false
@@ -260,6 +281,14 @@ func TestTry(t *testing.T) {
 			})
 		}
 	}
+}
+
+// hasProgram reports whether a root directory has a program.
+func hasProgram(root, name string) bool {
+	return slices.ContainsFunc([]string{"usr/sbin", "usr/bin", "sbin", "bin"}, func(dir string) bool {
+		_, err := os.Stat(filepath.Join(root, dir, name))
+		return err == nil
+	})
 }
 
 // TestTryLeavesNothing: neither files nor processes of the trial are left, and

@@ -42,16 +42,17 @@ func (s *stage) instance(ctx context.Context) {
 		return
 	}
 	var listeners []listener
-	var started bool
-	for range 3 {
+	started, again := false, true
+	for tries := 0; again && tries < 3; tries++ {
 		if listeners, err = s.prepare(ctx, files); err != nil {
 			s.errs = append(s.errs, err)
 			return
 		}
-		var again bool
-		if started, again = s.start(ctx); !again {
-			break
-		}
+		started, again = s.start(ctx)
+	}
+	if again {
+		s.untried("a Postfix of the trial's own: all ports that it was given, between 20000 and 32000 on loopback, were taken")
+		return
 	}
 	var complaints []complaint
 	if started {
@@ -93,13 +94,18 @@ mkdir -p "$queue/etc" "$queue/pid" "$data"
 	chmod 1730 maildrop
 	: >quick-start # postfix-script(1) looks at nothing more; "postfix check" is among the commands
 )
-for d in etc lib lib64 usr; do
-	if [ -d "$live/$d" ]; then cp -a "$live/$d" "$queue/" 2>/dev/null || :; fi
-done
+case $live in
+''|/) live= ;; # there already, or the system's own /usr
+*)
+	for d in etc lib lib64 usr; do
+		if [ -d "$live/$d" ]; then cp -a "$live/$d" "$queue/" 2>/dev/null || :; fi
+	done
+	;;
+esac
 for f in resolv.conf hosts nsswitch.conf services localtime; do
 	if [ ! -e "$queue/etc/$f" ] && [ -e "/etc/$f" ]; then cp -L "/etc/$f" "$queue/etc/" || :; fi
 done
-if [ -d "$live" ]; then
+if [ -n "$live" ] && [ -d "$live" ]; then
 	cd "$live"
 	find . -maxdepth 3 -type s 2>/dev/null | while IFS= read -r f; do
 		mkdir -p "$queue/${f%/*}"
@@ -227,9 +233,14 @@ func (s *stage) port(ctx context.Context, host string) string {
 
 // start starts it; again says that a port was taken.
 func (s *stage) start(ctx context.Context) (ok, again bool) {
-	ctx, cancel := context.WithTimeout(ctx, time.Minute)
+	if ctx.Err() != nil {
+		return false, false
+	}
+	// Not cut short by the caller: what is killed half-way could leave a master(8)
+	// that nobody knows of.
+	begin, cancel := context.WithTimeout(context.WithoutCancel(ctx), time.Minute)
 	defer cancel()
-	out, err := s.run(ctx, "postfix", "-c", s.dir+s.o.Places.Postfix, "start")
+	out, err := s.run(begin, "postfix", "-c", s.dir+s.o.Places.Postfix, "start")
 	text := ""
 	for range 50 {
 		data, _, _ := s.t.ReadFile(strings.TrimPrefix(s.dir+"/log", "/"))

@@ -73,9 +73,12 @@ func (s *stage) postfix(ctx context.Context) bool {
 	}
 	gone := c.missing(ctx, programs)
 	for _, p := range files.main.Params() {
-		c.setting(ctx, base, fmt.Sprintf("%s/main.cf:%d", dir, p.Line), p)
+		at := fmt.Sprintf("%s/main.cf:%d", dir, p.Line)
+		c.setting(ctx, base, at, p)
+		c.services(files.master, base, at, p)
 	}
 	c.pairs(ctx, base, dir+"/main.cf")
+	c.ports(ctx, files.master)
 	seen := map[string]bool{}
 	for _, sv := range files.master.Services() {
 		at := fmt.Sprintf("%s/master.cf:%d", dir, sv.Line)
@@ -87,6 +90,7 @@ func (s *stage) postfix(ctx context.Context) bool {
 		of := base.Of(sv)
 		for _, p := range sv.Options {
 			c.setting(ctx, of, at, p)
+			c.services(files.master, of, at, p)
 		}
 		c.pairs(ctx, of, at)
 		if file := daemon(daemons, sv); gone[file] {
