@@ -181,7 +181,8 @@ func (d *delivery) run() {
 	if d.Users == nil {
 		d.assume("userdb", d.mailbox, "a mailbox")
 	}
-	if v, _ := d.Config.Get(d.protocol, "lmtp_save_to_detail_mailbox"); d.protocol == "lmtp" && v == "yes" && !strings.EqualFold(d.to, d.mailbox) {
+	detail := d.protocol == "lmtp" && !strings.EqualFold(d.to, d.mailbox)
+	if v, _ := d.Config.Get(d.protocol, "lmtp_save_to_detail_mailbox"); detail && v == "yes" {
 		d.assume("lmtp_save_to_detail_mailbox", d.to, "no such mailbox, INBOX")
 	}
 	if !d.Config.RunsSieve(d.protocol) {

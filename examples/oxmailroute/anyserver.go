@@ -109,7 +109,9 @@ func (a *anyServer) where(server *mta.Instance) (mta.Origin, error) {
 		}
 		o.Client = client
 	}
-	return mta.Origin{Service: a.origin, Client: o.Client, TLS: o.TLS, Certificate: o.Certificate, Authenticated: a.login != "", Login: a.login}, nil
+	return mta.Origin{
+		Service: a.origin, Client: o.Client, TLS: o.TLS, Certificate: o.Certificate, Authenticated: a.login != "", Login: a.login,
+	}, nil
 }
 
 // users are those of passwd(5); nil where others may exist, too (nsswitch.conf(5)).

@@ -32,7 +32,7 @@ func expandMacros(text string, value func(name string) (string, bool)) string {
 			}
 		} else {
 			n := 0
-			for n < len(after) && (after[n] == '_' || after[n] >= 'a' && after[n] <= 'z' || after[n] >= 'A' && after[n] <= 'Z' || after[n] >= '0' && after[n] <= '9') {
+			for n < len(after) && isNameOctet(after[n]) {
 				n++
 			}
 			name, rest = after[:n], after[n:]
@@ -54,6 +54,10 @@ func expandMacros(text string, value func(name string) (string, bool)) string {
 			b.WriteString(expandMacros(instead, value))
 		}
 	}
+}
+
+func isNameOctet(c byte) bool {
+	return c == '_' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 }
 
 // macros are the values of pipe(8)'s macros, and of local(8)'s environment, by
@@ -160,7 +164,8 @@ func (w *Way) localCommand(h hop, to, user string) bool {
 		return false
 	}
 	if w.e.run != nil {
-		if argv, ok := w.shell(h, to, command); ok && w.e.run(w, Hop{Transport: h.transport, NextHop: h.nexthop, Command: h.command, File: at.file, Line: at.line}, to, argv) {
+		h.at = at
+		if argv, ok := w.shell(h, to, command); ok && w.e.run(w, h.exported(), to, argv) {
 			return true
 		}
 	}
@@ -173,7 +178,8 @@ func (w *Way) localCommand(h hop, to, user string) bool {
 // program is a command of an alias.
 func (w *Way) program(h hop, to, command string, at place) {
 	if w.e.run != nil {
-		if argv, ok := w.shell(h, to, command); ok && w.e.run(w, Hop{Transport: h.transport, NextHop: h.nexthop, Command: h.command, File: at.file, Line: at.line}, to, argv) {
+		h.at = at
+		if argv, ok := w.shell(h, to, command); ok && w.e.run(w, h.exported(), to, argv) {
 			return
 		}
 	}

@@ -123,7 +123,8 @@ func (c *Config) included(protocol string, user User, root fs.FS, on sieve.Exten
 	}
 	if c.Is24() {
 		for _, s := range c.Settings { // blocks sieve_script
-			if n := len(s.Sections); n == 0 || !strings.HasPrefix(s.Sections[n-1], "sieve_script ") || strings.TrimPrefix(s.Name, "sieve_script_") != "path" {
+			n := len(s.Sections)
+			if n == 0 || !strings.HasPrefix(s.Sections[n-1], "sieve_script ") || strings.TrimPrefix(s.Name, "sieve_script_") != "path" {
 				continue
 			}
 			kind, _ := c.find("type", s.Sections)
