@@ -1,8 +1,6 @@
 package sieve
 
-import (
-	"strings"
-)
+import "github.com/oxmailroute/oxmailroute/sieve/internal/mailaddr"
 
 // DebugLog writes a line to the server's log: the extension
 // "vnd.dovecot.debug".
@@ -27,22 +25,10 @@ func (r *reader) report(args []synArg) Command {
 	c := Report{HeadersOnly: r.has(nameHeadersOnly)}
 	s := r.string1(&args[0])
 	kind, literal := r.text(s)
-	if c.Type = kind; literal && !validFeedback(kind) {
+	if c.Type = kind; literal && !mailaddr.IsFeedback(kind) {
 		r.errorf(s.off, `%q is not a type of feedback, such as "abuse"`, kind)
 	}
 	c.Text = r.str(&args[1])
 	c.Address = r.address(&args[2])
 	return c
-}
-
-// validFeedback reports whether s is a MIME token, with white space around it,
-// or nothing, which the server takes.
-func validFeedback(s string) bool {
-	s = strings.Trim(s, " \t\r\n")
-	for i := 0; i < len(s); i++ {
-		if s[i] <= ' ' || s[i] == 0x7f || strings.IndexByte(`()<>@,;:\"/[]?=`, s[i]) >= 0 {
-			return false
-		}
-	}
-	return true
 }

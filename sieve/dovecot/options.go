@@ -14,8 +14,25 @@ import (
 )
 
 // Extensions are those that the server has on: what the release has, changed by
-// sieve_extensions; those that package sieve doesn't know are left out.
+// sieve_extensions; those that package sieve doesn't know are left out. What is off
+// is on all the same where another one that is on brings it; 2.4 has the drafts
+// imapflags and notify no more.
 func (c *Config) Extensions() (sieve.Extensions, error) {
+	on, err := c.set()
+	if on&sieve.ExtVacationSeconds != 0 {
+		on |= sieve.ExtVacation
+	}
+	if on&sieve.ExtDovecotEnvironment != 0 {
+		on |= sieve.ExtEnvironment
+	}
+	if c.Is24() {
+		on &^= sieve.ExtIMAPFlags | sieve.ExtNotify
+	}
+	return on, err
+}
+
+// set are the extensions as sieve_extensions says.
+func (c *Config) set() (sieve.Extensions, error) {
 	if !c.Is24() {
 		on := sieve.Debian12
 		v, ok := c.Get("", "sieve_extensions")

@@ -25,6 +25,9 @@ type ActionKeep struct {
 // ActionFileInto stores the message in a mailbox.
 type ActionFileInto struct {
 	Mailbox string
+	// Unnamed says that the script has "" for the inbox: what is kept or stored in
+	// the inbox by its name is there once more.
+	Unnamed bool
 	Create  bool     // the mailbox is made where it is missing
 	Copy    bool     // the implicit keep isn't cancelled
 	Flags   []string // as in ActionKeep
@@ -158,7 +161,9 @@ type Result struct {
 	// Actions are what the server does, in order and each once.
 	Actions []Action
 	Keep    ImplicitKeep
-	// KeepFlags are the IMAP flags of the implicit keep.
+	// KeepFlags are the IMAP flags of the implicit keep. Where a fileinto names
+	// the inbox too, the message is there once, with the flags of that one; the
+	// flags of an explicit keep are then the same.
 	KeepFlags []string
 	// Err is the run-time error where Keep is KeepFailure or KeepLost, else nil.
 	Err error

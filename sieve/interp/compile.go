@@ -199,6 +199,7 @@ type compiler struct {
 	included  map[string]*script
 	sources   []includedSource
 	open      map[string]bool // the included scripts that are being compiled
+	missing   map[string]bool // those that were asked for and are not there
 	depth     int             // of includes
 	plus      bool            // the script has spamtestplus
 	dead      int             // how many blocks are around that are never run: nothing in them is an error

@@ -34,9 +34,17 @@ func named(mailbox string) string {
 	return mailbox
 }
 
+func unnamed(mailbox string) bool { return mailbox == "" || mailbox[0] == 0 }
+
+// usedFor is the special use by which the mailbox of a fileinto is looked for when the
+// script has ended. Two are the same action by the mailbox that is named beside it.
+type usedFor string
+
+func (usedFor) perform(*run, *instruction) error { return nil }
+
 func (c *compiler) fileInto(in *instruction, cmd sieve.FileInto) {
 	in.kind, in.key = opFileInto, cmd.Mailbox
-	in.act = ActionFileInto{Mailbox: named(cmd.Mailbox), Create: cmd.Create, Copy: cmd.Copy}
+	in.act = ActionFileInto{Mailbox: named(cmd.Mailbox), Unnamed: unnamed(cmd.Mailbox), Create: cmd.Create, Copy: cmd.Copy}
 	c.flagsTag(in, cmd.Flags)
 	if !c.hasVariables(cmd.Mailbox) && cmd.SpecialUse == "" {
 		if err := mboxname.Check(cmd.Mailbox); err != nil {
@@ -47,6 +55,7 @@ func (c *compiler) fileInto(in *instruction, cmd sieve.FileInto) {
 	mailbox, use, special := c.text(cmd.Mailbox, "Mailbox"), c.text(cmd.SpecialUse, "SpecialUse"), cmd.SpecialUse != ""
 	c.before(in, func(r *run, in instruction) (instruction, error) {
 		name := r.str(&mailbox)
+		in.key = name
 		if err := mboxname.Check(name); err != nil {
 			return in, r.errorf(&in, "%w", err)
 		}
@@ -55,13 +64,11 @@ func (c *compiler) fileInto(in *instruction, cmd sieve.FileInto) {
 			if !mboxname.ValidSpecialUse(attr) {
 				return in, r.errorf(&in, "%q is not a special-use attribute", attr)
 			}
-			if found, ok := r.specialUse("", attr); ok {
-				name = found
-			}
+			in.op = usedFor(attr)
 		}
 		act := in.act.(ActionFileInto)
-		act.Mailbox = named(name)
-		in.act, in.key = act, name
+		act.Mailbox, act.Unnamed = named(name), unnamed(name)
+		in.act = act
 		return in, nil
 	})
 }

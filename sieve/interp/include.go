@@ -40,6 +40,7 @@ func (c *compiler) include(cmd sieve.Include) operation {
 	if s, ok := c.included[key]; ok {
 		return &includeCommand{s, cmd.Once}
 	}
+	tooMany := c.program.scripts+len(c.missing) > c.program.settings.MaxIncludes && !c.missing[key]
 	var s *sieve.Script
 	err := fs.ErrNotExist
 	if c.provider != nil {
@@ -50,15 +51,21 @@ func (c *compiler) include(cmd sieve.Include) operation {
 		switch {
 		case !cmd.Optional:
 			c.errorf("Script", "included %s script %q doesn't exist", where, cmd.Script)
+		case tooMany: // a missing one counts
+			c.tooMany(cmd.Script)
 		case c.depth >= c.program.settings.MaxIncludeDepth:
 			c.tooDeep(cmd.Script)
 		}
+		if c.missing == nil {
+			c.missing = make(map[string]bool)
+		}
+		c.missing[key] = true
 		return &includeCommand{}
 	case err != nil:
 		c.errorf("Script", "included %s script %q: %w", where, cmd.Script, err)
 		return &includeCommand{}
-	case c.program.scripts > c.program.settings.MaxIncludes:
-		c.errorf("Script", "script %q is one more than the %d that can be included", cmd.Script, c.program.settings.MaxIncludes)
+	case tooMany:
+		c.tooMany(cmd.Script)
 		return &includeCommand{}
 	case c.depth >= c.program.settings.MaxIncludeDepth:
 		c.tooDeep(cmd.Script)
@@ -81,6 +88,10 @@ func (c *compiler) include(cmd sieve.Include) operation {
 
 func (c *compiler) tooDeep(name string) {
 	c.errorf("Script", "script %q is included more than %d levels deep", name, c.program.settings.MaxIncludeDepth)
+}
+
+func (c *compiler) tooMany(name string) {
+	c.errorf("Script", "script %q is one more than the %d that can be included", name, c.program.settings.MaxIncludes)
 }
 
 // errReturn ends a script.

@@ -21,7 +21,9 @@ type Input struct {
 	// means the length of Raw, where that is given.
 	Size int64
 	// From and To are the addresses of the envelope, without angle brackets;
-	// an empty From is the null sender. Auth is what the envelope part "auth"
+	// an empty From is the null sender: in a [Sequence] then the first field
+	// Return-Path says whose the message is, as in dovecot-lda; LMTP puts one with "<>"
+	// before all others. Auth is what the envelope part "auth"
 	// has: sieve-test and imapsieve give the name of the user whose script it is,
 	// dovecot-lda and LMTP give none.
 	From, To, Auth string
@@ -35,8 +37,9 @@ type Input struct {
 	// RedirectFrom is the sender of the envelope of what is redirected, in place
 	// of Settings.RedirectFrom; "" means that.
 	RedirectFrom AddressSource
-	// MailboxExists says whether a mailbox is there and can be stored in; nil
-	// means that all are.
+	// MailboxExists says whether a mailbox is there and can be stored in before the
+	// scripts run; nil means that all are. Those in which one script of a [Sequence]
+	// stores with :create are there for the next.
 	MailboxExists func(name string) bool
 	// Mailboxes tells more of the mailboxes; nil means that none has an
 	// annotation or a special use.
@@ -62,8 +65,8 @@ type Input struct {
 // script runs.
 type Mailboxes interface {
 	// SpecialUse returns the mailbox that carries a special-use attribute
-	// (RFC 6154 section 2), such as `\Junk`. With a mailbox it reports whether
-	// that one does.
+	// (RFC 6154 section 2), such as `\Junk`, be it there or not. With a mailbox it
+	// reports whether that one does.
 	SpecialUse(mailbox, attribute string) (name string, ok bool)
 	// Metadata returns the annotation of a mailbox (RFC 5464), or where the
 	// mailbox is "", that of the server.

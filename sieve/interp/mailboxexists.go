@@ -30,5 +30,17 @@ func (r *run) mailboxExists(name string) bool {
 	if mboxname.Check(name) != nil || r.program.store.Refused(name) != nil {
 		return false // with a warning
 	}
-	return r.in.MailboxExists == nil || strings.EqualFold(name, sieve.Inbox) || r.in.MailboxExists(name)
+	if r.in.MailboxExists == nil || strings.EqualFold(name, sieve.Inbox) || r.in.MailboxExists(name) {
+		return true
+	}
+	// What scripts before this one store is stored by now, with :create too, and
+	// when this one has ended what its actions store one after the other.
+	for i := range r.actions {
+		if a := &r.actions[i]; (a.done || i < r.checked) && a.kind == opFileInto {
+			if f, ok := a.act.(ActionFileInto); ok && mboxname.Same(f.Mailbox, name) {
+				return true
+			}
+		}
+	}
+	return false
 }

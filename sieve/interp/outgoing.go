@@ -366,6 +366,9 @@ func (r *run) sanitizedRunes(s string, n int) string {
 	return string(b)
 }
 
+// blanks takes out what is blank.
+var blanks = strings.NewReplacer(" ", "", "\t", "", "\r", "", "\n", "")
+
 // messageID returns the Message-ID with its angle brackets, or "" where the
 // field holds none among its first hundred "<".
 func messageID(section headers.Section) string {
@@ -379,12 +382,13 @@ func messageID(section headers.Section) string {
 		if !ok {
 			return ""
 		}
-		end := strings.IndexAny(rest, `>"([`)
+		end := strings.IndexAny(rest, `>"(`)
 		if end < 0 {
 			return ""
 		}
 		if rest[end] == '>' {
-			if id := strings.Trim(rest[:end], " \t\r\n"); strings.Contains(id, "@") {
+			// Whatever stands there, without its blanks.
+			if id := blanks.Replace(rest[:end]); strings.Contains(id, "@") {
 				return "<" + id + ">"
 			}
 			s = rest[end:]
@@ -394,7 +398,7 @@ func messageID(section headers.Section) string {
 		p.Blank()
 		local, r := p.LocalPart()
 		if r == mailaddr.More && p.At('@') {
-			if domain, r := p.Domain(); r == mailaddr.More && p.At('>') {
+			if domain, r := p.Domain(); r == mailaddr.More && p.At('>') && domain[0] != '[' {
 				return "<" + string(local) + "@" + string(domain) + ">"
 			}
 		}

@@ -109,11 +109,17 @@ func (p *performed) action() Action {
 // can be made.
 func (r *run) checkMailboxes() error {
 	inbox := false
-	for _, a := range r.actions {
-		if a.done {
+	for i, a := range r.actions {
+		if r.checked = i; a.done {
 			continue
 		}
 		if f, ok := a.act.(ActionFileInto); ok {
+			if use, ok := a.op.(usedFor); ok {
+				if found, ok := r.specialUse("", string(use)); ok {
+					f.Mailbox, f.Unnamed = named(found), unnamed(found)
+					a.act = f // of a copy of the instruction
+				}
+			}
 			err := r.program.store.Refused(f.Mailbox)
 			if err == nil && !f.Create && !r.program.autoCreate && !r.mailboxExists(f.Mailbox) {
 				err = fmt.Errorf("mailbox %q doesn't exist", f.Mailbox)
@@ -184,9 +190,9 @@ func (r *run) repeats(a *performed, in *instruction) bool {
 		}
 		// In a delivery, keep is no action before the end.
 		return !r.delivery && (a.kind == opKeep || a.kind == opFileInto) && mboxname.Same(a.key, in.key)
-	case opRedirect:
-		return a.kind == opRedirect && a.key == in.key
-	case opNotify, opReport, opEdit, opRemember:
+	case opRedirect, opReport:
+		return a.kind == in.kind && a.key == in.key
+	case opNotify, opEdit, opRemember:
 		return false
 	}
 	return a.kind == in.kind

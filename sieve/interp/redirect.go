@@ -41,6 +41,9 @@ func (r *run) redirectSender() string {
 	if s != "" && s != FromSender && r.in.From != "" {
 		return r.source(s)
 	}
+	if r.fromPath {
+		return r.in.From
+	}
 	return ""
 }
 
@@ -57,8 +60,12 @@ func (r *run) notRedirected(address string) string {
 		if !equalFold(f.Name, "x-sieve-redirected-from") {
 			continue
 		}
+		user := r.userEmail()
+		if user == "" {
+			user = r.account().String()
+		}
 		// The server compares octets, the domain's too.
-		if s := strings.Trim(unread(f), " \t\r\n"); s != "" && (s == own || s == r.userEmail()) {
+		if s := strings.Trim(unread(f), " \t\r\n"); s != "" && (s == own || s == user) {
 			return "the message has been redirected by the user before: it has the field X-Sieve-Redirected-From: " + s
 		}
 	}

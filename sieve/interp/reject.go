@@ -34,7 +34,7 @@ func (r *run) rejection(reason string) (out *Outgoing, why string) {
 	if s, ok := r.rawFirst("auto-submitted"); ok && !strings.EqualFold(s, "no") {
 		return nil, "the message is automatic: Auto-Submitted is " + s
 	}
-	id, _ := r.rawFirst("message-id")
+	id, hasID := r.rawFirst("message-id")
 	subject, _ := r.rawFirst("subject")
 	pm := r.postmaster()
 	const boundary = "sieve-report-boundary"
@@ -58,7 +58,7 @@ func (r *run) rejection(reason string) (out *Outgoing, why string) {
 		w.WriteString("Original-Recipient: rfc822; " + s + "\r\n")
 	}
 	w.WriteString("Final-Recipient: rfc822; " + to.String() + "\r\n")
-	if id != "" {
+	if hasID {
 		w.WriteString("Original-Message-ID: " + id + "\r\n")
 	}
 	w.WriteString("Disposition: automatic-action/MDN-sent-automatically; deleted\r\n\r\n")

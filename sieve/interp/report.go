@@ -21,6 +21,10 @@ func (p *reportCommand) perform(r *run, in *instruction) error {
 	if err != nil {
 		return r.errorf(in, "address %q: %w", address, err)
 	}
-	act := ActionReport{Type: r.str(&p.kind), Text: r.str(&p.text), Address: target, HeadersOnly: p.headersOnly}
+	kind := r.str(&p.kind)
+	if !mailaddr.IsFeedback(kind) {
+		return r.errorf(in, "%q is not a type of feedback", kind)
+	}
+	act := ActionReport{Type: kind, Text: r.str(&p.text), Address: target, HeadersOnly: p.headersOnly}
 	return r.add(&instruction{kind: opReport, step: in.step, act: act, key: target})
 }

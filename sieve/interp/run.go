@@ -9,6 +9,7 @@ import (
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/sieve"
 	"github.com/oxmailroute/oxmailroute/sieve/internal/mailaddr"
+	"github.com/oxmailroute/oxmailroute/sieve/internal/mboxname"
 )
 
 // Run says what the script does with the message when it runs by itself, as in
@@ -124,6 +125,8 @@ type state struct {
 	in       Input
 	program  *program
 	delivery bool // as a Sequence
+	fromPath bool // the sender is that of the field Return-Path
+	checked  int  // how many actions of a script that has ended are there
 
 	enveloped bool    // there are some of run.envelope
 	byName    []entry // what is kept of the header's fields that aren't those of slots
@@ -254,6 +257,12 @@ func (r *run) script(source *Program) bool {
 	r.top.script, r.top.matched, r.top.local = main, nil, cleared(r.top.local, main.locals)
 	r.globals = cleared(r.globals, p.globals)
 	r.frame, r.part, r.included = &r.top, nil, nil
+	if r.delivery && r.in.From == "" && !r.fromPath {
+		// dovecot-lda takes a null sender for none; in LMTP the field stands before all others.
+		if a, ok := r.returnPath(); ok {
+			r.in.From, r.fromPath = a.String(), true
+		}
+	}
 	before := r.in
 	err := r.exec(&main.code)
 	if err == nil || err == errStop || err == errReturn {
@@ -265,6 +274,7 @@ func (r *run) script(source *Program) bool {
 		r.failed, r.active, r.in = err, false, before
 		return false
 	}
+	r.checked = 0
 	explicit, implicit := false, true
 	for i := range r.actions {
 		a := &r.actions[i]
@@ -356,10 +366,13 @@ func (r *run) choose(in *instruction) *block {
 // finish makes the result.
 func (r *run) finish(out *Result) {
 	*out = Result{Actions: out.Actions[:0], Keep: KeepCancelled, Err: r.failed, Steps: r.trace}
-	keep := -1 // the last explicit keep
+	keep, inbox := -1, -1 // the last explicit keep, and fileinto of the inbox
 	for i := range r.actions {
-		if r.actions[i].kind == opKeep {
+		switch a := &r.actions[i]; {
+		case a.kind == opKeep:
 			keep = i
+		case r.delivery && a.kind == opFileInto && mboxname.Same(a.key, sieve.Inbox):
+			inbox = i
 		}
 	}
 	switch {
@@ -369,6 +382,9 @@ func (r *run) finish(out *Result) {
 		out.Keep = KeepFailure
 	case r.active && keep < 0:
 		out.Keep, out.KeepFlags = KeepImplicit, publicFlags(r.flags)
+		if inbox >= 0 {
+			out.KeepFlags = publicFlags(r.actions[inbox].flags)
+		}
 	}
 	for i := range r.actions {
 		a := &r.actions[i]
@@ -379,7 +395,11 @@ func (r *run) finish(out *Result) {
 			if r.delivery && !r.active {
 				continue
 			}
-			if a.unflagged {
+			switch {
+			case inbox >= 0:
+				// The message is there already when it comes to the keep.
+				a.flags = r.actions[inbox].flags
+			case a.unflagged:
 				a.flags = r.flags
 			}
 		}

@@ -7,12 +7,13 @@ import (
 	"github.com/oxmailroute/oxmailroute/sieve/internal/mboxname"
 )
 
-// specialUse finds the mailbox of an attribute.
+// specialUse finds the mailbox of an attribute, which has to be there.
 func (r *run) specialUse(mailbox, attribute string) (string, bool) {
 	if r.in.Mailboxes == nil {
 		return "", false
 	}
-	return r.in.Mailboxes.SpecialUse(mailbox, attribute)
+	name, ok := r.in.Mailboxes.SpecialUse(mailbox, attribute)
+	return name, ok && r.mailboxExists(name)
 }
 
 // specialUseTest is specialuse_exists (RFC 8579 section 3).

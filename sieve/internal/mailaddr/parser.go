@@ -204,7 +204,11 @@ func (p *Parser) Domain() ([]byte, Outcome) {
 				p.I++
 			case ']':
 				p.I++
-				p.Buf = append(p.Buf, p.S[literal:p.I]...)
+				for _, c := range p.S[literal:p.I] {
+					if c != '\r' && c != '\n' { // which folds it
+						p.Buf = append(p.Buf, c)
+					}
+				}
 				return p.Since(start), p.Blank()
 			}
 		}

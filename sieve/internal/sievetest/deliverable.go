@@ -17,7 +17,7 @@ type Deliverable struct {
 
 // NewDeliverable returns a generator for one of the releases.
 func NewDeliverable(g *Generator, dovecot24 bool) *Deliverable {
-	d := &Deliverable{Wide: &Wide{Generator: g, Size: ScriptSize, Envelope: true}, Dovecot24: dovecot24}
+	d := &Deliverable{Wide: &Wide{Generator: g, Size: ScriptSize, Envelope: true, NoHost: !dovecot24}, Dovecot24: dovecot24}
 	d.extraCommand, d.extraTest = d.command, d.test
 	return d
 }
@@ -66,8 +66,8 @@ func (g *Deliverable) command(int) (sieve.Command, bool) {
 		if g.Chance(20) {
 			f.Flags = append(g.flags(), Pick(p, "${a}", "x"))
 		}
-		if g.Chance(5) {
-			f.SpecialUse = Pick(p, `\Junk`, `\Sent`)
+		if g.Chance(8) {
+			f.SpecialUse = g.specialUse()
 		}
 		return f, true
 	case 4, 5, 6:
@@ -102,6 +102,12 @@ func (g *Deliverable) command(int) (sieve.Command, bool) {
 		}
 		return n, true
 	case 13:
+		if g.Chance(30) {
+			return sieve.EReject{Reason: g.text()}, true
+		}
+		if g.Chance(20) {
+			return sieve.Report{HeadersOnly: g.Chance(50), Type: Pick(p, "abuse", "fraud", "virus", "x${1}", "other"), Text: g.text(), Address: Pick(p, drawnAddresses...)}, true
+		}
 		return sieve.Reject{Reason: g.text()}, true
 	case 14, 15:
 		if len(g.Included) == 0 {
@@ -136,7 +142,9 @@ func (g *Deliverable) test() (sieve.Test, bool) {
 	if !g.Chance(30) {
 		return nil, false
 	}
-	switch g.IntN(8) {
+	switch g.IntN(9) {
+	case 8:
+		return g.storeTest(), true
 	case 0, 1, 2:
 		t := sieve.Duplicate{Last: g.Chance(40), Handle: g.maybe(50, func() string { return g.str("h", "h2", "") }), Seconds: g.number(3600, 1000000)}
 		switch g.IntN(3) {
@@ -157,17 +165,41 @@ func (g *Deliverable) test() (sieve.Test, bool) {
 		return sieve.MailboxExists{Mailboxes: list}, true
 	case 5:
 		m, r, c, keys := g.match(nil)
-		return sieve.Environment{Item: Pick(p, "location", "phase", "name", "domain", "host", "vnd.dovecot.default-mailbox", "vnd.dovecot.username", "vnd.dovecot.config.x"), Match: m, Relation: r, Comparator: c, Keys: keys}, true
+		return sieve.Environment{Item: g.item("location", "phase", "name", "domain", "host", "vnd.dovecot.default-mailbox", "vnd.dovecot.username", "vnd.dovecot.config.x"), Match: m, Relation: r, Comparator: c, Keys: keys}, true
 	case 6:
 		return g.envelopeTest(), true
 	}
 	return sieve.Size{Over: g.Chance(50), Limit: uint64(g.IntN(600))}, true
 }
 
+// storeTest draws a test of what a store knows of mailboxes besides their names; tests of
+// metadata fail a script where the server has no attributes.
+func (g *Deliverable) storeTest() sieve.Test {
+	p := g.Generator
+	t := sieve.SpecialUseExists{Attributes: []string{g.specialUse()}}
+	if g.Chance(40) {
+		t.Mailbox = Ptr(Pick(p, "A", "B", "Spam", "INBOX", "none"))
+	}
+	if g.Chance(20) {
+		t.Attributes = append(t.Attributes, g.specialUse())
+	}
+	return t
+}
+
+func (g *Deliverable) specialUse() string {
+	return Pick(g.Generator, `\Junk`, `\Sent`, `\junk`, `\Drafts`)
+}
+
 // Script draws a script.
 func (g *Deliverable) Script() *sieve.Script {
 	s := g.Wide.Script()
-	if len(g.Included) > 0 && g.Chance(60) {
+	switch {
+	case len(g.Included) == 0:
+	case g.Chance(6) && !g.Dovecot24:
+		s.Commands = append([]sieve.Command{sieve.Export{Names: []string{"gl"}}}, s.Commands...)
+	case g.Chance(6) && !g.Dovecot24:
+		s.Commands = append([]sieve.Command{sieve.Import{Names: []string{"gl"}}}, s.Commands...)
+	case g.Chance(60):
 		s.Commands = append([]sieve.Command{sieve.Global{Names: []string{"gl"}}}, s.Commands...)
 	}
 	return s

@@ -31,6 +31,9 @@ func DrawSettings(g *Generator, dovecot24 bool) []string {
 	set(30, "sieve_user_email", "me@example.com", "Me@Example.com", "a@b", "me", "joe@example.org")
 	set(25, "recipient_delimiter", "-", "+-", "_", "+")
 	yes(25, "lda_mailbox_autocreate")
+	if g.Chance(40) {
+		lines = append(lines, "namespace inbox {\n  inbox = yes\n  mailbox "+Pick(g, "Spam", "A")+" {\n    special_use = \\Junk\n  }\n  mailbox B {\n    special_use = \\Sent\n  }\n}")
+	}
 	if !dovecot24 {
 		set(20, "sieve_vacation_default_period", "0", "1h", "3d", "100d")
 		set(20, "sieve_vacation_min_period", "0", "2h", "2d")
@@ -90,7 +93,7 @@ func DrawSettings(g *Generator, dovecot24 bool) []string {
 			lines = append(lines, block+"}")
 		}
 	}
-	on := []string{"editheader", "vacation-seconds", "imapflags", "vnd.dovecot.environment", "special-use", "vnd.dovecot.report", "vnd.dovecot.debug", "spamtest", "spamtestplus", "virustest"}
+	on := []string{"editheader", "vacation-seconds", "imapflags", "vnd.dovecot.environment", "special-use", "vnd.dovecot.report", "vnd.dovecot.debug", "spamtest", "spamtestplus", "virustest", "mboxmetadata", "servermetadata"}
 	var off []string
 	for i := 0; i < len(on); i++ {
 		if g.Chance(5) {

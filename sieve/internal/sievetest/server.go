@@ -36,6 +36,7 @@ type Server struct {
 	ldaSrv *LDA
 	conn   *textproto.Conn
 	ended  chan error // of the daemon
+	pid    int        // of the daemon
 	log    int64      // how much of the log was read
 }
 
@@ -107,6 +108,11 @@ service lmtp {
     mode = 0600
   }
 }
+service config {
+  unix_listener config {
+    mode = 0666
+  }
+}
 service anvil {
   chroot =
 }
@@ -144,6 +150,7 @@ mail_driver = maildir
 mail_path = ~/mail
 mail_inbox_path =
 mailbox_list_utf8 = yes
+mailbox_list_layout = maildir++
 postmaster_address = postmaster@example.org
 hostname = mail.example.org
 submission_host = %[4]s
@@ -170,6 +177,11 @@ service lmtp {
   restart_request_count = unlimited
   unix_listener lmtp {
     mode = 0600
+  }
+}
+service config {
+  unix_listener config {
+    mode = 0666
   }
 }
 service anvil {
@@ -261,7 +273,7 @@ func (s *Server) start(tb testing.TB) {
 	if err := cmd.Start(); err != nil {
 		tb.Fatal(err)
 	}
-	s.ended = make(chan error, 1)
+	s.ended, s.pid = make(chan error, 1), cmd.Process.Pid
 	ended := s.ended
 	go func() { ended <- cmd.Wait() }()
 	tb.Cleanup(func() {
@@ -412,15 +424,16 @@ func (s *Server) LDA(tb testing.TB, m Mail) Outcome {
 	uid, gid, _ := Owner(tb)
 	home := filepath.Join(s.Dir, m.User)
 	file := s.ldaSrv.write(tb, m.User+"/.message", m.Text, 0o644)
-	args := []string{s.ldaSrv.lda, "-c", s.Conf, "-o", "log_path=/dev/stderr", "-f", m.From, "-a", m.Original, "-r", m.To, "-p", file}
-	args = append([]string{"setpriv", "--reuid=" + strconv.Itoa(uid), "--regid=" + strconv.Itoa(gid), "--clear-groups"}, args...)
-	if s.Dovecot24 {
-		args = InRoot(s.ldaSrv.root, s.Dir, args...)
-	}
+	// The daemon's config service spares a doveconf for each message.
+	args := []string{s.ldaSrv.lda, "-c", filepath.Join(s.Dir, "run", "config"), "-o", "log_path=/dev/stderr", "-f", m.From, "-a", m.Original, "-r", m.To, "-p", file}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Dir = s.Dir
+	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
+	if s.Dovecot24 {
+		cmd.SysProcAttr.Chroot = fmt.Sprintf("/proc/%d/root", s.pid)
+	}
 	cmd.Env = append(os.Environ(), "HOME="+home, "USER="+m.User)
 	var logged bytes.Buffer
 	cmd.Stderr = &logged
