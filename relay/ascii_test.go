@@ -35,7 +35,7 @@ func TestASCIIHop(t *testing.T) {
 func TestHostsInASCII(t *testing.T) {
 	p := valid()
 	p.Server.Hostname = "ox.Bücher.test"
-	p.Tenants = append(p.Tenants, Tenant{Name: "store", Domains: []string{"münchen.test"}, Scope: Scope{Use: NoSenders}, Store: "[store.Bücher.test]:25"})
+	p.Tenants = append(p.Tenants, Tenant{Name: "store", Domains: []string{"münchen.test"}, Scope: Scope{Use: ScopeNone}, Store: "[store.Bücher.test]:25"})
 	p.DirectVia = "[relay.Bücher.test]:587"
 	p.Direct = []string{"partner.bücher.test"}
 	p.Gateway.SmartHost.Host, p.Gateway.SmartHost.TLSName = "mail.Bücher.test", "cert.Bücher.test"

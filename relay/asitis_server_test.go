@@ -186,7 +186,7 @@ func (l layout) asked(t *testing.T, e *mta.Instance, m generated, assumed map[st
 		}
 		for _, o := range d.Outcomes {
 			line := routeEnd(o)
-			if o.Action == relay.Relay || o.Action == relay.MX || o.Action == relay.Mailbox {
+			if o.Action == relay.ActionRelay || o.Action == relay.ActionMX || o.Action == relay.ActionMailbox {
 				line += " " + strings.Join(watchedFields(m.lab.Raw, o.Edits), " ") + arriving(m.query.Raw, o.Edits)
 			}
 			ends = append(ends, line)

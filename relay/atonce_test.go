@@ -128,7 +128,7 @@ func TestProblemsAtOnce(t *testing.T) {
 		t.Errorf("master.cf is missing:\n%v", err)
 	}
 	p.Spam.Folder, p.Tenants[0].Domains[0] = "Spam", "example.com"
-	p.Tenants = append(p.Tenants, relay.Tenant{Name: "Elsewhere", Domains: []string{"not-here.test"}, Scope: relay.Scope{Use: relay.AllDomains}})
+	p.Tenants = append(p.Tenants, relay.Tenant{Name: "Elsewhere", Domains: []string{"not-here.test"}, Scope: relay.Scope{Use: relay.ScopeAll}})
 	_, err = relay.Compile(p, labBase(t))
 	got = paths(err)
 	for _, want := range []string{"Server.Postfix", "Sieve.Slot", "Tenants[3].Domains[0]"} {
@@ -136,7 +136,7 @@ func TestProblemsAtOnce(t *testing.T) {
 			t.Errorf("%s is missing:\n%v", want, err)
 		}
 	}
-	_, err = relay.Compile(relay.Policy{Topology: relay.Mailboxes}, relay.Installation{})
+	_, err = relay.Compile(relay.Policy{Topology: relay.TopologyMailboxes}, relay.Installation{})
 	got = paths(err)
 	for _, want := range []string{"Gateway.Name", "Tenants", "Server.Postfix", "Server.Dovecot", "Server.Hostname", "Mailboxes", "Sieve.Slot"} {
 		if !slices.Contains(got, want) {

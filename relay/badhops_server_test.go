@@ -12,7 +12,7 @@ import (
 // hop. A domain that is no host name, by which smtp(8) would die, never comes that
 // far, in any topology: the message is returned, and others' mail goes on.
 func TestBadNextHops(t *testing.T) {
-	for _, topology := range []relay.Topology{relay.Mailboxes, relay.Outbound} {
+	for _, topology := range []relay.Topology{relay.TopologyMailboxes, relay.TopologyOutbound} {
 		t.Run(string(topology), func(t *testing.T) {
 			onSystems(t, func(t *testing.T, p relay.Policy, w maillab.World) { testBadNextHops(t, p, w, topology) })
 		})
@@ -22,7 +22,7 @@ func TestBadNextHops(t *testing.T) {
 func testBadNextHops(t *testing.T, p relay.Policy, w maillab.World, topology relay.Topology) {
 	const calendar = "MIME-Version: 1.0\nContent-Type: text/calendar; method=REQUEST\n\nX\n"
 	lines, in := "smtputf8_enable = no\ndisable_mime_input_processing = yes\n", relay.Installation{}
-	if topology == relay.Outbound {
+	if topology == relay.TopologyOutbound {
 		issue(t, &w)
 		q := labPolicy(t, "relay.json")
 		q.Server.Postfix, q.Server.Dovecot = p.Server.Postfix, ""
@@ -37,7 +37,7 @@ func testBadNextHops(t *testing.T, p relay.Policy, w maillab.World, topology rel
 		in = withMain(lines, nil)(t)
 	}
 	c, site := labSite(t, p, in)
-	site.NoDovecot = topology == relay.Outbound
+	site.NoDovecot = topology == relay.TopologyOutbound
 	pickup := relay.Origin{Role: relay.FromPickup}
 	var msgs []maillab.Message
 	want := map[string]string{}
@@ -57,7 +57,7 @@ func testBadNextHops(t *testing.T, p relay.Policy, w maillab.World, topology rel
 		msgs = append(msgs, maillab.Message{ID: id, To: "sendmail", From: "alice@example.com", Recipients: []string{m[0]}, Raw: []byte(raw)})
 		want[id] = m[1]
 		d := c.Route(t.Context(), &relay.Message{Origin: pickup, From: "alice@example.com", To: m[0], Raw: []byte(raw)})
-		action := map[relay.Action]string{relay.Bounce: "bounced", relay.Reject: "bounced", relay.MX: "mx", relay.Relay: "smarthost"}[d.Outcomes[0].Action]
+		action := map[relay.Action]string{relay.ActionBounce: "bounced", relay.ActionReject: "bounced", relay.ActionMX: "mx", relay.ActionRelay: "smarthost"}[d.Outcomes[0].Action]
 		if action != m[1] {
 			t.Errorf("%s: Route says %s, want %s", m[0], d.Outcomes[0], m[1])
 		}

@@ -18,7 +18,7 @@ func (n names) balancerName() string { return "haproxy/" + n.smartHost + ".cfg" 
 // checkProxy refuses listeners of gateways that speak the PROXY protocol where
 // the policy knows of no balancer, and one that others than the balancer reach.
 func (c *compiler) checkProxy() {
-	if c.policy.Topology == Outbound {
+	if c.policy.Topology == TopologyOutbound {
 		return
 	}
 	c.checkOpenAddresses()

@@ -40,7 +40,7 @@ func manySenders(tb testing.TB, n int) *relay.Config {
 	for i := 1; i < n; i++ {
 		senders[i] = fmt.Sprintf("user%07d@example.com", i)
 	}
-	p.Tenants[0].Scope = relay.Scope{Use: relay.SomeSenders, Senders: senders}
+	p.Tenants[0].Scope = relay.Scope{Use: relay.ScopeSenders, Senders: senders}
 	c, err := relay.Compile(p, labBase(tb))
 	if err != nil {
 		tb.Fatal(err)
@@ -65,7 +65,7 @@ func BenchmarkRoute(b *testing.B) {
 			i := 0
 			for b.Loop() {
 				d := c.Route(b.Context(), &relay.Message{Origin: o, From: from[i&63], To: "x@remote1.test", Raw: raw})
-				if d.Outcomes[0].Action != relay.Relay {
+				if d.Outcomes[0].Action != relay.ActionRelay {
 					b.Fatal(d)
 				}
 				i++
@@ -157,7 +157,7 @@ func manyDomains(tb testing.TB, n int) relay.Policy {
 	p.Tenants = nil
 	for i := range n {
 		p.Tenants = append(p.Tenants, relay.Tenant{
-			Name: fmt.Sprintf("tenant %d", i), Domains: []string{fmt.Sprintf("d%06d.example", i)}, Scope: relay.Scope{Use: relay.AllDomains},
+			Name: fmt.Sprintf("tenant %d", i), Domains: []string{fmt.Sprintf("d%06d.example", i)}, Scope: relay.Scope{Use: relay.ScopeAll},
 		})
 	}
 	p.Mailboxes = []string{"a@d000000.example"}

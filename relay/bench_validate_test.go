@@ -15,7 +15,7 @@ func BenchmarkValidate(b *testing.B) {
 			p := labPolicy(b, "lab.json")
 			t := &p.Tenants[0]
 			domains := max(n/10, 1)
-			scope := relay.Scope{Use: relay.SomeSenders}
+			scope := relay.Scope{Use: relay.ScopeSenders}
 			for i := range domains {
 				t.Domains = append(t.Domains, fmt.Sprintf("d%06d.example", i))
 			}

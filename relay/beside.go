@@ -24,7 +24,7 @@ func (c *compiler) emitPace() {
 	if c.policy.Inbound.Shared {
 		transports = append(transports, c.names.stripGate)
 	}
-	if c.policy.Topology == Mailboxes {
+	if c.policy.Topology == TopologyMailboxes {
 		transports = append(transports, c.names.sortGate)
 	}
 	for _, delay := range []string{"_destination_rate_delay", "_transport_rate_delay"} {

@@ -71,10 +71,10 @@ var spoil = []field{
 	{"t", func(p *relay.Policy, s string) { p.Tenants[0].Name = s }, false},
 	{"hosted.test", func(p *relay.Policy, s string) { p.Tenants[0].Domains = append(p.Tenants[0].Domains, s) }, false},
 	{"a@example.net", func(p *relay.Policy, s string) {
-		p.Tenants[1].Scope = relay.Scope{Use: relay.SomeSenders, Senders: []string{s}}
+		p.Tenants[1].Scope = relay.Scope{Use: relay.ScopeSenders, Senders: []string{s}}
 	}, false},
 	{"a", func(p *relay.Policy, s string) {
-		p.Tenants[1].Scope = relay.Scope{Use: relay.SomeSenders, Senders: []string{s + "@example.net"}}
+		p.Tenants[1].Scope = relay.Scope{Use: relay.ScopeSenders, Senders: []string{s + "@example.net"}}
 		p.Inbound.Return = true
 	}, false},
 	{"a", func(p *relay.Policy, s string) { p.Tenants[0].Scope.Except = []string{s + "@example.com"} }, false},
@@ -332,7 +332,7 @@ func breakOutBase(tb testing.TB, p relay.Policy) relay.Installation {
 func (r readers) emits(tb testing.TB, want *ordinaries, field int, s string) (accepted bool) {
 	tb.Helper()
 	p := labPolicy(tb, "lab.json")
-	p.Topology = relay.Mailboxes
+	p.Topology = relay.TopologyMailboxes
 	spoil[field].set(&p, s)
 	in := breakOutBase(tb, p)
 	c, err := tryCompile(tb, p, in)

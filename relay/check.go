@@ -49,7 +49,7 @@ func (c *compiler) checkInstallation() {
 		c.conflict("content_filter", "give the filter a transport of its own in master.cf",
 			"%q reaches the filter by the transport of all outgoing mail, where markers are removed", transport)
 	}
-	if c.policy.Topology == Outbound {
+	if c.policy.Topology == TopologyOutbound {
 		c.checkOutbound()
 	} else {
 		c.checkHosted()
@@ -67,7 +67,7 @@ func (c *compiler) checkInstallation() {
 	c.checkReEntry()
 	c.checkFilters()
 	c.unfollowed()
-	if c.policy.Topology != Outbound && b.get("smtpd_tls_cert_file") == "" && b.get("smtpd_tls_chain_files") == "" &&
+	if c.policy.Topology != TopologyOutbound && b.get("smtpd_tls_cert_file") == "" && b.get("smtpd_tls_chain_files") == "" &&
 		b.get("smtpd_tls_eccert_file") == "" {
 		c.conflict("smtpd_tls_cert_file", "set it and smtpd_tls_key_file", "there is none, so the gateway can't use TLS")
 	}
@@ -197,7 +197,7 @@ func atAll(domains []string) []string {
 }
 
 func (c *compiler) checkNetworks() {
-	if c.policy.Topology == Outbound {
+	if c.policy.Topology == TopologyOutbound {
 		return
 	}
 	nets, _ := c.networks(c.base)

@@ -15,7 +15,7 @@ func (c *compiler) checkDropped() {
 			case c.isReserved(field):
 				c.errs.Add(at, ErrConflict, "take it out: markers are removed where they count for nothing, and where mail leaves",
 					"%s: %s is dropped, by which the gateway's mail is known", name, field)
-			case c.policy.Topology == Mailboxes && strings.EqualFold(field, redirectedFrom):
+			case c.policy.Topology == TopologyMailboxes && strings.EqualFold(field, redirectedFrom):
 				c.errs.Add(at, ErrConflict, "take it out; to hide it from others use smtp_header_checks",
 					"%s: %s is dropped, by which redirected mail is known, which would lose its markers", name, field)
 			}

@@ -44,7 +44,7 @@ func (c *compiler) trustedFilters() []filterUse {
 			}
 		}
 	}
-	if c.policy.Topology == Mailboxes {
+	if c.policy.Topology == TopologyMailboxes {
 		service(c.pickup()) // what Sieve redirects is filtered as sendmail's mail
 	}
 	// Tables with FILTER that anything names.

@@ -15,7 +15,7 @@ import (
 // Sieve script runs, and mailboxes of the policy beside the installation's own
 // maps. (Route says of each message where it ends.)
 func (c *compiler) checkIdle() {
-	if c.policy.Topology != Mailboxes {
+	if c.policy.Topology != TopologyMailboxes {
 		return
 	}
 	c.checkLists()

@@ -82,7 +82,7 @@ func TestPatternsForEverybody(t *testing.T) {
 			t.Errorf("%s: %q, want %q: %v", tt.text, got, tt.want, err)
 		}
 		for i := range p.Tenants {
-			p.Tenants[i].Scope = relay.Scope{Use: relay.NoSenders}
+			p.Tenants[i].Scope = relay.Scope{Use: relay.ScopeNone}
 		}
 		if _, err := tryCompile(t, p, in); err != nil {
 			t.Errorf("%s: nobody is in scope: %v", tt.text, err)
@@ -163,9 +163,9 @@ func TestSenderExtensions(t *testing.T) {
 	} {
 		p := labPolicy(t, "lab.json")
 		for i, tenant := range p.Tenants {
-			p.Tenants[i].Scope = relay.Scope{Use: relay.NoSenders}
+			p.Tenants[i].Scope = relay.Scope{Use: relay.ScopeNone}
 			if slices.Contains(tenant.Domains, "example.com") {
-				p.Tenants[i].Scope = relay.Scope{Use: relay.SomeSenders, Senders: []string{"alice@example.com"}}
+				p.Tenants[i].Scope = relay.Scope{Use: relay.ScopeSenders, Senders: []string{"alice@example.com"}}
 			}
 		}
 		in := labBase(t)
@@ -188,7 +188,7 @@ func TestSenderExtensions(t *testing.T) {
 				break
 			}
 			m := &relay.Message{Origin: c.Origin(relay.RoleSubmission), From: from, To: "x@remote.example", Raw: []byte("Subject: x\n\nx\n")}
-			if d := c.Route(t.Context(), m); d.Outcomes[0].Action == relay.MX {
+			if d := c.Route(t.Context(), m); d.Outcomes[0].Action == relay.ActionMX {
 				t.Errorf("%q %s: %s: %v", tt.delimiter, tt.text, from, d)
 			}
 		}
@@ -208,7 +208,7 @@ func TestFoldedDomains(t *testing.T) {
 	if !strings.Contains(fmt.Sprint(c.Warnings()), "straße.example for those in strasse.example") || strings.Contains(fmt.Sprint(c.Warnings()), "bücher") {
 		t.Errorf("%v", c.Warnings())
 	}
-	for to, want := range map[string]relay.Action{"strasse.example": relay.Relay, "xn--strae-oqa.example": relay.MX, "bücher.example": relay.MX, "xn--bcher-kva.example": relay.MX} {
+	for to, want := range map[string]relay.Action{"strasse.example": relay.ActionRelay, "xn--strae-oqa.example": relay.ActionMX, "bücher.example": relay.ActionMX, "xn--bcher-kva.example": relay.ActionMX} {
 		m := &relay.Message{Origin: c.Origin(relay.RoleSubmission), From: "alice@example.com", To: "x@" + to, SMTPUTF8: true, Raw: []byte("Subject: x\n\nx\n")}
 		if d := c.Route(t.Context(), m); d.Outcomes[0].Action != want {
 			t.Errorf("%s: %v, want %s", to, d, want)
@@ -216,7 +216,7 @@ func TestFoldedDomains(t *testing.T) {
 	}
 	for except, path := range map[string]string{"strauß@example.com": "Tenants[0].Scope.Except[0]", "strauss@example.com": "", "müller@example.com": ""} {
 		p := labPolicy(t, "lab.json")
-		p.Tenants[0].Scope = relay.Scope{Use: relay.AllDomains, Except: []string{except}}
+		p.Tenants[0].Scope = relay.Scope{Use: relay.ScopeAll, Except: []string{except}}
 		_, err := tryCompile(t, p, labBase(t))
 		got := ""
 		if e := (*relay.Error)(nil); errors.As(err, &e) {
@@ -238,7 +238,7 @@ func TestFoldedDomains(t *testing.T) {
 		p := labPolicy(t, "lab.json")
 		p.Mailboxes, p.Aliases = nil, nil
 		p.Tenants = p.Tenants[:1]
-		p.Tenants[0].Domains, p.Tenants[0].Scope = tt.domains, relay.Scope{Use: relay.AllDomains}
+		p.Tenants[0].Domains, p.Tenants[0].Scope = tt.domains, relay.Scope{Use: relay.ScopeAll}
 		in := labBase(t)
 		in.Files["/etc/postfix/main.cf"] = append(in.Files["/etc/postfix/main.cf"], "\nvirtual_mailbox_domains = "+strings.Join(tt.domains, ", ")+", xn--strae-oqa.example, xn--3xaa.example, xn--4xaa.example, xn--3xab.example, xn--bcher-kva.example\n"...)
 		_, err := tryCompile(t, p, in)

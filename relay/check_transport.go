@@ -18,7 +18,7 @@ func (c *compiler) checkTransportMaps() {
 		return
 	}
 	known, opaque := c.maps(c.base.get(name))
-	scoped := slices.ContainsFunc(c.policy.Tenants, func(t Tenant) bool { return t.Scope.Use != NoSenders })
+	scoped := slices.ContainsFunc(c.policy.Tenants, func(t Tenant) bool { return t.Scope.Use != ScopeNone })
 	for _, o := range opaque {
 		if scoped && !c.vouched(o) {
 			c.conflict(name, readable, "%s can't be read here; a \"*\" or a pattern in it may take all mail past the gateway, and a \":[host]\" "+

@@ -96,7 +96,7 @@ func (c *compiler) atOnce() {
 		c.load()
 		c.errs = append(before, c.errs...)
 	}
-	if c.policy.Topology == Mailboxes && c.policy.SieveForm() != PerMailbox && c.dovecot.Before(dovecotBlocks) {
+	if c.policy.Topology == TopologyMailboxes && c.policy.SieveForm() != SievePerMailbox && c.dovecot.Before(dovecotBlocks) {
 		c.slot(parseDoveconf(c.in.Doveconf), c.in.Doveconf != nil)
 	}
 }
@@ -208,7 +208,7 @@ type compiler struct {
 	noDoveconf       bool            // Installation.Doveconf is there and refused
 	patch            int             // Postfix's patch release, -1: not known
 
-	// tenantFiles are the emitted scripts by domain, for [PerTenant].
+	// tenantFiles are the emitted scripts by domain, for [SievePerTenant].
 	tenantFiles map[string]string
 
 	direct                        string // transport of mail that bypasses the gateway

@@ -266,7 +266,7 @@ func TestInstallationConflicts(t *testing.T) {
 			withMain("sender_dependent_default_transport_maps = mysql:/etc/postfix/senders.cf\n", nil), "Tenants[0].Scope.Except[0]", relay.ErrConflict},
 		{"direct domain with a route", func(p *relay.Policy) { p.Direct = []string{"partner.test"} }, withMain(partner, partnerFiles), "Direct[0]", relay.ErrConflict},
 		{"outbound with mailboxes", func(p *relay.Policy) {
-			p.Topology, p.Spam, p.Listeners[0].Role = relay.Outbound, relay.Spam{}, relay.RoleReEntry
+			p.Topology, p.Spam, p.Listeners[0].Role = relay.TopologyOutbound, relay.Spam{}, relay.RoleReEntry
 		}, labBase, "Tenants[0].Domains[0]", relay.ErrConflict},
 		{"no slot", func(p *relay.Policy) { p.Sieve.Slot = 0 }, labBase, "Sieve.Slot", relay.ErrRequired},
 		{"redirects go elsewhere", nil, func(tb testing.TB) relay.Installation {
@@ -380,7 +380,7 @@ func TestEditheader(t *testing.T) {
 // OX can't read, and no global script beside it.
 func TestMailboxScript(t *testing.T) {
 	p := labPolicy(t, "lab.json")
-	p.Sieve.Form = relay.PerMailbox
+	p.Sieve.Form = relay.SievePerMailbox
 	c := compile(t, p, labBase(t))
 	if c.GlobalScript() != nil {
 		t.Error("there is a global script too")

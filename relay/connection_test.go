@@ -62,7 +62,7 @@ func (r row) client(source, to string) row {
 
 // gatewayRow is mail as the gateway sends it.
 func gatewayRow(name, source, to, want string) row {
-	return row{name, relay.Origin{Role: relay.RoleGateway, TLS: relay.Encrypted, Certificate: relay.Certificate{Name: "mail.conbool.com", Verified: true}},
+	return row{name, relay.Origin{Role: relay.RoleGateway, TLS: relay.TLSEncrypted, Certificate: relay.Certificate{Name: "mail.conbool.com", Verified: true}},
 		maillab.Message{TLS: "tls", Certificate: "conbool"}, want}.client(source, to)
 }
 
@@ -167,8 +167,8 @@ func testFirewall(t *testing.T, system maillab.System) {
 		row{"stranger", relay.Origin{Role: relay.FromInternet}, maillab.Message{}, "reject"}.client(stranger4, here4+":25"),
 		row{"stranger, IPv6", relay.Origin{Role: relay.FromInternet}, maillab.Message{}, "reject"}.client(stranger6, "["+here6+"]:25"),
 		row{"monitoring", relay.Origin{Role: relay.FromInternet}, maillab.Message{}, "reject 554"}.client(monitor, here4+":25"),
-		row{"a user", relay.Origin{Role: relay.RoleSubmission, TLS: relay.Encrypted, Authenticated: true}, maillab.Message{}, "relay"}.client(stranger4, here4+":587"),
-		row{"a user, IPv6", relay.Origin{Role: relay.RoleSubmission, TLS: relay.Encrypted, Authenticated: true}, maillab.Message{}, "relay"}.client(stranger6, "["+here6+"]:587"),
+		row{"a user", relay.Origin{Role: relay.RoleSubmission, TLS: relay.TLSEncrypted, Authenticated: true}, maillab.Message{}, "relay"}.client(stranger4, here4+":587"),
+		row{"a user, IPv6", relay.Origin{Role: relay.RoleSubmission, TLS: relay.TLSEncrypted, Authenticated: true}, maillab.Message{}, "relay"}.client(stranger6, "["+here6+"]:587"),
 		row{"loopback", relay.Origin{Role: relay.FromInternet}, maillab.Message{}, "reject 554"}.client("127.0.0.1", "127.0.0.1:25"),
 		row{"an internal server", relay.Origin{Role: relay.RoleInternal}, maillab.Message{}, "mailbox INBOX"}.client("127.0.1.20", "127.0.1.2:25"),
 	})
@@ -228,7 +228,7 @@ func testBalancer(t *testing.T, system maillab.System) {
 	if !strings.Contains(string(site.HAProxy), "EHLO mx.xn--bcher-kva.example\n") {
 		t.Error("EHLO has not the name in ASCII")
 	}
-	forged := row{"a local program that claims the gateway's address", relay.Origin{Role: relay.RoleGateway, Client: netip.MustParseAddr(gate4), Via: netip.MustParseAddr("127.0.0.1"), TLS: relay.Encrypted},
+	forged := row{"a local program that claims the gateway's address", relay.Origin{Role: relay.RoleGateway, Client: netip.MustParseAddr(gate4), Via: netip.MustParseAddr("127.0.0.1"), TLS: relay.TLSEncrypted},
 		maillab.Message{TLS: "tls", Proxy: "PROXY TCP4 " + gate4 + " " + here4 + " 4711 25"}, "reject 550"}
 	result := connect(t, w, c, p, site, []row{
 		gatewayRow("gateway", gate4, here4+":25", "mailbox INBOX"),
@@ -274,7 +274,7 @@ func testBalancerElsewhere(t *testing.T, system maillab.System) {
 		if strings.Contains(client, ":") {
 			family = "TCP6 " + client + " " + here6
 		}
-		r := row{name, relay.Origin{Role: relay.RoleGateway, Client: netip.MustParseAddr(client), TLS: relay.Encrypted},
+		r := row{name, relay.Origin{Role: relay.RoleGateway, Client: netip.MustParseAddr(client), TLS: relay.TLSEncrypted},
 			maillab.Message{TLS: "tls", Proxy: "PROXY " + family + " 4711 25"}, want}
 		if via != balancer4 && via != balancer6 {
 			r.origin.Via = netip.MustParseAddr(via)
@@ -288,7 +288,7 @@ func testBalancerElsewhere(t *testing.T, system maillab.System) {
 		announced("a stranger who claims the gateway's address", stranger4, gate4, here4+":"+port, "reject"),
 		announced("the same, IPv6", stranger6, gate6, "["+here6+"]:"+port, "reject"),
 		announced("the gateway past the balancer", gate4, gate4, here4+":"+port, "reject"),
-		row{"a user", relay.Origin{Role: relay.RoleSubmission, TLS: relay.Encrypted, Authenticated: true}, maillab.Message{}, "relay"}.client(stranger4, here4+":587"),
+		row{"a user", relay.Origin{Role: relay.RoleSubmission, TLS: relay.TLSEncrypted, Authenticated: true}, maillab.Message{}, "relay"}.client(stranger4, here4+":587"),
 	}
 	site := siteOf(c, in)
 	for _, f := range c.Files() {

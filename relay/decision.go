@@ -109,19 +109,19 @@ type (
 
 // The actions, with what Outcome.Target is.
 const (
-	Relay   = mta.Relay   // handed to a fixed next hop: "[host]:port"
-	MX      = mta.MX      // delivered to the MX hosts of a domain: the domain
-	Mailbox = mta.Mailbox // delivered here: the folder
-	Discard = mta.Discard // accepted and dropped; empty
-	Reject  = mta.Reject  // refused in the SMTP session: the reply code; empty where no session comes about
-	Bounce  = mta.Bounce  // accepted, then returned to the sender: the reply code
-	Defer   = mta.Defer   // kept and tried again: the reply code
+	ActionRelay   = mta.ActionRelay   // handed to a fixed next hop: "[host]:port"
+	ActionMX      = mta.ActionMX      // delivered to the MX hosts of a domain: the domain
+	ActionMailbox = mta.ActionMailbox // delivered here: the folder
+	ActionDiscard = mta.ActionDiscard // accepted and dropped; empty
+	ActionReject  = mta.ActionReject  // refused in the SMTP session: the reply code; empty where no session comes about
+	ActionBounce  = mta.ActionBounce  // accepted, then returned to the sender: the reply code
+	ActionDefer   = mta.ActionDefer   // kept and tried again: the reply code
 )
 
 // The states of a connection.
 const (
-	Plaintext = mta.Plaintext
-	Encrypted = mta.Encrypted
+	TLSPlaintext = mta.TLSPlaintext
+	TLSEncrypted = mta.TLSEncrypted
 )
 
 // The answers of milters.

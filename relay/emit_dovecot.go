@@ -33,7 +33,7 @@ func beforeName(slot int) string {
 // what Sieve sends back in at the re-entry listener, in the language of the server's
 // Dovecot: a wrong one keeps all of Dovecot from starting.
 func (c *compiler) emitDovecot() {
-	if c.policy.Topology != Mailboxes {
+	if c.policy.Topology != TopologyMailboxes {
 		return
 	}
 	var b bytes.Buffer
@@ -78,7 +78,7 @@ func (c *compiler) checkSievePlugin(conf doveconf) {
 // scriptFile is where the global script lies on the server, or by which name
 // Dovecot finds those of the tenants' domains.
 func (c *compiler) scriptFile() string {
-	if c.policy.SieveForm() == PerTenant {
+	if c.policy.SieveForm() == SievePerTenant {
 		return c.tenantPath()
 	}
 	return c.globalPath()

@@ -231,7 +231,7 @@ func (c *compiler) emitRestrictions() {
 
 // emitClasses declares the restriction classes of all gateways.
 func (c *compiler) emitClasses() {
-	if c.policy.Topology == Outbound {
+	if c.policy.Topology == TopologyOutbound {
 		return
 	}
 	var classes []string

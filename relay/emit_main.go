@@ -63,7 +63,7 @@ func (c *compiler) emitMain() {
 		if c.markerMap[c.current] != "" {
 			c.param(c.names.outHeader, "marked mail goes direct; the domains' markers are looked up in lower case", c.bypassMaps())
 		}
-		if c.policy.Topology != Outbound {
+		if c.policy.Topology != TopologyOutbound {
 			c.emitRestrictions()
 		}
 	})

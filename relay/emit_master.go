@@ -57,7 +57,7 @@ func (c *compiler) emitMaster() {
 	if c.policy.Inbound.Shared {
 		c.sharedListener()
 	}
-	if c.policy.Topology == Mailboxes {
+	if c.policy.Topology == TopologyMailboxes {
 		c.reEntry()
 	}
 	if c.policy.Sorts() {

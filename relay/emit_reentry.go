@@ -157,7 +157,7 @@ func (c *compiler) submittedBy() cleanedBy {
 
 // emitSieveMilters names these milters: a value may have spaces in main.cf only.
 func (c *compiler) emitSieveMilters() {
-	if c.policy.Topology == Mailboxes {
+	if c.policy.Topology == TopologyMailboxes {
 		if milters := c.submittedMilters(); milters != "" {
 			c.param(c.names.sieveMilters, "the milters of what Sieve sends are those of sendmail's mail (non_smtpd_milters)", milters)
 		}
@@ -168,7 +168,7 @@ func (c *compiler) emitSieveMilters() {
 // that of sendmail(1)'s mail where the mailboxes are here, else that of the
 // listener for other servers.
 func (c *compiler) sortedFilter() (value, whose string) {
-	if c.policy.Topology == Mailboxes {
+	if c.policy.Topology == TopologyMailboxes {
 		return c.base.service(c.pickup()).get("content_filter"), "pickup, sendmail's"
 	}
 	for _, i := range c.policy.Others() {
@@ -184,7 +184,7 @@ func (c *compiler) sortedFilter() (value, whose string) {
 // past the removal of markers.
 func (c *compiler) checkReEntry() {
 	c.checkOthers()
-	if c.policy.Topology != Mailboxes {
+	if c.policy.Topology != TopologyMailboxes {
 		return
 	}
 	by := c.submittedBy()

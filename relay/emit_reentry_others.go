@@ -58,7 +58,7 @@ func (c *compiler) checkOthers() {
 // checkReach refuses a listener that believes markers and takes mail for hosted
 // recipients from anybody.
 func (c *compiler) checkReach() {
-	if c.policy.Topology == Outbound {
+	if c.policy.Topology == TopologyOutbound {
 		return // there are none, and strangers relay nothing
 	}
 	for i, l := range c.policy.Listeners {

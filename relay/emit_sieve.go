@@ -26,12 +26,12 @@ func (c *compiler) emitSieve() {
 	c.cfg.own = c.policy.RulesInto(&unreadable)
 	if len(unreadable) > 0 {
 		c.cfg.own = nil
-		if c.policy.SieveForm() == PerMailbox {
+		if c.policy.SieveForm() == SievePerMailbox {
 			c.errs = append(c.errs, unreadable...)
 			return
 		}
 	}
-	if c.policy.Topology != Mailboxes {
+	if c.policy.Topology != TopologyMailboxes {
 		return
 	}
 	own := c.script(policy.InMailbox)
@@ -43,7 +43,7 @@ func (c *compiler) emitSieve() {
 		c.errs.Wrap("Spam.Folder", err, "choose another folder")
 		return
 	}
-	if c.policy.SieveForm() == PerMailbox {
+	if c.policy.SieveForm() == SievePerMailbox {
 		return
 	}
 	before := len(c.errs)
@@ -56,7 +56,7 @@ func (c *compiler) emitSieve() {
 		c.cfg.global.Commands[0] = sieve.Comment(strings.TrimPrefix(m.text(), "# "))
 		text = c.cfg.global.Format()
 	}
-	if c.policy.SieveForm() == PerTenant {
+	if c.policy.SieveForm() == SievePerTenant {
 		c.emitTenants(text)
 	} else {
 		c.emit(c.globalName(), text, true)

@@ -27,7 +27,7 @@ var bareNewlinePatches = map[int][2]int{7: {9, 10}, 8: {4, 5}}
 // vouches for another defence.
 func (c *compiler) checkBareNewline() {
 	first, old := bareNewlinePatches[c.postfix.Minor]
-	if !old || c.policy.Topology == Outbound {
+	if !old || c.policy.Topology == TopologyOutbound {
 		return
 	}
 	for i := range c.policy.Gateways() {

@@ -27,13 +27,13 @@ func (c *compiler) emitTables() {
 	if len(c.policy.Others()) > 0 {
 		c.regexpTable(c.names.reEntry, c.reEntryTable())
 	}
-	if c.policy.Topology == Mailboxes {
+	if c.policy.Topology == TopologyMailboxes {
 		if c.cleanupSettings(c.submittedBy().service).get("header_checks") != "" {
 			c.regexpTable(c.names.redirect, c.redirectTable())
 		}
 	}
 	c.eachGateway(c.emitGatewayTables)
-	if c.policy.Topology != Outbound {
+	if c.policy.Topology != TopologyOutbound {
 		c.postscreenTable()
 	}
 }
@@ -44,7 +44,7 @@ func (c *compiler) emitGatewayTables() {
 	c.hashTable(c.names.tlsPolicy, c.tlsPolicyTable())
 	c.authDemandTable()
 	c.hashTable(c.names.back, c.returnTable())
-	if c.policy.Topology == Outbound {
+	if c.policy.Topology == TopologyOutbound {
 		return
 	}
 	c.regexpTable(c.names.others, reservedRules(c.otherMarkers(), postfix.Strip{Text: "another gateway's marker"}))
@@ -111,15 +111,15 @@ func (c *compiler) scopeOf(gateway func(int) bool) postfix.Table {
 			}
 		}
 		switch s.Use {
-		case AllDomains:
+		case ScopeAll:
 			for j, d := range paths.Ordered(tenant.Domains) {
 				domain(d, paths.Index(at+".Domains", j))
 			}
-		case SomeDomains:
+		case ScopeDomains:
 			for j, d := range paths.Ordered(s.Domains) {
 				domain(d, paths.Index(at+".Scope.Domains", j))
 			}
-		case SomeSenders:
+		case ScopeSenders:
 			for j, a := range paths.Ordered(s.Senders) {
 				key, _ := mailaddr.Check(a)
 				if _, d := mailaddr.Split(key); out[key] || out[d] {
@@ -129,9 +129,9 @@ func (c *compiler) scopeOf(gateway func(int) bool) postfix.Table {
 					t = append(t, postfix.Entry{Key: k, Value: hop, Rule: paths.Index(at+".Scope.Senders", j)})
 				}
 			}
-		case NoSenders:
+		case ScopeNone:
 		}
-		if s.Use == AllDomains || s.Use == SomeDomains {
+		if s.Use == ScopeAll || s.Use == ScopeDomains {
 			for j, e := range paths.Ordered(s.Except) {
 				if !strings.Contains(e, "@") {
 					continue
@@ -196,7 +196,7 @@ func reservedRules(list []condition.Reserved, action postfix.CheckAction) postfi
 
 // origin reports whether mail of the gateway gets a generated header.
 func (c *compiler) origin() bool {
-	return !c.policy.Loop.NoOrigin && c.policy.Topology != Outbound
+	return !c.policy.Loop.NoOrigin && c.policy.Topology != TopologyOutbound
 }
 
 // bypassTable is what keeps marked mail off the smart host.

@@ -18,13 +18,13 @@ func ExampleMailboxRules_Edit() {
 	policy := relay.Policy{
 		Gateway:  gateway,
 		Server:   relay.Server{Postfix: "3.7.11", Dovecot: "2.3"},
-		Topology: relay.Mailboxes,
+		Topology: relay.TopologyMailboxes,
 		Tenants: []relay.Tenant{{Name: "Example", Domains: []string{"example.com"},
-			Scope: relay.Scope{Use: relay.SomeSenders, Senders: []string{"alice@example.com"}}}},
+			Scope: relay.Scope{Use: relay.ScopeSenders, Senders: []string{"alice@example.com"}}}},
 		Inbound:   relay.Inbound{Host: "ox.example.com"},
 		Listeners: []relay.Listener{{Service: "smtp", Role: relay.RoleGateway}},
 		Spam:      relay.Spam{Folder: "Spam"},
-		Sieve:     relay.Sieve{Form: relay.PerMailbox},
+		Sieve:     relay.Sieve{Form: relay.SievePerMailbox},
 	}
 	rules, err := policy.MailboxRules()
 	if err != nil {

@@ -22,8 +22,8 @@ func Example() {
 	config, err := relay.Compile(relay.Policy{
 		Gateway:   gateway,
 		Server:    relay.Server{Hostname: "ox.example.com", Postfix: "3.7.11", Dovecot: "2.3", CertFile: "/etc/ssl/ox/ox.pem", KeyFile: "/etc/ssl/ox/ox.key"},
-		Topology:  relay.Mailboxes,
-		Tenants:   []relay.Tenant{{Name: "Example", Domains: []string{"example.com"}, Scope: relay.Scope{Use: relay.AllDomains}}},
+		Topology:  relay.TopologyMailboxes,
+		Tenants:   []relay.Tenant{{Name: "Example", Domains: []string{"example.com"}, Scope: relay.Scope{Use: relay.ScopeAll}}},
 		Inbound:   relay.Inbound{Host: "mx-internal.example.com"},
 		Listeners: []relay.Listener{{Service: "smtp", Role: relay.RoleGateway}, {Service: "submission", Role: relay.RoleSubmission}},
 		Spam:      relay.Spam{Folder: "Spam"},

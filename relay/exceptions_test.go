@@ -70,10 +70,10 @@ func TestExceptionsMatch(t *testing.T) {
 				}
 				d := c.Route(t.Context(), &msg)
 				o := d.Outcomes[0]
-				if o.Action != relay.Relay && o.Action != relay.MX {
+				if o.Action != relay.ActionRelay && o.Action != relay.ActionMX {
 					t.Fatalf("%s: %s", made.what, d)
 				}
-				past := o.Action == relay.MX
+				past := o.Action == relay.ActionMX
 				kinds[past]++
 				if got := m.Match(&msg); got != past {
 					t.Errorf("%s from <%s> to <%s> by %s: Match says %v, Route %s\n%s\n%s", made.what, msg.From, msg.To, msg.Origin.Role, got, d, msg.Raw[:min(len(msg.Raw), 500)], o.Trace)
@@ -84,7 +84,7 @@ func TestExceptionsMatch(t *testing.T) {
 			}
 			// What the gateway itself delivered, on its way to somewhere else.
 			msg := relay.Message{Origin: c.Origin(relay.RoleGateway), From: "alice@example.com", To: "outside@example.org", Raw: []byte("Subject: x\n\nx\n")}
-			if past := c.Route(t.Context(), &msg).Outcomes[0].Action == relay.MX; m.Match(&msg) != past {
+			if past := c.Route(t.Context(), &msg).Outcomes[0].Action == relay.ActionMX; m.Match(&msg) != past {
 				t.Errorf("from the gateway: Match says %v, Route %v", m.Match(&msg), past)
 			}
 		})
@@ -182,7 +182,7 @@ func TestExceptionsRole(t *testing.T) {
 	for _, noOrigin := range []bool{false, true} {
 		p := labPolicy(t, "lab.json")
 		p.Inbound.Shared, p.Loop.NoOrigin = true, noOrigin
-		p.Tenants[1].Scope = relay.Scope{Use: relay.NoSenders}
+		p.Tenants[1].Scope = relay.Scope{Use: relay.ScopeNone}
 		c := compile(t, p, labBase(t))
 		m, err := c.Exceptions()[0].Matcher()
 		if err != nil {

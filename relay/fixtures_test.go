@@ -81,8 +81,8 @@ func TestFixturesServers(t *testing.T) {
 	for policy, roles := range services {
 		t.Run(policy, func(t *testing.T) {
 			p := labPolicy(t, policy)
-			site := maillab.Site{Files: map[string][]byte{}, Users: users, NoDovecot: p.Topology == relay.Outbound}
-			if p.Topology != relay.Outbound {
+			site := maillab.Site{Files: map[string][]byte{}, Users: users, NoDovecot: p.Topology == relay.TopologyOutbound}
+			if p.Topology != relay.TopologyOutbound {
 				for name, data := range configured(labBase(t)) {
 					site.Files["postfix/"+name] = data
 				}
@@ -106,7 +106,7 @@ func TestFixturesServers(t *testing.T) {
 				if o.Role != relay.FromPickup {
 					m.Source = o.Client.String()
 				}
-				if o.TLS == relay.Encrypted {
+				if o.TLS == relay.TLSEncrypted {
 					cert, ok := labCertificates[o.Certificate]
 					if !ok {
 						t.Fatalf("%s: no certificate for %+v", f.Name, o.Certificate)

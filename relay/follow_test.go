@@ -45,12 +45,12 @@ type followed struct {
 
 // ways in by name.
 var waysIn = map[string]entry{
-	"submission": {"submission", relay.Origin{Role: relay.RoleSubmission, Client: netip.MustParseAddr("127.0.66.6"), TLS: relay.Encrypted, Authenticated: true, Login: "alice@example.com"},
+	"submission": {"submission", relay.Origin{Role: relay.RoleSubmission, Client: netip.MustParseAddr("127.0.66.6"), TLS: relay.TLSEncrypted, Authenticated: true, Login: "alice@example.com"},
 		maillab.Message{To: "127.0.1.1:587", Source: "127.0.66.6", TLS: "tls", Auth: &[2]string{"alice@example.com", "secret"}}},
 	"internal": {"internal", relay.Origin{Role: relay.RoleInternal, Client: netip.MustParseAddr("127.0.1.20")}, maillab.Message{To: "127.0.1.2:25", Source: "127.0.1.20"}},
 	"own host": {"own host", relay.Origin{Role: relay.RoleInternal, Client: netip.MustParseAddr("127.0.1.1")}, maillab.Message{To: "127.0.1.2:25", Source: "127.0.1.1"}},
 	"pickup":   {"pickup", relay.Origin{Role: relay.FromPickup}, maillab.Message{To: "sendmail"}},
-	"gateway": {"gateway", relay.Origin{Role: relay.RoleGateway, Client: netip.MustParseAddr("127.0.2.1"), TLS: relay.Encrypted, Certificate: relay.Certificate{Name: "mail.conbool.com", Verified: true}},
+	"gateway": {"gateway", relay.Origin{Role: relay.RoleGateway, Client: netip.MustParseAddr("127.0.2.1"), TLS: relay.TLSEncrypted, Certificate: relay.Certificate{Name: "mail.conbool.com", Verified: true}},
 		maillab.Message{To: "127.0.1.1:25", Source: "127.0.2.1", TLS: "tls", Certificate: "conbool"}},
 }
 
@@ -170,7 +170,7 @@ func (f followed) run(t *testing.T, system maillab.System) {
 			}
 			for _, o := range d.Outcomes {
 				line := routeEnd(o)
-				if f.header && (o.Action == relay.Relay || o.Action == relay.MX || o.Action == relay.Mailbox) {
+				if f.header && (o.Action == relay.ActionRelay || o.Action == relay.ActionMX || o.Action == relay.ActionMailbox) {
 					line += arriving(m.Raw, o.Edits)
 				}
 				kinds[strings.Fields(line)[0]]++
@@ -214,13 +214,13 @@ func (f followed) run(t *testing.T, system maillab.System) {
 // routeEnd renders an end as Route has it.
 func routeEnd(o relay.Outcome) string {
 	// The lab's exchangers are sinks of their domain, however they are reached.
-	if host, ok := strings.CutPrefix(o.Target, "[mx."); ok && o.Action == relay.Relay {
-		o.Action, o.Target = relay.MX, strings.TrimSuffix(host, "]:25")
+	if host, ok := strings.CutPrefix(o.Target, "[mx."); ok && o.Action == relay.ActionRelay {
+		o.Action, o.Target = relay.ActionMX, strings.TrimSuffix(host, "]:25")
 	}
 	switch o.Action {
-	case relay.Relay, relay.MX, relay.Mailbox:
+	case relay.ActionRelay, relay.ActionMX, relay.ActionMailbox:
 		return strings.ToLower(fmt.Sprintf("%s %s <%s> <%s>", o.Action, o.Target, o.MailFrom, o.RcptTo))
-	case relay.Reject:
+	case relay.ActionReject:
 		return "reject " + o.Target
 	}
 	return string(o.Action)

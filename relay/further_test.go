@@ -52,7 +52,7 @@ func TestFurtherRefused(t *testing.T) {
 		{"one second pass for both", func(p *relay.Policy) { p.Further[0].SecondPass = netip.MustParseAddrPort("127.0.0.1:10030") }, "Further[0].SecondPass", relay.ErrDuplicate},
 		{"a second pass for everybody", func(p *relay.Policy) { p.Further[0].SecondPass = netip.MustParseAddrPort("0.0.0.0:10030") }, "Further[0].SecondPass", relay.ErrInvalid},
 		{"no origin header", func(p *relay.Policy) { p.Loop.NoOrigin = true }, "Loop.NoOrigin", headers.ErrNotExpressible},
-		{"one pass", func(p *relay.Policy) { p.Topology = relay.Outbound }, "Further", headers.ErrNotExpressible},
+		{"one pass", func(p *relay.Policy) { p.Topology = relay.TopologyOutbound }, "Further", headers.ErrNotExpressible},
 		{"markers that overlap", func(p *relay.Policy) { p.Further[0].Markers.Reserved = []string{"X-Conbool-Acme-"} }, "Further[0].Markers.Reserved[0]", headers.ErrNotExpressible},
 		{"markers that hold the other's", func(p *relay.Policy) { p.Further[0].Markers.Reserved = []string{"X-Con"} }, "Further[0].Markers.Reserved[0]", headers.ErrNotExpressible},
 		{"the other gateway as the way past the first", func(p *relay.Policy) { p.DirectVia = "[mail.acme.test]" }, "DirectVia", relay.ErrConflict},

@@ -67,7 +67,7 @@ func testGatewayPort(t *testing.T, p relay.Policy, w maillab.World) {
 	}
 	w.Keys = keys
 	p.Further = []relay.FurtherGateway{acme(t, &w), nada()}
-	p.Tenants[1].Gateway, p.Tenants[2].Gateway, p.Tenants[2].Scope.Use = "acme", "nada", relay.AllDomains
+	p.Tenants[1].Gateway, p.Tenants[2].Gateway, p.Tenants[2].Scope.Use = "acme", "nada", relay.ScopeAll
 	p.Listeners = append(p.Listeners, relay.Listener{Service: "127.0.1.1:2525", Role: relay.RoleGateway, Gateway: "acme"},
 		relay.Listener{Service: "127.0.1.1:2626", Role: relay.RoleGateway, Gateway: "nada"})
 	in := portBase("smtpd_data_restrictions = permit_mynetworks, reject_multi_recipient_bounce, permit\n")(t)
@@ -285,7 +285,7 @@ func runPort(t *testing.T, p relay.Policy, w maillab.World, in relay.Installatio
 		}
 		origin := relay.Origin{Role: relay.RoleGateway, Service: tt.to, Client: netip.MustParseAddr(tt.from)}
 		if tt.tls != "" {
-			origin.TLS = relay.Encrypted
+			origin.TLS = relay.TLSEncrypted
 			if tt.cert != "" {
 				f, err := w.Keys[tt.cert].Fingerprint()
 				if err != nil {
@@ -342,9 +342,9 @@ func routeEnds(d relay.Decision) string {
 	var ends []string
 	for _, o := range d.Outcomes {
 		switch {
-		case o.Action == relay.Reject:
+		case o.Action == relay.ActionReject:
 			ends = append(ends, "rejected "+o.Target)
-		case o.Action == relay.Relay && strings.HasPrefix(o.Target, "[mail."):
+		case o.Action == relay.ActionRelay && strings.HasPrefix(o.Target, "[mail."):
 			ends = append(ends, "smarthost "+strings.TrimPrefix(strings.Split(o.Target, "]")[0], "["))
 		default:
 			ends = append(ends, fmt.Sprintf("%s %s", o.Action, o.Target))

@@ -81,7 +81,7 @@ var gatewayScenarios = []scenario{
 			}
 			p.Inbound.Return = true
 			p.Gateway.Client = relay.ClientCertificate{Fingerprints: []string{f}}
-			p.Tenants[0].Scope = relay.Scope{Use: relay.SomeSenders, Senders: []string{"alice@example.com"}}
+			p.Tenants[0].Scope = relay.Scope{Use: relay.ScopeSenders, Senders: []string{"alice@example.com"}}
 			p.DirectVia = "[mailstore.example.com]:25"
 			return p
 		},
@@ -257,7 +257,7 @@ func TestReturnRefused(t *testing.T) {
 		{"no certificate", func(p *relay.Policy) { p.Gateway.Client = relay.ClientCertificate{} }, labBase, "Gateway.Client", relay.ErrRequired},
 		{"no origin header", func(p *relay.Policy) { p.Loop.NoOrigin = true }, labBase, "Loop.NoOrigin", relay.ErrConflict},
 		{"shared", func(p *relay.Policy) { p.Inbound.Shared = true }, labBase, "Inbound.Return", headers.ErrNotExpressible},
-		{"outbound", func(p *relay.Policy) { p.Topology = relay.Outbound }, labBase, "Inbound.Return", relay.ErrConflict},
+		{"outbound", func(p *relay.Policy) { p.Topology = relay.TopologyOutbound }, labBase, "Inbound.Return", relay.ErrConflict},
 		{"a table that answers for subdomains", func(p *relay.Policy) {},
 			withMain("smtpd_recipient_restrictions = check_recipient_access hash:/etc/postfix/closed\n", map[string]string{"closed": "example.net REJECT closed\n"}), "Inbound.Return", headers.ErrNotExpressible},
 	}
@@ -288,7 +288,7 @@ var twoGatewayScenarios = []scenario{
 			p := twoGateways(tb, w)
 			p.Spam = relay.Spam{Folder: "Junk", Create: true, Mark: true}
 			p.Inbound.Return, p.Further[0].Inbound.Return = true, true
-			p.Tenants[2].Gateway, p.Tenants[2].Scope.Use = "acme", relay.AllDomains
+			p.Tenants[2].Gateway, p.Tenants[2].Scope.Use = "acme", relay.ScopeAll
 			return p
 		},
 		base: withListener(withMain(partner+"header_checks = regexp:/etc/postfix/own_checks\nreceive_override_options = no_header_body_checks\n", map[string]string{

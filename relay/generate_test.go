@@ -37,28 +37,28 @@ func (g *generator) entries() []entry {
 				break
 			}
 			if len(g.policy.Further) > 0 { // the other gateway has nothing to say here
-				out = append(out, entry{"gateway cert=acme", relay.Origin{Role: relay.RoleGateway, Client: netip.MustParseAddr("127.0.2.1"), TLS: relay.Encrypted, Certificate: certificate("acme")},
+				out = append(out, entry{"gateway cert=acme", relay.Origin{Role: relay.RoleGateway, Client: netip.MustParseAddr("127.0.2.1"), TLS: relay.TLSEncrypted, Certificate: certificate("acme")},
 					maillab.Message{To: l.Service, Source: "127.0.2.1", TLS: "tls", Certificate: "acme"}})
 			}
 			for _, cert := range []string{"conbool", "conbool", "conbool", "conbool", "conbool", "conbool", "conbool", "conbool", "conbool", "conbool", "conbool", "conbool", "cnonly", "", "stranger", "selfsigned", "expired", "evilcn", "evilissuer"} {
-				o := relay.Origin{Role: relay.RoleGateway, Client: netip.MustParseAddr("127.0.2.1"), TLS: relay.Encrypted}
+				o := relay.Origin{Role: relay.RoleGateway, Client: netip.MustParseAddr("127.0.2.1"), TLS: relay.TLSEncrypted}
 				if cert != "" {
 					o.Certificate = certificate(cert)
 				}
 				out = append(out, entry{"gateway cert=" + cert, o, maillab.Message{To: l.Service, Source: "127.0.2.1", TLS: "tls", Certificate: cert}})
 			}
 			out = append(out,
-				entry{"gateway tls1.2", relay.Origin{Role: relay.RoleGateway, Client: netip.MustParseAddr("127.0.2.1"), TLS: relay.Encrypted, Certificate: certificate("conbool")},
+				entry{"gateway tls1.2", relay.Origin{Role: relay.RoleGateway, Client: netip.MustParseAddr("127.0.2.1"), TLS: relay.TLSEncrypted, Certificate: certificate("conbool")},
 					maillab.Message{To: l.Service, Source: "127.0.2.1", TLS: "1.2", Certificate: "conbool"}},
 				entry{"gateway in the clear", relay.Origin{Role: relay.RoleGateway, Client: netip.MustParseAddr("127.0.2.1")},
 					maillab.Message{To: l.Service, Source: "127.0.2.1"}},
 				entry{"stranger", relay.Origin{Role: relay.FromInternet, Client: netip.MustParseAddr("127.0.66.6")},
 					maillab.Message{To: l.Service, Source: "127.0.66.6"}},
-				entry{"stranger tls", relay.Origin{Role: relay.FromInternet, Client: netip.MustParseAddr("127.0.66.6"), TLS: relay.Encrypted, Certificate: certificate("stranger")},
+				entry{"stranger tls", relay.Origin{Role: relay.FromInternet, Client: netip.MustParseAddr("127.0.66.6"), TLS: relay.TLSEncrypted, Certificate: certificate("stranger")},
 					maillab.Message{To: l.Service, Source: "127.0.66.6", TLS: "tls", Certificate: "stranger"}})
 		case relay.RoleSubmission:
 			user := &[2]string{"alice@example.com", g.world.Password}
-			in := relay.Origin{Role: relay.RoleSubmission, Client: netip.MustParseAddr("127.0.66.6"), TLS: relay.Encrypted, Authenticated: true}
+			in := relay.Origin{Role: relay.RoleSubmission, Client: netip.MustParseAddr("127.0.66.6"), TLS: relay.TLSEncrypted, Authenticated: true}
 			no := in
 			no.Authenticated = false
 			clear := relay.Origin{Role: relay.RoleSubmission, Client: netip.MustParseAddr("127.0.66.6")}
@@ -75,7 +75,7 @@ func (g *generator) entries() []entry {
 			out = append(out, e, e, e)
 		}
 	}
-	if g.policy.Topology == relay.Mailboxes {
+	if g.policy.Topology == relay.TopologyMailboxes {
 		e := entry{"reentry", relay.Origin{Role: relay.RoleReEntry, Client: netip.MustParseAddr("127.0.0.1")}, maillab.Message{To: "127.0.0.1:10032", Source: "127.0.0.1"}}
 		out = append(out, e, entry{redirectedEntry, e.origin, e.lab},
 			entry{"reentry stranger", relay.Origin{Role: relay.RoleReEntry, Client: netip.MustParseAddr("127.0.66.6")}, maillab.Message{To: "127.0.0.1:10032", Source: "127.0.66.6"}})
@@ -174,7 +174,7 @@ func (g *generator) furtherEntries(l relay.Listener, certificate func(string) re
 		{"127.0.5.1", "acme"}, {"127.0.5.1", "acme"}, {"127.0.5.1", "acme"}, {"127.0.5.1", "acme"}, {"127.0.5.1", "acme"}, {"127.0.5.1", "acme"}, {"127.0.5.1", "acme"},
 		{"127.0.5.1", "acme"}, {"127.0.5.1", "acme"}, {"127.0.5.1", "acme"}, {"127.0.5.1", "conbool"}, {"127.0.5.1", ""}, {"127.0.2.1", "conbool"}, {"127.0.2.1", "acme"}, {"127.0.66.6", "acme"},
 	} {
-		o := relay.Origin{Role: relay.RoleGateway, Service: l.Service, Client: netip.MustParseAddr(c.source), TLS: relay.Encrypted}
+		o := relay.Origin{Role: relay.RoleGateway, Service: l.Service, Client: netip.MustParseAddr(c.source), TLS: relay.TLSEncrypted}
 		if c.cert != "" {
 			o.Certificate = certificate(c.cert)
 		}

@@ -125,7 +125,7 @@ smtp_generic_maps = inline:{root@int.example=alice@example.com}
 			t.Errorf("%s: %s, want %s: %v", m.ID, got, want[m.ID], r.Messages[m.ID])
 		}
 		d := c.Route(t.Context(), &relay.Message{Origin: entry.origin, From: m.From, To: m.Recipients[0], Raw: m.Raw})
-		says := map[relay.Action]string{relay.Relay: "smarthost", relay.MX: "mx", relay.Defer: "held"}[d.Outcomes[0].Action]
+		says := map[relay.Action]string{relay.ActionRelay: "smarthost", relay.ActionMX: "mx", relay.ActionDefer: "held"}[d.Outcomes[0].Action]
 		if says != want[m.ID] {
 			t.Errorf("%s: Route says %s, want %s\n%s", m.ID, d.Outcomes[0], want[m.ID], traces(d))
 		}

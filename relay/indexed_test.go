@@ -102,7 +102,7 @@ func testIndexTypeServers(t *testing.T, p relay.Policy, w maillab.World) {
 		in.Files[name] = []byte(strings.ReplaceAll(string(data), "hash:", "lmdb:"))
 	}
 	p.Inbound.Shared = true // more tables
-	p.Tenants[1].Scope = relay.Scope{Use: relay.NoSenders}
+	p.Tenants[1].Scope = relay.Scope{Use: relay.ScopeNone}
 	c, site := labSite(t, p, in)
 	if text := emitted(t, c, "postfix/main.cf") + emitted(t, c, "postfix/master.cf"); strings.Contains(text, "hash:") || strings.Count(text, "lmdb:") < 4 {
 		t.Fatalf("hash: in\n%s", text)

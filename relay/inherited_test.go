@@ -200,7 +200,7 @@ func TestProbes(t *testing.T) {
 // TestOrigin: myorigin's file, and what Route says where nobody gave it.
 func TestOrigin(t *testing.T) {
 	m := &relay.Message{Origin: relay.Origin{Role: relay.FromPickup}, From: "alice", To: "x@remote1.test", Raw: hello}
-	for file, want := range map[string]relay.Action{"": relay.MX, "example.com\n": relay.Relay} {
+	for file, want := range map[string]relay.Action{"": relay.ActionMX, "example.com\n": relay.ActionRelay} {
 		in := withMain("myorigin = /etc/mailname\n", nil)(t)
 		if file != "" {
 			in.Files["/etc/mailname"] = []byte(file)
@@ -255,7 +255,7 @@ func testInherited(t *testing.T, p relay.Policy, w maillab.World) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	d := c.Route(t.Context(), &relay.Message{Origin: relay.Origin{Role: relay.FromPickup}, From: "alice@example.com", To: "by-name@example.com", Raw: hello})
-	if len(d.Outcomes) != 1 || d.Outcomes[0].Action != relay.Mailbox || d.Outcomes[0].To != "bob@example.com" {
+	if len(d.Outcomes) != 1 || d.Outcomes[0].Action != relay.ActionMailbox || d.Outcomes[0].To != "bob@example.com" {
 		t.Errorf("Route: %+v", d)
 	}
 }

@@ -95,7 +95,7 @@ func (c *compiler) addresses(o *mta.Options) {
 	if c.in.Directory != nil {
 		return
 	}
-	if c.policy.Topology == Mailboxes {
+	if c.policy.Topology == TopologyMailboxes {
 		_, boxes := c.maps(c.settings().get("virtual_mailbox_maps"))
 		_, aliases := c.maps(c.settings().get("virtual_alias_maps"))
 		if len(boxes)+len(aliases) > 0 {
@@ -140,7 +140,7 @@ func (c *compiler) buildDoors(o *mta.Options) {
 		name, kind := l.Split()
 		add(d, name, kind)
 	}
-	if c.policy.Topology == Mailboxes {
+	if c.policy.Topology == TopologyMailboxes {
 		d := &door{role: RoleReEntry}
 		add(d, c.policy.ReEntry().String(), "inet")
 		e.reEntry = d.service

@@ -245,7 +245,7 @@ func (l layout) world(s maillab.System) maillab.World {
 			w.Sinks[i].Extensions = maillab.DefaultExtensions("SMTPUTF8")
 		}
 	}
-	if !slices.ContainsFunc(l.policy.Tenants, func(t relay.Tenant) bool { return slices.Contains(t.Domains, "example.org") }) || l.policy.Topology == relay.Outbound {
+	if !slices.ContainsFunc(l.policy.Tenants, func(t relay.Tenant) bool { return slices.Contains(t.Domains, "example.org") }) || l.policy.Topology == relay.TopologyOutbound {
 		// Its MX is this host in the default world, which would find itself there.
 		w.Names["example.org"] = maillab.Name{MX: []maillab.MX{{Preference: 10, Host: "mx.other.test"}}}
 	}
@@ -254,7 +254,7 @@ func (l layout) world(s maillab.System) maillab.World {
 
 // site is the customer's configuration, with our files or without.
 func (l layout) site(c *relay.Config) maillab.Site {
-	site := maillab.Site{Files: map[string][]byte{}, Dovecot: l.test.Dovecot, Dovecot24: l.test.Dovecot24, Users: l.test.Users, NoDovecot: l.policy.Topology == relay.Outbound}
+	site := maillab.Site{Files: map[string][]byte{}, Dovecot: l.test.Dovecot, Dovecot24: l.test.Dovecot24, Users: l.test.Users, NoDovecot: l.policy.Topology == relay.TopologyOutbound}
 	for name, data := range configured(l.in) {
 		site.Files[l.directory()+"/"+name] = data
 	}
@@ -407,7 +407,7 @@ func (l layout) telling(t *testing.T, c *relay.Config, all []generated, n int) [
 				out = append(out, "ends by "+string(o.Action), "ends by "+string(o.Action)+" from "+string(role))
 			}
 		}
-		arrives := ends[relay.Relay] || ends[relay.MX] || ends[relay.Mailbox]
+		arrives := ends[relay.ActionRelay] || ends[relay.ActionMX] || ends[relay.ActionMailbox]
 		for i, o := range l.test.Once {
 			if arrives && (o.Header == "" || strings.Contains(string(m.lab.Raw), o.Header)) && (len(o.Entries) == 0 || slices.Contains(o.Entries, role)) {
 				for a := range ends {

@@ -69,7 +69,7 @@ func TestMailboxRules(t *testing.T) {
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			p := labPolicy(t, "lab.json")
-			p.Sieve.Form = relay.PerMailbox
+			p.Sieve.Form = relay.SievePerMailbox
 			tt.edit(&p)
 			m := mailboxRules(t, p)
 			if diff := cmp.Diff(tt.flags, m.Flags()); diff != "" {
@@ -115,14 +115,14 @@ func TestMailboxRules(t *testing.T) {
 // TestMailboxRulesFor: the scope is each mailbox's switch.
 func TestMailboxRulesFor(t *testing.T) {
 	p := labPolicy(t, "lab.json")
-	p.Sieve.Form = relay.PerMailbox
+	p.Sieve.Form = relay.SievePerMailbox
 	p.Tenants = []relay.Tenant{
-		{Name: "all", Domains: []string{"all.example", "BÜCHER.example", "out.example"}, Scope: relay.Scope{Use: relay.AllDomains, Except: []string{"Bob@all.example", "out.example"}}},
-		{Name: "domains", Domains: []string{"in.example", "notin.example"}, Scope: relay.Scope{Use: relay.SomeDomains, Domains: []string{"in.example"}, Except: []string{"bob@in.example"}}},
-		{Name: "senders", Domains: []string{"some.example"}, Scope: relay.Scope{Use: relay.SomeSenders, Senders: []string{"alice@some.example", "Carl@some.example"}, Except: []string{"carl@some.example"}}},
-		{Name: "none", Domains: []string{"none.example"}, Scope: relay.Scope{Use: relay.NoSenders}},
-		{Name: "elsewhere", Domains: []string{"store.example"}, Scope: relay.Scope{Use: relay.AllDomains}, Store: "[store.example.com]:25"},
-		{Name: "some elsewhere", Domains: []string{"store2.example"}, Scope: relay.Scope{Use: relay.SomeSenders, Senders: []string{"alice@store2.example"}}, Store: "[store.example.com]:25"},
+		{Name: "all", Domains: []string{"all.example", "BÜCHER.example", "out.example"}, Scope: relay.Scope{Use: relay.ScopeAll, Except: []string{"Bob@all.example", "out.example"}}},
+		{Name: "domains", Domains: []string{"in.example", "notin.example"}, Scope: relay.Scope{Use: relay.ScopeDomains, Domains: []string{"in.example"}, Except: []string{"bob@in.example"}}},
+		{Name: "senders", Domains: []string{"some.example"}, Scope: relay.Scope{Use: relay.ScopeSenders, Senders: []string{"alice@some.example", "Carl@some.example"}, Except: []string{"carl@some.example"}}},
+		{Name: "none", Domains: []string{"none.example"}, Scope: relay.Scope{Use: relay.ScopeNone}},
+		{Name: "elsewhere", Domains: []string{"store.example"}, Scope: relay.Scope{Use: relay.ScopeAll}, Store: "[store.example.com]:25"},
+		{Name: "some elsewhere", Domains: []string{"store2.example"}, Scope: relay.Scope{Use: relay.ScopeSenders, Senders: []string{"alice@store2.example"}}, Store: "[store.example.com]:25"},
 	}
 	p.Mailboxes, p.Aliases = nil, nil
 	tests := []struct {
@@ -164,7 +164,7 @@ func TestMailboxRulesFor(t *testing.T) {
 			t.Errorf("Edit(%q) is accepted", bad)
 		}
 	}
-	for _, form := range []relay.SieveForm{"", relay.Global, relay.PerTenant} {
+	for _, form := range []relay.SieveForm{"", relay.SieveGlobal, relay.SievePerTenant} {
 		p.Sieve.Form = form
 		m := mailboxRules(t, p)
 		if rules, err := m.For("alice@all.example"); err != nil || rules != nil {
@@ -180,7 +180,7 @@ func TestMailboxRulesFor(t *testing.T) {
 // else's managed rule with it.
 func TestMailboxRulesStale(t *testing.T) {
 	p := labPolicy(t, "lab.json")
-	p.Sieve.Form = relay.PerMailbox
+	p.Sieve.Form = relay.SievePerMailbox
 	with, err := mailboxRules(t, p).Edit("alice@example.com", []byte(oxScript))
 	if err != nil {
 		t.Fatal(err)
@@ -222,7 +222,7 @@ func TestMailboxRulesStale(t *testing.T) {
 func TestMailboxRulesUnreadable(t *testing.T) {
 	p := labPolicy(t, "lab.json")
 	p.Gateway.Markers.Spam = headers.When(headers.Match{Name: "X-Conbool-Flag", Op: headers.Is, Values: []string{"YES"}, Comparator: headers.Octet})
-	p.Sieve.Form = relay.PerMailbox
+	p.Sieve.Form = relay.SievePerMailbox
 	var errs relay.Errors
 	_, err := tryCompile(t, p, labBase(t))
 	if !errors.As(err, &errs) || len(errs) != 1 || errs[0].Path != "Spam.Folder" || !errors.Is(err, headers.ErrNotExpressible) || !errors.Is(err, mailfilter.ErrUnreadable) {
@@ -231,7 +231,7 @@ func TestMailboxRulesUnreadable(t *testing.T) {
 	if _, err := p.MailboxRules(); !errors.As(err, &errs) || len(errs) != 1 {
 		t.Errorf("MailboxRules: %v", err)
 	}
-	p.Sieve.Form = relay.Global
+	p.Sieve.Form = relay.SieveGlobal
 	if c := compile(t, p, labBase(t)); c.GlobalScript() == nil || c.MailboxRules() != nil {
 		t.Error("the global form: no script, or rules for mailboxes")
 	}
@@ -242,7 +242,7 @@ func TestMailboxRulesUnreadable(t *testing.T) {
 func TestMailboxRulesServers(t *testing.T) { onSystems(t, testMailboxRulesServers) }
 
 func testMailboxRulesServers(t *testing.T, p relay.Policy, w maillab.World) {
-	p.Sieve.Form = relay.PerMailbox
+	p.Sieve.Form = relay.SievePerMailbox
 	p.Gateway.Markers.Released = headers.When(headers.Exists{Name: "X-Conbool-Released"})
 	p.Tenants[0].Scope.Except = []string{"alice@example.com"}
 	in := labBase(t)
@@ -291,7 +291,7 @@ func TestMailboxRulesHostile(t *testing.T) {
 	accepted := 0
 	for _, folder := range []string{`a"b`, `a\b`, `a\`, `x"; stop; } discard; #`, "ä/ö", "a${b}c", "/* a */", "text:", "a\r\n.\r\nb", "#<!-->", "a\x00b", "\xff"} {
 		p := labPolicy(t, "lab.json")
-		p.Sieve.Form = relay.PerMailbox
+		p.Sieve.Form = relay.SievePerMailbox
 		p.Spam.Folder = folder
 		m, err := p.MailboxRules()
 		if err != nil {

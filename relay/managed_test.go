@@ -26,7 +26,7 @@ func wholeFiles(t *testing.T) map[string]relay.Policy {
 		Servers: []netip.AddrPort{netip.MustParseAddrPort("192.0.2.10:25")}}
 	around.Direct = []string{"remote2.test"}
 	tenants := labPolicy(t, "lab.json")
-	tenants.Sieve.Form = relay.PerTenant
+	tenants.Sieve.Form = relay.SievePerTenant
 	return map[string]relay.Policy{"around": around, "tenants": tenants}
 }
 
@@ -246,7 +246,7 @@ func TestManagedNotNeeded(t *testing.T) {
 		}
 	}
 	less := labPolicy(t, "lab.json")
-	less.Sieve.Form = relay.PerMailbox
+	less.Sieve.Form = relay.SievePerMailbox
 	c := compile(t, less, in)
 	for _, name := range []string{"haproxy/conbool.cfg", "nftables/conbool.nft", "sieve/before/10-conbool.sieve"} {
 		if slices.Contains(c.Obsolete(), name) || !slices.ContainsFunc(c.Warnings(), func(w relay.Warning) bool { return w.Path == name && strings.Contains(w.Text, "by hand") }) {

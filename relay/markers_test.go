@@ -158,7 +158,7 @@ func TestDomainMarkers(t *testing.T) {
 			for _, l := range lines {
 				d := c.Route(t.Context(), &relay.Message{Origin: c.Origin(relay.RoleReEntry), From: "a@d000000.example", To: "x@remote1.test", Raw: []byte(redirectedHead + l + "\n\nhi\n")})
 				got := ""
-				if d.Outcomes[0].Action == relay.MX {
+				if d.Outcomes[0].Action == relay.ActionMX {
 					got = "mx"
 					hits++
 				}

@@ -87,8 +87,8 @@ type (
 )
 
 const (
-	// AllDomains: every domain of the tenant.
-	AllDomains = policy.AllDomains
+	// ScopeAll: every domain of the tenant.
+	ScopeAll = policy.ScopeAll
 	// DefaultOriginHeader is the name of the header by which the second pass knows what
 	// the gateway's listener accepted.
 	DefaultOriginHeader = policy.DefaultOriginHeader
@@ -96,8 +96,8 @@ const (
 	FromInternet = policy.FromInternet
 	// FromPickup: sendmail(1) on the server itself.
 	FromPickup = policy.FromPickup
-	// Global: one script before every mailbox's own (sieve_before).
-	Global = policy.Global
+	// SieveGlobal: one script before every mailbox's own (sieve_before).
+	SieveGlobal = policy.SieveGlobal
 	// LevelDANE: a key published in DNSSEC (RFC 7672); without TLSA records, or where the
 	// answers are not secure, mail waits.
 	LevelDANE = policy.LevelDANE
@@ -105,19 +105,19 @@ const (
 	LevelFingerprint = policy.LevelFingerprint
 	// LevelSecure: a certificate of a trusted authority, with the name TLSName.
 	LevelSecure = policy.LevelSecure
-	// Mailboxes: the hosted mailboxes are on this server, but for tenants with a Store;
+	// TopologyMailboxes: the hosted mailboxes are on this server, but for tenants with a Store;
 	// two passes.
-	Mailboxes = policy.Mailboxes
-	// NoSenders: nobody; the tenant stays as it is
-	NoSenders = policy.NoSenders
-	// Outbound: only outbound mail comes here, nothing from the gateway; two passes.
-	Outbound = policy.Outbound
-	// PerMailbox: the rules stand in the chosen mailboxes' own scripts
+	TopologyMailboxes = policy.TopologyMailboxes
+	// ScopeNone: nobody; the tenant stays as it is
+	ScopeNone = policy.ScopeNone
+	// TopologyOutbound: only outbound mail comes here, nothing from the gateway; two passes.
+	TopologyOutbound = policy.TopologyOutbound
+	// SievePerMailbox: the rules stand in the chosen mailboxes' own scripts
 	// ([Config.MailboxRules]); no global script is installed.
-	PerMailbox = policy.PerMailbox
-	// PerTenant: the same script for each hosted domain that uses the gateway, before its
+	SievePerMailbox = policy.SievePerMailbox
+	// SievePerTenant: the same script for each hosted domain that uses the gateway, before its
 	// mailboxes' own; other domains have none.
-	PerTenant = policy.PerTenant
+	SievePerTenant = policy.SievePerTenant
 	// ProofpointEU is the European region of [ProofpointEssentials].
 	ProofpointEU = policy.ProofpointEU
 	// ProofpointUS is the American one.
@@ -134,12 +134,12 @@ const (
 	RoleReinjection = policy.RoleReinjection
 	// RoleSubmission: users, authenticated; markers are removed.
 	RoleSubmission = policy.RoleSubmission
-	// SomeDomains: Scope.Domains.
-	SomeDomains = policy.SomeDomains
-	// SomeSenders: Scope.Senders.
-	SomeSenders = policy.SomeSenders
-	// Store: all hosted mail is handed to other hosts (Tenant.Store); two passes.
-	Store = policy.Store
+	// ScopeDomains: Scope.Domains.
+	ScopeDomains = policy.ScopeDomains
+	// ScopeSenders: Scope.Senders.
+	ScopeSenders = policy.ScopeSenders
+	// TopologyStore: all hosted mail is handed to other hosts (Tenant.Store); two passes.
+	TopologyStore = policy.TopologyStore
 )
 
 var (

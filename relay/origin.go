@@ -25,7 +25,7 @@ func (c *Config) Origin(role Role) Origin {
 		}
 		o = c.passages[0].origin
 	case RoleSubmission:
-		o.Client, o.TLS, o.Authenticated = stranger, Encrypted, true
+		o.Client, o.TLS, o.Authenticated = stranger, TLSEncrypted, true
 	case RoleInternal, RoleReEntry, RoleReinjection:
 		o.Client = loopback
 		if d := c.door(o); d != nil {
@@ -71,15 +71,15 @@ func (o *Origin) SetTLS(s string) error {
 	kind, value, has := strings.Cut(s, "=")
 	switch {
 	case s == "none":
-		o.TLS, o.Certificate = Plaintext, Certificate{}
+		o.TLS, o.Certificate = TLSPlaintext, Certificate{}
 	case s == "tls":
-		o.TLS, o.Certificate = Encrypted, Certificate{}
+		o.TLS, o.Certificate = TLSEncrypted, Certificate{}
 	case kind == "name" && has && value != "":
-		o.TLS, o.Certificate = Encrypted, Certificate{Name: value, Verified: true}
+		o.TLS, o.Certificate = TLSEncrypted, Certificate{Name: value, Verified: true}
 	case kind == "unverified" && has && value != "":
-		o.TLS, o.Certificate = Encrypted, Certificate{Name: value}
+		o.TLS, o.Certificate = TLSEncrypted, Certificate{Name: value}
 	case kind == "fingerprint" && policy.Fingerprint.MatchString(withColons(value)):
-		o.TLS, o.Certificate = Encrypted, Certificate{Fingerprint: strings.ToUpper(withColons(value))}
+		o.TLS, o.Certificate = TLSEncrypted, Certificate{Fingerprint: strings.ToUpper(withColons(value))}
 	default:
 		return fmt.Errorf("%w: TLS state %q: none, tls, name=NAME, unverified=NAME or fingerprint=HEX (32 octets)", ErrInvalid, s)
 	}

@@ -53,7 +53,7 @@ func (c *compiler) buildPassage(o *mta.Options) *passage {
 		Kind: mta.PassRouted, Transport: gate, NextHop: nexthop, Service: c.policy.SecondPass().String(),
 		Stage: "second pass", Rule: p.hostRule, Note: "nothing keeps it off the gateway", FilteredNote: "past the gateway",
 	})
-	if c.policy.Topology != Outbound {
+	if c.policy.Topology != TopologyOutbound {
 		c.buildCertificate(p)
 	}
 	return p
@@ -101,7 +101,7 @@ func (c *Config) certificateLine(w *mta.Way) bool {
 		}
 		at.line += p.certLines[i]
 	}
-	if o.TLS == Encrypted && o.Certificate.Verified {
+	if o.TLS == TLSEncrypted && o.Certificate.Verified {
 		for _, n := range p.certNames {
 			if strings.EqualFold(n, o.Certificate.Name) {
 				step(w, "cleanup", p.certRule, at, o.Certificate.Name, "client certificate verified")
@@ -111,7 +111,7 @@ func (c *Config) certificateLine(w *mta.Way) bool {
 	}
 	step(w, "cleanup", p.certRule, at, o.Certificate.Name, "client certificate not the gateway's")
 	w.SetRule(p.certRule)
-	w.End(Reject, "550", w.To(), p.certText)
+	w.End(ActionReject, "550", w.To(), p.certText)
 	return false
 }
 
@@ -142,7 +142,7 @@ func (p *passage) Deliver(w *mta.Way, h mta.Hop, to string) {
 	end := func(rule, note, text string) {
 		step(w, "smtp", rule, at, first, note)
 		fallback("likewise")
-		w.End(Defer, "450", to, text)
+		w.End(ActionDefer, "450", to, text)
 	}
 	switch peer := passingBy(w).m.SmartHost; {
 	case peer == PeerUnverified:
@@ -156,13 +156,13 @@ func (p *passage) Deliver(w *mta.Way, h mta.Hop, to string) {
 	default:
 		step(w, "smtp", w.Rule(), at, first, "to the gateway")
 		fallback("where those before can't take it")
-		w.End(Relay, first, to, "")
+		w.End(ActionRelay, first, to, "")
 	}
 }
 
 // originOf is what the gateway looks like as a client.
 func originOf(g Gateway) Origin {
-	o := Origin{Role: RoleGateway, Client: g.Networks[0].Addr(), TLS: Encrypted}
+	o := Origin{Role: RoleGateway, Client: g.Networks[0].Addr(), TLS: TLSEncrypted}
 	if o.Client == g.Networks[0].Masked().Addr() && g.Networks[0].Bits() < o.Client.BitLen()-1 {
 		o.Client = o.Client.Next() // the first host, not the network itself
 	}

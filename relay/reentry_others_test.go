@@ -108,7 +108,7 @@ func TestOthersRoute(t *testing.T) {
 	relays.Listeners = append(relays.Listeners, relay.Listener{Service: otherListener, Role: relay.RoleReEntry})
 	boxes := ofOthers(t)
 	store := ofOthers(t)
-	store.Topology, store.Sieve, store.Spam = relay.Store, relay.Sieve{}, relay.Spam{Mark: true}
+	store.Topology, store.Sieve, store.Spam = relay.TopologyStore, relay.Sieve{}, relay.Spam{Mark: true}
 	for i := range store.Tenants {
 		store.Tenants[i].Store = "[store.example.com]:25"
 	}
@@ -134,11 +134,11 @@ func TestOthersRoute(t *testing.T) {
 				o := c.Origin(relay.RoleReEntry)
 				o.Service = l.Service
 				for raw, want := range map[string]relay.Action{
-					"Message-ID: <a@b>\n" + marker:                  relay.MX,
-					redirectedHead + marker:                         relay.MX,
-					made + marker:                                   relay.Relay,
-					"Subject: x\nX-Sieve: CMU Sieve 3.0\n" + marker: relay.Relay,
-					"X-Sieve-Redirected-From: a@b\n" + marker:       relay.MX,
+					"Message-ID: <a@b>\n" + marker:                  relay.ActionMX,
+					redirectedHead + marker:                         relay.ActionMX,
+					made + marker:                                   relay.ActionRelay,
+					"Subject: x\nX-Sieve: CMU Sieve 3.0\n" + marker: relay.ActionRelay,
+					"X-Sieve-Redirected-From: a@b\n" + marker:       relay.ActionMX,
 				} {
 					d := c.Route(t.Context(), &relay.Message{Origin: o, From: "alice@example.com", To: "x@remote1.test", Raw: []byte(raw + "\nhi\n")})
 					if len(d.Outcomes) != 1 || d.Outcomes[0].Action != want {

@@ -145,7 +145,7 @@ var sieveLayouts = []sieveLayout{
 		main: "non_smtpd_milters = $smtpd_milters\nsmtpd_milters = { inet:127.0.0.1:8891, connect_timeout=5s }\nheader_size_limit = 400\n" +
 			"header_checks = regexp:/etc/postfix/own\n",
 		files:  map[string]string{"own": "/^X-Sieve/ IGNORE\n/^Received:/ PREPEND X-Own: yes\n/^Subject: refuse/ REJECT\n"},
-		policy: func(p *relay.Policy) { p.Sieve.Form = relay.PerTenant },
+		policy: func(p *relay.Policy) { p.Sieve.Form = relay.SievePerTenant },
 		world:  func(w *maillab.World) { w.Milters = []maillab.Milter{{Name: "dkim", Address: "127.0.0.1:8891"}} }},
 	{name: "LDA", lda: true, transport: "dovecot", main: "dovecot_destination_recipient_limit = 1\n", master: ldaMaster,
 		dovecot:   "protocol lda {\n  mail_plugins = $mail_plugins sieve\n}\nservice auth {\n  unix_listener auth-userdb {\n    mode = 0666\n  }\n}\n",
@@ -373,7 +373,7 @@ func (l sieveLayout) route(t *testing.T, c *relay.Config, name string, m relay.M
 			continue
 		}
 		switch o.Action {
-		case relay.Relay:
+		case relay.ActionRelay:
 			got += "smarthost"
 		default:
 			got += fmt.Sprintf("%s:%s", o.Action, o.Target)

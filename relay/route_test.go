@@ -250,20 +250,20 @@ func TestScopes(t *testing.T) {
 		scope relay.Scope
 		want  map[string]string
 	}{
-		{"all", relay.Scope{Use: relay.AllDomains}, map[string]string{
+		{"all", relay.Scope{Use: relay.ScopeAll}, map[string]string{
 			"alice@example.com": gate, "Alice+x@EXAMPLE.Com": gate, "a@bücher.test": gate, "a@BÜCHER.test": gate, "a@xn--bcher-kva.test": gate,
 			"a@sub.example.com": mx, "": mx, "z@remote2.test": mx, "alice": mx, "a@example.com.": gate, "example.com!a": gate,
 		}},
-		{"one domain of two", relay.Scope{Use: relay.SomeDomains, Domains: []string{"bücher.test"}}, map[string]string{
+		{"one domain of two", relay.Scope{Use: relay.ScopeDomains, Domains: []string{"bücher.test"}}, map[string]string{
 			"alice@example.com": mx, "a@bücher.test": gate, "a@xn--bcher-kva.test": gate,
 		}},
-		{"some senders", relay.Scope{Use: relay.SomeSenders, Senders: []string{"Alice@example.com"}}, map[string]string{
+		{"some senders", relay.Scope{Use: relay.ScopeSenders, Senders: []string{"Alice@example.com"}}, map[string]string{
 			"alice@example.com": gate, "ALICE+tag@example.com": gate, "bob@example.com": mx, "": mx,
 		}},
-		{"all but one sender and one domain", relay.Scope{Use: relay.AllDomains, Except: []string{"bob@example.com", "bücher.test"}}, map[string]string{
+		{"all but one sender and one domain", relay.Scope{Use: relay.ScopeAll, Except: []string{"bob@example.com", "bücher.test"}}, map[string]string{
 			"alice@example.com": gate, "Bob@example.com": mx, "bob+x@example.com": mx, "a@bücher.test": mx,
 		}},
-		{"nobody", relay.Scope{Use: relay.NoSenders}, map[string]string{"alice@example.com": mx, "": mx}},
+		{"nobody", relay.Scope{Use: relay.ScopeNone}, map[string]string{"alice@example.com": mx, "": mx}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -400,10 +400,10 @@ func FuzzRoute(f *testing.F) {
 				t.Fatalf("%s: two answers:\n%s", role, diff)
 			}
 			for _, o := range d.Outcomes {
-				if role == relay.RoleGateway && o.Action == relay.Relay && o.Target == "[mail.conbool.com]:25" {
+				if role == relay.RoleGateway && o.Action == relay.ActionRelay && o.Target == "[mail.conbool.com]:25" {
 					t.Fatalf("the gateway's mail returns to it:\n%s", o.Trace)
 				}
-				if o.Action == relay.Relay && o.Target == "[mail.conbool.com]:25" && !strings.Contains(fmt.Sprint(o.Rule), "Tenants[") {
+				if o.Action == relay.ActionRelay && o.Target == "[mail.conbool.com]:25" && !strings.Contains(fmt.Sprint(o.Rule), "Tenants[") {
 					t.Fatalf("to the gateway, and no tenant wanted it: %q\n%s", o.Rule, o.Trace)
 				}
 			}

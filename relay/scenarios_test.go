@@ -91,7 +91,7 @@ message_size_limit = 100000
 			p.Gateway.Networks = append(p.Gateway.Networks, netip.MustParsePrefix("2001:db8:25::/48"), netip.MustParsePrefix("2001:db8::25/128"))
 			p.Loop.AnyDomain = true
 			p.Spam = relay.Spam{Folder: "Junk/Gateway", Create: true, Mark: true}
-			p.Tenants[1].Scope = relay.Scope{Use: relay.NoSenders}
+			p.Tenants[1].Scope = relay.Scope{Use: relay.ScopeNone}
 			p.Tenants[0].Scope.Except = []string{"bob@example.com"}
 			p.Direct = []string{"remote2.test"}
 			return p
@@ -102,11 +102,11 @@ message_size_limit = 100000
 		name: "some senders, no origin header, stricter calendar, via a relay", messages: 300,
 		policy: func(tb testing.TB, w *maillab.World) relay.Policy {
 			p := fromLab(tb, w)
-			p.Tenants[0].Scope = relay.Scope{Use: relay.SomeSenders, Senders: []string{"alice@example.com", "carl@example.com"}}
+			p.Tenants[0].Scope = relay.Scope{Use: relay.ScopeSenders, Senders: []string{"alice@example.com", "carl@example.com"}}
 			p.Loop.NoOrigin = true
 			p.Calendar = relay.Calendar{ICS: true, RequireMethod: true}
 			p.DirectVia = "[mailstore.example.com]:25"
-			p.Sieve.Form = relay.PerMailbox
+			p.Sieve.Form = relay.SievePerMailbox
 			return p
 		},
 		base: labBase,
@@ -115,8 +115,8 @@ message_size_limit = 100000
 		name: "one tenant in a store, scripts by domain", messages: 200,
 		policy: func(tb testing.TB, w *maillab.World) relay.Policy {
 			p := fromLab(tb, w)
-			p.Sieve.Form = relay.PerTenant
-			p.Tenants[1].Scope = relay.Scope{Use: relay.NoSenders}
+			p.Sieve.Form = relay.SievePerTenant
+			p.Tenants[1].Scope = relay.Scope{Use: relay.ScopeNone}
 			p.Tenants[2].Store = "[mailstore.example.com]:25"
 			return p
 		},
@@ -166,7 +166,7 @@ message_size_limit = 100000
 		name: "store", messages: 300,
 		policy: func(tb testing.TB, w *maillab.World) relay.Policy {
 			p := fromLab(tb, w)
-			p.Topology = relay.Store
+			p.Topology = relay.TopologyStore
 			p.Spam = relay.Spam{Mark: true}
 			for i := range p.Tenants {
 				p.Tenants[i].Store = "[mailstore.example.com]:25"

@@ -103,7 +103,7 @@ transport_maps = inline:{{remote1.test=slow:},{remote2.test=odd:}}
 		}
 		o := waysIn["gateway"].origin
 		for _, e := range c.Route(t.Context(), &relay.Message{Origin: o, From: m.From, To: m.Recipients[0], Raw: m.Raw}).Outcomes {
-			if e.Action != relay.MX || !slices.ContainsFunc(e.Edits, func(e relay.Edit) bool { return e.Removed && strings.EqualFold(e.Name, "X-Conbool-Released") }) {
+			if e.Action != relay.ActionMX || !slices.ContainsFunc(e.Edits, func(e relay.Edit) bool { return e.Removed && strings.EqualFold(e.Name, "X-Conbool-Released") }) {
 				t.Errorf("%s: Route says %s, edits %v", m.ID, e, e.Edits)
 			}
 		}

@@ -50,7 +50,7 @@ func TestSecondRun(t *testing.T) {
 		t.Errorf("aliases (-want +got):\n%s", diff)
 	}
 	d := second.Route(t.Context(), &relay.Message{Origin: waysIn["internal"].origin, From: "x@other.test", To: "carol@example.net", Raw: hello})
-	if d.Outcomes[0].Action != relay.Mailbox {
+	if d.Outcomes[0].Action != relay.ActionMailbox {
 		t.Errorf("the mailbox of the second run: %v", d.Outcomes)
 	}
 	for _, c := range []*relay.Config{first, second} {
@@ -109,13 +109,13 @@ func TestStillNamed(t *testing.T) {
 // mailboxes changes no file.
 func TestShuffled(t *testing.T) {
 	p := fromNothing(t)
-	p.Tenants[0].Scope = relay.Scope{Use: relay.SomeSenders, Senders: []string{"b@example.com", "a@example.com", "c@example.com"}}
+	p.Tenants[0].Scope = relay.Scope{Use: relay.ScopeSenders, Senders: []string{"b@example.com", "a@example.com", "c@example.com"}}
 	p.Tenants[1].Domains = append(p.Tenants[1].Domains, "a.example.net", "z.example.net", "b.example.net")
 	p.Tenants[1].Scope.Except = []string{"y@example.net", "x@example.net", "z.example.net"}
 	p.Direct = []string{"b.test", "a.test"}
 	p.Aliases = []relay.Alias{{Address: "b@example.com", Members: []string{"bob@example.com", "alice@example.com"}}, {Address: "a@example.com", Members: []string{"bob@example.com"}}}
 	for i := range 120 { // enough for an indexed table of markers
-		p.Tenants = append(p.Tenants, relay.Tenant{Name: fmt.Sprint("T", i), Domains: []string{string(rune('a'+i%26)) + strings.Repeat("x", i/26) + ".example"}, Scope: relay.Scope{Use: relay.AllDomains}})
+		p.Tenants = append(p.Tenants, relay.Tenant{Name: fmt.Sprint("T", i), Domains: []string{string(rune('a'+i%26)) + strings.Repeat("x", i/26) + ".example"}, Scope: relay.Scope{Use: relay.ScopeAll}})
 	}
 	want := compile(t, p, relay.Installation{}).Files()
 	r := rand.New(rand.NewPCG(*seed, 9))

@@ -132,7 +132,7 @@ func (s scenario) runOn(t *testing.T, system maillab.System) {
 	for _, f := range c.Files() {
 		site.Files[f.Name] = f.Data
 	}
-	site.NoDovecot = p.Topology == relay.Outbound // else it has at least the users' passwords
+	site.NoDovecot = p.Topology == relay.TopologyOutbound // else it has at least the users' passwords
 	g := generator{rand: rand.New(rand.NewPCG(*seed, 2)), policy: p, world: w}
 	var sent []generated
 	for i := range drawn(t, s.messages) {
@@ -298,13 +298,13 @@ func expected(d relay.Decision, p relay.Policy, raw []byte) []string {
 		}
 		target := o.Target
 		switch o.Action {
-		case relay.Relay, relay.MX, relay.Mailbox:
+		case relay.ActionRelay, relay.ActionMX, relay.ActionMailbox:
 			target += " <" + strings.ToLower(o.To) + ">"
-		case relay.Bounce, relay.Defer, relay.Discard:
+		case relay.ActionBounce, relay.ActionDefer, relay.ActionDiscard:
 			target = ""
 		}
 		var fields []string
-		if o.Action == relay.Relay || o.Action == relay.MX || o.Action == relay.Mailbox {
+		if o.Action == relay.ActionRelay || o.Action == relay.ActionMX || o.Action == relay.ActionMailbox {
 			fields = watchedFields(raw, o.Edits)
 		}
 		out = append(out, strings.TrimSpace(fmt.Sprintf("%s %s %s", o.Action, target, strings.Join(fields, " "))))

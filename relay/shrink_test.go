@@ -166,7 +166,7 @@ func asFixture(m generated, policy string, ends []string) string {
 		fmt.Fprintf(&b, "tls: name=%s\n", o.Certificate.Name)
 	case o.Certificate.Name != "":
 		fmt.Fprintf(&b, "tls: unverified=%s\n", o.Certificate.Name)
-	case o.TLS == relay.Encrypted:
+	case o.TLS == relay.TLSEncrypted:
 		b.WriteString("tls: tls\n")
 	}
 	if o.Authenticated {
@@ -211,7 +211,7 @@ func TestShrunk(t *testing.T) {
 		"f.txtar": {Data: []byte(asFixture(got, "p.json", []string{"relay [mail.conbool.com]:25 <bob@example.com> x-customer=1"}))},
 	}
 	_, f, err := relaytest.Load(files, "f.txtar")
-	want := []relaytest.Outcome{{Action: relay.Relay, Target: "[mail.conbool.com]:25", To: "bob@example.com"}}
+	want := []relaytest.Outcome{{Action: relay.ActionRelay, Target: "[mail.conbool.com]:25", To: "bob@example.com"}}
 	if err != nil || !slices.Equal(f.Want, want) || string(f.Message.Raw) != string(got.lab.Raw) {
 		t.Errorf("%v\n%s", err, files["f.txtar"].Data)
 	}

@@ -27,10 +27,10 @@ func (c *compiler) needed() {
 	if p.Server.Hostname == "" {
 		c.errs.Required("Server.Hostname", "the server's name; or give the existing configuration as Installation.Files")
 	}
-	if p.Topology != Outbound && (p.Server.CertFile == "" || p.Server.KeyFile == "") {
+	if p.Topology != TopologyOutbound && (p.Server.CertFile == "" || p.Server.KeyFile == "") {
 		c.errs.Required("Server.CertFile", "CertFile and KeyFile for inbound TLS; or give the existing configuration as Installation.Files")
 	}
-	if p.Topology == Mailboxes && len(p.Mailboxes) == 0 {
+	if p.Topology == TopologyMailboxes && len(p.Mailboxes) == 0 {
 		c.errs.Required("Mailboxes", "the mailboxes; or give the existing configuration as Installation.Files")
 	}
 	if len(p.Listeners) == 0 {
@@ -58,7 +58,7 @@ func (c *compiler) skeletonMain() string {
 	set("alias_maps")
 	set("local_recipient_maps")
 	set("local_transport", "error:5.1.1 no local users here")
-	if p.Topology == Mailboxes {
+	if p.Topology == TopologyMailboxes {
 		var domains []string
 		for _, t := range p.OrderedTenants() {
 			if t.Store != "" {
@@ -78,13 +78,13 @@ func (c *compiler) skeletonMain() string {
 		set("smtpd_tls_key_file", p.Server.KeyFile)
 		set("smtpd_tls_security_level", "may")
 	}
-	if p.Topology == Mailboxes {
+	if p.Topology == TopologyMailboxes {
 		set("smtpd_sasl_type", "dovecot")
 		set("smtpd_sasl_path", "private/auth")
 	}
 	set("smtp_tls_security_level", "may")
 	set("smtp_tls_CAfile", p.Gateway.SmartHost.CAFile)
-	if p.Topology == Outbound {
+	if p.Topology == TopologyOutbound {
 		set("smtpd_relay_restrictions", "permit_mynetworks", "permit_sasl_authenticated", "reject")
 	} else {
 		set("smtpd_relay_restrictions", "permit_mynetworks", "permit_sasl_authenticated", "reject_unauth_destination")

@@ -28,14 +28,14 @@ func emittedFiles(c *relay.Config) map[string]string {
 // spellings; what is no longer needed goes.
 func TestTenantScripts(t *testing.T) {
 	p := labPolicy(t, "lab.json")
-	p.Sieve.Form = relay.PerTenant
+	p.Sieve.Form = relay.SievePerTenant
 	p.Mailboxes, p.Aliases = nil, nil
 	p.Tenants = []relay.Tenant{
-		{Name: "all", Domains: []string{"all.example", "BÜCHER.example", "out.example"}, Scope: relay.Scope{Use: relay.AllDomains, Except: []string{"bob@all.example", "out.example"}}},
-		{Name: "domains", Domains: []string{"in.example", "notin.example"}, Scope: relay.Scope{Use: relay.SomeDomains, Domains: []string{"in.example"}}},
-		{Name: "senders", Domains: []string{"some.example", "nobody.example"}, Scope: relay.Scope{Use: relay.SomeSenders, Senders: []string{"alice@some.example", "carl@nobody.example"}, Except: []string{"carl@nobody.example"}}},
-		{Name: "none", Domains: []string{"none.example"}, Scope: relay.Scope{Use: relay.NoSenders}},
-		{Name: "elsewhere", Domains: []string{"store.example"}, Scope: relay.Scope{Use: relay.AllDomains}, Store: "[store.example.com]:25"},
+		{Name: "all", Domains: []string{"all.example", "BÜCHER.example", "out.example"}, Scope: relay.Scope{Use: relay.ScopeAll, Except: []string{"bob@all.example", "out.example"}}},
+		{Name: "domains", Domains: []string{"in.example", "notin.example"}, Scope: relay.Scope{Use: relay.ScopeDomains, Domains: []string{"in.example"}}},
+		{Name: "senders", Domains: []string{"some.example", "nobody.example"}, Scope: relay.Scope{Use: relay.ScopeSenders, Senders: []string{"alice@some.example", "carl@nobody.example"}, Except: []string{"carl@nobody.example"}}},
+		{Name: "none", Domains: []string{"none.example"}, Scope: relay.Scope{Use: relay.ScopeNone}},
+		{Name: "elsewhere", Domains: []string{"store.example"}, Scope: relay.Scope{Use: relay.ScopeAll}, Store: "[store.example.com]:25"},
 	}
 	in := relay.Installation{Files: map[string][]byte{}}
 	maps.Copy(in.Files, labBase(t).Files)
@@ -93,12 +93,12 @@ func TestTenantScripts(t *testing.T) {
 	}
 
 	// The other way: scripts by domain go when one script is for all.
-	p.Sieve.Form = relay.Global
+	p.Sieve.Form = relay.SieveGlobal
 	if o := compile(t, p, in).Obsolete(); !slices.Contains(o, "sieve/tenants/all.example.sieve") || !slices.Contains(o, "sieve/tenants/all.example.svbin") || slices.Contains(o, "sieve/before/10-conbool.sieve") {
 		t.Errorf("obsolete in the global form: %q", o)
 	}
 
-	p.Sieve.Form = relay.PerTenant
+	p.Sieve.Form = relay.SievePerTenant
 	in.Written["sieve/tenants/in.example.sieve"] = []byte("# the customer's\n")
 	p.Tenants[0].Domains = append(p.Tenants[0].Domains, strings.Repeat("a.", 90)+"example")
 	in.Files["/etc/postfix/main.cf"] = append(in.Files["/etc/postfix/main.cf"], "relay_domains = store.example "+p.Tenants[0].Domains[3]+"\n"...)
@@ -106,7 +106,7 @@ func TestTenantScripts(t *testing.T) {
 		t.Errorf("somebody else's script, and a long domain: %v", err)
 	}
 	for i := range p.Tenants {
-		p.Tenants[i].Scope = relay.Scope{Use: relay.NoSenders}
+		p.Tenants[i].Scope = relay.Scope{Use: relay.ScopeNone}
 	}
 	p.Tenants[0].Domains, in.Written = p.Tenants[0].Domains[:3], nil
 	c = compile(t, p, in)
@@ -149,7 +149,7 @@ func TestTenantFragment(t *testing.T) {
 	}
 	for _, tt := range tests {
 		p := labPolicy(t, "lab.json")
-		p.Sieve, p.Server.Dovecot = relay.Sieve{Form: relay.PerTenant}, tt.dovecot
+		p.Sieve, p.Server.Dovecot = relay.Sieve{Form: relay.SievePerTenant}, tt.dovecot
 		in := labBase(t)
 		in.Doveconf = whole(tt.dovecot+".1 (x)", fmt.Sprintf(lmtp, "")+tt.conf)
 		c, err := tryCompile(t, p, in)
@@ -174,10 +174,10 @@ func TestTenantFragment(t *testing.T) {
 func TestTenantServers(t *testing.T) { onSystems(t, testTenantServers) }
 
 func testTenantServers(t *testing.T, p relay.Policy, w maillab.World) {
-	p.Sieve.Form = relay.PerTenant
+	p.Sieve.Form = relay.SievePerTenant
 	for i := range p.Tenants {
 		if !slices.Contains(p.Tenants[i].Domains, "example.com") {
-			p.Tenants[i].Scope = relay.Scope{Use: relay.NoSenders}
+			p.Tenants[i].Scope = relay.Scope{Use: relay.ScopeNone}
 		}
 	}
 	const own = "require \"fileinto\";\nif header :contains \"subject\" \"x\" { fileinto \"Own\"; }\n"

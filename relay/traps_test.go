@@ -147,7 +147,7 @@ func testSieveForgery(t *testing.T, p relay.Policy, w maillab.World) {
 func TestMailboxScriptServers(t *testing.T) { onSystems(t, testMailboxScriptServers) }
 
 func testMailboxScriptServers(t *testing.T, p relay.Policy, w maillab.World) {
-	p.Sieve.Form = relay.PerMailbox
+	p.Sieve.Form = relay.SievePerMailbox
 	c, site := labSite(t, p, labBase(t))
 	own := string(c.MailboxScript().Format()) + "# the user's\nif header :contains \"subject\" \"x\" { fileinto \"Own\"; }\n"
 	site.Files["sieve/users/bob@example.com.sieve"] = []byte(own)

@@ -19,10 +19,10 @@ func valid() Policy {
 	return Policy{
 		Gateway:  g,
 		Server:   Server{Hostname: "ox.example.com", Postfix: "3.7", Dovecot: "2.3", CertFile: "/etc/ssl/lab/ox.pem", KeyFile: "/etc/ssl/lab/ox.key"},
-		Topology: Mailboxes,
+		Topology: TopologyMailboxes,
 		Tenants: []Tenant{
-			{Name: "com", Domains: []string{"example.com"}, Scope: Scope{Use: AllDomains}},
-			{Name: "net", Domains: []string{"example.net", "example.org"}, Scope: Scope{Use: SomeDomains, Domains: []string{"example.net"}}},
+			{Name: "com", Domains: []string{"example.com"}, Scope: Scope{Use: ScopeAll}},
+			{Name: "net", Domains: []string{"example.net", "example.org"}, Scope: Scope{Use: ScopeDomains, Domains: []string{"example.net"}}},
 		},
 		Inbound: Inbound{Host: "mx-internal.example.com"},
 		Listeners: []Listener{
@@ -71,13 +71,13 @@ func TestValidate(t *testing.T) {
 		{"unknown scope", func(p *Policy) { p.Tenants[0].Scope.Use = "some" }, []want{{"Tenants[0].Scope.Use", ErrInvalid}}},
 		{"scope of another tenant", func(p *Policy) { p.Tenants[1].Scope.Domains = []string{"example.com"} }, []want{{"Tenants[1].Scope.Domains[0]", ErrConflict}}},
 		{"foreign sender", func(p *Policy) {
-			p.Tenants[0].Scope = Scope{Use: SomeSenders, Senders: []string{"a@example.com", "b@remote1.test"}}
+			p.Tenants[0].Scope = Scope{Use: ScopeSenders, Senders: []string{"a@example.com", "b@remote1.test"}}
 		}, []want{{"Tenants[0].Scope.Senders[1]", ErrConflict}}},
 		{"sender twice", func(p *Policy) {
-			p.Tenants[0].Scope = Scope{Use: SomeSenders, Senders: []string{"a@example.com", "A@Example.com"}}
+			p.Tenants[0].Scope = Scope{Use: ScopeSenders, Senders: []string{"a@example.com", "A@Example.com"}}
 		}, []want{{"Tenants[0].Scope.Senders[1]", ErrDuplicate}}},
 		{"no address", func(p *Policy) {
-			p.Tenants[0].Scope = Scope{Use: SomeSenders, Senders: []string{"alice"}}
+			p.Tenants[0].Scope = Scope{Use: ScopeSenders, Senders: []string{"alice"}}
 			p.Mailboxes[0], p.Aliases[0].Members[0], p.Server.Hostname = "a b@example.com", "x", "192.0.2.1"
 		}, []want{{"Server.Hostname", ErrInvalid}, {"Tenants[0].Scope.Senders[0]", ErrInvalid}, {"Mailboxes[0]", ErrInvalid}, {"Aliases[0].Members[0]", ErrInvalid}}},
 		{"exception removes nothing", func(p *Policy) { p.Tenants[1].Scope.Except = []string{"example.org"} }, []want{{"Tenants[1].Scope.Except[0]", ErrConflict}}},
@@ -126,21 +126,21 @@ func TestValidate(t *testing.T) {
 		}, []want{{"Gateway.Client", headers.ErrNotExpressible}}},
 		{"certificate name that ends the pattern", func(p *Policy) { p.Gateway.Client.Names = []string{`x", Issuer "y`} }, []want{{"Gateway.Client.Names[0]", ErrInvalid}}},
 		{"strangers on a listener of the gateway's alone", func(p *Policy) { p.Inbound.Anybody = true }, []want{{"Inbound.Anybody", ErrConflict}}},
-		{"a tenant that stays without a way in", func(p *Policy) { p.Tenants[0].Scope = Scope{Use: NoSenders}; p.Listeners = p.Listeners[:2] }, []want{{"Inbound.Shared", ErrConflict}}},
+		{"a tenant that stays without a way in", func(p *Policy) { p.Tenants[0].Scope = Scope{Use: ScopeNone}; p.Listeners = p.Listeners[:2] }, []want{{"Inbound.Shared", ErrConflict}}},
 		{"a domain that stays without a way in", func(p *Policy) {
 			p.Tenants[0].Domains = append(p.Tenants[0].Domains, "stays.example")
-			p.Tenants[0].Scope = Scope{Use: SomeDomains, Domains: p.Tenants[0].Domains[:1]}
+			p.Tenants[0].Scope = Scope{Use: ScopeDomains, Domains: p.Tenants[0].Domains[:1]}
 			p.Listeners = p.Listeners[:2]
 		}, []want{{"Inbound.Shared", ErrConflict}}},
 		{"elsewhere, and nobody stays", func(p *Policy) {
 			p.Inbound.Elsewhere = true
 			for i := range p.Tenants {
-				p.Tenants[i].Scope = Scope{Use: AllDomains}
+				p.Tenants[i].Scope = Scope{Use: ScopeAll}
 			}
 		}, []want{{"Inbound.Elsewhere", ErrConflict}}},
 		{"inbound host is the gateway", func(p *Policy) { p.Inbound.Host = "mail.conbool.com" }, []want{{"Inbound.Host", ErrConflict}}},
 		{"no use for the spam marker", func(p *Policy) { p.Spam = Spam{} }, []want{{"Spam", ErrRequired}}},
-		{":create in a mailbox's own script", func(p *Policy) { p.Sieve.Form = PerMailbox; p.Spam.Create = true }, []want{{"Spam.Create", headers.ErrNotExpressible}}},
+		{":create in a mailbox's own script", func(p *Policy) { p.Sieve.Form = SievePerMailbox; p.Spam.Create = true }, []want{{"Spam.Create", headers.ErrNotExpressible}}},
 		{"an unknown generation of OX", func(p *Policy) { p.Sieve.OX = "7" }, []want{{"Sieve.OX", ErrInvalid}}},
 		{"any domain where users can add headers", func(p *Policy) { p.Loop.AnyDomain = true; p.Sieve.UserEditheader = true }, []want{{"Sieve.UserEditheader", headers.ErrNotExpressible}}},
 		{"unknown version", func(p *Policy) { p.Server.Postfix = "3.11"; p.Server.Dovecot = "2.2.36" }, []want{{"Server.Postfix", ErrUnsupported}, {"Server.Dovecot", ErrUnsupported}}},
@@ -150,8 +150,8 @@ func TestValidate(t *testing.T) {
 		{"origin header the gateway may set", func(p *Policy) { p.Loop.OriginHeader = "X-Conbool-Origin" }, []want{{"Loop.OriginHeader", ErrConflict}}},
 		{"ports collide", func(p *Policy) { p.Server.ReEntry = netip.MustParseAddrPort("127.0.0.1:10030") }, []want{{"Server.ReEntry", ErrDuplicate}}},
 		{"mailbox of nobody", func(p *Policy) { p.Mailboxes = append(p.Mailboxes, "x@remote1.test") }, []want{{"Mailboxes[2]", ErrConflict}}},
-		{"store without topology", func(p *Policy) { p.Topology = Store }, []want{{"Tenants[0].Store", ErrRequired}, {"Tenants[1].Store", ErrRequired}, {"Spam.Folder", ErrConflict}}},
-		{"outbound with a gateway listener", func(p *Policy) { p.Topology = Outbound; p.Spam = Spam{}; p.Direct = []string{"a.test"} }, []want{{"Listeners[0].Role", ErrConflict}}},
+		{"store without topology", func(p *Policy) { p.Topology = TopologyStore }, []want{{"Tenants[0].Store", ErrRequired}, {"Tenants[1].Store", ErrRequired}, {"Spam.Folder", ErrConflict}}},
+		{"outbound with a gateway listener", func(p *Policy) { p.Topology = TopologyOutbound; p.Spam = Spam{}; p.Direct = []string{"a.test"} }, []want{{"Listeners[0].Role", ErrConflict}}},
 		{"several at once", func(p *Policy) { p.Gateway.SmartHost.Port = 0; p.Tenants[1].Domains[1] = "x y"; p.Spam.Folder = "" }, []want{
 			{"Gateway.SmartHost.Port", ErrRequired}, {"Tenants[1].Domains[1]", ErrInvalid}, {"Spam", ErrRequired},
 		}},
@@ -267,8 +267,8 @@ func TestWarnings(t *testing.T) {
 		{"any domain", func(p *Policy) { p.Loop.AnyDomain = true }, []string{"Loop.AnyDomain"}},
 		{"no origin", func(p *Policy) { p.Loop.NoOrigin = true }, []string{"Loop.NoOrigin"}},
 		{"nobody in scope", func(p *Policy) {
-			p.Tenants[0].Scope = Scope{Use: NoSenders}
-			p.Tenants[1].Scope = Scope{Use: NoSenders}
+			p.Tenants[0].Scope = Scope{Use: ScopeNone}
+			p.Tenants[1].Scope = Scope{Use: ScopeNone}
 		}, []string{"Tenants"}},
 		{"mark", func(p *Policy) { p.Spam.Mark = true }, []string{"Spam.Mark"}},
 		{"re-injection for everybody", func(p *Policy) {

@@ -36,7 +36,7 @@ func (c *compiler) versions() {
 	}()
 	c.postfix = release.Postfix.Resolve(&c.errs, c.policy.Server.Postfix, []release.Found{{At: "Installation.PostfixVersion", Text: c.in.PostfixVersion}})
 	c.patchRelease()
-	if c.policy.Topology != Mailboxes {
+	if c.policy.Topology != TopologyMailboxes {
 		return
 	}
 	c.dovecot = release.Dovecot.Resolve(&c.errs, c.policy.Server.Dovecot, []release.Found{

@@ -47,7 +47,7 @@ func main() {
 	config, err := relay.Compile(relay.Policy{
 		Gateway:  gateway,
 		Server:   relay.Server{Postfix: "3.7.11", Dovecot: "2.3"},
-		Topology: relay.Mailboxes,
+		Topology: relay.TopologyMailboxes,
 		Tenants:  tenants(rows),
 		// One port 25 for all: the tenants that stay as they are get their mail there.
 		Inbound:   relay.Inbound{Host: "ox.example.com", Shared: true},
@@ -94,12 +94,12 @@ func tenants(rows [][]string) []relay.Tenant {
 		i := slices.IndexFunc(list, func(t relay.Tenant) bool { return t.Name == row[0] })
 		if i < 0 {
 			i = len(list)
-			list = append(list, relay.Tenant{Name: row[0], Scope: relay.Scope{Use: relay.NoSenders}})
+			list = append(list, relay.Tenant{Name: row[0], Scope: relay.Scope{Use: relay.ScopeNone}})
 		}
 		t := &list[i]
 		t.Domains = append(t.Domains, row[1])
 		if row[2] == "yes" {
-			t.Scope.Use = relay.SomeDomains
+			t.Scope.Use = relay.ScopeDomains
 			t.Scope.Domains = append(t.Scope.Domains, row[1])
 		}
 	}

@@ -91,7 +91,7 @@ func TestDatabase(t *testing.T) {
 	defer db.Close()
 	d := database{db}
 	rows, err := d.rows()
-	if list := tenants(rows); err != nil || len(list) != 1 || list[0].Scope.Use != relay.SomeDomains {
+	if list := tenants(rows); err != nil || len(list) != 1 || list[0].Scope.Use != relay.ScopeDomains {
 		t.Errorf("tenants %+v, %v", list, err)
 	}
 	csv, err := readAddresses("testdata/addresses.csv")

@@ -30,13 +30,13 @@ func demoPolicy() relay.Policy {
 			Hostname: "ox.acme.example", Postfix: "3.7.11", Dovecot: "2.3",
 			CertFile: "/etc/ssl/ox/ox.pem", KeyFile: "/etc/ssl/ox/ox.key",
 		},
-		Topology: relay.Mailboxes,
+		Topology: relay.TopologyMailboxes,
 		Tenants: []relay.Tenant{
-			{Name: "Acme", Domains: []string{"acme.example"}, Scope: relay.Scope{Use: relay.AllDomains}},
+			{Name: "Acme", Domains: []string{"acme.example"}, Scope: relay.Scope{Use: relay.ScopeAll}},
 			{Name: "Beta", Domains: []string{"beta.example"}, Scope: relay.Scope{
-				Use: relay.SomeSenders, Senders: []string{"sales@beta.example"},
+				Use: relay.ScopeSenders, Senders: []string{"sales@beta.example"},
 			}},
-			{Name: "Gamma", Domains: []string{"gamma.example"}, Scope: relay.Scope{Use: relay.NoSenders}},
+			{Name: "Gamma", Domains: []string{"gamma.example"}, Scope: relay.Scope{Use: relay.ScopeNone}},
 		},
 		Inbound: relay.Inbound{Host: "mx-internal.acme.example", Shared: true},
 		Listeners: []relay.Listener{

@@ -74,7 +74,7 @@ func readRules(policyFile string, remove bool, stderr io.Writer) (*relay.Mailbox
 	if err != nil {
 		return nil, err
 	}
-	if policy.Sieve.Form != relay.PerMailbox && !remove {
+	if policy.Sieve.Form != relay.SievePerMailbox && !remove {
 		fmt.Fprintf(stderr, "warning: Sieve.Form: the policy's rules run before mailboxes' own scripts, where no mailbox needs them; "+
 			"\"mailbox\" is for rules in the scripts\n")
 	}

@@ -38,10 +38,10 @@ func policy() relay.Policy {
 			Hostname: "ox.example.com", Postfix: "3.7.11", Dovecot: "2.3",
 			CertFile: "/etc/ssl/ox/ox.pem", KeyFile: "/etc/ssl/ox/ox.key",
 		},
-		Topology: relay.Mailboxes,
+		Topology: relay.TopologyMailboxes,
 		Tenants: []relay.Tenant{
-			{Name: "One", Domains: []string{"one.example"}, Scope: relay.Scope{Use: relay.AllDomains}},
-			{Name: "Two", Domains: []string{"two.example"}, Gateway: second.Name, Scope: relay.Scope{Use: relay.AllDomains}},
+			{Name: "One", Domains: []string{"one.example"}, Scope: relay.Scope{Use: relay.ScopeAll}},
+			{Name: "Two", Domains: []string{"two.example"}, Gateway: second.Name, Scope: relay.Scope{Use: relay.ScopeAll}},
 		},
 		Inbound: relay.Inbound{Host: "mx.ox.example.com"},
 		// Each gateway connects to a port of its own.

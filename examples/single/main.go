@@ -35,8 +35,8 @@ func main() {
 	config, err := relay.Compile(relay.Policy{
 		Gateway:   gateway,
 		Server:    relay.Server{Postfix: "3.7.11", Dovecot: "2.3"},
-		Topology:  relay.Mailboxes,
-		Tenants:   []relay.Tenant{{Name: "Example", Domains: []string{"example.com"}, Scope: relay.Scope{Use: relay.AllDomains}}},
+		Topology:  relay.TopologyMailboxes,
+		Tenants:   []relay.Tenant{{Name: "Example", Domains: []string{"example.com"}, Scope: relay.Scope{Use: relay.ScopeAll}}},
 		Inbound:   relay.Inbound{Host: "ox.example.com"},
 		Firewall:  relay.Firewall{Ports: []uint16{25}},
 		Listeners: []relay.Listener{{Service: "smtp", Role: relay.RoleGateway}, {Service: "submission", Role: relay.RoleSubmission}},

@@ -47,7 +47,7 @@ func whole(t *testing.T) []any {
 	config, err := relay.Compile(policy, installation)
 	must(err)
 	perMailbox := policy
-	perMailbox.Sieve.Form = relay.PerMailbox
+	perMailbox.Sieve.Form = relay.SievePerMailbox
 	rules, err := relay.Compile(perMailbox, installation)
 	must(err)
 	mainCF, err := postfix.ParseMain("main.cf", []byte("a = b\n c\n$x = y\nmyhostname = x\nx = $y\n"))

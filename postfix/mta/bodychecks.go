@@ -75,13 +75,13 @@ func (w *Way) bodyChecks(c *cleanup, v *cleaned) {
 			case postfix.Discard:
 				w.step("cleanup", hit.Rule, at, input, "discarded")
 				w.rule = hit.Rule
-				w.end(Discard, "", w.m.To, "")
+				w.end(ActionDiscard, "", w.m.To, "")
 				v.done = true
 				return false
 			case postfix.Hold:
 				w.step("cleanup", hit.Rule, at, input, "held until postsuper -H")
 				w.rule = hit.Rule
-				w.end(Defer, "", w.m.To, "held in the queue")
+				w.end(ActionDefer, "", w.m.To, "held in the queue")
 				v.done = true
 				return false
 			case postfix.BCC:

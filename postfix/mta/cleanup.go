@@ -114,13 +114,13 @@ func (w *Way) checks(c *cleanup) (v cleaned, prepended int) {
 			case postfix.Discard:
 				w.step("cleanup", hit.Rule, at, string(f.Name), "discarded")
 				w.rule = hit.Rule
-				w.end(Discard, "", w.m.To, "")
+				w.end(ActionDiscard, "", w.m.To, "")
 				v.done = true
 				return false
 			case postfix.Hold:
 				w.step("cleanup", hit.Rule, at, string(f.Name), "held until postsuper -H")
 				w.rule = hit.Rule
-				w.end(Defer, "", w.m.To, "held in the queue")
+				w.end(ActionDefer, "", w.m.To, "held in the queue")
 				v.done = true
 				return false
 			case postfix.Pass:
@@ -153,10 +153,10 @@ func (w *Way) checks(c *cleanup) (v cleaned, prepended int) {
 // is returned.
 func (w *Way) refuse(text string) {
 	if w.pickup() {
-		w.end(Bounce, "550", w.m.To, text)
+		w.end(ActionBounce, "550", w.m.To, text)
 		return
 	}
-	w.end(Reject, "550", w.m.To, text)
+	w.end(ActionReject, "550", w.m.To, text)
 }
 
 // own makes the section the walk's own before it is changed: forks share it.

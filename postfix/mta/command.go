@@ -136,7 +136,7 @@ func (w *Way) pipe(h hop, to, domain string) {
 		}
 	}
 	w.step(h.command, w.rule, h.at, h.nexthop, "handed to another program")
-	w.end(Relay, h.transport+":"+h.nexthop, to, "")
+	w.end(ActionRelay, h.transport+":"+h.nexthop, to, "")
 }
 
 // nullSender is the attribute null_sender of a pipe(8) service.
@@ -171,7 +171,7 @@ func (w *Way) localCommand(h hop, to, user string) bool {
 	}
 	w.depends("mailbox_command "+command, at, to, "delivered to INBOX")
 	w.step("local", w.rule, at, to, "to mailbox_command")
-	w.end(Mailbox, "INBOX", to, "")
+	w.end(ActionMailbox, "INBOX", to, "")
 	return true
 }
 
@@ -183,7 +183,7 @@ func (w *Way) program(h hop, to, command string, at place) {
 			return
 		}
 	}
-	w.end(Relay, "|"+command, to, "")
+	w.end(ActionRelay, "|"+command, to, "")
 }
 
 // shell takes a command of local(8) apart as sh(1) does, with the variables of

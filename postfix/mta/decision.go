@@ -84,8 +84,8 @@ type TLS bool
 
 // The states of a connection.
 const (
-	Plaintext TLS = false
-	Encrypted TLS = true
+	TLSPlaintext TLS = false
+	TLSEncrypted TLS = true
 )
 
 // Certificate is a client certificate as smtpd(8) sees it.
@@ -103,13 +103,13 @@ type Action string
 
 // The actions, with what Outcome.Target is.
 const (
-	Relay   Action = "relay"   // handed to a fixed next hop: "[host]:port"
-	MX      Action = "mx"      // delivered to the MX hosts of a domain: the domain
-	Mailbox Action = "mailbox" // delivered here: the folder
-	Discard Action = "discard" // accepted and dropped; empty
-	Reject  Action = "reject"  // refused in the SMTP session: the reply code; empty where no session comes about
-	Bounce  Action = "bounce"  // accepted, then returned to the sender: the reply code
-	Defer   Action = "defer"   // kept and tried again: the reply code
+	ActionRelay   Action = "relay"   // handed to a fixed next hop: "[host]:port"
+	ActionMX      Action = "mx"      // delivered to the MX hosts of a domain: the domain
+	ActionMailbox Action = "mailbox" // delivered here: the folder
+	ActionDiscard Action = "discard" // accepted and dropped; empty
+	ActionReject  Action = "reject"  // refused in the SMTP session: the reply code; empty where no session comes about
+	ActionBounce  Action = "bounce"  // accepted, then returned to the sender: the reply code
+	ActionDefer   Action = "defer"   // kept and tried again: the reply code
 )
 
 // Decision says where a message goes for one envelope recipient.

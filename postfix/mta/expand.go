@@ -33,15 +33,15 @@ func (w *Way) expand(l *listener, next func(w *Way, to string)) {
 	list, err := a.Expand(w.m.To)
 	if lookup != nil && lookup.err != nil {
 		w.step("aliases", "", place{"virtual_alias_maps", 0}, w.m.To, lookup.err.Error())
-		w.end(Defer, "451", w.m.To, "4.3.0 Temporary lookup failure")
+		w.end(ActionDefer, "451", w.m.To, "4.3.0 Temporary lookup failure")
 		return
 	}
 	if err != nil {
 		w.step("aliases", "", place{"virtual_alias_maps", 0}, w.m.To, err.Error())
 		if w.pickup() {
-			w.end(Defer, "451", w.m.To, "4.6.0 Alias expansion error")
+			w.end(ActionDefer, "451", w.m.To, "4.6.0 Alias expansion error")
 		} else {
-			w.end(Reject, "451", w.m.To, "4.6.0 Alias expansion error")
+			w.end(ActionReject, "451", w.m.To, "4.6.0 Alias expansion error")
 		}
 		return
 	}

@@ -410,7 +410,7 @@ func (w *Way) setContext(l *listener) {
 		case "permit_sasl_authenticated":
 			local = l.rules.sasl && o.Authenticated
 		case "permit_tls_all_clientcerts":
-			local = o.TLS == Encrypted && o.Certificate.Verified
+			local = o.TLS == TLSEncrypted && o.Certificate.Verified
 		default:
 			if r.table == nil {
 				unknown = r.name

@@ -7,7 +7,7 @@ import "bytes"
 func (w *Way) mailbox(h hop, to string) {
 	if h.command != "lmtp" {
 		w.step(h.command, w.rule, h.at, to, "delivered without Sieve")
-		w.end(Mailbox, "INBOX", to, "")
+		w.end(ActionMailbox, "INBOX", to, "")
 		return
 	}
 	if !w.takesUTF8(h, "Dovecot", to, SMTPUTF8Missing) {
@@ -20,7 +20,7 @@ func (w *Way) mailbox(h hop, to string) {
 	}
 	w.depends("lmtp:"+h.nexthop, h.at, to, "delivered to INBOX")
 	w.step("lmtp", w.rule, h.at, to, "to the mailbox")
-	w.end(Mailbox, "INBOX", to, "")
+	w.end(ActionMailbox, "INBOX", to, "")
 }
 
 // assumeMailbox reports whether an address is taken for a mailbox, since nobody

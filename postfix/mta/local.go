@@ -105,7 +105,7 @@ func (w *Way) local(h hop, to string, depth int, seen map[localSeen]bool) {
 	}
 	if depth > maxLocal {
 		w.step("local", "", h.at, to, "aliases nested too deep")
-		w.end(Bounce, "550", to, "5.4.6 possible alias database loop")
+		w.end(ActionBounce, "550", to, "5.4.6 possible alias database loop")
 		return
 	}
 	hit, ok := w.localAlias(user)
@@ -160,7 +160,7 @@ func (w *Way) toUser(h hop, to string) {
 			return
 		}
 		w.step("local", "", h.at, to, "unknown user")
-		w.end(Bounce, "550", to, "5.1.1 unknown user: \""+bare+"\"")
+		w.end(ActionBounce, "550", to, "5.1.1 unknown user: \""+bare+"\"")
 		return
 	}
 	if w.e.users == nil && (a.fallback.transport != "" || a.missing != nil || a.luser != "") {
@@ -170,7 +170,7 @@ func (w *Way) toUser(h hop, to string) {
 		return
 	}
 	w.step("local", w.rule, h.at, to, "delivered without Sieve")
-	w.end(Mailbox, "INBOX", to, "")
+	w.end(ActionMailbox, "INBOX", to, "")
 }
 
 // toLuser is luser_relay: the address in whose place an unknown user's mail goes.
@@ -199,7 +199,7 @@ func (w *Way) toLuser(user, domain string) {
 	w.step("local", "", a.luserAt, user+"@"+domain, "unknown user, to luser_relay")
 	if strings.HasPrefix(address, "|") || strings.HasPrefix(address, "/") {
 		w.depends("luser_relay "+address, a.luserAt, user+"@"+domain, "delivered there")
-		w.end(Mailbox, address, user+"@"+domain, "")
+		w.end(ActionMailbox, address, user+"@"+domain, "")
 		return
 	}
 	w.resubmit(w.e.reachable(w.e.canonical(address)))
@@ -243,10 +243,10 @@ func (w *Way) localMembers(h hop, to string, hit postfix.Hit, depth int, seen ma
 		case strings.HasPrefix(member, "|"):
 			f.program(h, to, member[1:], w.e.agent.aliases.place(hit))
 		case strings.HasPrefix(member, "/"):
-			f.end(Mailbox, member, to, "")
+			f.end(ActionMailbox, member, to, "")
 		case strings.HasPrefix(member, ":include:"):
 			f.depends(member, h.at, hit.Key, "nobody")
-			f.end(Discard, "", to, "")
+			f.end(ActionDiscard, "", to, "")
 		default:
 			address := w.e.reachable(w.e.canonical(strings.TrimPrefix(member, `\`)))
 			user, domain := splitAddress(fold(address))

@@ -131,7 +131,7 @@ func (w *Way) resolve(to string) (h hop, class addressClass, rcpt string, ok boo
 	to, valid := w.e.unroute(to)
 	if !valid {
 		w.step("route", "", place{}, to, "bad address syntax")
-		w.end(Bounce, "550", to, "5.1.3 bad address syntax")
+		w.end(ActionBounce, "550", to, "5.1.3 bad address syntax")
 		return hop{}, defaultClass, to, false
 	}
 	_, domain := splitAddress(to)
@@ -140,14 +140,14 @@ func (w *Way) resolve(to string) (h hop, class addressClass, rcpt string, ok boo
 	switch class {
 	case failedClass:
 		w.step("route", "", place{"virtual_mailbox_domains", 0}, domain, w.q.err().Error())
-		w.end(Defer, "451", to, "4.3.0 address resolver failure")
+		w.end(ActionDefer, "451", to, "4.3.0 address resolver failure")
 		return hop{}, class, to, false
 	case localClass:
 		h = r.toLocal
 		w.rule = ""
 	case aliasClass:
 		w.step("route", "", place{"virtual_alias_domains", 0}, domain, "no such alias")
-		w.end(Bounce, "550", to, "5.1.1 User unknown in virtual alias table")
+		w.end(ActionBounce, "550", to, "5.1.1 User unknown in virtual alias table")
 		return hop{}, class, to, false
 	case mailboxClass:
 		h = r.toMailbox
@@ -267,7 +267,7 @@ func (w *Way) relocated(to string) bool {
 	}
 	text := "5.1.6 User has moved to " + hit.Entry.Value
 	w.step("route", "", l.place(hit), hit.Key, text)
-	w.end(Bounce, "550", to, text)
+	w.end(ActionBounce, "550", to, text)
 	return false
 }
 

@@ -277,7 +277,7 @@ func (s *session) one(r *restriction) verdict {
 			return s.refuse(r, "504", "5.5.2 ", ": Sender address rejected: need fully-qualified address", "")
 		}
 	case rejectPlaintextSession:
-		if w.m.Origin.TLS == Plaintext {
+		if w.m.Origin.TLS == TLSPlaintext {
 			return s.refuse(r, rules.plaintextCode, "5.7.1 ", ": "+s.class+" rejected: Session encryption is required", "")
 		}
 	case checkClientCIDR:
@@ -293,7 +293,7 @@ func (s *session) one(r *restriction) verdict {
 	case checkRecipientMap:
 		return s.address(r, w.m.To, "Recipient address")
 	case checkCertificate:
-		if f := w.m.Origin.Certificate.Fingerprint; f != "" && w.m.Origin.TLS == Encrypted {
+		if f := w.m.Origin.Certificate.Fingerprint; f != "" && w.m.Origin.TLS == TLSEncrypted {
 			if e, line, ok := r.table.Lookup(f); ok {
 				return s.entry(r, e, line, f)
 			}

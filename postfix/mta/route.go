@@ -40,10 +40,10 @@ func (e *Instance) Route(ctx context.Context, m *Message) Decision {
 	switch l := e.listener(m.Origin.Service); {
 	case m.Refused != "":
 		w.rule = m.Rule
-		w.end(Reject, "", m.To, m.Refused)
+		w.end(ActionReject, "", m.To, m.Refused)
 	case l == nil:
 		w.step("smtpd", "", place{}, m.Origin.Service, "no such listener")
-		w.end(Reject, "", m.To, "no such listener")
+		w.end(ActionReject, "", m.To, "no such listener")
 	default:
 		w.enter(l)
 	}
@@ -71,7 +71,7 @@ func (w *Way) end(a Action, target, to, text string) {
 	o := Outcome{
 		Action: a, Target: target, To: to, Text: text, Rule: w.rule, Edits: w.edits, Trace: w.trace, BCC: w.bcc,
 	}
-	if a == Relay || a == MX || a == Mailbox {
+	if a == ActionRelay || a == ActionMX || a == ActionMailbox {
 		o.MailFrom, o.RcptTo = w.m.From, to
 	}
 	*w.out = append(*w.out, o)
@@ -100,10 +100,10 @@ func (w *Way) enter(l *listener) {
 		s := session{w: w, l: l}
 		if v := s.judge(); v == rejected {
 			w.rule = s.rule
-			w.end(Reject, s.code, w.m.To, s.text)
+			w.end(ActionReject, s.code, w.m.To, s.text)
 			return
 		} else if v == discarded {
-			w.end(Discard, "", w.m.To, "")
+			w.end(ActionDiscard, "", w.m.To, "")
 			return
 		}
 		filter = s.filter
@@ -115,7 +115,7 @@ func (w *Way) enter(l *listener) {
 	}
 	if l.limit > 0 && int64(len(w.m.Raw)) > l.limit/2 && w.size() > l.limit {
 		w.step("smtpd", "", l.at, "message_size_limit", "too large")
-		w.end(Reject, "552", w.m.To, "5.3.4 Message size exceeds fixed limit")
+		w.end(ActionReject, "552", w.m.To, "5.3.4 Message size exceeds fixed limit")
 		return
 	}
 	if l.milters != "" && !w.milters(l) {
@@ -134,7 +134,7 @@ func (w *Way) enter(l *listener) {
 	}
 	w.detect()
 	if hold { // cleanup(8) has done all its work
-		w.end(Defer, "", w.m.To, "held in the queue")
+		w.end(ActionDefer, "", w.m.To, "held in the queue")
 		return
 	}
 	if to != "" { // one recipient in the place of all, copies too
@@ -218,7 +218,7 @@ func (e *Instance) returns(h hop) bool {
 func (w *Way) reinject(h hop, to string, l *listener, back Origin) {
 	if w.hops >= maxHops {
 		w.step("filter", "", h.at, to, "filtered too often")
-		w.end(Bounce, "554", to, "5.4.6 too many hops")
+		w.end(ActionBounce, "554", to, "5.4.6 too many hops")
 		return
 	}
 	if l == w.e.reinjects && (h.command == "smtp" || h.command == "lmtp") && !w.takesUTF8(h, h.nexthop, to, w.m.NextHops) {
@@ -239,10 +239,10 @@ func (w *Way) reinject(h hop, to string, l *listener, back Origin) {
 	// The filter tells the queue what it was told.
 	for i := before; i < len(*w.out); i++ {
 		o := &(*w.out)[i]
-		if o.Action == Reject {
-			o.Action = Bounce
+		if o.Action == ActionReject {
+			o.Action = ActionBounce
 			if strings.HasPrefix(o.Target, "4") {
-				o.Action = Defer
+				o.Action = ActionDefer
 			}
 		}
 	}
@@ -259,20 +259,20 @@ func (w *Way) milters(l *listener) bool {
 		w.step("milter", "", l.at, l.milters, "rejected with "+code)
 		switch {
 		case !l.pickup:
-			w.end(Reject, code, w.m.To, text)
+			w.end(ActionReject, code, w.m.To, text)
 		case code == "451":
-			w.end(Defer, code, w.m.To, text)
+			w.end(ActionDefer, code, w.m.To, text)
 		default:
-			w.end(Bounce, code, w.m.To, text)
+			w.end(ActionBounce, code, w.m.To, text)
 		}
 		return false
 	case MilterDiscard:
 		w.step("milter", "", l.at, l.milters, "discarded")
-		w.end(Discard, "", w.m.To, "")
+		w.end(ActionDiscard, "", w.m.To, "")
 		return false
 	case MilterQuarantine:
 		w.step("milter", "", l.at, l.milters, "held until postsuper -H")
-		w.end(Defer, "", w.m.To, "held in the queue")
+		w.end(ActionDefer, "", w.m.To, "held in the queue")
 		return false
 	case MilterUnknown:
 		w.depends(l.milters, l.at, "", "accepted, and nothing changed")
@@ -328,7 +328,7 @@ func (w *Way) pickup() bool { return w.at != nil && w.at.pickup }
 // judge is smtpd(8)'s session up to the answer to RCPT TO.
 func (s *session) judge() verdict {
 	rules, o := s.l.rules, &s.w.m.Origin
-	if rules.encrypt && o.TLS == Plaintext {
+	if rules.encrypt && o.TLS == TLSPlaintext {
 		s.code, s.text = "530", "5.7.0 Must issue a STARTTLS command first"
 		s.w.step("smtpd", "", rules.at, "smtpd_tls_security_level", "rejected with 530")
 		return rejected

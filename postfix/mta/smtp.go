@@ -43,25 +43,25 @@ func (w *Way) agent(h hop, to, domain string) {
 		}
 		if h.nexthop == "" {
 			w.step("smtp", w.rule, h.at, domain, "to the MX")
-			w.end(MX, domain, to, "")
+			w.end(ActionMX, domain, to, "")
 			return
 		}
 		w.step("smtp", w.rule, h.at, h.nexthop, "to a fixed host")
-		w.end(Relay, h.nexthop, to, "")
+		w.end(ActionRelay, h.nexthop, to, "")
 	case "lmtp":
 		w.step("lmtp", w.rule, h.at, h.nexthop, "to a fixed host")
-		w.end(Relay, h.nexthop, to, "")
+		w.end(ActionRelay, h.nexthop, to, "")
 	case "discard":
 		w.step("discard", w.rule, h.at, to, "discarded")
-		w.end(Discard, "", to, "")
+		w.end(ActionDiscard, "", to, "")
 	case "error":
 		text := h.nexthop
 		if text == "" || text == domain {
 			text = "Address is undeliverable"
 		}
-		action, code := Bounce, "550"
+		action, code := ActionBounce, "550"
 		if h.transport == "retry" {
-			action, code = Defer, "450"
+			action, code = ActionDefer, "450"
 		}
 		w.step("error", w.rule, h.at, to, text)
 		w.end(action, code, to, text)
@@ -71,12 +71,12 @@ func (w *Way) agent(h hop, to, domain string) {
 		w.mailbox(h, to)
 	case "":
 		w.step("qmgr", w.rule, h.at, h.transport, "no such transport")
-		w.end(Defer, "450", to, "4.3.0 mail transport unavailable")
+		w.end(ActionDefer, "450", to, "4.3.0 mail transport unavailable")
 	case "pipe":
 		w.pipe(h, to, domain)
 	default:
 		w.step(h.command, w.rule, h.at, h.nexthop, "handed to another program")
-		w.end(Relay, h.transport+":"+h.nexthop, to, "")
+		w.end(ActionRelay, h.transport+":"+h.nexthop, to, "")
 	}
 }
 

@@ -112,7 +112,7 @@ func (w *Way) takesUTF8(h hop, host, to string, offered SMTPUTF8) bool {
 			w.depends(h.command+"_connection_cache_on_demand", h.at, host, "a new connection") // only a new one is asked
 		}
 		w.step(h.command, "", h.at, host, text)
-		w.end(Bounce, "550", to, "5.6.7 "+text)
+		w.end(ActionBounce, "550", to, "5.6.7 "+text)
 		return false
 	case SMTPUTF8Unknown:
 		w.depends("SMTPUTF8", h.at, host, "offered")

@@ -287,7 +287,7 @@ func (w *Way) Submit(n Entry) []Outcome {
 		l := f.e.listener(n.Origin.Service)
 		if l == nil {
 			f.Step(n.Missing)
-			f.end(Reject, "", n.To, n.Text)
+			f.end(ActionReject, "", n.To, n.Text)
 			return
 		}
 		f.enter(l)

@@ -59,7 +59,7 @@ func (p Policy) ProxyPort() (port uint16, ok bool) {
 
 func (v *validator) balancer(p Policy) {
 	b := p.Balancer
-	if !b.IsZero() && p.Topology == Outbound {
+	if !b.IsZero() && p.Topology == TopologyOutbound {
 		v.errs.Add("Balancer", ErrConflict, "remove it", "nothing comes in from the gateway in topology \"outbound\"")
 		return
 	}

@@ -21,11 +21,11 @@ func (t Tenant) Uses() func(domain string) bool {
 		add(out, d)
 	}
 	switch t.Scope.Use {
-	case SomeDomains:
+	case ScopeDomains:
 		for _, d := range t.Scope.Domains {
 			add(in, d)
 		}
-	case SomeSenders:
+	case ScopeSenders:
 		last := ""
 		for _, a := range t.Scope.Senders {
 			if _, d := mailaddr.Split(a); d != last {
@@ -34,7 +34,7 @@ func (t Tenant) Uses() func(domain string) bool {
 			}
 		}
 	}
-	return func(domain string) bool { return !out[domain] && (t.Scope.Use == AllDomains || in[domain]) }
+	return func(domain string) bool { return !out[domain] && (t.Scope.Use == ScopeAll || in[domain]) }
 }
 
 // Others are the indices of these listeners.
@@ -48,7 +48,7 @@ func (p Policy) Others() (list []int) {
 }
 
 // Sorts reports whether what Sieve sends comes here, of this server or of others.
-func (p Policy) Sorts() bool { return p.Topology == Mailboxes || len(p.Others()) > 0 }
+func (p Policy) Sorts() bool { return p.Topology == TopologyMailboxes || len(p.Others()) > 0 }
 
 // TenantScriptDir is where the tenants' scripts are among the files.
 const TenantScriptDir = "sieve/tenants/"
@@ -107,8 +107,8 @@ func (p Policy) TenantDir() string { return cmp.Or(p.Sieve.Directory, defaultTen
 // OriginHeader is the origin header's name, or its default.
 func (p Policy) OriginHeader() string { return cmp.Or(p.Loop.OriginHeader, DefaultOriginHeader) }
 
-// SieveForm is where the Sieve rules run, by default [Global].
-func (p Policy) SieveForm() SieveForm { return cmp.Or(p.Sieve.Form, Global) }
+// SieveForm is where the Sieve rules run, by default [SieveGlobal].
+func (p Policy) SieveForm() SieveForm { return cmp.Or(p.Sieve.Form, SieveGlobal) }
 
 // ClientCAFile verifies the gateway's certificate: its own, or that of the smart host.
 func (g Gateway) ClientCAFile() string { return cmp.Or(g.Client.CAFile, g.SmartHost.CAFile) }

@@ -52,7 +52,7 @@ func (v *validator) firewall(p Policy) {
 		return
 	}
 	const at = "Firewall"
-	if p.Topology == Outbound {
+	if p.Topology == TopologyOutbound {
 		v.errs.Add(at, ErrConflict, "remove it", "nothing comes in from the gateway in topology \"outbound\"")
 		return
 	}

@@ -100,7 +100,7 @@ func (v *validator) further(p Policy) {
 		return
 	}
 	switch {
-	case p.Topology == Outbound:
+	case p.Topology == TopologyOutbound:
 		v.errs.Add("Further", headers.ErrNotExpressible, `use topology "mailboxes" or "store"`,
 			"what one gateway delivered elsewhere carries no header that keeps it off the others")
 	case p.Loop.NoOrigin:

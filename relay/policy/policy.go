@@ -111,14 +111,14 @@ type DomainMarker struct {
 type Topology string
 
 const (
-	// Mailboxes: the hosted mailboxes are on this server, but for tenants with a
+	// TopologyMailboxes: the hosted mailboxes are on this server, but for tenants with a
 	// Store; two passes.
-	Mailboxes Topology = "mailboxes"
-	// Store: all hosted mail is handed to other hosts (Tenant.Store); two passes.
-	Store Topology = "store"
-	// Outbound: only outbound mail comes here, nothing from the gateway; two
+	TopologyMailboxes Topology = "mailboxes"
+	// TopologyStore: all hosted mail is handed to other hosts (Tenant.Store); two passes.
+	TopologyStore Topology = "store"
+	// TopologyOutbound: only outbound mail comes here, nothing from the gateway; two
 	// passes. Refused where a tenant's domain is delivered here.
-	Outbound Topology = "outbound"
+	TopologyOutbound Topology = "outbound"
 )
 
 // Server is the machine that the files are for.
@@ -130,7 +130,7 @@ type Server struct {
 	// `postconf -h mail_version` and `dovecot --version` print, because
 	// defaults and even the configuration language differ. Postfix 3.7 to 3.10
 	// and Dovecot 2.3 and 2.4 are known. Either may be empty where the
-	// Installation has it; Dovecot's is needed in topology [Mailboxes] alone.
+	// Installation has it; Dovecot's is needed in topology [TopologyMailboxes] alone.
 	Postfix string
 	Dovecot string
 	// ConfigDirectory is where Postfix's files lie on the server. Empty:
@@ -175,7 +175,7 @@ type Tenant struct {
 	Scope Scope
 	// Store is the next hop for the tenant's recipients
 	// ("[store.example.com]:25"), where their mailboxes are on another host:
-	// for every tenant in topology [Store], for some in topology [Mailboxes].
+	// for every tenant in topology [TopologyStore], for some in topology [TopologyMailboxes].
 	Store string
 }
 
@@ -183,13 +183,13 @@ type Tenant struct {
 // are not hosted, and the null sender, are never in scope.
 //
 // "Only in the Sieve rules of the chosen mailboxes", as vendors' pages have
-// it, is [SomeSenders] here, with [PerMailbox] Sieve rules: Sieve runs at
+// it, is [ScopeSenders] here, with [SievePerMailbox] Sieve rules: Sieve runs at
 // delivery and can't route outbound mail, the sender map does that.
 type Scope struct {
 	Use ScopeUse
-	// Domains are the domains in scope, for [SomeDomains].
+	// Domains are the domains in scope, for [ScopeDomains].
 	Domains []string
-	// Senders are the addresses in scope, for [SomeSenders].
+	// Senders are the addresses in scope, for [ScopeSenders].
 	Senders []string
 	// Except takes domains or senders out again. Each must take out something.
 	Except []string
@@ -199,10 +199,10 @@ type Scope struct {
 type ScopeUse string
 
 const (
-	AllDomains  ScopeUse = "all"     // every domain of the tenant
-	SomeDomains ScopeUse = "domains" // Scope.Domains
-	SomeSenders ScopeUse = "senders" // Scope.Senders
-	NoSenders   ScopeUse = "none"    // nobody; the tenant stays as it is
+	ScopeAll     ScopeUse = "all"     // every domain of the tenant
+	ScopeDomains ScopeUse = "domains" // Scope.Domains
+	ScopeSenders ScopeUse = "senders" // Scope.Senders
+	ScopeNone    ScopeUse = "none"    // nobody; the tenant stays as it is
 )
 
 // Inbound is the way from the gateway to the server.
@@ -347,7 +347,7 @@ type Spam struct {
 // goes the way it went before, by sendmail(1) or the installation's
 // submission_host.
 type Sieve struct {
-	// Form is where the rules run. Empty: [Global].
+	// Form is where the rules run. Empty: [SieveGlobal].
 	Form SieveForm
 	// Directory is where the global script, or those of the tenants' domains,
 	// are installed. Empty: /etc/dovecot/sieve/before, or
@@ -361,7 +361,7 @@ type Sieve struct {
 	// has names instead, and the slot is not used.
 	Slot int
 	// OX is the generation of OX App Suite in whose mailfilter users edit their
-	// scripts, for the form [PerMailbox]: "older" or "8"; empty for every one. The
+	// scripts, for the form [SievePerMailbox]: "older" or "8"; empty for every one. The
 	// rules are in what it reads, and stand where it looks for them.
 	OX mailfilter.Generation
 	// UserEditheader: users' scripts may use the editheader extension. It
@@ -373,19 +373,19 @@ type Sieve struct {
 type SieveForm string
 
 const (
-	// Global: one script before every mailbox's own (sieve_before). Nothing has to
+	// SieveGlobal: one script before every mailbox's own (sieve_before). Nothing has to
 	// be kept up to date, and users can't change it.
-	Global SieveForm = "global"
-	// PerTenant: the same script for each hosted domain that uses the gateway,
+	SieveGlobal SieveForm = "global"
+	// SievePerTenant: the same script for each hosted domain that uses the gateway,
 	// before its mailboxes' own; other domains have none. A domain uses the
 	// gateway if any sender of it is in scope. The domain is that of Dovecot's
 	// user name, which must be the mail address: see [Config.Warnings].
-	PerTenant SieveForm = "tenant"
-	// PerMailbox: the rules stand in the chosen mailboxes' own scripts
+	SievePerTenant SieveForm = "tenant"
+	// SievePerMailbox: the rules stand in the chosen mailboxes' own scripts
 	// ([Config.MailboxRules]); no global script is installed. Users see them in OX
 	// App Suite, and can move them or switch them off; who writes the whole script
 	// anew from an old page takes them out until the next run of package provision.
-	PerMailbox SieveForm = "mailbox"
+	SievePerMailbox SieveForm = "mailbox"
 )
 
 // Alias is a virtual(5) alias.

@@ -26,13 +26,13 @@ const SpamComment = "Held for spam by the gateway (Gateway.Markers.Spam, Spam.Fo
 // the mail, because an alias of one tenant can lead to a mailbox of another.
 //
 // Which mailbox has them is the tenants' switch, [Tenant].Scope: a mailbox has
-// the rules if mail that it sends is in scope. So with [AllDomains] every
-// address of the tenant's domains has them, with [SomeDomains] those of
-// Scope.Domains, with [SomeSenders] those that Scope.Senders names, with
-// [NoSenders] none; an address or domain in Scope.Except has none. Whatever the
-// scope, none has them where Sieve.Form isn't [PerMailbox], since the rules run
+// the rules if mail that it sends is in scope. So with [ScopeAll] every
+// address of the tenant's domains has them, with [ScopeDomains] those of
+// Scope.Domains, with [ScopeSenders] those that Scope.Senders names, with
+// [ScopeNone] none; an address or domain in Scope.Except has none. Whatever the
+// scope, none has them where Sieve.Form isn't [SievePerMailbox], since the rules run
 // before the mailbox's script then, and none where the tenant's mailboxes are
-// on another host (Tenant.Store, topology [Store]).
+// on another host (Tenant.Store, topology [TopologyStore]).
 type MailboxRules struct {
 	rules []mailfilter.Managed
 	flags []string
@@ -72,7 +72,7 @@ func (p Policy) RulesInto(errs *Errors) *MailboxRules {
 	name := strings.ReplaceAll(p.Gateway.Name, "0", "O")
 	m := &MailboxRules{
 		flags: []string{name + releasedFlag, name + spamFlag},
-		on:    p.SieveForm() == PerMailbox && p.Topology == Mailboxes,
+		on:    p.SieveForm() == SievePerMailbox && p.Topology == TopologyMailboxes,
 		ox:    p.Sieve.OX,
 		scope: p.Switches(),
 	}
@@ -114,18 +114,18 @@ func (s switches) add(t Tenant) {
 	here := t.Store == ""
 	for _, d := range t.Domains {
 		d, _ = headers.ASCIIDomain(d)
-		s.domains[d] = here && t.Scope.Use == AllDomains && !out[d]
+		s.domains[d] = here && t.Scope.Use == ScopeAll && !out[d]
 	}
 	if !here {
 		return
 	}
-	if t.Scope.Use == SomeDomains {
+	if t.Scope.Use == ScopeDomains {
 		for _, d := range t.Scope.Domains {
 			d, _ = headers.ASCIIDomain(d)
 			s.domains[d] = !out[d]
 		}
 	}
-	if t.Scope.Use == SomeSenders {
+	if t.Scope.Use == ScopeSenders {
 		for _, a := range t.Scope.Senders {
 			a, _ = mailaddr.Check(a)
 			if _, d := mailaddr.Split(a); !out[a] && !out[d] {
@@ -265,7 +265,7 @@ type deliveryRule struct {
 // scripts, which keep would not: after keep, Pigeonhole goes on with the next
 // script.
 func (p Policy) DeliveryRules(errs *Errors, form RuleForm) []deliveryRule {
-	if p.Topology != Mailboxes {
+	if p.Topology != TopologyMailboxes {
 		return nil
 	}
 	var released, spam headers.Any

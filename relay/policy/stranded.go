@@ -39,7 +39,7 @@ func (p Policy) stays() []string {
 // in who has mail for them: strangers are refused at the gateway's listener.
 func (v *validator) stranded(p Policy) {
 	in := p.Inbound
-	if p.Topology == Outbound {
+	if p.Topology == TopologyOutbound {
 		return
 	}
 	if in.Anybody && !in.Shared {
@@ -76,7 +76,7 @@ func (v *validator) returnFlow(p Policy) {
 	if !p.Inbound.Return {
 		return
 	}
-	if p.Topology == Outbound {
+	if p.Topology == TopologyOutbound {
 		v.errs.Add(at, ErrConflict, `use topology "mailboxes" or "store"`, "topology \"outbound\" receives nothing from the gateway")
 		return
 	}

@@ -140,7 +140,7 @@ func (v *validator) server(at string, p Policy) {
 
 func (v *validator) topology(p Policy) {
 	switch p.Topology {
-	case Mailboxes, Store, Outbound:
+	case TopologyMailboxes, TopologyStore, TopologyOutbound:
 	case "":
 		v.errs.Required("Topology", `"mailboxes", "store" or "outbound"`)
 	default:
@@ -174,7 +174,7 @@ func (v *validator) nextHop(at, s string, p Policy) {
 
 func (v *validator) inbound(p Policy) {
 	v.returnFlow(p)
-	if p.Topology == Outbound {
+	if p.Topology == TopologyOutbound {
 		if p.Inbound.Shared {
 			v.errs.Add("Inbound.Shared", ErrConflict, "remove it", "nothing comes in from the gateway in topology \"outbound\"")
 		}
@@ -216,7 +216,7 @@ func (v *validator) listeners(p Policy) {
 				}
 				gateways[g] = true
 			}
-			if p.Topology == Outbound {
+			if p.Topology == TopologyOutbound {
 				v.errs.Add(at+".Role", ErrConflict, `use topology "mailboxes" or "store"`, "topology \"outbound\" receives nothing from the gateway")
 			}
 		case RoleSubmission, RoleInternal, RoleReEntry, RoleReinjection:
@@ -226,7 +226,7 @@ func (v *validator) listeners(p Policy) {
 			v.errs.Add(at+".Role", ErrInvalid, `"gateway", "submission", "internal", "reentry" or "reinjection"`, "%q", l.Role)
 		}
 	}
-	if p.Topology != Mailboxes && p.Topology != Store {
+	if p.Topology != TopologyMailboxes && p.Topology != TopologyStore {
 		return
 	}
 	for i, g := range p.Gateways() {
@@ -281,7 +281,7 @@ func (v *validator) calendar(c Calendar) {
 
 func (v *validator) spam(p Policy) {
 	s := p.Spam
-	if p.Topology == Outbound {
+	if p.Topology == TopologyOutbound {
 		if s != (Spam{}) {
 			v.errs.Add("Spam", ErrConflict, "remove it", "no mail is delivered in topology \"outbound\"")
 		}
@@ -297,12 +297,12 @@ func (v *validator) spam(p Policy) {
 	if s.Folder == "" && s.Create {
 		v.errs.Required("Spam.Folder", "the folder to create")
 	}
-	if p.Topology == Store && s.Folder != "" {
+	if p.Topology == TopologyStore && s.Folder != "" {
 		v.errs.Add("Spam.Folder", ErrConflict, "set it in the policy of the host that has the mailboxes",
 			"mailboxes are on another host in topology \"store\"")
 	}
 	v.text("Spam.Folder", s.Folder)
-	if s.Create && p.Sieve.Form == PerMailbox {
+	if s.Create && p.Sieve.Form == SievePerMailbox {
 		v.errs.Add("Spam.Create", headers.ErrNotExpressible, "remove it, or use the global or the tenants' form",
 			"OX shows a rule with :create as broken, so a mailbox's own script can't have it")
 	}
@@ -311,7 +311,7 @@ func (v *validator) spam(p Policy) {
 func (v *validator) sieve(p Policy) {
 	s := p.Sieve
 	switch s.Form {
-	case "", Global, PerTenant, PerMailbox:
+	case "", SieveGlobal, SievePerTenant, SievePerMailbox:
 	default:
 		v.errs.Add("Sieve.Form", ErrInvalid, `"global", "tenant" or "mailbox"`, "%q", s.Form)
 	}

@@ -37,9 +37,9 @@ func (v *validator) tenants(p Policy) map[string]string {
 		}
 		v.scope(at+".Scope", t.Scope, own)
 		switch {
-		case p.Topology == Store && t.Store == "":
+		case p.Topology == TopologyStore && t.Store == "":
 			v.errs.Required(at+".Store", "the host that has the tenant's mailboxes, such as [store.example.com]:25")
-		case p.Topology == Outbound && t.Store != "":
+		case p.Topology == TopologyOutbound && t.Store != "":
 			v.errs.Add(at+".Store", ErrConflict, "leave it out", "topology \"outbound\" has no hosted recipients")
 		case t.Store != "":
 			v.nextHop(at+".Store", t.Store, p)
@@ -77,36 +77,36 @@ func (v *validator) domain(at, d string, seen map[string]string, p Policy) (stri
 func (v *validator) scope(at string, s Scope, own map[string]bool) {
 	in := make(map[string]int, len(s.Domains)+len(s.Senders)) // what Use selects: domains, or addresses
 	switch s.Use {
-	case AllDomains:
+	case ScopeAll:
 		for d := range own {
 			in[d] = 0
 		}
-	case SomeDomains:
+	case ScopeDomains:
 		if len(s.Domains) == 0 {
 			v.errs.Required(at+".Domains", `the domains in scope, or Use "none"`)
 		}
-	case SomeSenders:
+	case ScopeSenders:
 		if len(s.Senders) == 0 {
 			v.errs.Required(at+".Senders", `the senders in scope, or Use "none"`)
 		}
-	case NoSenders:
+	case ScopeNone:
 	case "":
 		v.errs.Required(at+".Use", `"all", "domains", "senders" or "none"`)
 	default:
 		v.errs.Add(at+".Use", ErrInvalid, `"all", "domains", "senders" or "none"`, "%q", s.Use)
 	}
-	if s.Use != SomeDomains && len(s.Domains) > 0 {
+	if s.Use != ScopeDomains && len(s.Domains) > 0 {
 		v.errs.Add(at+".Domains", ErrConflict, `leave it out, or set Use to "domains"`, "Use is %q", s.Use)
 	}
-	if s.Use != SomeSenders && len(s.Senders) > 0 {
+	if s.Use != ScopeSenders && len(s.Senders) > 0 {
 		v.errs.Add(at+".Senders", ErrConflict, `leave it out, or set Use to "senders"`, "Use is %q", s.Use)
 	}
-	if s.Use == SomeDomains {
+	if s.Use == ScopeDomains {
 		for i, d := range s.Domains {
 			v.member(at+".Domains", i, d, own, in, false)
 		}
 	}
-	if s.Use == SomeSenders {
+	if s.Use == ScopeSenders {
 		for i, a := range s.Senders {
 			v.member(at+".Senders", i, a, own, in, true)
 		}

@@ -50,7 +50,7 @@ func (p Policy) Noticed() []Warning {
 	}
 	for i, g := range p.Gateways() {
 		g.SmartHost.ports(GatewayPath(i)+".SmartHost", add)
-		if p.Topology == Outbound || len(g.Client.Names)+len(g.Client.Fingerprints) > 0 {
+		if p.Topology == TopologyOutbound || len(g.Client.Names)+len(g.Client.Fingerprints) > 0 {
 			continue
 		}
 		add(GatewayPath(i)+".Client", "no certificate is asked for: whoever can send from the gateway's addresses is believed")
@@ -58,7 +58,7 @@ func (p Policy) Noticed() []Warning {
 	if p.Loop.AnyDomain {
 		add("Loop.AnyDomain", "the marker of any domain counts, of domains that are not hosted here too")
 	}
-	if p.Loop.NoOrigin && p.Topology != Outbound {
+	if p.Loop.NoOrigin && p.Topology != TopologyOutbound {
 		add("Loop.NoOrigin", "mail of the gateway that carries no marker can return to it")
 	}
 	if p.Calendar.Off {
@@ -67,11 +67,11 @@ func (p Policy) Noticed() []Warning {
 	if p.Spam.Mark && slices.ContainsFunc(p.Gateways(), func(g Gateway) bool { return g.Markers.Released.Predicate != nil }) {
 		add("Spam.Mark", "released mail is marked too where the gateway left its spam marker in: header checks see one field at a time")
 	}
-	if !slices.ContainsFunc(p.Tenants, func(t Tenant) bool { return t.Scope.Use != NoSenders }) {
+	if !slices.ContainsFunc(p.Tenants, func(t Tenant) bool { return t.Scope.Use != ScopeNone }) {
 		add("Tenants", "nobody is in scope: no mail goes through the gateway")
 	}
 	for i, l := range p.Listeners {
-		if (l.Role == RoleReinjection || l.Role == RoleReEntry) && p.Topology != Outbound && !strings.HasPrefix(l.Service, "127.") &&
+		if (l.Role == RoleReinjection || l.Role == RoleReEntry) && p.Topology != TopologyOutbound && !strings.HasPrefix(l.Service, "127.") &&
 			!strings.HasPrefix(l.Service, "localhost:") && !strings.HasPrefix(l.Service, "[::1]:") {
 			add(paths.Index("Listeners", i), "%s believes the markers of whoever reaches it; bind it to loopback", l.Service)
 		}

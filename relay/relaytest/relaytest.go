@@ -315,7 +315,7 @@ func lines(data []byte) []string {
 }
 
 var actions = map[relay.Action]bool{
-	relay.Relay: true, relay.MX: true, relay.Mailbox: true, relay.Discard: true, relay.Reject: true, relay.Bounce: true, relay.Defer: true,
+	relay.ActionRelay: true, relay.ActionMX: true, relay.ActionMailbox: true, relay.ActionDiscard: true, relay.ActionReject: true, relay.ActionBounce: true, relay.ActionDefer: true,
 }
 
 func parseOutcome(line, to string) (Outcome, error) {

@@ -110,14 +110,14 @@ func TestAssumptions(t *testing.T) {
 	}
 	f := relaytest.Fixture{
 		Name: "f", Message: relay.Message{Origin: c.Origin(relay.RoleInternal), From: "a@example.com", To: "x@remote.test", Raw: []byte("Subject: x\n\n")},
-		Want: []relaytest.Outcome{{Action: relay.Relay, Target: "[mail.conbool.com]:25", To: "x@remote.test"}},
+		Want: []relaytest.Outcome{{Action: relay.ActionRelay, Target: "[mail.conbool.com]:25", To: "x@remote.test"}},
 	}
 	if err := relaytest.Check(c, f); err != nil {
 		t.Error(err)
 	}
 	for _, o := range []relay.Origin{{}, {Role: "intenet"}, {Role: relay.RoleGateway}, {Role: relay.RoleInternal, Service: "nowhere"}} {
 		g := f
-		g.Message.Origin, g.Want = o, []relaytest.Outcome{{Action: relay.Reject, To: "x@remote.test"}}
+		g.Message.Origin, g.Want = o, []relaytest.Outcome{{Action: relay.ActionReject, To: "x@remote.test"}}
 		if err := relaytest.Check(c, g); err == nil || !strings.Contains(err.Error(), "f: origin: ") {
 			t.Errorf("%+v: %v", o, err)
 		}
