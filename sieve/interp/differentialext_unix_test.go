@@ -33,7 +33,11 @@ import (
 // test, with values that are folded, encoded or empty. The runs of 2026-11-22
 // with them, "-seed 20261122 -size 4 -scripts 1500" and "-seed 20261123 -size 4
 // -scripts 1500" beside Pigeonhole 0.5.19 (Dovecot 2.3.19.1), had 90,000 pairs
-// each and no disagreement.
+// each and no disagreement. On 2026-11-30 beside 0.5.19, TEST_SCALE=16: of this
+// test seeds 113101 to 113103, of TestDifferential 113101 and 113102, 14,400 pairs
+// each, no disagreement. Beside 2.4.1, which reads addresses with characters
+// beyond ASCII in their local part, which isn't followed: seed 77 of both, 1,800
+// pairs each and no other disagreement.
 func TestDifferentialExtensions(t *testing.T) {
 	for _, rel := range drawnReleases(t) {
 		t.Run(rel.name, func(t *testing.T) { differentialExtensions(t, rel) })

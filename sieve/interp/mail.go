@@ -249,8 +249,10 @@ func (r *run) decode(e *entry) *value {
 // decodeField returns the value of a field as the header test sees it.
 func (r *run) decodeField(f headers.Field, arena *[]byte) []byte {
 	r.spend(2*len(f.Body) + 2*len(r.added))
-	if v, ok := r.addedValue(f); ok {
-		return v
+	if len(r.added) > 0 {
+		if v, ok := r.addedValue(f); ok {
+			return v
+		}
 	}
 	if v, ok := plainValue(f.Body); ok {
 		return v
