@@ -10,9 +10,9 @@ import (
 
 	"github.com/oxmailroute/oxmailroute/internal/maillab"
 	"github.com/oxmailroute/oxmailroute/internal/servertest"
-	"github.com/oxmailroute/oxmailroute/mailstore"
 	"github.com/oxmailroute/oxmailroute/postfix/mta"
 	"github.com/oxmailroute/oxmailroute/relay"
+	"github.com/oxmailroute/oxmailroute/relay/mailstore"
 	"github.com/oxmailroute/oxmailroute/sieve/dovecot"
 )
 

@@ -13,9 +13,9 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/oxmailroute/oxmailroute/mailstore"
 	"github.com/oxmailroute/oxmailroute/postfix/mta"
 	"github.com/oxmailroute/oxmailroute/relay"
+	"github.com/oxmailroute/oxmailroute/relay/mailstore"
 	"github.com/oxmailroute/oxmailroute/sieve/dovecot"
 )
 

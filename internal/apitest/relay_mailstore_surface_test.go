@@ -5,11 +5,11 @@ package apitest_test
 import (
 	"reflect"
 
-	"github.com/oxmailroute/oxmailroute/mailstore"
+	"github.com/oxmailroute/oxmailroute/relay/mailstore"
 )
 
 func init() {
-	surface["mailstore"] = api{
+	surface["relay/mailstore"] = api{
 		functions: map[string]any{},
 		types: map[string]reflect.Type{
 			"Store": reflect.TypeFor[mailstore.Store](),
