@@ -128,7 +128,7 @@ func TestBeside(t *testing.T) {
 			name: "no checks for pickup, nor for redirects", base: withMaster(none,
 				"1       pickup", "1       pickup\n  -o content_filter=\n  -o receive_override_options=no_header_body_checks"),
 			service: "127.0.0.1:10032 inet",
-			want:    map[string]string{"receive_override_options": "no_header_body_checks", "content_filter": "conbool-sort:[127.0.0.1]:10033", "smtpd_milters": ""},
+			want:    map[string]string{"receive_override_options": "", "cleanup_service_name": "conbool-cleanup-reentry-2", "content_filter": "-", "smtpd_milters": ""},
 		},
 		{
 			name: "no checks at all", base: withMain("header_checks = regexp:/etc/postfix/own\nbody_checks = regexp:/etc/postfix/more\nreceive_override_options = no_header_body_checks\n", none),

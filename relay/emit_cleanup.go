@@ -21,8 +21,7 @@ type cleanedBy struct {
 type variant struct {
 	by                   cleanedBy
 	strip                bool
-	sieve                bool         // for what Sieve sends
-	reEntry              bool         // for what other servers' Sieve sends, among other mail
+	reEntry              bool         // for what Sieve sends, among other mail that was accepted before
 	in                   map[int]bool // by gateway
 	header, mime, nested string       // the installation's checks, expanded
 }
@@ -96,7 +95,7 @@ func (c *compiler) emitCleanups() {
 		}
 		if v.reEntry {
 			c.add(c.numbered(c.names.cleanupReEntry, "-", i), "unix", "0", "cleanup",
-				"cleanup for mail of other servers: markers stay, but for what their Sieve sends, which is sorted",
+				"cleanup for mail that comes in again: markers stay, but for what Sieve sends, which is sorted",
 				c.variantOptions(i, c.names.reEntryHeader)...)
 		}
 	}
@@ -141,7 +140,7 @@ func (c *compiler) emitVariants() {
 	n := c.names
 	comment := "the installation's own checks, copied so that they run beside the generated ones"
 	for i, v := range c.variants {
-		if !v.strip && !v.sieve && !v.reEntry && len(v.in) == 0 {
+		if !v.strip && !v.reEntry && len(v.in) == 0 {
 			continue // no service and no parameter names them, of which postconf warns
 		}
 		for _, p := range []struct{ name, value string }{{n.ownHeader, v.header}, {n.ownMIME, v.mime}, {n.ownNested, v.nested}} {
@@ -159,17 +158,11 @@ func (c *compiler) emitVariants() {
 			comment = ""
 		}
 	}
-	comment = "other servers' mail; what their Sieve sends is sorted"
+	comment = "mail that comes in again; what Sieve sends is sorted"
 	for i, v := range c.variants {
 		if v.reEntry {
 			c.param(c.numbered(n.reEntryHeader, "_", i), comment, c.regexpMap(n.reEntry), c.ref(c.numbered(n.ownHeader, "_", i), v.header))
 			comment = ""
-		}
-	}
-	for i, v := range c.variants {
-		if v.sieve {
-			c.param(c.numbered(n.sieveHeader, "_", i), "what Sieve sends; redirected mail keeps the field that it is known by",
-				c.regexpMap(n.redirect), c.ref(c.numbered(n.ownHeader, "_", i), v.header))
 		}
 	}
 	c.eachGateway(func() {

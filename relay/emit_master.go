@@ -53,12 +53,12 @@ func (c *compiler) emitMaster() {
 			c.stripped(sv.Name, sv.Type)
 		}
 	}
+	if c.policy.Topology == TopologyMailboxes {
+		c.reEntry()
+	}
 	c.emitCleanups()
 	if c.policy.Inbound.Shared {
 		c.sharedListener()
-	}
-	if c.policy.Topology == TopologyMailboxes {
-		c.reEntry()
 	}
 	if c.policy.Sorts() {
 		c.sorters()

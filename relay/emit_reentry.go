@@ -19,14 +19,17 @@ import (
 // X-Sieve, Message-ID and Date, before all that a script says.
 //
 //   - The re-entry listener treats mail as pickup(8) would: aliases, the
-//     installation's checks, milters. What it refuses, Dovecot keeps.
+//     installation's checks, milters. What it refuses, Dovecot keeps. What has
+//     X-Sieve its cleanup(8) leads to the sorting listener, other mail goes on.
 //   - The sorting listener keeps what begins as a redirect, by PASS, and leads
 //     everything else on, as soon as a field is seen that no redirect begins with.
 //   - The listener of what Sieve has made removes markers.
 //
-// What other servers' Sieve sends, to a listener of RoleReEntry, takes the same
-// way from the sorting listener on; other mail that comes in there does not
-// (emit_reentry_others.go).
+// Listeners of RoleReEntry, for other servers, do the same (emit_reentry_others.go).
+// What Dovecot's delivery agents send of their own accord has no X-Sieve: notices
+// that a message was rejected, by Sieve or for a full mailbox. Of the message
+// they have, in their own header, the sender's address and the subject, cleaned
+// (str_sanitize); the rest is in their body.
 const (
 	redirectedFrom = "X-Sieve-Redirected-From"
 	xSieve         = "X-Sieve"
@@ -39,13 +42,9 @@ var beforeScript = []string{"Message-ID", "Date", "From", "To", "Subject", "Auto
 
 // reEntry adds the listener for this server's Dovecot.
 func (c *compiler) reEntry() {
-	o := []postfix.Param{
-		opt("syslog_name", "postfix/"+c.names.smartHost+"-reentry"),
-		opt("content_filter", c.sortHop(c.policy.Sorting())),
-	}
 	a := c.policy.ReEntry()
 	c.add(a.String(), "inet", "-", "smtpd", "re-entry for Dovecot (submission_host): what Sieve sends",
-		slices.Concat(o, c.asSubmitted(), c.inside(a.Addr()))...)
+		slices.Concat([]postfix.Param{opt("syslog_name", "postfix/"+c.names.smartHost+"-reentry")}, c.asSubmitted(), c.inside(a.Addr()))...)
 }
 
 // sorters adds the listeners that tell redirects from what Sieve has made.
@@ -88,15 +87,14 @@ func (c *compiler) wholeHeaders() []postfix.Param {
 }
 
 // sortHop leads to one of these listeners.
-func (c *compiler) sortHop(a netip.AddrPort) string {
-	return c.names.sortGate + ":[" + a.Addr().String() + "]:" + port(a)
+func (c *compiler) sortHop(a netip.AddrPort) postfix.Filter {
+	return postfix.Filter{Transport: c.names.sortGate, NextHop: "[" + a.Addr().String() + "]:" + port(a)}
 }
 
 // sortTable tells redirected mail from what Sieve has made. PASS ends all
 // checks, and a FILTER that came before it stays (header_checks(5)).
 func (c *compiler) sortTable() postfix.CheckTable {
-	a := c.policy.Generated()
-	on := postfix.Filter{Transport: c.names.sortGate, NextHop: "[" + a.Addr().String() + "]:" + port(a)}
+	on := c.sortHop(c.policy.Generated())
 	t := postfix.CheckTable{{When: headers.Exists{Name: redirectedFrom}, Action: postfix.Pass{}, Rule: "Topology"}}
 	for _, name := range beforeScript {
 		t = append(t, postfix.CheckRule{When: headers.Exists{Name: name}, Action: on, Rule: "Topology"})
@@ -105,10 +103,14 @@ func (c *compiler) sortTable() postfix.CheckTable {
 	return append(t, c.reservedTable(on)...)
 }
 
-// redirectTable keeps the field that redirected mail is known by from the
-// installation's own checks.
-func (c *compiler) redirectTable() postfix.CheckTable {
-	return postfix.CheckTable{{When: headers.Exists{Name: redirectedFrom}, Action: postfix.Dunno{}, Rule: "Topology"}}
+// reEntryTable leads what Sieve sends to the listener that sorts it. Redirected
+// mail keeps the field that it is known by, whatever the installation's own checks
+// say of it.
+func (c *compiler) reEntryTable() postfix.CheckTable {
+	return postfix.CheckTable{
+		{When: headers.Exists{Name: redirectedFrom}, Action: postfix.Dunno{}, Rule: "Topology"},
+		{When: headers.Exists{Name: xSieve}, Action: c.sortHop(c.policy.Sorting()), Rule: "Topology"},
+	}
 }
 
 // pickup is the service that takes sendmail(1)'s mail; without one, what it
@@ -127,21 +129,18 @@ func (c *compiler) pickup() postfix.Service {
 // a generated reference could come back to the parameter that it is the value of
 // (non_smtpd_milters = $smtpd_milters).
 func (c *compiler) asSubmitted() []postfix.Param {
-	s, by := c.base.service(c.pickup()), c.submittedBy()
+	sv := c.pickup()
+	s := c.base.service(sv)
 	o := []postfix.Param{opt("smtpd_milters", c.ref(c.names.sieveMilters, c.submittedMilters()))}
-	if words := list(s.get("receive_override_options")); len(words) > 0 {
-		o = append(o, opt("receive_override_options", words...))
+	if filter := s.get("content_filter"); filter != c.base.get("content_filter") {
+		o = append(o, opt("content_filter", filter))
 	}
-	i := c.addVariant(by)
-	switch {
-	case c.variants[i].header != "":
-		c.variants[i].sieve = true
-		o = append(o, opt("cleanup_service_name", c.names.cleanupSieve))
-		c.add(c.names.cleanupSieve, "unix", "0", "cleanup", "cleanup for what Sieve sends", c.variantOptions(i, c.names.sieveHeader)...)
-	case by.service != c.base.get("cleanup_service_name"):
-		o = append(o, opt("cleanup_service_name", by.service))
+	cleaned := c.cleaned(sv, RoleReEntry)
+	const words = "receive_override_options"
+	if v := s.get(words); v != c.base.get(words) && !slices.ContainsFunc(cleaned, func(p postfix.Param) bool { return p.Name == words }) {
+		o = append(o, opt(words, list(v)...))
 	}
-	return o
+	return append(o, cleaned...)
 }
 
 // submittedMilters are the milters of sendmail(1)'s mail, which cleanup(8) asks.
@@ -188,24 +187,8 @@ func (c *compiler) checkReEntry() {
 		return
 	}
 	by := c.submittedBy()
-	s := c.cleanupSettings(by.service)
-	c.checkSorted(by, s.get("non_smtpd_milters"), "pickup", "mail that Sieve sends is checked as sendmail's is")
-	if checks := c.conf.HeaderChecks(s.get("header_checks")); !by.off {
-		f := headers.Field{Name: []byte(redirectedFrom), Body: []byte(" user@example.com")}
-		for i := range checks {
-			hit, ok := checks[i].Checks.Lookup(f)
-			if !ok {
-				continue
-			}
-			switch hit.Action.(type) {
-			case postfix.Ignore, postfix.Strip, postfix.Replace:
-				c.warn(place{checks[i].File, checks[i].Above + hit.Line}.String(),
-					"%s stays on redirected mail, which is known by it; to hide it from others use smtp_header_checks", redirectedFrom)
-			default: // the line stays
-			}
-			break
-		}
-	}
+	c.checkSorted(by, c.submittedMilters(), "pickup", "mail that Sieve sends is checked as sendmail's is")
+	c.checkKept(by, "pickup", c.policy.ReEntry().String())
 }
 
 // checkSorted refuses a FILTER of the installation's checks: the last one counts,

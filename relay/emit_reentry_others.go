@@ -16,15 +16,10 @@ import (
 // it sends with X-Sieve, above whatever a script says; a server that it passes
 // puts its fields above that one. So mail with this field is sorted as this
 // server's is (emit_reentry.go), and other mail is left alone.
-
-// reEntryTable leads what Sieve sends to the listener that sorts it. Redirected
-// mail keeps the field that it is known by, whatever the installation's own checks
-// say of it.
-func (c *compiler) reEntryTable() postfix.CheckTable {
-	a := c.policy.Sorting()
-	on := postfix.Filter{Transport: c.names.sortGate, NextHop: "[" + a.Addr().String() + "]:" + port(a)}
-	return append(c.redirectTable(), postfix.CheckRule{When: headers.Exists{Name: xSieve}, Action: on, Rule: "Listeners"})
-}
+//
+// Mail of the gateway's that went through a Sieve before it came here has the field
+// too, lower: header checks see one line at a time, not what stands above it. Such
+// mail is taken for generated and loses its markers (COEXISTENCE.md).
 
 // checkOthers refuses what can't be combined with the sorting.
 func (c *compiler) checkOthers() {
@@ -51,7 +46,7 @@ func (c *compiler) checkOthers() {
 			milters = s.get("smtpd_milters") + s.get("smtpd_milter_maps")
 		}
 		c.checkSorted(by, milters, l.Service, "mail of other servers' Sieve comes in at "+l.Service)
-		c.checkKept(by, l.Service)
+		c.checkKept(by, l.Service, l.Service)
 	}
 }
 
@@ -109,8 +104,9 @@ func (c *compiler) refusesStrangers(s settings) bool {
 }
 
 // checkKept judges what the installation's own checks of a listener say of the
-// fields by which what Sieve sends is known: they don't see these any more.
-func (c *compiler) checkKept(by cleanedBy, whose string) {
+// fields by which what Sieve sends is known: they don't see these any more. whose
+// checks they are.
+func (c *compiler) checkKept(by cleanedBy, whose, listener string) {
 	if by.off {
 		return
 	}
@@ -128,14 +124,14 @@ func (c *compiler) checkKept(by cleanedBy, whose string) {
 			switch hit.Action.(type) {
 			case postfix.Ignore, postfix.Strip, postfix.Replace:
 				c.warn(at, "%s stays on mail that comes in at %s, where what Sieve sends is known by it; to hide it from others use smtp_header_checks",
-					f.Name, whose)
+					f.Name, listener)
 			case postfix.Reject, postfix.Discard, postfix.Hold, postfix.Prepend, postfix.BCC:
-				if key := at + " " + whose; !c.refused[key] {
+				if key := at + " " + listener; !c.refused[key] {
 					c.refused[key] = true
 					c.errs.Add(strings.TrimPrefix(at, "postfix/"), ErrConflict,
 						"give "+whose+" a cleanup service of its own with -o cleanup_service_name, whose header_checks leave "+
 							xSieve+" and "+redirectedFrom+" alone",
-						"the rule is about %s, by which what Sieve sends to %s is known and sorted: it would not be applied there", f.Name, whose)
+						"the rule is about %s, by which what Sieve sends to %s is known and sorted: it would not be applied there", f.Name, listener)
 				}
 			default: // nothing is done, or checkActions refuses it
 			}

@@ -23,14 +23,7 @@ func (c *compiler) emitTables() {
 	c.regexpTable(c.names.bypassMIME, c.calendarTable())
 	if c.policy.Sorts() {
 		c.regexpTable(c.names.sort, c.sortTable())
-	}
-	if len(c.policy.Others()) > 0 {
 		c.regexpTable(c.names.reEntry, c.reEntryTable())
-	}
-	if c.policy.Topology == TopologyMailboxes {
-		if c.cleanupSettings(c.submittedBy().service).get("header_checks") != "" {
-			c.regexpTable(c.names.redirect, c.redirectTable())
-		}
 	}
 	c.eachGateway(c.emitGatewayTables)
 	if c.policy.Topology != TopologyOutbound {

@@ -23,9 +23,9 @@ type names struct {
 	early, certsData, behind, ehlo                                      string // files of the gateway's listener
 	mailboxes, aliases                                                  string // files, where there is no base
 
-	sort, redirect, reEntry                                     string // files of what Sieve sends
-	cleanupSieve, cleanupSort, cleanupGenerated, cleanupReEntry string // its cleanup services
-	sieveHeader, sieveMilters, reEntryHeader                    string // its parameters
+	sort, reEntry                                 string // files of what Sieve sends
+	cleanupSort, cleanupGenerated, cleanupReEntry string // its cleanup services
+	sieveMilters, reEntryHeader                   string // its parameters
 
 	smartHost, gate, direct, store, stripGate, sortGate               string // transports
 	cleanupIn, cleanupStrip, cleanupOut, cleanupTrusted, cleanupShare string // cleanup services
@@ -64,10 +64,10 @@ func newNames(gateway string) names {
 		early: g + "_early.cidr", certsData: g + "_certs_data", behind: g + "_behind", ehlo: g + "_ehlo.cidr",
 		dataRestrictions: g + "_data_restrictions", endOfData: g + "_end_of_data_restrictions", earlyClass: g + "_early",
 		ownData: g + "_own_data", ehloMaps: g + "_ehlo_keyword_address_maps",
-		sort: g + "_sort", redirect: g + "_redirect", sortGate: g + "-sort",
-		cleanupSieve: g + "-cleanup-sieve", cleanupSort: g + "-cleanup-sort", cleanupGenerated: g + "-cleanup-generated",
-		sieveHeader: g + "_sieve_header_checks", sieveMilters: g + "_sieve_milters",
-		reEntry: g + "_reentry", cleanupReEntry: g + "-cleanup-reentry", reEntryHeader: g + "_reentry_header_checks",
+		sort: g + "_sort", sortGate: g + "-sort",
+		cleanupSort: g + "-cleanup-sort", cleanupGenerated: g + "-cleanup-generated",
+		sieveMilters: g + "_sieve_milters",
+		reEntry:      g + "_reentry", cleanupReEntry: g + "-cleanup-reentry", reEntryHeader: g + "_reentry_header_checks",
 		mailName: strings.ToUpper(g[:1]) + g[1:] + "In",
 	}
 }

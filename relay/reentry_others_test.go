@@ -2,6 +2,7 @@ package relay_test
 
 import (
 	"errors"
+	"regexp"
 	"strings"
 	"testing"
 
@@ -42,6 +43,15 @@ func TestOthersConflicts(t *testing.T) {
 			return in
 		}
 	}
+	pickup := func(base func(testing.TB) relay.Installation) func(testing.TB) relay.Installation {
+		return func(tb testing.TB) relay.Installation {
+			in := service(base)(tb)
+			master := "/etc/postfix/master.cf"
+			text := regexp.MustCompile(`(?m)^pickup .*$`).ReplaceAllString(string(in.Files[master]), "$0\n  -o cleanup_service_name=own")
+			in.Files[master] = []byte(text)
+			return in
+		}
+	}
 	outside := func(options ...string) func(testing.TB) relay.Installation {
 		return func(tb testing.TB) relay.Installation {
 			in := withOther("", nil, options...)(tb)
@@ -60,9 +70,10 @@ func TestOthersConflicts(t *testing.T) {
 		{"before-queue filter", withOther("", nil, "smtpd_proxy_filter=127.0.0.1:10024"), "master.cf:38", "smtpd_proxy_filter"},
 		{"FILTER in body_checks", withOther("", table("own", "/x/ FILTER scan:x\n"), "cleanup_service_name=body"), "master.cf:38", "cleanup"},
 		{"FILTER in header_checks", service(withOther(checks, table("own", "/^Subject: x/ FILTER scan:x\n"))), "own:1", "FILTER"},
-		{"REJECT of X-Sieve", service(withOther(checks, table("own", "/^X-Sieve:/ REJECT\n"))), "own:1", "X-Sieve"},
-		{"way out: a cleanup service of its own", service(withOther(checks, table("own", "/^X-Sieve:/ REJECT\n"), "cleanup_service_name=own")), "", ""},
-		{"way out: no checks", withOther(checks, table("own", "/^X-Sieve:/ REJECT\n"), "receive_override_options=no_header_body_checks,no_milters"), "", ""},
+		{"REJECT of X-Sieve", pickup(withOther(checks, table("own", "/^X-Sieve:/ REJECT\n"))), "own:1", "to " + otherListener},
+		{"REJECT of X-Sieve by sendmail's checks", service(withOther(checks, table("own", "/^X-Sieve:/ REJECT\n"), "cleanup_service_name=own")), "own:1", "to 127.0.0.1:10032"},
+		{"way out: a cleanup service of its own", pickup(withOther(checks, table("own", "/^X-Sieve:/ REJECT\n"), "cleanup_service_name=own")), "", ""},
+		{"way out: no checks", pickup(withOther(checks, table("own", "/^X-Sieve:/ REJECT\n"), "receive_override_options=no_header_body_checks,no_milters")), "", ""},
 		{"IGNORE of X-Sieve", withOther(checks, table("own", "/^X-Sieve/ IGNORE\n")), "", ""},
 		{"FILTER of an access table", withOther("", table("own", "z@remote3.test FILTER scan:x\n"), "smtpd_sender_restrictions=check_sender_access,hash:/etc/postfix/own"), "own:1", "FILTER"},
 		{"open to everybody", outside(), "Listeners[3]", "anybody"},

@@ -31,6 +31,8 @@ type sieveCase struct {
 	inScope string
 	// editheader: only where users may use it.
 	editheader bool
+	// full: only where dovecot-lda delivers, which says itself that a mailbox is full.
+	full bool
 }
 
 // redirectedHead begins a message that Sieve redirects.
@@ -110,7 +112,18 @@ var sieveCases = []sieveCase{
 		script: "require [\"editheader\",\"variables\"];\nset \"x\" \"X-OXMailroute-Origin\";\ndeleteheader \"${x}\"; deleteheader \"x-oxmailroute-origin\"; deleteheader \"Received\";\nredirect \"$A\";\n", want: "mx:remote1.test"},
 	{name: "added by variable, then redirected", domain: "remote1.test", editheader: true, way: "internal", from: "alice@example.com",
 		script: "require [\"editheader\",\"variables\"];\nset \"x\" \"X-Conbool-\";\naddheader \"${x}Released\" \"yes\"; addheader \"${x}Example-Com\" \"true\"; addheader :last \"x-conbool-example-org\" \"true\"; addheader \"X-Sieve-Redirected-From\" \"x\"; addheader \"Date\" \"x\";\nredirect \"$A\";\n", want: "smarthost"},
+
+	// Notices that Dovecot makes without X-Sieve, of messages of the gateway's.
+	{name: "reject of marked mail", domain: "example.com", from: "$A", script: "require \"reject\";\nreject \"X-Conbool-Flag: YES\r\n\r\nX-Conbool-Released: yes\";\n",
+		header: mark + hostileSubject, want: "mailbox:INBOX"},
+	{name: "full", full: true, domain: "example.com", from: "$A", header: mark + hostileSubject, want: "mailbox:INBOX"},
+	{name: "full, to the outside", full: true, domain: "remote1.test", from: "$A", header: redirectedHead + mark, want: "mx:remote1.test"},
+	{name: "full, Sieve keeps", full: true, domain: "example.com", from: "$A", header: mark, script: "require \"fileinto\";\nfileinto \"Other\";\n", want: "mailbox:INBOX"},
+	{name: "full, redirected too", full: true, domain: "remote1.test", from: "alice@example.com", header: mark, script: "require \"copy\";\nredirect :copy \"$A\";\n", want: "mx:remote1.test"},
 }
+
+// hostileSubject would be fields of its own, if it got out of the subject.
+const hostileSubject = "Subject: a\n X-Conbool-Released: yes\n\tX-Conbool-Flag: YES =?utf-8?q?a=0D=0AX-Conbool-Released:_yes=0AX-Conbool-Flag:_YES?=\n"
 
 // sieveLayout is an installation in which they hold.
 type sieveLayout struct {
@@ -135,6 +148,16 @@ const ldaMaster = `dovecot unix - n n - - pipe
   flags=DRhu user=mail:mail argv=/usr/lib/dovecot/dovecot-lda -f ${sender} -a ${original_recipient} -d ${user}@${nexthop}
 `
 
+// ldaDovecot has mailboxes that fullBody is too big for.
+const (
+	ldaDovecot = "protocol lda {\n  mail_plugins = $mail_plugins quota sieve\n}\nplugin {\n  quota = maildir:User\n  quota_rule = *:storage=500K\n  quota_grace = 0\n}\n" +
+		"service auth {\n  unix_listener auth-userdb {\n    mode = 0666\n  }\n}\n"
+	ldaDovecot24 = "protocol lda {\n  mail_plugins {\n    sieve = yes\n    quota = yes\n  }\n}\nquota User {\n  storage_size = 500K\n}\nquota_storage_grace = 0\n" +
+		"service auth {\n  unix_listener auth-userdb {\n    mode = 0666\n  }\n}\n"
+)
+
+var fullBody = strings.Repeat("abcdefghijklmnopqrstuvwxyz\n", 600<<10/27)
+
 var sieveLayouts = []sieveLayout{
 	{name: "plain"},
 	{name: "TCP, sender of vacation, no trace line", transport: "lmtp:inet:127.0.0.1:24", editheader: true, vacationSender: true,
@@ -147,9 +170,9 @@ var sieveLayouts = []sieveLayout{
 		files:  map[string]string{"own": "/^X-Sieve/ IGNORE\n/^Received:/ PREPEND X-Own: yes\n/^Subject: refuse/ REJECT\n"},
 		policy: func(p *relay.Policy) { p.Sieve.Form = relay.SievePerTenant },
 		world:  func(w *maillab.World) { w.Milters = []maillab.Milter{{Name: "dkim", Address: "127.0.0.1:8891"}} }},
-	{name: "LDA", lda: true, transport: "dovecot", main: "dovecot_destination_recipient_limit = 1\n", master: ldaMaster,
-		dovecot:   "protocol lda {\n  mail_plugins = $mail_plugins sieve\n}\nservice auth {\n  unix_listener auth-userdb {\n    mode = 0666\n  }\n}\n",
-		dovecot24: "protocol lda {\n  mail_plugins {\n    sieve = yes\n  }\n}\nservice auth {\n  unix_listener auth-userdb {\n    mode = 0666\n  }\n}\n"},
+	{name: "LDA", lda: true, transport: "dovecot", main: "dovecot_destination_recipient_limit = 1\n", master: ldaMaster, dovecot: ldaDovecot, dovecot24: ldaDovecot24},
+	{name: "another server's LDA", other: true, lda: true, transport: "dovecot", main: "dovecot_destination_recipient_limit = 1\n", master: ldaMaster,
+		dovecot: ldaDovecot, dovecot24: ldaDovecot24},
 	{name: "another server's", other: true, editheader: true, vacationSender: true,
 		dovecot:   "plugin {\n  sieve_vacation_send_from_recipient = yes\n}\n",
 		dovecot24: "sieve_vacation_send_from_recipient = yes\n",
@@ -204,6 +227,10 @@ func TestSieveSendsControl(t *testing.T) {
 		{"redirected mail loses markers", "/^X-Sieve-Redirected-From:/ PASS", "/^X-Sieve-Redirected-From:/ DUNNO",
 			func(want, got string) bool {
 				return strings.Contains(want, "marked") && !strings.Contains(got, "marked")
+			}},
+		{"this server's is not sorted", "/^X-Sieve:/ FILTER conbool-sort:[127.0.0.1]:10033", "/^X-Sieve:/ DUNNO",
+			func(want, got string) bool {
+				return !strings.Contains(want, "marked") && (strings.Contains(got, "marked") || want == "smarthost" && strings.HasPrefix(got, "mx"))
 			}},
 		{"another server's is not sorted", "/^X-Sieve:/ FILTER conbool-sort:[127.0.0.1]:10033", "/^X-Sieve:/ DUNNO",
 			func(want, got string) bool {
@@ -261,10 +288,10 @@ func (l sieveLayout) run(t *testing.T, system maillab.System) (want, got map[str
 	var msgs []maillab.Message
 	var names []string
 	for i, c := range sieveCases {
-		if c.editheader && !l.editheader {
+		if c.editheader && !l.editheader || c.full && !l.lda {
 			continue
 		}
-		if once && !c.editheader && (i+int(*seed%1000))%len(part) != at {
+		if once && !c.editheader && !c.full && (i+int(*seed%1000))%len(part) != at {
 			continue
 		}
 		user, address := fmt.Sprintf("u%d@example.com", i), fmt.Sprintf("a%d@%s", i, c.domain)
@@ -291,6 +318,9 @@ func (l sieveLayout) run(t *testing.T, system maillab.System) (want, got map[str
 			head, c.header = "", rest
 		}
 		m.Raw = []byte(fmt.Sprintf("%sDate: Mon, 01 Jun 2026 00:00:00 +0000\nFrom: <%s>\nTo: <%s>\n%s\nhello\n", head, m.From, user, c.header))
+		if c.full {
+			m.Raw = append(m.Raw, fullBody...)
+		}
 		msgs = append(msgs, m)
 		if strings.Contains(c.script, "redirect") {
 			asked[c.name] = relay.Message{Origin: way.origin, From: m.From, To: user, Raw: m.Raw}

@@ -114,6 +114,7 @@ func TestValidate(t *testing.T) {
 		{"line break in the domain marker's value", func(p *Policy) { p.Gateway.Markers.Domain.Value = "a\nb" }, []want{{"Gateway.Markers.Domain.Value", ErrInvalid}}},
 		{"half a domain marker", func(p *Policy) { p.Gateway.Markers.Domain.Value = "" }, []want{{"Gateway.Markers.Domain", ErrRequired}}},
 		{"reserved prefix of everybody", func(p *Policy) { p.Gateway.Markers.Reserved = []string{"X-"} }, []want{{"Gateway.Markers.Reserved[0]", ErrInvalid}}},
+		{"reserved prefix of Dovecot's fields", func(p *Policy) { p.Gateway.Markers.Reserved = []string{"X-Siev"} }, []want{{"Gateway.Markers.Reserved[0]", ErrInvalid}}},
 		{"line break in a folder", func(p *Policy) { p.Spam.Folder = "Spam\"; stop;\r\n" }, []want{{"Spam.Folder", ErrInvalid}}},
 		{"NUL in a tenant's name", func(p *Policy) { p.Tenants[0].Name = "a\x00b" }, []want{{"Tenants[0].Name", ErrInvalid}}},
 		{"relative path", func(p *Policy) { p.Gateway.SmartHost.CertFile = "ox.pem" }, []want{{"Gateway.SmartHost.CertFile", ErrInvalid}}},

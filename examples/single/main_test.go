@@ -13,6 +13,7 @@ func Example() {
 	//   postfix/conbool_leave
 	//   postfix/conbool_leave_origin
 	//   postfix/conbool_origin.cidr
+	//   postfix/conbool_reentry
 	//   postfix/conbool_scope
 	//   postfix/conbool_sort
 	//   postfix/conbool_strip

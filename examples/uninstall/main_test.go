@@ -7,7 +7,7 @@ func Example() {
 	//   new: message_size_limit = 50000000
 	//   new: smtpd_banner = $myhostname ESMTP
 	// master.cf: as before: true
-	// left: postfix/main.cf:38: was added within the block of oxmailroute-conbool; it stays: smtpd_banner = $myhostname ESMTP
+	// left: postfix/main.cf:40: was added within the block of oxmailroute-conbool; it stays: smtpd_banner = $myhostname ESMTP
 	// delete, if it is there: dovecot/99-conbool.conf
 	// delete, if it is there: haproxy/conbool.cfg
 	// delete, if it is there: nftables/conbool.nft
@@ -25,6 +25,8 @@ func Example() {
 	// delete, if it is there: postfix/conbool_leave_origin.db
 	// delete, if it is there: postfix/conbool_origin.cidr
 	// delete, if it is there: postfix/conbool_origin.cidr.db
+	// delete, if it is there: postfix/conbool_reentry
+	// delete, if it is there: postfix/conbool_reentry.db
 	// delete, if it is there: postfix/conbool_scope
 	// delete, if it is there: postfix/conbool_scope.db
 	// delete, if it is there: postfix/conbool_sort

@@ -146,14 +146,15 @@ func (v *validator) lineCondition(at string, c headers.Condition) {
 }
 
 // commonHeaders are fields that all mail has or may have (RFC 5322, RFC 2045
-// and the usual ones beside them).
+// and the usual ones beside them), those among them that Dovecot writes: what has
+// no X-Sieve is not sorted (package relay, emit_reentry.go).
 var commonHeaders = []string{
 	"Date", "From", "Sender", "Reply-To", "To", "Cc", "Bcc", "Message-ID", "In-Reply-To", "References", "Subject", "Comments", "Keywords",
 	"Resent-From", "Resent-To", "Resent-Date", "Resent-Message-ID", "Return-Path", "Received", "MIME-Version", "Content-Type",
 	"Content-Transfer-Encoding", "Content-Disposition", "Content-ID", "Content-Description", "Content-Language", "DKIM-Signature",
 	"ARC-Seal", "ARC-Message-Signature", "ARC-Authentication-Results", "Authentication-Results", "Received-SPF", "Auto-Submitted", "List-ID",
 	"List-Unsubscribe", "List-Post", "Precedence", "Importance", "User-Agent", "Organization", "Delivered-To", "X-Mailer", "X-Priority",
-	"X-Original-To",
+	"X-Original-To", "X-Sieve", "X-Sieve-Redirected-From",
 }
 
 // commonHeader returns a field that everybody uses and that r would take away.
