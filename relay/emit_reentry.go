@@ -21,8 +21,10 @@ import (
 //   - The re-entry listener treats mail as pickup(8) would: aliases, the
 //     installation's checks, milters. What it refuses, Dovecot keeps. What has
 //     X-Sieve its cleanup(8) leads to the sorting listener, other mail goes on.
-//   - The sorting listener keeps what begins as a redirect, by PASS, and leads
-//     everything else on, as soon as a field is seen that no redirect begins with.
+//   - The sorting listener keeps what begins as a redirect, by PASS, and what has
+//     got a marker since it went through a Sieve, above all that Sieve writes. It
+//     leads everything else on, as soon as a field is seen that no redirect begins
+//     with.
 //   - The listener of what Sieve has made removes markers.
 //
 // Listeners of RoleReEntry, for other servers, do the same (emit_reentry_others.go).
@@ -99,8 +101,9 @@ func (c *compiler) sortTable() postfix.CheckTable {
 	for _, name := range beforeScript {
 		t = append(t, postfix.CheckRule{When: headers.Exists{Name: name}, Action: on, Rule: "Topology"})
 	}
-	// Whatever a message begins with: no marker is kept before a redirect is seen.
-	return append(t, c.reservedTable(on)...)
+	// A marker above all of these was set after Sieve was done, by a server that the
+	// message passed since: what Sieve makes begins with Message-ID and Date.
+	return append(t, c.reservedTable(postfix.Pass{})...)
 }
 
 // reEntryTable leads what Sieve sends to the listener that sorts it. Redirected

@@ -18,8 +18,9 @@ import (
 // server's is (emit_reentry.go), and other mail is left alone.
 //
 // Mail of the gateway's that went through a Sieve before it came here has the field
-// too, lower: header checks see one line at a time, not what stands above it. Such
-// mail is taken for generated and loses its markers (COEXISTENCE.md).
+// too, lower. It keeps its markers where one of them stands above the message's own
+// fields; else it is taken for generated, since header checks see one line at a
+// time and not what stood above it (COEXISTENCE.md).
 
 // checkOthers refuses what can't be combined with the sorting.
 func (c *compiler) checkOthers() {

@@ -50,7 +50,11 @@ var otherCases = []struct {
 	{name: "relayed, marked", from: "alice@example.com", header: "X-Conbool-Released: yes\n", want: "mx"},
 	{name: "relayed, redirected before", from: "alice@example.com", header: "-\n" + redirectedHead + "X-Conbool-Released: yes\n", want: "mx"},
 	{name: "relayed", from: "alice@example.com", want: "smarthost"},
-	// It can't be told from what Sieve makes.
+	// Marked by the gateway after it went through a Sieve.
+	{name: "relayed, marked above X-Sieve", from: "alice@example.com", header: "-\nX-Conbool-Released: yes\nReceived: from a by b; Mon, 01 Jun 2026 00:00:00 +0000\nX-Sieve: Pigeonhole Sieve 0.5.19\n", want: "mx"},
+	// It can't be told from what Sieve makes: it counts as made, and is neither lost nor sent round.
+	{name: "relayed, marked below its own fields", from: "alice@example.com", header: "Received: from a by b; Mon, 01 Jun 2026 00:00:00 +0000\nX-Conbool-Released: yes\nX-Sieve: Pigeonhole Sieve 0.5.19\n", want: "smarthost"},
+	{name: "relayed, marked, redirected at another place", from: "z@remote3.test", header: "Received: from a by b; Mon, 01 Jun 2026 00:00:00 +0000\n" + redirectedHead + "X-Conbool-Released: yes\n", want: "mx"},
 	{name: "relayed, X-Sieve", from: "alice@example.com", header: "X-Sieve: Pigeonhole Sieve 0.5.19\nX-Conbool-Released: yes\n", want: "smarthost"},
 }
 

@@ -150,6 +150,9 @@ func TestOthersRoute(t *testing.T) {
 					made + marker:                                   relay.ActionRelay,
 					"Subject: x\nX-Sieve: CMU Sieve 3.0\n" + marker: relay.ActionRelay,
 					"X-Sieve-Redirected-From: a@b\n" + marker:       relay.ActionMX,
+					// It went through a Sieve earlier.
+					"Received: from a by b\n" + marker + "X-Sieve: x\nMessage-ID: <a@b>\n":                          relay.ActionMX,
+					"Received: from a by b\nMessage-ID: <a@b>\nX-Sieve: x\nX-Sieve-Redirected-From: a@b\n" + marker: relay.ActionRelay,
 				} {
 					d := c.Route(t.Context(), &relay.Message{Origin: o, From: "alice@example.com", To: "x@remote1.test", Raw: []byte(raw + "\nhi\n")})
 					if len(d.Outcomes) != 1 || d.Outcomes[0].Action != want {
