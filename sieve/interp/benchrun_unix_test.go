@@ -76,15 +76,6 @@ func wideHeader(fields int) []byte {
 	return append(b.Bytes(), sievetest.BenchMessage()...)
 }
 
-func compiled(tb testing.TB, s *sieve.Script) *interp.Program {
-	tb.Helper()
-	p, err := interp.Compile(s, interp.Options{})
-	if err != nil {
-		tb.Fatal(err)
-	}
-	return p
-}
-
 // BenchmarkDecide is from the octets of a message to the decision.
 func BenchmarkDecide(b *testing.B) {
 	decide := func(name string, s *sieve.Script, raw []byte) {

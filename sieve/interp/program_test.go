@@ -20,6 +20,15 @@ import (
 	"github.com/oxmailroute/oxmailroute/sieve/interp"
 )
 
+func compiled(tb testing.TB, s *sieve.Script) *interp.Program {
+	tb.Helper()
+	p, err := interp.Compile(s, interp.Options{})
+	if err != nil {
+		tb.Fatal(err)
+	}
+	return p
+}
+
 // oxSource is a script of n rules as Open-Xchange writes them, of the mailbox i.
 func oxSource(i, n int) string {
 	var b strings.Builder

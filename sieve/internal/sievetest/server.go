@@ -430,10 +430,11 @@ func (s *Server) LDA(tb testing.TB, m Mail) Outcome {
 	defer cancel()
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)
 	cmd.Dir = s.Dir
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: uint32(uid), Gid: uint32(gid)}}
+	root := ""
 	if s.Dovecot24 {
-		cmd.SysProcAttr.Chroot = fmt.Sprintf("/proc/%d/root", s.pid)
+		root = fmt.Sprintf("/proc/%d/root", s.pid)
 	}
+	as(cmd, uid, gid, root)
 	cmd.Env = append(os.Environ(), "HOME="+home, "USER="+m.User)
 	var logged bytes.Buffer
 	cmd.Stderr = &logged
