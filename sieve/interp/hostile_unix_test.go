@@ -30,9 +30,6 @@ func hostilePair(tb testing.TB, seed uint64, size int) (p *interp.Program, scrip
 	return p, len(src), g.message()
 }
 
-// defaultSteps is the default of Options.MaxSteps.
-const defaultSteps = 1 << 30
-
 // TestHostilePairs: whatever the script and the message, the run ends, by itself
 // or within the steps, the message stays, and the memory is bounded by both.
 // What a step takes is measured by BenchmarkHostilePairs.

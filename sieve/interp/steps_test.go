@@ -13,6 +13,9 @@ import (
 	"github.com/oxmailroute/oxmailroute/sieve/interp"
 )
 
+// defaultSteps is the default of Options.MaxSteps.
+const defaultSteps = 1 << 30
+
 // TestStepsSame: a program takes the same steps for a message in every run, the
 // first included, whatever else ran in between, and whoever else runs it. So
 // MaxSteps stops each of the runs or none.
