@@ -24,7 +24,7 @@ func (c *compiler) checkDropped() {
 	judge(c.base, c.at(name))
 	for _, sv := range c.master.Services() {
 		if _, set := sv.Option(name); set && sv.Command == "cleanup" {
-			judge(c.base.service(sv), place{masterFile, sv.Line}.String())
+			judge(c.base.service(sv), place{"master.cf", sv.Line}.String())
 		}
 	}
 }

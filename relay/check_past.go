@@ -31,14 +31,14 @@ func (c *compiler) checkPast() {
 				continue
 			}
 			if v := c.base.service(sv).get(o.Name); c.namesGateway(v) {
-				c.errs.Add(place{masterFile, sv.Line}.String(), ErrConflict, fix, says, o.Name, v)
+				c.errs.Add(place{"master.cf", sv.Line}.String(), ErrConflict, fix, says, o.Name, v)
 			}
 		}
 		// The sender map is made with what main.cf says.
 		const generic = "smtp_generic_maps"
 		if _, set := sv.Option(generic); set && sv.Command == "smtp" && sv.Name == c.direct {
 			if own, main := c.base.service(sv).get(generic), c.base.get(generic); own != "" && own != main {
-				c.errs.Add(place{masterFile, sv.Line}.String(), ErrConflict, "set it in main.cf, where the sender map is made with it",
+				c.errs.Add(place{"master.cf", sv.Line}.String(), ErrConflict, "set it in main.cf, where the sender map is made with it",
 					"%s is %q for %s and %q in main.cf: a sender that it turns into one in scope would leave past the gateway", generic, own, sv.Name,
 					main)
 			}

@@ -28,7 +28,7 @@ func (c *compiler) checkRouting() {
 		if _, set := sv.Option(name); main == own && !(set && slices.Contains(generatedRoutes, name)) {
 			return
 		}
-		at := place{masterFile, sv.Line}.String()
+		at := place{"master.cf", sv.Line}.String()
 		c.errs.Add(at, ErrConflict, fix, "%s is %q for %s and %q in main.cf: %s", name, own, sv.Name, main, why)
 	}
 	router := c.base.get(rewriteService)

@@ -66,13 +66,14 @@ func (c *compiler) bareNewlineValue(own settings) string {
 // lineEnds are the options by which nothing but <CR><LF>.<CR><LF> ends the data
 // on the gateway's listener, for the gateway too, which mynetworks may have.
 func (c *compiler) lineEnds(sv postfix.Service, own settings) []postfix.Param {
+	c.checkSession(sv, own)
 	var o []postfix.Param
 	if v := c.bareNewlineValue(own); v != "" {
 		o = append(o, opt(bareNewline, v), opt(bareNewline+"_exclusions"))
 	}
 	words := list(own.get(ehloKeywords))
 	if hasWord(words, "starttls") {
-		c.errs.Add(place{masterFile, sv.Line}.String(), ErrConflict, "take starttls out of it for this listener",
+		c.errs.Add(place{"master.cf", sv.Line}.String(), ErrConflict, "take starttls out of it for this listener",
 			"%s = %s: the gateway could not use TLS", ehloKeywords, own.get(ehloKeywords))
 	}
 	// BDAT has no end that could be forged, but servers before this one may

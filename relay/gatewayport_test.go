@@ -182,7 +182,7 @@ func TestGatewayPortRefused(t *testing.T) {
 		}},
 		{"a domain behind the gateway in mydestination", shared, inMydestination, "Tenants[0].Domains[0]", headers.ErrNotExpressible,
 			func(p *relay.Policy) { p.Inbound.Anybody = true }},
-		{"no STARTTLS", func(*relay.Policy) {}, withMain("smtpd_discard_ehlo_keywords = starttls\n", nil), "postfix/master.cf:2",
+		{"no STARTTLS", func(*relay.Policy) {}, withMain("smtpd_discard_ehlo_keywords = starttls\n", nil), "master.cf:2",
 			relay.ErrConflict, nil},
 		{"characters that are taken out", func(*relay.Policy) {}, withMain("message_strip_characters = \\0(\n", nil), "main.cf:33",
 			relay.ErrConflict, func(p *relay.Policy) {

@@ -1,0 +1,44 @@
+package relay
+
+import (
+	"slices"
+	"strings"
+
+	"github.com/oxmailroute/oxmailroute/postfix"
+)
+
+// sessionCommands are what the gateway needs for a message.
+var sessionCommands = []string{"ehlo", "starttls", "mail", "rcpt", "data"}
+
+// checkSession refuses what would keep the gateway from a session that its mail
+// can come by: commands that smtpd(8) ignores or takes for an attack, and ciphers
+// that hide nothing.
+func (c *compiler) checkSession(sv postfix.Service, own settings) {
+	at := place{"master.cf", sv.Line}.String()
+	for _, name := range []string{"smtpd_noop_commands", "smtpd_forbidden_commands"} {
+		for _, word := range list(own.get(name)) {
+			if slices.Contains(sessionCommands, strings.ToLower(word)) {
+				c.errs.Add(at, ErrConflict, "take "+word+" out of it for this listener", "%s has %s, without which the gateway can't send mail here", name, word)
+			}
+		}
+	}
+	for _, name := range []string{"smtpd_tls_mandatory_ciphers", "smtpd_tls_ciphers"} {
+		if weak := weakCiphers(own, name); weak != "" {
+			c.errs.Add(at, ErrConflict, "set "+name+" to medium or high for this listener", "%s: the gateway's mail would not be encrypted", weak)
+		}
+	}
+}
+
+// weakCiphers says which setting allows TLS without encryption, by the grade that
+// one names: empty where none does. postconf(5) has "null" for that, and whoever
+// changes a grade's list can do it with every other grade.
+func weakCiphers(s settings, name string) string {
+	grade := strings.ToLower(s.get(name))
+	cipherlist := "tls_" + grade + "_cipherlist"
+	for _, word := range strings.FieldsFunc(s.get(cipherlist), func(r rune) bool { return strings.ContainsRune(": ,+", r) }) {
+		if word == "eNULL" || word == "NULL" || word == "COMPLEMENTOFALL" {
+			return name + " = " + grade + " (" + cipherlist + " has " + word + ")"
+		}
+	}
+	return ""
+}
