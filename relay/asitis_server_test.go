@@ -137,6 +137,10 @@ func (l layout) asItIs(t *testing.T, system maillab.System) {
 		for _, k := range want {
 			ends[strings.Fields(k)[0]]++
 		}
+		if !slices.Equal(want, got) && (own["lmtp_connection_cache_on_demand"] || own["smtp_connection_cache_on_demand"]) {
+			// It was taken for sent by a new connection: alone it is.
+			got = portless(l.seen(maillab.Run(t, w, site, []maillab.Message{m.lab}).Messages[m.lab.ID]))
+		}
 		if !slices.Equal(want, got) {
 			if differ++; differ <= 10 {
 				t.Errorf("%s %s\nRoute:\n  %s\nservers:\n  %s\n%s%s", m.what, m.lab.Recipients,
