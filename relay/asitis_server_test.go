@@ -124,7 +124,7 @@ func (l layout) asItIs(t *testing.T, system maillab.System) {
 		passwd[name] = true
 	}
 	e := l.load(t, system, site, w.Host, []byte(result.After[0]), []byte(result.After[1]), passwd)
-	differ, screened, ends, assumed := 0, 0, map[string]int{}, map[string]bool{}
+	differ, asked, screened, ends, assumed := 0, 0, 0, map[string]int{}, map[string]bool{}
 	for _, m := range sent {
 		own := map[string]bool{}
 		want, trace := l.asked(t, e, m, own)
@@ -137,8 +137,10 @@ func (l layout) asItIs(t *testing.T, system maillab.System) {
 		for _, k := range want {
 			ends[strings.Fields(k)[0]]++
 		}
-		if !slices.Equal(want, got) && (own["lmtp_connection_cache_on_demand"] || own["smtp_connection_cache_on_demand"]) {
-			// It was taken for sent by a new connection: alone it is.
+		if !slices.Equal(want, got) && asked < 5 {
+			// Alone it has new connections, and a machine that has time for it.
+			asked++
+			t.Logf("%s ended at %q and is sent again", m.lab.ID, got)
 			got = portless(l.seen(maillab.Run(t, w, site, []maillab.Message{m.lab}).Messages[m.lab.ID]))
 		}
 		if !slices.Equal(want, got) {
