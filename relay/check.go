@@ -12,7 +12,7 @@ import (
 	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 )
 
-// conflict reports a setting of the installation's that would break ours.
+// conflict reports a setting of the installation's that would break a generated one.
 func (c *compiler) conflict(name, fix, format string, args ...any) {
 	c.errs.Add(c.at(name), ErrConflict, fix, name+": "+format, args...)
 }
@@ -159,7 +159,7 @@ func (c *compiler) checkHosted() {
 	}
 }
 
-// checkSenderMaps: an exception is DUNNO in our map and would hide what the
+// checkSenderMaps: an exception is DUNNO in the generated map and would hide what the
 // installation's own map says of that sender.
 func (c *compiler) checkSenderMaps() {
 	const name = "sender_dependent_default_transport_maps"
@@ -278,7 +278,7 @@ func serviceSpec(sv postfix.Service) string {
 	return sv.Name + "/" + sv.Type
 }
 
-// checkListener looks for options of a listener that switch our checks off.
+// checkListener looks for options of a listener that switch the generated checks off.
 func (c *compiler) checkListener(path string, role Role, sv postfix.Service) {
 	at := fmt.Sprintf("master.cf:%d", sv.Line)
 	if role == RoleReinjection {
@@ -291,7 +291,7 @@ func (c *compiler) checkListener(path string, role Role, sv postfix.Service) {
 	c.checkCleanup(at, sv)
 }
 
-// ownChecks keeps the installation's header checks for use beside ours. They
+// ownChecks keeps the installation's header checks for use beside the generated ones. They
 // are copied expanded: $header_checks inside -o header_checks= is a fatal
 // recursion.
 func (c *compiler) ownChecks() {

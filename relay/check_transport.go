@@ -45,7 +45,7 @@ func (c *compiler) checkTransportMaps() {
 }
 
 // checkSenderRows refuses rows of the installation's sender map that would take
-// senders in scope past the gateway: ours is asked first, but trivial-rewrite(8)
+// senders in scope past the gateway: the generated one is asked first, but trivial-rewrite(8)
 // asks all maps for the whole address before it asks any for "@domain".
 func (c *compiler) checkSenderRows(name string) {
 	const fix = "remove it; or put the tenant's other senders into Scope.Senders, and this one not"

@@ -190,7 +190,7 @@ type compiler struct {
 	current       int
 	tenantGateway []int
 	gateHops      []string
-	// gatewayOwn are the settings of each gateway's listener before ours.
+	// gatewayOwn are the settings of each gateway's listener before the generated ones.
 	gatewayOwn map[int]settings
 	indexType  string            // of generated tables: "hash", "lmdb"
 	indexTypes map[string]string // of single ones
@@ -247,7 +247,7 @@ func (c *compiler) postfixErrors(err error, where string) {
 	c.errs.Wrap(where, conflictOf(err), "")
 }
 
-// conflictOf gives package postfix's conflicts our sentinel too.
+// conflictOf gives package postfix's conflicts relay's sentinel too.
 func conflictOf(err error) error {
 	if errors.Is(err, postfix.ErrConflict) {
 		return fault.Both(err, ErrConflict)
@@ -296,7 +296,7 @@ func (c *compiler) load() bool {
 	return len(c.errs) == 0
 }
 
-// edits warns of what somebody wrote into our blocks.
+// edits warns of what somebody wrote into managed blocks.
 func (c *compiler) edits(file string, left []postfix.Leftover) {
 	for _, l := range left {
 		c.warn(place{file, l.Line}.String(), "%s", l.Why)
@@ -324,7 +324,7 @@ func (c *compiler) regexpTable(file string, t postfix.CheckTable) {
 		return
 	}
 	// An if of the table would come before a comment of its first rule, and the
-	// first line is what tells our files.
+	// first line is what tells generated files.
 	text = append([]byte("# "+c.names.managed()+"\n"), text...)
 	c.emit("postfix/"+file, text, true)
 	c.conf.SetChecks(file, mta.CheckFile{File: postfixDir + file, Checks: checks, Above: 1})

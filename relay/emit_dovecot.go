@@ -61,7 +61,7 @@ func (c *compiler) emitDovecot() {
 	c.emit(c.fragmentName(), b.Bytes(), true)
 }
 
-// checkSievePlugin: without the plugin no script runs, ours neither.
+// checkSievePlugin: without the plugin no script runs, the generated one neither.
 func (c *compiler) checkSievePlugin(conf doveconf) {
 	if c.in.Doveconf == nil || c.cfg.global == nil {
 		return
@@ -117,7 +117,7 @@ func (c *compiler) editheader(conf doveconf) bool {
 func (c *compiler) fragment23(b *bytes.Buffer, conf doveconf) {
 	known := c.in.Doveconf != nil
 	for _, section := range deliverySections[1:] {
-		// What stands in a protocol's section wins over our fragment.
+		// What stands in a protocol's section wins over the generated fragment.
 		for _, name := range slices.Sorted(maps.Keys(conf)) {
 			if setting, ok := strings.CutPrefix(name, section+"plugin/"); ok &&
 				(strings.HasPrefix(setting, "sieve_before") || strings.HasPrefix(setting, "sieve_editheader_forbid")) {

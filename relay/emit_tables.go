@@ -59,7 +59,7 @@ func (c *compiler) emitGatewayTables() {
 	c.clientTables()
 }
 
-// gateHop is what the sender map answers for a sender in scope: our second
+// gateHop is what the sender map answers for a sender in scope: the generated second
 // pass.
 func (c *compiler) gateHop() string {
 	a := c.policy.SecondPass()

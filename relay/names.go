@@ -37,7 +37,7 @@ type names struct {
 	mailName string // mail_name of the gateway's listener, by which cleanup knows its Received: line
 }
 
-// ownerPrefix begins the name that our blocks and files have.
+// ownerPrefix begins the name that generated blocks and files have.
 const ownerPrefix = "oxmailroute-"
 
 func newNames(gateway string) names {

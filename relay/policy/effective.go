@@ -57,6 +57,7 @@ const TenantScriptDir = "sieve/tenants/"
 // what the gateway's listener accepted.
 const DefaultOriginHeader = "X-OXMailroute-Origin"
 
+// DefaultConfigDir is config_directory where the policy names none (postconf(5)).
 const DefaultConfigDir = "/etc/postfix"
 
 const defaultSieveDir = "/etc/dovecot/sieve/before"

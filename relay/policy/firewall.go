@@ -44,6 +44,8 @@ func (f Firewall) clone() Firewall {
 	return f
 }
 
+// DefaultFirewallDir is where the generated nftables ruleset goes where the
+// policy names no directory.
 const DefaultFirewallDir = "/etc/nftables"
 
 func (v *validator) firewall(p Policy) {

@@ -14,8 +14,10 @@ import (
 	"github.com/oxmailroute/oxmailroute/sieve/mailfilter"
 )
 
+// ReleaseComment is the comment above the rule for released mail.
 const ReleaseComment = "Released from the gateway's quarantine (Gateway.Markers.Released)"
 
+// SpamComment is the comment above the rule that files spam.
 const SpamComment = "Held for spam by the gateway (Gateway.Markers.Spam, Spam.Folder)"
 
 // MailboxRules are a policy's rules for delivery as rules of mailboxes' own

@@ -82,7 +82,7 @@ func (v *validator) condition(at string, c headers.Condition) {
 	v.errs.Wrap(at, err, "")
 }
 
-// kindOf gives an error of package headers our sentinel beside its own.
+// kindOf gives an error of package headers the policy's sentinel beside its own.
 func kindOf(err error) error {
 	switch {
 	case errors.Is(err, headers.ErrRequired):
