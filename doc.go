@@ -22,6 +22,9 @@
 //     evaluated: where a message goes, and why
 //   - [github.com/oxmailroute/oxmailroute/relay/deploy]: files written, all or
 //     none, and commands run
+//   - [github.com/oxmailroute/oxmailroute/relay/policy]: the policy's values alone
+//   - [github.com/oxmailroute/oxmailroute/relay/mailstore]: Dovecot's side of any
+//     server, for package mta
 //   - [github.com/oxmailroute/oxmailroute/relay/relaytest]: fixtures for tests
 //
 // Packages sieve and postfix build on headers and know nothing of each other;
@@ -34,6 +37,27 @@
 //	_, err = deploy.Write(ctx, server, config.Files(), o) // all files or none
 //	err = deploy.Run(ctx, server, config.Commands())      // postmap, sievec, check, reload
 //	decision := config.Route(ctx, &message)              // where does this message go, and why
+//
+// # What can be wrong
+//
+// All packages have one error type under their own name: relay.Error, postfix.Error
+// and so on have Position (File, Line, Column, Path), Tenant, Err and Fix. Everything
+// wrong with a value or file is reported at once, as Errors; a Warning is what works
+// and may not be what was meant. errors.Is tells the kinds, which are the same in all
+// packages that name them:
+//
+//	ErrRequired        a value is missing
+//	ErrInvalid         a value can't be what it should be
+//	ErrSyntax          the server would refuse the text
+//	ErrIllegal         a value can't be written so that the server reads it back
+//	ErrDuplicate       a value stands twice
+//	ErrConflict        a value contradicts another, or what the installation has
+//	ErrDamaged         a managed block's comment lines are not as they were written
+//	ErrUnsupported     it may be right, and the library doesn't know it
+//	ErrNotExpressible  a target has no words for it
+//
+// What protocols and files do wrong has types of its own (managesieve.ResponseError,
+// the sentinels of deploy).
 //
 // # What is promised
 //

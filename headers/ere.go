@@ -5,6 +5,7 @@ import (
 	"regexp"
 
 	"github.com/oxmailroute/oxmailroute/internal/ere"
+	"github.com/oxmailroute/oxmailroute/internal/fault"
 )
 
 // ERE is a POSIX extended regular expression, made by [CompileERE]. It is
@@ -64,11 +65,11 @@ func compileERE(pattern string, flags ere.Flags) (*ERE, error) {
 	if err == nil {
 		return &ERE{pattern: pattern, expr: expr, need: newNeed(expr.Need())}, nil
 	}
-	sentinel := ErrInvalid
+	wrong := mistake(ErrInvalid, err.Fix, "regular expression %q: %v", pattern, err)
 	if err.Taken {
-		sentinel = ErrUnsupported
+		wrong.Err = fault.Both(wrong.Err, ErrUnsupported)
 	}
-	return nil, mistake(sentinel, err.Fix, "regular expression %q: %v", pattern, err)
+	return nil, wrong
 }
 
 // OctetRegexp makes an expression of Go's into one for [MatchERE] and [FindERE]:

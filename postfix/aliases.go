@@ -3,6 +3,8 @@ package postfix
 import (
 	"fmt"
 	"strings"
+
+	"github.com/oxmailroute/oxmailroute/internal/fault"
 )
 
 // Aliases are virtual_alias_maps with the parameters by which cleanup(8)
@@ -63,7 +65,7 @@ func (a *Aliases) Expand(rcpt string) ([]Alias, error) {
 	var seen map[string]bool // addresses that expanded into themselves, folded
 	for n := 0; n < len(out); n++ {
 		if len(out) > expansion {
-			return nil, &detail{ErrSyntax, fmt.Sprintf("%s has more than %d addresses: raise virtual_alias_expansion_limit", rcpt, expansion)}
+			return nil, fault.New(ErrSyntax, fmt.Sprintf("%s has more than %d addresses: raise virtual_alias_expansion_limit", rcpt, expansion))
 		}
 		for count := 0; ; count++ {
 			addr := out[n].Address
@@ -71,7 +73,7 @@ func (a *Aliases) Expand(rcpt string) ([]Alias, error) {
 				break
 			}
 			if count >= recursion {
-				return nil, &detail{ErrSyntax, fmt.Sprintf("%s is nested more than %d deep: mend the loop in the table", rcpt, recursion)}
+				return nil, fault.New(ErrSyntax, fmt.Sprintf("%s is nested more than %d deep: mend the loop in the table", rcpt, recursion))
 			}
 			hit, ok := a.Search.Address(a.Map, addr)
 			if !ok {
@@ -79,13 +81,13 @@ func (a *Aliases) Expand(rcpt string) ([]Alias, error) {
 			}
 			results := a.Results(addr, hit)
 			if len(results) == 0 {
-				return nil, &detail{ErrSyntax, fmt.Sprintf("the alias of %s has no address: %q", addr, hit.Entry.Value)}
+				return nil, fault.New(ErrSyntax, fmt.Sprintf("the alias of %s has no address: %q", addr, hit.Entry.Value))
 			}
 			// Results share the way so far; each gets a copy it can extend.
 			way := append(out[n].Hits[:len(out[n].Hits):len(out[n].Hits)], hit)
 			for i, result := range results {
 				if len(result) > length {
-					return nil, &detail{ErrSyntax, fmt.Sprintf("an alias of %s is longer than %d bytes", rcpt, length)}
+					return nil, fault.New(ErrSyntax, fmt.Sprintf("an alias of %s is longer than %d bytes", rcpt, length))
 				}
 				if i == 0 {
 					out[n] = Alias{result, way}

@@ -15,7 +15,7 @@ func ParseAliasFile(name string, src []byte) (Table, []Warning) {
 	s := lineScanner{src: src}
 	for s.next() {
 		warn := func(text string) {
-			warnings = append(warnings, Warning{Name: name, Line: s.first(), Text: text})
+			warnings = append(warnings, Warning{Position: Position{File: name, Line: s.first()}, Text: text})
 		}
 		if s.indented() {
 			warn(indentedText)
@@ -53,7 +53,7 @@ func ParseAliasFile(name string, src []byte) (Table, []Warning) {
 	h := newHashed(t)
 	for i := range t {
 		if first, dup := h.insert(i); dup {
-			warnings = append(warnings, Warning{Name: name, Line: t[i].Line,
+			warnings = append(warnings, Warning{Position: Position{File: name, Line: t[i].Line},
 				Text: fmt.Sprintf("duplicate entry %q: the one in line %d counts", t[i].Key, t[first].Line)})
 		}
 	}

@@ -3,6 +3,8 @@ package postfix
 import (
 	"fmt"
 	"strings"
+
+	"github.com/oxmailroute/oxmailroute/internal/fault"
 )
 
 // CheckAction is what header_checks(5) do with a line that matches. It is a
@@ -89,7 +91,7 @@ func (Unknown) checkAction()  {}
 // because the table takes $1 for a part of the line.
 func formatAction(a CheckAction) (string, error) {
 	bad := func(format string, args ...any) (string, error) {
-		return "", &detail{ErrIllegal, fmt.Sprintf(format, args...)}
+		return "", fault.New(ErrIllegal, fmt.Sprintf(format, args...))
 	}
 	text := func(verb, text string, required bool) (string, error) {
 		if text == "" && !required {

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/headers"
+
+	"github.com/oxmailroute/oxmailroute/internal/fault"
 )
 
 // targetChecks names header_checks(5) in errors.
@@ -46,7 +48,7 @@ func notExpressible(p headers.Predicate, fix, format string, args ...any) error 
 func leavesOf(list []headers.Predicate, p headers.Predicate) ([]headers.Predicate, error) {
 	switch p := p.(type) {
 	case nil:
-		return nil, &detail{ErrIllegal, "the predicate is missing"}
+		return nil, fault.New(ErrIllegal, "the predicate is missing")
 	case headers.Condition:
 		return leavesOf(list, p.Predicate)
 	case headers.Exists, headers.Match, headers.MatchPrefix:
@@ -73,7 +75,7 @@ func leavesOf(list []headers.Predicate, p headers.Predicate) ([]headers.Predicat
 		return nil, notExpressible(p, "name one header field, or several with Any",
 			"the rules look at one line at a time and don't remember the others")
 	}
-	return nil, &detail{ErrIllegal, fmt.Sprintf("unknown predicate %T", p)}
+	return nil, fault.New(ErrIllegal, fmt.Sprintf("unknown predicate %T", p))
 }
 
 // nameOf returns what the names of matching fields begin with, and whether that
@@ -169,7 +171,7 @@ func slashed(pattern, flags string) (string, error) {
 		} else if pattern[i] == '/' {
 			i := strings.IndexFunc("~%@,;=&<>_", func(c rune) bool { return !strings.ContainsRune(pattern, c) })
 			if i < 0 {
-				return "", &detail{ErrIllegal, fmt.Sprintf("pattern %q: holds every character that could stand around it", pattern)}
+				return "", fault.New(ErrIllegal, fmt.Sprintf("pattern %q: holds every character that could stand around it", pattern))
 			}
 			delimiter = "~%@,;=&<>_"[i : i+1]
 			break

@@ -7,6 +7,8 @@ import (
 	"sync"
 
 	"github.com/oxmailroute/oxmailroute/headers"
+
+	"github.com/oxmailroute/oxmailroute/internal/fault"
 )
 
 // Checks is a [CheckTable] compiled for look-ups. It is immutable and safe for
@@ -56,7 +58,7 @@ func (t CheckTable) Compile() (*Checks, error) {
 			one.parts = resultParts(a.Text)
 		}
 		fail := func(field string, err error) {
-			errs = append(errs, &Error{Name: fmt.Sprintf("[%d]%s", u.rule, field), Err: err})
+			errs = append(errs, &Error{Position: Position{Path: fmt.Sprintf("[%d]%s", u.rule, field)}, Err: err})
 		}
 		name, exact := "", false
 		var err error
@@ -131,7 +133,7 @@ func (t CheckTable) units() ([]unit, Errors) {
 	for i := range t {
 		list[i] = unit{rule: i, line: t[i].Line}
 		if t[i].Action == nil {
-			errs = append(errs, &Error{Name: fmt.Sprintf("[%d].Action", i), Err: &detail{ErrIllegal, "the action is missing"}})
+			errs = append(errs, &Error{Position: Position{Path: fmt.Sprintf("[%d].Action", i)}, Err: fault.New(ErrIllegal, "the action is missing")})
 		}
 	}
 	return list, errs
@@ -331,9 +333,9 @@ func compileCheck(g CheckGuard) (*headers.ERE, error) {
 		case 'm':
 			lines = !lines
 		case 'x':
-			return nil, &detail{ErrSyntax, fmt.Sprintf("flag %q can't be evaluated: write the pattern without it", f)}
+			return nil, fault.New(ErrSyntax, fmt.Sprintf("flag %q can't be evaluated: write the pattern without it", f))
 		default:
-			return nil, &detail{ErrSyntax, fmt.Sprintf("unknown flag %q", f)}
+			return nil, fault.New(ErrSyntax, fmt.Sprintf("unknown flag %q", f))
 		}
 	}
 	if lines {

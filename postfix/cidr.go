@@ -8,6 +8,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/oxmailroute/oxmailroute/internal/fault"
 )
 
 // CIDREntry is one rule of a cidr: table (cidr_table(5)).
@@ -51,8 +53,8 @@ func (t CIDRTable) Format() ([]byte, error) {
 	var errs Errors
 	fail := func(i int, field, format string, args ...any) {
 		errs = append(errs, &Error{
-			Name: fmt.Sprintf("[%d].%s", i, field),
-			Err:  &detail{ErrIllegal, fmt.Sprintf(format, args...)},
+			Position: Position{Path: fmt.Sprintf("[%d].%s", i, field)},
+			Err:      fault.New(ErrIllegal, fmt.Sprintf(format, args...)),
 		})
 	}
 	var b bytes.Buffer
@@ -134,7 +136,7 @@ func ParseCIDR(name string, src []byte) (CIDRTable, []Warning) {
 	s := lineScanner{src: src}
 	for s.next() {
 		warn := func(format string, args ...any) {
-			warnings = append(warnings, Warning{Name: name, Line: s.first(), Text: fmt.Sprintf(format, args...)})
+			warnings = append(warnings, Warning{Position: Position{File: name, Line: s.first()}, Text: fmt.Sprintf(format, args...)})
 		}
 		if s.indented() {
 			warn(indentedText)
@@ -191,7 +193,7 @@ func ParseCIDR(name string, src []byte) (CIDRTable, []Warning) {
 		}
 	}
 	for _, b := range slices.Backward(open) {
-		warnings = append(warnings, Warning{Name: name, Line: b.line, Text: "IF has no matching ENDIF"})
+		warnings = append(warnings, Warning{Position: Position{File: name, Line: b.line}, Text: "IF has no matching ENDIF"})
 	}
 	return t, warnings
 }

@@ -3,6 +3,8 @@ package postfix
 import (
 	"fmt"
 	"strings"
+
+	"github.com/oxmailroute/oxmailroute/internal/fault"
 )
 
 // expander evaluates the expressions of a parameter value (mac_expand(3)).
@@ -30,7 +32,7 @@ func expand(value string, lookup func(name string) string) (string, error) {
 }
 
 func syntaxError(format string, args ...any) error {
-	return &detail{ErrSyntax, fmt.Sprintf(format, args...)}
+	return fault.New(ErrSyntax, fmt.Sprintf(format, args...))
 }
 
 // text evaluates literal text and expressions (mac_parse(3)).

@@ -6,6 +6,8 @@ import (
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/headers"
+
+	"github.com/oxmailroute/oxmailroute/internal/fault"
 )
 
 // CheckRule is one rule of a header_checks(5) table. Exactly one of When and
@@ -101,10 +103,10 @@ type layout struct {
 func (t CheckTable) layout() (layout, Errors) {
 	var errs Errors
 	fail := func(i int, field string, err error) {
-		errs = append(errs, &Error{Name: fmt.Sprintf("[%d]%s", i, field), Err: err})
+		errs = append(errs, &Error{Position: Position{Path: fmt.Sprintf("[%d]%s", i, field)}, Err: err})
 	}
 	illegal := func(i int, field, format string, args ...any) {
-		fail(i, field, &detail{ErrIllegal, fmt.Sprintf(format, args...)})
+		fail(i, field, fault.New(ErrIllegal, fmt.Sprintf(format, args...)))
 	}
 	l := layout{units: make([]unit, 0, len(t))}
 	actions := make([]string, len(t))
@@ -196,9 +198,9 @@ func (t CheckTable) unitsOf(i int) ([]unit, error) {
 	r := &t[i]
 	switch {
 	case r.When != nil && (r.Regexp != "" || r.Flags != "" || r.PCRE):
-		return nil, &detail{ErrIllegal, "both When and Regexp are set"}
+		return nil, fault.New(ErrIllegal, "both When and Regexp are set")
 	case r.When == nil && r.Regexp == "":
-		return nil, &detail{ErrIllegal, "neither When nor Regexp is set"}
+		return nil, fault.New(ErrIllegal, "neither When nor Regexp is set")
 	case r.When == nil:
 		text, err := delimited(CheckGuard{r.Regexp, r.Flags, r.PCRE, false})
 		if err != nil {
@@ -290,13 +292,13 @@ func guardLine(g CheckGuard) (string, error) {
 // has a "/" in it.
 func delimited(g CheckGuard) (string, error) {
 	if g.PCRE {
-		return "", &detail{ErrIllegal, "a pcre: pattern can't stand in a regexp: table"}
+		return "", fault.New(ErrIllegal, "a pcre: pattern can't stand in a regexp: table")
 	}
 	if _, err := compileCheck(g); err != nil {
 		return "", err
 	}
 	if why := badComment(g.Regexp); why != "" || strings.Contains(g.Regexp, "\n") {
-		return "", &detail{ErrIllegal, fmt.Sprintf("pattern %q: holds a line end, a control character or text that isn't UTF-8", g.Regexp)}
+		return "", fault.New(ErrIllegal, fmt.Sprintf("pattern %q: holds a line end, a control character or text that isn't UTF-8", g.Regexp))
 	}
 	return slashed(g.Regexp, g.Flags)
 }

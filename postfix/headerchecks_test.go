@@ -141,7 +141,7 @@ func TestCheckTableFormatRefuses(t *testing.T) {
 			table := CheckTable{{When: exists, Action: Ignore{}}, c.rule}
 			_, err := table.Format()
 			var list Errors
-			if !errors.As(err, &list) || len(list) != 1 || list[0].Name != c.path || !errors.Is(err, c.kind) {
+			if !errors.As(err, &list) || len(list) != 1 || list[0].Path != c.path || !errors.Is(err, c.kind) {
 				t.Errorf("Format: %v", err)
 			}
 			if _, err := table.Compile(); err == nil {

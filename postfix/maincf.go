@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"github.com/oxmailroute/oxmailroute/postfix/internal/block"
+
+	"github.com/oxmailroute/oxmailroute/internal/fault"
 )
 
 // Param is one parameter definition: of main.cf, or of a -o option in
@@ -49,17 +51,17 @@ func ParseMain(name string, src []byte) (*Main, error) {
 	s := lineScanner{src: m.src}
 	for s.next() {
 		if s.indented() {
-			m.warnings = append(m.warnings, Warning{Name: name, Line: s.first(), Text: indentedText})
+			m.warnings = append(m.warnings, Warning{Position: Position{File: name, Line: s.first()}, Text: indentedText})
 			continue
 		}
 		param, why := splitParam(cstring(s.text))
 		if why != "" {
-			errs = append(errs, &Error{name, s.first(), &detail{ErrSyntax, why}})
+			errs = append(errs, &Error{Position: Position{File: name, Line: s.first()}, Err: fault.New(ErrSyntax, why)})
 			continue
 		}
 		param.Line = s.first()
 		if i, dup := m.last[param.Name]; dup && m.defs[i].Value != param.Value {
-			m.warnings = append(m.warnings, Warning{Name: name, Line: s.first(),
+			m.warnings = append(m.warnings, Warning{Position: Position{File: name, Line: s.first()},
 				Text: fmt.Sprintf("overriding earlier entry in line %d: %s", m.defs[i].Line, param.Name)})
 		}
 		m.last[param.Name] = len(m.defs)

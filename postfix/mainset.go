@@ -7,6 +7,8 @@ import (
 	"fmt"
 
 	"github.com/oxmailroute/oxmailroute/postfix/internal/block"
+
+	"github.com/oxmailroute/oxmailroute/internal/fault"
 )
 
 // Set makes the owner's part of the file say params: nothing else of it
@@ -61,8 +63,8 @@ func (m *Main) Set(owner string, params []Param) error {
 			continue
 		}
 		if other := block.Enclosing(others, d.Line); other != "" {
-			errs = append(errs, &Error{m.name, d.Line, &detail{ErrConflict,
-				fmt.Sprintf("%s is set by the block of %s: remove that first", d.Name, other)}})
+			errs = append(errs, &Error{Position: Position{File: m.name, Line: d.Line}, Err: fault.New(ErrConflict,
+				fmt.Sprintf("%s is set by the block of %s: remove that first", d.Name, other))})
 			continue
 		}
 		for _, p := range d.parts {
@@ -90,8 +92,8 @@ func (m *Main) Set(owner string, params []Param) error {
 	// around it.
 	for _, p := range params {
 		if v, _ := changed.Get(p.Name); v != p.Value {
-			errs = append(errs, &Error{Name: m.name, Err: &detail{ErrConflict,
-				fmt.Sprintf("%s can't be written so that Postfix reads it: mend the lines around it", p.Name)}})
+			errs = append(errs, &Error{Position: Position{File: m.name}, Err: fault.New(ErrConflict,
+				fmt.Sprintf("%s can't be written so that Postfix reads it: mend the lines around it", p.Name))})
 		}
 	}
 	if len(errs) > 0 {
@@ -177,7 +179,7 @@ func (m *Main) without(owner string, lenient bool) ([]byte, []Leftover, Errors) 
 	var left []Leftover
 	var edits []block.Edit
 	fail := func(line int, kind error, format string, args ...any) {
-		errs = append(errs, &Error{m.name, line, &detail{kind, fmt.Sprintf(format, args...)}})
+		errs = append(errs, &Error{Position: Position{File: m.name, Line: line}, Err: fault.New(kind, fmt.Sprintf(format, args...))})
 	}
 	all := block.Find(m.src, owner)
 	if lenient {
@@ -299,7 +301,7 @@ func breakAt(line string, from int) int {
 
 func checkOwner(owner string) *Error {
 	if !block.ValidOwner(owner) {
-		return &Error{"owner", 0, &detail{ErrIllegal, fmt.Sprintf("%q: write letters, digits, \".\", \"_\", \"-\"", owner)}}
+		return &Error{Position: Position{Path: "owner"}, Err: fault.New(ErrIllegal, fmt.Sprintf("%q: write letters, digits, \".\", \"_\", \"-\"", owner))}
 	}
 	return nil
 }

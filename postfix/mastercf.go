@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/oxmailroute/oxmailroute/internal/fault"
 )
 
 // Service is one entry of master.cf (master(5)). An empty field is written as
@@ -71,15 +73,15 @@ func ParseMaster(name string, src []byte) (*Master, error) {
 	s := lineScanner{src: m.src}
 	for s.next() {
 		if s.indented() {
-			m.warnings = append(m.warnings, Warning{Name: name, Line: s.first(), Text: indentedText})
+			m.warnings = append(m.warnings, Warning{Position: Position{File: name, Line: s.first()}, Text: indentedText})
 			continue
 		}
 		e, fatal, warn := parseService(string(cstring(s.text)))
 		for _, text := range fatal {
-			errs = append(errs, &Error{name, s.first(), &detail{ErrSyntax, text}})
+			errs = append(errs, &Error{Position: Position{File: name, Line: s.first()}, Err: fault.New(ErrSyntax, text)})
 		}
 		for _, text := range warn {
-			m.warnings = append(m.warnings, Warning{Name: name, Line: s.first(), Text: text})
+			m.warnings = append(m.warnings, Warning{Position: Position{File: name, Line: s.first()}, Text: text})
 		}
 		if bytes.IndexByte(s.text, 0) >= 0 {
 			e.closed = "a NUL hides what follows"

@@ -8,6 +8,8 @@ import (
 	"slices"
 
 	"github.com/oxmailroute/oxmailroute/postfix/internal/block"
+
+	"github.com/oxmailroute/oxmailroute/internal/fault"
 )
 
 // Set makes the owner's part of the file say add and options: nothing else of
@@ -50,7 +52,7 @@ func (m *Master) Set(owner string, add []Service, options []ServiceOptions) erro
 	}
 	others := block.Find(base.src, owner)
 	fail := func(line int, format string, args ...any) {
-		errs = append(errs, &Error{m.name, line, &detail{ErrConflict, fmt.Sprintf(format, args...)}})
+		errs = append(errs, &Error{Position: Position{File: m.name, Line: line}, Err: fault.New(ErrConflict, fmt.Sprintf(format, args...))})
 	}
 	for _, s := range add {
 		if e := base.find(s.Name, s.Type); e != nil {
@@ -68,8 +70,8 @@ func (m *Master) Set(owner string, add []Service, options []ServiceOptions) erro
 		}
 		e := base.find(o.Name, o.Type)
 		if e == nil {
-			errs = append(errs, &Error{Name: m.name, Err: &detail{ErrConflict,
-				fmt.Sprintf("no service %s %s to add options to", o.Name, o.Type)}})
+			errs = append(errs, &Error{Position: Position{File: m.name}, Err: fault.New(ErrConflict,
+				fmt.Sprintf("no service %s %s to add options to", o.Name, o.Type))})
 			continue
 		}
 		if e.closed != "" {
@@ -139,8 +141,8 @@ func (m *Master) missing(add []Service, options []ServiceOptions) Errors {
 			}
 		}
 		if e == nil && len(options) > 0 {
-			errs = append(errs, &Error{Name: m.name, Err: &detail{ErrConflict,
-				fmt.Sprintf("service %s %s can't be written so that Postfix reads it: mend the lines around it", name, typ)}})
+			errs = append(errs, &Error{Position: Position{File: m.name}, Err: fault.New(ErrConflict,
+				fmt.Sprintf("service %s %s can't be written so that Postfix reads it: mend the lines around it", name, typ))})
 		}
 	}
 	for _, s := range add {
@@ -218,7 +220,7 @@ func (m *Master) without(owner string, lenient bool) ([]byte, []Leftover, Errors
 	var left []Leftover
 	var edits []block.Edit
 	fail := func(line int, kind error, format string, args ...any) {
-		errs = append(errs, &Error{m.name, line, &detail{kind, fmt.Sprintf(format, args...)}})
+		errs = append(errs, &Error{Position: Position{File: m.name, Line: line}, Err: fault.New(kind, fmt.Sprintf(format, args...))})
 	}
 	all := block.Find(m.src, owner)
 	if lenient {

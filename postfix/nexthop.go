@@ -5,6 +5,8 @@ import (
 	"net/netip"
 	"strconv"
 	"strings"
+
+	"github.com/oxmailroute/oxmailroute/internal/fault"
 )
 
 // NextHop is a delivery transport and where it delivers to, "transport:nexthop"
@@ -31,7 +33,7 @@ type NextHop struct {
 // list of next hops (Postfix 3.5) is an error. The error is ErrSyntax.
 func ParseNextHop(s string) (NextHop, error) {
 	bad := func(format string, args ...any) (NextHop, error) {
-		return NextHop{}, &detail{ErrSyntax, fmt.Sprintf("next hop %q: ", s) + fmt.Sprintf(format, args...)}
+		return NextHop{}, fault.New(ErrSyntax, fmt.Sprintf("next hop %q: ", s)+fmt.Sprintf(format, args...))
 	}
 	transport, rest, _ := strings.Cut(s, ":")
 	h := NextHop{Transport: transport}
@@ -93,7 +95,7 @@ func ParseNextHop(s string) (NextHop, error) {
 // Postfix would read as something else. The error is ErrIllegal.
 func (h NextHop) Format() (string, error) {
 	bad := func(format string, args ...any) (string, error) {
-		return "", &detail{ErrIllegal, fmt.Sprintf(format, args...)}
+		return "", fault.New(ErrIllegal, fmt.Sprintf(format, args...))
 	}
 	text := h.String()
 	switch back, err := ParseNextHop(text); {

@@ -43,7 +43,7 @@ type patternPart struct {
 func ParsePatternTable(name, kind string, src []byte) (*PatternTable, []Warning) {
 	t := &PatternTable{kind: kind}
 	if kind != "regexp" && kind != "pcre" {
-		return t, []Warning{{Name: name, Line: 1, Text: fmt.Sprintf("tables of kind %q can't be evaluated", kind), Unevaluated: true}}
+		return t, []Warning{{Position: Position{File: name, Line: 1}, Text: fmt.Sprintf("tables of kind %q can't be evaluated", kind), Unevaluated: true}}
 	}
 	p := checkParser{name: name, pcre: kind == "pcre"}
 	p.s.src = src
@@ -68,7 +68,7 @@ func ParsePatternTable(name, kind string, src []byte) (*PatternTable, []Warning)
 		p.line()
 	}
 	for i := len(p.open) - 1; i >= 0; i-- {
-		p.warnings = append(p.warnings, Warning{Name: name, Line: p.open[i].line, Text: "IF has no matching ENDIF"})
+		p.warnings = append(p.warnings, Warning{Position: Position{File: name, Line: p.open[i].line}, Text: "IF has no matching ENDIF"})
 	}
 	return t, p.warnings
 }

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"regexp"
 	"strings"
+
+	"github.com/oxmailroute/oxmailroute/internal/fault"
 )
 
 // compilePCRE translates a Perl-compatible expression where Go has the same
@@ -11,7 +13,7 @@ import (
 // octet ([headers.MatchERE]).
 func compilePCRE(pattern, flags string) (*regexp.Regexp, error) {
 	unsupported := func(format string, args ...any) (*regexp.Regexp, error) {
-		return nil, &detail{ErrSyntax, fmt.Sprintf(format, args...) + " can't be evaluated"}
+		return nil, fault.New(ErrSyntax, fmt.Sprintf(format, args...)+" can't be evaluated")
 	}
 	on := map[rune]bool{'i': true, 's': true}
 	for _, f := range flags {

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+
+	"github.com/oxmailroute/oxmailroute/internal/fault"
 )
 
 // FormatService returns the lines of master.cf for a service, comment
@@ -103,7 +105,7 @@ func checkServices(add []Service) Errors {
 	seen := make(map[key]int, len(add))
 	for i, s := range add {
 		fail := func(field string, kind error, format string, args ...any) {
-			errs = append(errs, &Error{Name: fmt.Sprintf("[%d]%s", i, field), Err: &detail{kind, fmt.Sprintf(format, args...)}})
+			errs = append(errs, &Error{Position: Position{Path: fmt.Sprintf("[%d]%s", i, field)}, Err: fault.New(kind, fmt.Sprintf(format, args...))})
 		}
 		s = withDefaults(s)
 		if why := badField(s.Name); why != "" || s.Name != "" && s.Name[0] == '#' {
@@ -156,8 +158,8 @@ func checkOptions(list []ServiceOptions) Errors {
 	for i, o := range list {
 		k := key{o.Name, o.Type}
 		if first, dup := seen[k]; dup {
-			errs = append(errs, &Error{Name: fmt.Sprintf("options[%d].Name", i),
-				Err: &detail{ErrDuplicate, fmt.Sprintf("options for %s %s are [%d] already", o.Name, o.Type, first)}})
+			errs = append(errs, &Error{Position: Position{Path: fmt.Sprintf("options[%d].Name", i)},
+				Err: fault.New(ErrDuplicate, fmt.Sprintf("options for %s %s are [%d] already", o.Name, o.Type, first))})
 		} else {
 			seen[k] = i
 		}
@@ -171,8 +173,8 @@ func checkServiceOptions(path string, params []Param) Errors {
 	errs := checkParams(path, params)
 	for i, p := range params {
 		if ValidValue(p.Value) == nil && !balanced(p.Value) {
-			errs = append(errs, &Error{Name: fmt.Sprintf("%s[%d].Value", path, i),
-				Err: &detail{ErrIllegal, fmt.Sprintf("value %q: braces aren't balanced", p.Value)}})
+			errs = append(errs, &Error{Position: Position{Path: fmt.Sprintf("%s[%d].Value", path, i)},
+				Err: fault.New(ErrIllegal, fmt.Sprintf("value %q: braces aren't balanced", p.Value))})
 		}
 	}
 	return errs

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"path"
 	"strings"
+
+	"github.com/oxmailroute/oxmailroute/internal/fault"
 )
 
 // Settings are the parameters as a program of Postfix's sees them: the -o
@@ -184,21 +186,21 @@ func (s Settings) expand(name, value string) (string, error) {
 // line, which must be one word.
 func (s Settings) originFile(name string) (string, error) {
 	if s.ReadFile == nil {
-		return "", &detail{ErrSyntax, fmt.Sprintf("myorigin is in the file %s, which isn't known here", name)}
+		return "", fault.New(ErrSyntax, fmt.Sprintf("myorigin is in the file %s, which isn't known here", name))
 	}
 	text, err := s.ReadFile(path.Clean(name))
 	if err != nil {
-		return "", &detail{ErrSyntax, fmt.Sprintf("myorigin is in the file %s, which can't be read: %v", name, err)}
+		return "", fault.New(ErrSyntax, fmt.Sprintf("myorigin is in the file %s, which can't be read: %v", name, err))
 	}
 	line, _, _ := bytes.Cut(text, []byte("\n"))
 	words := bytes.Fields(line)
 	switch len(words) {
 	case 0:
-		return "", &detail{ErrSyntax, fmt.Sprintf("myorigin is in the file %s, whose first line is empty", name)}
+		return "", fault.New(ErrSyntax, fmt.Sprintf("myorigin is in the file %s, whose first line is empty", name))
 	case 1:
 		return string(words[0]), nil
 	}
-	return "", &detail{ErrSyntax, fmt.Sprintf("myorigin is in the file %s, whose first line has more than one word", name)}
+	return "", fault.New(ErrSyntax, fmt.Sprintf("myorigin is in the file %s, whose first line has more than one word", name))
 }
 
 // Of returns the settings of a service of master.cf.

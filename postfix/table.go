@@ -6,6 +6,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"github.com/oxmailroute/oxmailroute/internal/fault"
 )
 
 // Entry is one row of a look-up table.
@@ -37,8 +39,8 @@ func (t Table) Format() ([]byte, error) {
 	var errs Errors
 	fail := func(i int, field string, kind error, format string, args ...any) {
 		errs = append(errs, &Error{
-			Name: fmt.Sprintf("[%d].%s", i, field),
-			Err:  &detail{kind, fmt.Sprintf(format, args...)},
+			Position: Position{Path: fmt.Sprintf("[%d].%s", i, field)},
+			Err:      fault.New(kind, fmt.Sprintf(format, args...)),
 		})
 	}
 	size := 0
@@ -196,7 +198,7 @@ func ParseTable(name string, src []byte) (Table, []Warning) {
 	s := lineScanner{src: src}
 	for s.next() {
 		warn := func(text string) {
-			warnings = append(warnings, Warning{Name: name, Line: s.first(), Text: text})
+			warnings = append(warnings, Warning{Position: Position{File: name, Line: s.first()}, Text: text})
 		}
 		if s.indented() {
 			warn(indentedText)
@@ -226,7 +228,7 @@ func ParseTable(name string, src []byte) (Table, []Warning) {
 	h := newHashed(t)
 	for i := range t {
 		if first, dup := h.insert(i); dup {
-			warnings = append(warnings, Warning{Name: name, Line: t[i].Line,
+			warnings = append(warnings, Warning{Position: Position{File: name, Line: t[i].Line},
 				Text: fmt.Sprintf("duplicate entry %q: the one in line %d counts", t[i].Key, t[first].Line)})
 		}
 	}

@@ -190,7 +190,7 @@ func TestTableFormatRefuses(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			_, err := Table{{Key: "ok", Value: "ok"}, e}.Format()
 			var list Errors
-			if !errors.As(err, &list) || len(list) != 1 || !errors.Is(err, ErrIllegal) || !strings.HasPrefix(list[0].Name, "[1].") {
+			if !errors.As(err, &list) || len(list) != 1 || !errors.Is(err, ErrIllegal) || !strings.HasPrefix(list[0].Path, "[1].") {
 				t.Errorf("error %v", err)
 			}
 		})

@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"slices"
 	"strings"
+
+	"github.com/oxmailroute/oxmailroute/internal/fault"
 )
 
 // Unexpandable returns an error for each value that Postfix would stop on with
@@ -77,6 +79,6 @@ func (c *expansionCheck) check(s Settings, name, file string, line int) {
 	key := name + "\n" + raw
 	if !c.seen[key] {
 		c.seen[key] = true
-		c.errs = append(c.errs, &Error{file, line, &detail{ErrSyntax, fmt.Sprintf("%s = %s: Postfix would stop: %s", name, raw, err)}})
+		c.errs = append(c.errs, &Error{Position: Position{File: file, Line: line}, Err: fault.New(ErrSyntax, fmt.Sprintf("%s = %s: Postfix would stop: %s", name, raw, err))})
 	}
 }

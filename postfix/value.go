@@ -5,6 +5,8 @@ import (
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/postfix/internal/block"
+
+	"github.com/oxmailroute/oxmailroute/internal/fault"
 )
 
 // ValidParamName reports why a parameter can't have the name, nil where it can:
@@ -14,11 +16,11 @@ import (
 func ValidParamName(name string) error {
 	for i := 0; i < len(name); i++ {
 		if c := name[i]; !isNameByte(c) && (i == 0 || c != '-' && c != '.') {
-			return &detail{ErrIllegal, fmt.Sprintf("parameter name %q: write letters, digits and \"_\"", name)}
+			return fault.New(ErrIllegal, fmt.Sprintf("parameter name %q: write letters, digits and \"_\"", name))
 		}
 	}
 	if name == "" {
-		return &detail{ErrIllegal, "the parameter name is empty"}
+		return fault.New(ErrIllegal, "the parameter name is empty")
 	}
 	return nil
 }
@@ -46,7 +48,7 @@ func ValidValue(value string) error {
 		}
 	}
 	if why != "" {
-		return &detail{ErrIllegal, fmt.Sprintf("value %q: %s", value, why)}
+		return fault.New(ErrIllegal, fmt.Sprintf("value %q: %s", value, why))
 	}
 	return nil
 }
@@ -61,11 +63,11 @@ func Quote(text string) string { return strings.ReplaceAll(text, "$", "$$") }
 func ValidTransport(name string) error {
 	for i := 0; i < len(name); i++ {
 		if c := name[i]; !isAlnum(c) && (i == 0 || c != '.' && c != '_' && c != '-') {
-			return &detail{ErrIllegal, fmt.Sprintf("transport name %q: write letters, digits, \".\", \"_\", \"-\", a letter or digit first", name)}
+			return fault.New(ErrIllegal, fmt.Sprintf("transport name %q: write letters, digits, \".\", \"_\", \"-\", a letter or digit first", name))
 		}
 	}
 	if name == "" {
-		return &detail{ErrIllegal, "the transport name is empty"}
+		return fault.New(ErrIllegal, "the transport name is empty")
 	}
 	return nil
 }
@@ -75,14 +77,14 @@ func ValidTransport(name string) error {
 func checkParams(path string, params []Param) Errors {
 	var errs Errors
 	fail := func(i int, field string, err error) {
-		errs = append(errs, &Error{Name: fmt.Sprintf("%s[%d].%s", path, i, field), Err: err})
+		errs = append(errs, &Error{Position: Position{Path: fmt.Sprintf("%s[%d].%s", path, i, field)}, Err: err})
 	}
 	seen := make(map[string]int, len(params))
 	for i, p := range params {
 		if err := ValidParamName(p.Name); err != nil {
 			fail(i, "Name", err)
 		} else if first, dup := seen[p.Name]; dup {
-			fail(i, "Name", &detail{ErrDuplicate, fmt.Sprintf("%s is set by [%d] already", p.Name, first)})
+			fail(i, "Name", fault.New(ErrDuplicate, fmt.Sprintf("%s is set by [%d] already", p.Name, first)))
 		} else {
 			seen[p.Name] = i
 		}
@@ -103,7 +105,7 @@ func checkComment(text string) error {
 		why = `has a line that begins with "BEGIN " or "END ", as the comment lines around a block do`
 	}
 	if why != "" {
-		return &detail{ErrIllegal, fmt.Sprintf("comment %q: %s", text, why)}
+		return fault.New(ErrIllegal, fmt.Sprintf("comment %q: %s", text, why))
 	}
 	return nil
 }

@@ -7,6 +7,8 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 	"github.com/google/go-cmp/cmp/cmpopts"
+
+	"github.com/oxmailroute/oxmailroute/internal/fault"
 )
 
 func TestNextHop(t *testing.T) {
@@ -193,7 +195,11 @@ func TestValid(t *testing.T) {
 }
 
 func TestErrors(t *testing.T) {
-	list := Errors{{"main.cf", 3, &detail{ErrSyntax, "a"}}, {"[1].Key", 0, &detail{ErrIllegal, "b"}}, {"", 0, &detail{ErrConflict, "c"}}}
+	list := Errors{
+		{Position: Position{File: "main.cf", Line: 3}, Err: fault.New(ErrSyntax, "a")},
+		{Position: Position{Path: "[1].Key"}, Err: fault.New(ErrIllegal, "b")},
+		{Err: fault.New(ErrConflict, "c")},
+	}
 	if got := list.Error(); got != "main.cf:3: a\n[1].Key: b\nc" {
 		t.Errorf("%q", got)
 	}
@@ -205,7 +211,7 @@ func TestErrors(t *testing.T) {
 	if errors.Is(list.Err(), ErrDamaged) || Errors(nil).Err() != nil {
 		t.Error("Err")
 	}
-	if got := (Warning{Name: "t", Line: 2, Text: "x"}).String(); got != "t:2: x" {
+	if got := (Warning{Position: Position{File: "t", Line: 2}, Text: "x"}).String(); got != "t:2: x" {
 		t.Errorf("%q", got)
 	}
 }

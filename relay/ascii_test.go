@@ -111,7 +111,7 @@ func TestHostsInASCIIRefused(t *testing.T) {
 		err := p.Validate()
 		Remedied(t, err)
 		var list Errors
-		if !errors.As(err, &list) || len(list) != 1 || list[0].Path != tt.path || !errors.Is(list[0], tt.kind) {
+		if !errors.As(err, &list) || len(list) != 1 || list[0].Position.String() != tt.path || !errors.Is(list[0], tt.kind) {
 			t.Errorf("%s: %v", tt.name, err)
 		}
 	}

@@ -38,7 +38,7 @@ func TestBrokenDoveconf(t *testing.T) {
 			in.Doveconf = []byte(text)
 			_, err := tryCompile(t, p, in)
 			var list relay.Errors
-			if !errors.As(err, &list) || len(list) != 1 || list[0].Path != "Installation.Doveconf" || !errors.Is(err, relay.ErrInvalid) || !strings.Contains(list[0].Fix, "doveconf -n") {
+			if !errors.As(err, &list) || len(list) != 1 || list[0].Position.String() != "Installation.Doveconf" || !errors.Is(err, relay.ErrInvalid) || !strings.Contains(list[0].Fix, "doveconf -n") {
 				t.Errorf("%s, slot %d: %v", name, slot, err)
 			}
 		}
@@ -113,7 +113,7 @@ func TestProblemsAtOnce(t *testing.T) {
 		var list relay.Errors
 		errors.As(err, &list)
 		for _, e := range list {
-			out = append(out, e.Path)
+			out = append(out, e.Position.String())
 		}
 		return out
 	}
@@ -167,7 +167,7 @@ func TestTenantsAreNamed(t *testing.T) {
 		"Tenants[1].Domains[1]": "Tenants[1] (" + name + ").Domains[1]: ",
 		"Tenants[1].Domains[2]": "is Tenants[0] (" + p.Tenants[0].Domains[0] + ").Domains[0] already",
 	} {
-		if !slices.ContainsFunc(list, func(e *relay.Error) bool { return e.Path == path && strings.Contains(e.Error(), text) }) {
+		if !slices.ContainsFunc(list, func(e *relay.Error) bool { return e.Position.String() == path && strings.Contains(e.Error(), text) }) {
 			t.Errorf("no error at %s with %q:\n%v", path, text, err)
 		}
 	}

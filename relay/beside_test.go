@@ -240,7 +240,7 @@ func TestBesideRefused(t *testing.T) {
 			if !errors.As(err, &list) {
 				t.Fatalf("error %v, want Errors", err)
 			}
-			i := slices.IndexFunc(list, func(e *relay.Error) bool { return e.Path == tt.path })
+			i := slices.IndexFunc(list, func(e *relay.Error) bool { return e.Position.String() == tt.path })
 			if i < 0 || !errors.Is(list[i], relay.ErrConflict) || !strings.Contains(list[i].Fix, tt.fix) {
 				t.Errorf("no conflict at %s that says %q:\n%v", tt.path, tt.fix, err)
 			}

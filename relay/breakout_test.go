@@ -338,7 +338,7 @@ func (r readers) emits(tb testing.TB, want *ordinaries, field int, s string) (ac
 	c, err := tryCompile(tb, p, in)
 	if err != nil {
 		var list relay.Errors
-		if !errors.As(err, &list) || len(list) == 0 || list[0].Path == "" {
+		if !errors.As(err, &list) || len(list) == 0 || list[0].Position.String() == "" {
 			tb.Errorf("an error without a place: %v", err)
 		}
 		return false

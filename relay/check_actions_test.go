@@ -118,7 +118,7 @@ func TestActions(t *testing.T) {
 		switch {
 		case err == nil && tt.at == ok:
 		case errors.As(err, &list) && len(list) > 0 && tt.at != ok && errors.Is(err, relay.ErrConflict):
-			if !slices.ContainsFunc(list, func(e *relay.Error) bool { return e.Path == tt.at && strings.Contains(e.Error(), tt.says) }) {
+			if !slices.ContainsFunc(list, func(e *relay.Error) bool { return e.Position.String() == tt.at && strings.Contains(e.Error(), tt.says) }) {
 				t.Errorf("%s, %q: %v, want %q at %s", tt.main, tt.file, err, tt.says, tt.at)
 			}
 		default:

@@ -49,7 +49,7 @@ func TestIdleRules(t *testing.T) {
 	var paths []string
 	for _, w := range compile(t, p, labBase(t)).Warnings() {
 		if strings.Contains(w.Text, "is in none of the tables") {
-			paths = append(paths, w.Path)
+			paths = append(paths, w.Position.String())
 		}
 	}
 	if !slices.Equal(paths, []string{"Mailboxes[1]", "Aliases[0]"}) {

@@ -74,7 +74,7 @@ func TestPatternsForEverybody(t *testing.T) {
 		} else if err != nil {
 			got = refused
 			var e *relay.Error
-			if errors.As(err, &e); strings.Contains(err.Error(), "\n") || !strings.HasPrefix(e.Path, "patterns:") || !errors.Is(err, relay.ErrConflict) || !strings.Contains(e.Fix, "$") {
+			if errors.As(err, &e); strings.Contains(err.Error(), "\n") || !strings.HasPrefix(e.Position.String(), "patterns:") || !errors.Is(err, relay.ErrConflict) || !strings.Contains(e.Fix, "$") {
 				t.Errorf("%s: %v", tt.text, err)
 			}
 		}
@@ -125,7 +125,7 @@ func TestSenderPatterns(t *testing.T) {
 		errors.As(err, &list)
 		var got []string
 		for _, e := range list {
-			got = append(got, e.Path)
+			got = append(got, e.Position.String())
 		}
 		if diff := cmp.Diff(tt.want, got); diff != "" {
 			t.Errorf("%s (-want +got)\n%s", tt.text, diff)
@@ -220,7 +220,7 @@ func TestFoldedDomains(t *testing.T) {
 		_, err := tryCompile(t, p, labBase(t))
 		got := ""
 		if e := (*relay.Error)(nil); errors.As(err, &e) {
-			got = e.Path
+			got = e.Position.String()
 		}
 		if got != path {
 			t.Errorf("%s: %v", except, err)
@@ -244,7 +244,7 @@ func TestFoldedDomains(t *testing.T) {
 		_, err := tryCompile(t, p, in)
 		got := ""
 		if e := (*relay.Error)(nil); errors.As(err, &e) {
-			got = e.Path
+			got = e.Position.String()
 		}
 		if got != tt.want {
 			t.Errorf("%v: %q, want %q: %v", tt.domains, got, tt.want, err)

@@ -1,14 +1,15 @@
 package relay
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"slices"
 	"strings"
 
+	"github.com/oxmailroute/oxmailroute/internal/fault"
 	"github.com/oxmailroute/oxmailroute/postfix"
 	"github.com/oxmailroute/oxmailroute/postfix/mta"
-	"github.com/oxmailroute/oxmailroute/relay/internal/fault"
 	"github.com/oxmailroute/oxmailroute/relay/internal/release"
 	"github.com/oxmailroute/oxmailroute/sieve"
 )
@@ -65,18 +66,18 @@ func Compile(p Policy, in Installation) (*Config, error) {
 		c.policy = p
 		c.atOnce()
 		for _, e := range c.errs {
-			if !slices.ContainsFunc(invalid, func(have *Error) bool { return have.Path == e.Path }) {
+			if !slices.ContainsFunc(invalid, func(have *Error) bool { return have.Position == e.Position }) {
 				invalid = append(invalid, e)
 			}
 		}
-		return nil, invalid.Of(p).Err()
+		return nil, p.Named(invalid).Err()
 	}
 	c.policy = p.Clone().InASCII()
 	if err := c.compile(); err != nil {
 		if c.master != nil && c.base.Main != nil {
 			c.unnamedTables(true)
 		}
-		return nil, c.errs.Of(p).Err()
+		return nil, p.Named(c.errs).Err()
 	}
 	return c.cfg, nil
 }
@@ -220,7 +221,7 @@ type compiler struct {
 }
 
 func (c *compiler) warn(path, format string, args ...any) {
-	w := Warning{Path: path, Tenant: c.policy.TenantAt(path), Text: fmt.Sprintf(format, args...)}
+	w := Warning{Position: fault.At(path), Tenant: c.policy.TenantAt(path), Text: fmt.Sprintf(format, args...)}
 	if !c.warned[w] {
 		c.warned[w] = true
 		c.warnings = append(c.warnings, w)
@@ -233,26 +234,11 @@ func (c *compiler) postfixErrors(err error, where string) {
 	var l postfix.Errors
 	if errors.As(err, &l) {
 		for _, e := range l {
-			place := where
-			if e.Name != "" {
-				place = e.Name
-			}
-			if e.Line > 0 {
-				place = fmt.Sprintf("%s:%d", place, e.Line)
-			}
-			c.errs.Wrap(place, conflictOf(e.Err), "")
+			c.errs.Wrap(cmp.Or(e.Position.String(), where), e.Err, "")
 		}
 		return
 	}
-	c.errs.Wrap(where, conflictOf(err), "")
-}
-
-// conflictOf gives package postfix's conflicts relay's sentinel too.
-func conflictOf(err error) error {
-	if errors.Is(err, postfix.ErrConflict) {
-		return fault.Both(err, ErrConflict)
-	}
-	return err
+	c.errs.Wrap(where, err, "")
 }
 
 func (c *compiler) load() bool {
@@ -359,8 +345,8 @@ func (c *compiler) tableErrors(err error, file string, rule func(int) string) {
 	}
 	for _, e := range l {
 		var i int
-		place := file + e.Name
-		if _, err := fmt.Sscanf(e.Name, "[%d]", &i); err == nil && rule(i) != "" {
+		place := file + e.Path
+		if _, err := fmt.Sscanf(e.Path, "[%d]", &i); err == nil && rule(i) != "" {
 			place = rule(i)
 		}
 		c.errs.Wrap(place, e.Err, "")

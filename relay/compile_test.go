@@ -295,7 +295,7 @@ func TestInstallationConflicts(t *testing.T) {
 			if !errors.As(err, &list) {
 				t.Fatalf("error %v, want Errors", err)
 			}
-			i := slices.IndexFunc(list, func(e *relay.Error) bool { return e.Path == tt.path })
+			i := slices.IndexFunc(list, func(e *relay.Error) bool { return e.Position.String() == tt.path })
 			if i < 0 {
 				t.Fatalf("no error at %s:\n%v", tt.path, err)
 			}

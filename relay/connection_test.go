@@ -395,7 +395,7 @@ func TestConnectionValidate(t *testing.T) {
 			var list relay.Errors
 			if errors.As(p.Validate(), &list) {
 				for _, e := range list {
-					got = append(got, e.Path)
+					got = append(got, e.Position.String())
 					if e.Fix == "" {
 						t.Errorf("no fix: %v", e)
 					}
@@ -465,7 +465,7 @@ func TestOpenAddresses(t *testing.T) {
 		var list relay.Errors
 		if errors.As(err, &list) {
 			for _, e := range list {
-				paths = append(paths, e.Path)
+				paths = append(paths, e.Position.String())
 			}
 		}
 		if got := strings.Join(paths, " "); got != tt.refused {
@@ -474,7 +474,7 @@ func TestOpenAddresses(t *testing.T) {
 		if err != nil {
 			continue
 		}
-		if got := slices.ContainsFunc(c.Warnings(), func(w relay.Warning) bool { return w.Path == "Firewall.Addresses" }); got != (tt.warned != "") {
+		if got := slices.ContainsFunc(c.Warnings(), func(w relay.Warning) bool { return w.Position.String() == "Firewall.Addresses" }); got != (tt.warned != "") {
 			t.Errorf("%+v: warnings %v", tt, c.Warnings())
 		}
 	}

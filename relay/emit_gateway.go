@@ -258,7 +258,7 @@ func (c *compiler) copied(own settings, name string) string {
 		return mark + name + mark, true
 	})
 	if err != nil {
-		c.errs.Wrap(c.at(name), conflictOf(err), "mend it: Postfix does not start so")
+		c.errs.Wrap(c.at(name), err, "mend it: Postfix does not start so")
 		return ""
 	}
 	parts := strings.Split(strings.ReplaceAll(v, "$", "$$"), mark)

@@ -203,7 +203,7 @@ func TestGatewayPortRefused(t *testing.T) {
 			errors.As(err, &list)
 			found := false
 			for _, e := range list {
-				found = found || e.Path == tt.path && errors.Is(e, tt.kind)
+				found = found || e.Position.String() == tt.path && errors.Is(e, tt.kind)
 			}
 			if !found {
 				t.Fatalf("no %v at %s: %v", tt.kind, tt.path, err)

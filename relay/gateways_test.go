@@ -270,7 +270,7 @@ func TestReturnRefused(t *testing.T) {
 			var list relay.Errors
 			errors.As(err, &list)
 			for _, e := range list {
-				if e.Path == tt.path && errors.Is(e, tt.kind) && e.Fix != "" {
+				if e.Position.String() == tt.path && errors.Is(e, tt.kind) && e.Fix != "" {
 					return
 				}
 			}

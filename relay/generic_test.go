@@ -45,7 +45,7 @@ func TestGenericPatterns(t *testing.T) {
 			if strings.Contains(tt.value, "inline") && !strings.Contains(scope, "root@int.example\t") {
 				t.Errorf("%s is not in scope:\n%s", tt.value, scope)
 			}
-		} else if !errors.As(err, &e) || e.Path != tt.at || strings.Contains(err.Error(), "\n") {
+		} else if !errors.As(err, &e) || e.Position.String() != tt.at || strings.Contains(err.Error(), "\n") {
 			t.Errorf("%s %s: %v, want an error at %s", tt.value, tt.text, err, tt.at)
 		}
 		if tt.at == here {
@@ -73,7 +73,7 @@ func TestNullSender(t *testing.T) {
 	} {
 		_, err := tryCompile(t, labPolicy(t, "lab.json"), withMain(tt.main+"\n", map[string]string{"own": tt.text + "\n"})(t))
 		var e *relay.Error
-		if tt.at == ok && err != nil || tt.at != ok && (!errors.As(err, &e) || e.Path != tt.at) {
+		if tt.at == ok && err != nil || tt.at != ok && (!errors.As(err, &e) || e.Position.String() != tt.at) {
 			t.Errorf("%s: %v, want an error at %q", tt.main, err, tt.at)
 		}
 	}

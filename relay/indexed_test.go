@@ -148,7 +148,7 @@ func TestUnnamedTables(t *testing.T) {
 		c := compile(t, labPolicy(t, "lab.json"), in)
 		told := ""
 		for _, w := range c.Warnings() {
-			if w.Path == "Installation.Tables" {
+			if w.Position.String() == "Installation.Tables" {
 				told += w.Text
 			}
 		}

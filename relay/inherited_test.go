@@ -165,7 +165,7 @@ func TestExpansionRefused(t *testing.T) {
 		var list relay.Errors
 		errors.As(err, &list)
 		if !slices.ContainsFunc(list, func(e *relay.Error) bool {
-			return e.Path == tt.path && errors.Is(e, relay.ErrConflict) && strings.Contains(e.Error(), tt.says)
+			return e.Position.String() == tt.path && errors.Is(e, relay.ErrConflict) && strings.Contains(e.Error(), tt.says)
 		}) {
 			t.Errorf("%q: no conflict at %s that says %q:\n%v", tt.lines, tt.path, tt.says, err)
 		}

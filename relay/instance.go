@@ -72,7 +72,7 @@ func (c *compiler) buildInstance() {
 		var l postfix.Errors
 		errors.As(err, &l)
 		for _, p := range l {
-			c.errs.Add(p.Name, ErrConflict, "add it", "%s", p.Err)
+			c.errs.Add(p.Position.String(), ErrConflict, "add it", "%s", p.Err)
 		}
 		return
 	}

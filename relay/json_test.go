@@ -117,7 +117,7 @@ func TestParsePolicy(t *testing.T) {
 func TestParsePolicyPaths(t *testing.T) {
 	_, err := relay.ParsePolicy("p.json", []byte("{\"Tenants\": [{\"Domains\": [\"a.test\", 5]}]}"))
 	var e *relay.Error
-	if !errors.As(err, &e) || e.Path != "Tenants[0].Domains[1]" || e.Position != "p.json:1:37" {
+	if !errors.As(err, &e) || e.Path != "Tenants[0].Domains[1]" || e.Position.String() != "p.json:1:37: Tenants[0].Domains[1]" {
 		t.Errorf("%+v", e)
 	}
 	_, err = relay.ParsePolicy("p.json", []byte(`{"Gateway": {"Markers": {"Spam": {"Match": 5}}}}`))

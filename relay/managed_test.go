@@ -108,14 +108,14 @@ func TestManagedEveryEdit(t *testing.T) {
 					base := strings.TrimPrefix(f.Name, "postfix/")
 					if err != nil {
 						var e *relay.Error
-						if !errors.Is(err, relay.ErrConflict) || !errors.As(err, &e) || e.Path != base || e.Fix == "" || relay.Managed("conbool", data) {
+						if !errors.Is(err, relay.ErrConflict) || !errors.As(err, &e) || e.Position.String() != base || e.Fix == "" || relay.Managed("conbool", data) {
 							t.Errorf("%s, %s:%d, %s: %v", title, f.Name, at+1, h.name, err)
 						}
 						continue
 					}
 					kept := slices.ContainsFunc(again.Files(), func(k relay.File) bool {
 						return bytes.Equal(k.Data, data) && k.Name != f.Name && k.Mode == 0o600 &&
-							slices.ContainsFunc(again.Warnings(), func(w relay.Warning) bool { return w.Path == base && strings.Contains(w.Text, k.Name) })
+							slices.ContainsFunc(again.Warnings(), func(w relay.Warning) bool { return w.Position.String() == base && strings.Contains(w.Text, k.Name) })
 					})
 					if !kept {
 						t.Errorf("%s, %s:%d %q, %s, now %q: written anew, and nothing kept: %v", title, f.Name, at+1, line, h.name, now, again.Warnings())
@@ -249,7 +249,7 @@ func TestManagedNotNeeded(t *testing.T) {
 	less.Sieve.Form = relay.SievePerMailbox
 	c := compile(t, less, in)
 	for _, name := range []string{"haproxy/conbool.cfg", "nftables/conbool.nft", "sieve/before/10-conbool.sieve"} {
-		if slices.Contains(c.Obsolete(), name) || !slices.ContainsFunc(c.Warnings(), func(w relay.Warning) bool { return w.Path == name && strings.Contains(w.Text, "by hand") }) {
+		if slices.Contains(c.Obsolete(), name) || !slices.ContainsFunc(c.Warnings(), func(w relay.Warning) bool { return w.Position.String() == name && strings.Contains(w.Text, "by hand") }) {
 			t.Errorf("%s: obsolete %v, warnings %v", name, c.Obsolete(), c.Warnings())
 		}
 	}

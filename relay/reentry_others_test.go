@@ -104,7 +104,7 @@ func TestOthersConflicts(t *testing.T) {
 				}
 				return
 			}
-			if !errors.As(err, &list) || list[0].Path != tt.at || !strings.Contains(list[0].Error(), tt.says) || !errors.Is(err, relay.ErrConflict) {
+			if !errors.As(err, &list) || list[0].Position.String() != tt.at || !strings.Contains(list[0].Error(), tt.says) || !errors.Is(err, relay.ErrConflict) {
 				t.Errorf("want a conflict at %s that says %q:\n%v", tt.at, tt.says, err)
 			}
 		})

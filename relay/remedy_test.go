@@ -5,7 +5,7 @@ import (
 	"strings"
 	"testing"
 
-	"github.com/oxmailroute/oxmailroute/relay/internal/fault"
+	"github.com/oxmailroute/oxmailroute/internal/fault"
 )
 
 // Remedied holds every problem to a place and to a remedy of its own, which the
@@ -20,8 +20,8 @@ func Remedied(tb testing.TB, err error) {
 		tb.Errorf("%T, not Errors: %v", err, err)
 	}
 	for _, e := range list {
-		if e.Path == "" || e.Fix == "" || e.Fix == fault.RemedyOf(errors.New("anything")) || strings.Contains(e.Err.Error(), e.Fix) {
-			tb.Errorf("place %q, problem %q, remedy %q", e.Path, e.Err, e.Fix)
+		if e.Position.String() == "" || e.Fix == "" || e.Fix == fault.RemedyOf(errors.New("anything")) || strings.Contains(e.Err.Error(), e.Fix) {
+			tb.Errorf("place %q, problem %q, remedy %q", e.Position.String(), e.Err, e.Fix)
 		}
 	}
 }

@@ -70,7 +70,7 @@ func Remove(gateway string, in Installation) (Removal, error) {
 		switch {
 		case errors.As(err, &l):
 			for _, e := range l {
-				errs.Wrap(place{e.Name, e.Line}.String(), conflictOf(e.Err), "")
+				errs.Wrap(e.Position.String(), e.Err, "")
 			}
 		case err != nil:
 			errs.Wrap(name, err, "")

@@ -157,7 +157,7 @@ func TestRemoveLeft(t *testing.T) {
 			if _, err := tryCompile(t, p, after); err == nil && tt.kept == "" && tt.left != nil {
 				warned := false
 				for _, w := range compile(t, p, after).Warnings() {
-					warned = warned || strings.HasPrefix(w.Path, tt.file)
+					warned = warned || strings.HasPrefix(w.Position.String(), tt.file)
 				}
 				if !warned {
 					t.Error("Compile says nothing of the edit")

@@ -97,7 +97,7 @@ func TestStillNamed(t *testing.T) {
 		c := compile(t, labPolicy(t, "lab.json"), in)
 		stays := !slices.Contains(c.Obsolete(), "postfix/conbool_transport")
 		warned := slices.ContainsFunc(c.Warnings(), func(w relay.Warning) bool {
-			return w.Path == "conbool_transport" && strings.Contains(w.Text, named+" names it")
+			return w.Position.String() == "conbool_transport" && strings.Contains(w.Text, named+" names it")
 		})
 		if stays != (named != "") || warned != stays {
 			t.Errorf("%q: stays %v, warned of %v: %v", text, stays, warned, c.Warnings())

@@ -3,15 +3,14 @@ package relay
 import (
 	"regexp"
 
+	"github.com/oxmailroute/oxmailroute/internal/fault"
 	"github.com/oxmailroute/oxmailroute/postfix"
-	"github.com/oxmailroute/oxmailroute/relay/internal/fault"
-	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 )
 
 // checkExpansion refuses values that Postfix stops on: it would not start.
 func (c *compiler) checkExpansion(s settings, fix string) {
 	for _, e := range s.Unexpandable(c.master) {
-		c.errs.Wrap(e.Name+":"+paths.Itoa(e.Line), fault.Both(e.Err, ErrConflict), fix)
+		c.errs.Wrap(e.Position.String(), fault.Both(e.Err, ErrConflict), fix)
 	}
 }
 

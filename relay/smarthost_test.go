@@ -71,7 +71,7 @@ func TestSmartHostRefused(t *testing.T) {
 				t.Fatalf("error %v, want Errors", err)
 			}
 			for _, e := range list {
-				if e.Path == tt.path && errors.Is(e, tt.kind) && e.Fix != "" {
+				if e.Position.String() == tt.path && errors.Is(e, tt.kind) && e.Fix != "" {
 					return
 				}
 			}
@@ -108,7 +108,7 @@ func TestSmartHostElsewhere(t *testing.T) {
 			var list relay.Errors
 			errors.As(err, &list)
 			for _, e := range list {
-				if e.Path == tt.path && errors.Is(e, relay.ErrConflict) {
+				if e.Position.String() == tt.path && errors.Is(e, relay.ErrConflict) {
 					return
 				}
 			}
@@ -122,11 +122,11 @@ func TestSmartHostPorts(t *testing.T) {
 	p.Gateway.SmartHost.Fallback = []relay.FallbackHost{{Host: "b.test", Port: 465}}
 	var got []string
 	for _, w := range p.Warnings() {
-		got = append(got, w.Path)
+		got = append(got, w.Position.String())
 	}
 	p.Gateway.SmartHost.ImplicitTLS = true
 	for _, w := range p.Warnings() {
-		got = append(got, w.Path)
+		got = append(got, w.Position.String())
 	}
 	if diff := cmp.Diff([]string{"Gateway.SmartHost.Fallback[0].Port", "Gateway.SmartHost.Port"}, got); diff != "" {
 		t.Errorf("paths (-want +got):\n%s", diff)

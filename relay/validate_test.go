@@ -169,7 +169,7 @@ func TestValidate(t *testing.T) {
 			}
 			var got, wanted []string
 			for _, e := range list {
-				got = append(got, e.Path)
+				got = append(got, e.Position.String())
 			}
 			for _, w := range tt.want {
 				wanted = append(wanted, w.path)
@@ -241,7 +241,7 @@ func TestNetworks(t *testing.T) {
 	fixes := map[string]string{}
 	for _, e := range list {
 		if strings.Contains(e.Err.Error(), "everybody") {
-			fixes[e.Path] = e.Fix
+			fixes[e.Position.String()] = e.Fix
 		}
 	}
 	want := map[string]string{
@@ -285,7 +285,7 @@ func TestWarnings(t *testing.T) {
 			}
 			var got []string
 			for _, w := range p.Warnings() {
-				got = append(got, w.Path)
+				got = append(got, w.Position.String())
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("paths (-want +got):\n%s", diff)

@@ -74,7 +74,7 @@ func TestVersions(t *testing.T) {
 			c, err := tryCompile(t, p, in)
 			if tt.path != "" {
 				var list relay.Errors
-				if !errors.As(err, &list) || list[0].Path != tt.path || !errors.Is(list[0], tt.kind) || list[0].Fix == "" {
+				if !errors.As(err, &list) || list[0].Position.String() != tt.path || !errors.Is(list[0], tt.kind) || list[0].Fix == "" {
 					t.Fatalf("%v, want %v at %s with its fix", err, tt.kind, tt.path)
 				}
 				return
@@ -129,7 +129,7 @@ func TestFragment24(t *testing.T) {
 			in.Doveconf = whole("2.4.1-4 (7d8c0e5759)", tt.doveconf)
 			if tt.path != "" {
 				var list relay.Errors
-				if _, err := tryCompile(t, p, in); !errors.As(err, &list) || list[0].Path != tt.path || !errors.Is(list[0], relay.ErrConflict) {
+				if _, err := tryCompile(t, p, in); !errors.As(err, &list) || list[0].Position.String() != tt.path || !errors.Is(list[0], relay.ErrConflict) {
 					t.Fatalf("%v, want a conflict at %s", err, tt.path)
 				}
 				return

@@ -82,7 +82,7 @@ func astArguments(args []argument) []gosieve.Argument {
 }
 
 // FromAST returns the script that go-sieve's tree holds. It makes the demands
-// that Parse makes, and reports all that is wrong as an [ErrorList] without
+// that Parse makes, and reports all that is wrong as an [Errors] without
 // positions, which the tree doesn't have. The tree doesn't tell a list of one
 // test from a test, or an empty block from none; both are taken as the command
 // wants them.
@@ -96,7 +96,7 @@ func FromAST(cmds []gosieve.Command) (*Script, error) {
 	p.commands(nodes)
 	s, err := Parse("", p.out)
 	if err != nil {
-		for _, e := range err.(ErrorList) {
+		for _, e := range err.(Errors) {
 			e.Line, e.Column = 0, 0
 		}
 		return nil, err
@@ -106,7 +106,7 @@ func FromAST(cmds []gosieve.Command) (*Script, error) {
 }
 
 // converter makes nodes of go-sieve's tree.
-type converter struct{ errs ErrorList }
+type converter struct{ errs Errors }
 
 func (c *converter) errorf(format string, args ...any) {
 	if len(c.errs) < maxErrors {

@@ -12,7 +12,7 @@ var (
 	Conflicts   = conflicts
 	CheckValues = checkValues
 	Implied     = implied
-	Position    = position
+	PositionOf  = position
 	Walk        = walk
 )
 

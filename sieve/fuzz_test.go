@@ -46,7 +46,7 @@ func FuzzParse(f *testing.F) {
 			t.Fatalf("script %v and error %v", s, err)
 		}
 		lines := strings.Split(string(src), "\n")
-		var list sieve.ErrorList
+		var list sieve.Errors
 		if errors.As(err, &list); err != nil && len(list) == 0 {
 			t.Fatalf("an empty list: %#v", err)
 		}

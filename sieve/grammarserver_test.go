@@ -36,7 +36,7 @@ func TestGrammarLines(t *testing.T) {
 		src := strings.Join(lines, "\n") + "\n"
 		_, err := sieve.ParseFor("", []byte(src), sievetest.ServerExtensions)
 		own, excused := map[int]string{}, map[int]bool{}
-		var list sieve.ErrorList
+		var list sieve.Errors
 		if errors.As(err, &list) {
 			for _, e := range list {
 				own[e.Line] += " " + e.Error()
@@ -98,7 +98,7 @@ func TestGrammarServer(t *testing.T) {
 		if v == sievetest.Crashed || missingInclude(text) || (err == nil) == (v == sievetest.Accepted) {
 			continue
 		}
-		var list sieve.ErrorList
+		var list sieve.Errors
 		if errors.As(err, &list) && !slices.ContainsFunc(list, func(e *sieve.Error) bool { return !knownDivergence(src, e) }) {
 			continue
 		}

@@ -10,28 +10,8 @@ import (
 	"github.com/oxmailroute/oxmailroute/sieve/internal/mboxname"
 )
 
-// Diagnostic is one thing that [Check] has to say about a script.
-type Diagnostic struct {
-	Name string
-	// Line and Column count from 1; a column is an octet.
-	Line, Column int
-	// Warning says that the server compiles the script all the same.
-	Warning bool
-	Err     error
-}
-
-// String returns "name:line:column: text"; the text of a warning begins with
-// "warning: ".
-func (d Diagnostic) String() string {
-	e := Error{Name: d.Name, Line: d.Line, Column: d.Column, Err: d.Err}
-	if d.Warning {
-		e.Err = fmt.Errorf("warning: %w", d.Err)
-	}
-	return e.Error()
-}
-
 // Check reports everything that is wrong or strange with a script in source
-// form, in the order of the source. The errors are those of [ParseFor]: what
+// form, in the order of the source. The error is that of [ParseFor], [Errors]: what
 // Pigeonhole refuses to compile. Warnings come only where there is no error:
 //
 //   - what the server reports as an error and compiles all the same, such as a
@@ -49,29 +29,25 @@ func (d Diagnostic) String() string {
 //   - names that no header field can have, flags that IMAP doesn't have, parts
 //     and zones that no date has
 //   - extensions that are out of date, and those that nothing uses
-func Check(name string, src []byte, on Extensions) []Diagnostic {
+func Check(name string, src []byte, on Extensions) ([]Warning, error) {
 	if len(src) > maxScriptSize {
 		_, err := ParseFor(name, src, on)
-		return []Diagnostic{{Name: name, Line: 1, Column: 1, Err: err.(ErrorList)[0].Err}}
+		return nil, err
 	}
 	p := parsers.Get().(*parser)
 	defer p.free()
 	r := p.read(string(src), on)
 	if len(r.errs) > 0 {
-		return diagnostics(r.errorList(name, r.errs), false)
+		return nil, r.errorList(name, r.errs)
 	}
 	l := linter{reader: r}
 	l.extensions()
 	l.block(r.top, flow{})
-	return diagnostics(r.errorList(name, append(l.found, r.warnings...)), true)
-}
-
-func diagnostics(list ErrorList, warning bool) []Diagnostic {
-	var out []Diagnostic
-	for _, e := range list {
-		out = append(out, Diagnostic{e.Name, e.Line, e.Column, warning, e.Err})
+	var out []Warning
+	for _, e := range r.errorList(name, append(l.found, r.warnings...)) {
+		out = append(out, Warning{Position: e.Position, Text: e.Err.Error()})
 	}
-	return out
+	return out, nil
 }
 
 // linter walks the values of a script beside the places of their nodes.

@@ -1,6 +1,7 @@
 package sieve_test
 
 import (
+	"errors"
 	"strings"
 	"testing"
 
@@ -107,19 +108,24 @@ func TestCheck(t *testing.T) {
 	for _, tt := range lintCases {
 		t.Run(tt.name, func(t *testing.T) {
 			var got []string
-			for _, d := range sieve.Check("", []byte(tt.src), sieve.Debian12) {
-				got = append(got, d.String())
+			warnings, err := sieve.Check("", []byte(tt.src), sieve.Debian12)
+			if err != nil {
+				got = strings.Split(err.Error(), "\n")
+			}
+			for _, w := range warnings {
+				got = append(got, w.Position.String()+": warning: "+w.Text)
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
 		})
 	}
-	if d := sieve.Check("x", make([]byte, sieve.MaxScriptSize+1), sieve.Debian12); len(d) != 1 || d[0].Warning || d[0].Line != 1 {
-		t.Errorf("a script that is too large: %v", d)
+	var list sieve.Errors
+	if w, err := sieve.Check("x", make([]byte, sieve.MaxScriptSize+1), sieve.Debian12); len(w) != 0 || !errors.As(err, &list) || list[0].Line != 1 {
+		t.Errorf("a script that is too large: %v, %v", w, err)
 	}
-	old := sieve.Check("x", []byte("require \"imapflags\"; mark;"), sieve.Debian12|sieve.ExtIMAPFlags)
-	if len(old) != 1 || old[0].String() != `x:1:9: warning: extension "imapflags" is out of date: use "imap4flags"` {
+	old, _ := sieve.Check("x", []byte("require \"imapflags\"; mark;"), sieve.Debian12|sieve.ExtIMAPFlags)
+	if len(old) != 1 || old[0].String() != `x:1:9: extension "imapflags" is out of date: use "imap4flags"` {
 		t.Errorf("imapflags: %v", old)
 	}
 }
@@ -168,8 +174,9 @@ func TestCheckConflictServer(t *testing.T) {
 		`if header "subject" "x" { fileinto "INBOX"; } else { redirect "a@b"; } reject "no";`,
 	} {
 		warned := false
-		for _, d := range sieve.Check("", []byte(head+src), sieve.Debian12) {
-			warned = warned || strings.Contains(d.String(), "exclude each other")
+		warnings, _ := sieve.Check("", []byte(head+src), sieve.Debian12)
+		for _, w := range warnings {
+			warned = warned || strings.Contains(w.Text, "exclude each other")
 		}
 		got := o.DecideOne(t, "sender@example.org", "user@example.org", []byte(head+src),
 			[]byte("From: a@b\nTo: user@example.org\nSubject: y\n\nbody\n"))

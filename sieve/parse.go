@@ -8,7 +8,7 @@ import (
 
 // Parse reads a script in source form, for a server that has all extensions on
 // that this package knows. The name stands in the errors, which come all at
-// once as an [ErrorList]: those of the grammar, or where the grammar is right,
+// once as an [Errors]: those of the grammar, or where the grammar is right,
 // those of the commands. Parse refuses what Pigeonhole refuses to compile.
 //
 // Like Pigeonhole, Parse doesn't look into a branch that can never run ("if false
@@ -41,7 +41,7 @@ func Parse(name string, src []byte) (*Script, error) {
 func ParseFor(name string, src []byte, on Extensions) (*Script, error) {
 	if len(src) > maxScriptSize {
 		err := fmt.Errorf("the script has %d octets; %d is the limit", len(src), maxScriptSize)
-		return nil, ErrorList{{Name: name, Line: 1, Column: 1, Err: err}}
+		return nil, Errors{{Position: Position{File: name, Line: 1, Column: 1}, Err: err}}
 	}
 	p := parsers.Get().(*parser)
 	defer p.free()
@@ -81,15 +81,15 @@ func (p *parser) read(src string, on Extensions) *reader {
 }
 
 // errorList places errors in the source.
-func (r *reader) errorList(name string, errs []sourceError) ErrorList {
+func (r *reader) errorList(name string, errs []sourceError) Errors {
 	slices.SortStableFunc(errs, func(a, b sourceError) int { return int(a.off - b.off) })
-	var out ErrorList
+	var out Errors
 	for _, e := range errs {
 		line, column := position(r.src, int(e.off))
 		if len(out) == maxErrors {
 			e.err = fmt.Errorf("too many errors")
 		}
-		out = append(out, &Error{Name: name, Line: line, Column: column, Err: e.err})
+		out = append(out, &Error{Position: Position{File: name, Line: line, Column: column}, Err: e.err})
 		if len(out) > maxErrors {
 			break
 		}

@@ -324,7 +324,7 @@ b";`},
 
 // places returns the positions of the errors.
 func places(err error) []string {
-	var list sieve.ErrorList
+	var list sieve.Errors
 	errors.As(err, &list)
 	var out []string
 	for _, e := range list {
@@ -461,7 +461,7 @@ func TestErrorText(t *testing.T) {
 		t.Errorf("%v is not ErrUnsupported", err)
 	}
 	var one *sieve.Error
-	if !errors.As(err, &one) || one.Line != 2 || one.Column != 3 || one.Name != "user.sieve" {
+	if !errors.As(err, &one) || one.Line != 2 || one.Column != 3 || one.File != "user.sieve" {
 		t.Errorf("first error %+v", one)
 	}
 	want := "user.sieve:2:3: require must stand at the top of the script, before all other commands\n" +
@@ -469,7 +469,7 @@ func TestErrorText(t *testing.T) {
 	if diff := cmp.Diff(want, err.Error()); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	if err := (sieve.ErrorList)(nil).Err(); err != nil {
+	if err := (sieve.Errors)(nil).Err(); err != nil {
 		t.Errorf("empty list: %v", err)
 	}
 }

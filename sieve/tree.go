@@ -62,12 +62,12 @@ type StringLiteral struct {
 }
 
 // ParseTree reads a source as a tree. It makes the demands of the grammar alone
-// and reports all that is wrong as an [ErrorList]; [Parse] knows what commands
+// and reports all that is wrong as an [Errors]; [Parse] knows what commands
 // and arguments mean.
 func ParseTree(name string, src []byte) (*Tree, error) {
 	if len(src) > maxScriptSize {
 		err := fmt.Errorf("the script has %d octets; %d is the limit", len(src), maxScriptSize)
-		return nil, ErrorList{{Name: name, Line: 1, Column: 1, Err: err}}
+		return nil, Errors{{Position: Position{File: name, Line: 1, Column: 1}, Err: err}}
 	}
 	p := parsers.Get().(*parser)
 	defer p.free()

@@ -21,7 +21,7 @@ func checkNodes(t *testing.T, src string, list []*sieve.Node, in sieve.Span) {
 			t.Fatalf("%s at %d-%d is not in order inside of %d-%d", n.Name, n.Start, n.End, at, in.End)
 		}
 		at = n.End
-		if line, column := sieve.Position(src, n.Start); line != n.Line || column != n.Column {
+		if line, column := sieve.PositionOf(src, n.Start); line != n.Line || column != n.Column {
 			t.Errorf("%s is at %d:%d, not %d:%d", n.Name, line, column, n.Line, n.Column)
 		}
 		if !strings.HasPrefix(src[n.Start:], n.Name) {

@@ -11,7 +11,7 @@ import (
 )
 
 // Validate reports everything wrong with a script built in Go, as an
-// [ErrorList] in the order of the script, each error with the path of its
+// [Errors] in the order of the script, each error with the path of its
 // value. A script without errors is accepted by sievec as Format prints it, and
 // Parse gives it back unchanged.
 //
@@ -136,11 +136,11 @@ func (r *reader) path(paths []string, off int32) string {
 	return paths[i]
 }
 
-type validator struct{ errs ErrorList }
+type validator struct{ errs Errors }
 
 func (v *validator) errorf(where, format string, args ...any) {
 	if len(v.errs) < maxErrors {
-		v.errs = append(v.errs, &Error{Where: where, Err: fmt.Errorf(format, args...)})
+		v.errs = append(v.errs, &Error{Position: Position{Path: where}, Err: fmt.Errorf(format, args...)})
 	}
 }
 

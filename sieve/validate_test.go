@@ -107,11 +107,11 @@ func TestValidate(t *testing.T) {
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			err := (&sieve.Script{Commands: tt.in}).Validate()
-			var list sieve.ErrorList
+			var list sieve.Errors
 			errors.As(err, &list)
 			var got []string
 			for _, e := range list {
-				got = append(got, e.Where)
+				got = append(got, e.Path)
 			}
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("paths (-want +got):\n%s\n%v", diff, err)

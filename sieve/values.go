@@ -12,7 +12,7 @@ import (
 // in which they stand: what package interp refuses to compile whatever its
 // options are.
 type valueChecker struct {
-	errs      ErrorList
+	errs      Errors
 	variables bool // the script has them
 	env       bool // and those of the environment
 	local     map[string]bool
@@ -32,7 +32,7 @@ func checkValues(s *Script) error {
 
 func (c *valueChecker) errorf(where, format string, args ...any) {
 	if len(c.errs) < maxErrors {
-		c.errs = append(c.errs, &Error{Where: where, Err: fmt.Errorf(format, args...)})
+		c.errs = append(c.errs, &Error{Position: Position{Path: where}, Err: fmt.Errorf(format, args...)})
 	}
 }
 

@@ -13,10 +13,10 @@ import (
 
 // whatIsWrong lists the errors with their places.
 func whatIsWrong(err error) (out []string) {
-	var list sieve.ErrorList
+	var list sieve.Errors
 	errors.As(err, &list)
 	for _, e := range list {
-		out = append(out, e.Where+": "+e.Err.Error())
+		out = append(out, e.Path+": "+e.Err.Error())
 	}
 	return out
 }

@@ -203,13 +203,13 @@ func checkScript(file string, on sieve.Extensions, stdout io.Writer) error {
 	if err != nil {
 		return err
 	}
-	bad := false
-	for _, d := range sieve.Check(file, src, on) {
-		fmt.Fprintln(stdout, d)
-		bad = bad || !d.Warning
-	}
-	if bad {
+	warnings, err := sieve.Check(file, src, on)
+	if err != nil {
+		fmt.Fprintln(stdout, err)
 		return errFailed
+	}
+	for _, w := range warnings {
+		fmt.Fprintf(stdout, "%s: warning: %s\n", w.Position, w.Text)
 	}
 	return nil
 }

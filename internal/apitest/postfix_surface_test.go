@@ -80,6 +80,7 @@ func init() {
 			"Patterns":       reflect.TypeFor[postfix.Patterns](),
 			"Pipe":           reflect.TypeFor[postfix.Pipe](),
 			"Place":          reflect.TypeFor[postfix.Place](),
+			"Position":       reflect.TypeFor[postfix.Position](),
 			"Prepend":        reflect.TypeFor[postfix.Prepend](),
 			"Redirect":       reflect.TypeFor[postfix.Redirect](),
 			"Reject":         reflect.TypeFor[postfix.Reject](),

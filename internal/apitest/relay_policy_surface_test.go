@@ -39,6 +39,7 @@ func init() {
 			"Owner":             reflect.TypeFor[policy.Owner](),
 			"Places":            reflect.TypeFor[policy.Places](),
 			"Policy":            reflect.TypeFor[policy.Policy](),
+			"Position":          reflect.TypeFor[policy.Position](),
 			"Role":              reflect.TypeFor[policy.Role](),
 			"RuleForm":          reflect.TypeFor[policy.RuleForm](),
 			"Scope":             reflect.TypeFor[policy.Scope](),

@@ -38,7 +38,6 @@ func init() {
 			"DebugLog":               reflect.TypeFor[sieve.DebugLog](),
 			"DeleteHeader":           reflect.TypeFor[sieve.DeleteHeader](),
 			"Denotify":               reflect.TypeFor[sieve.Denotify](),
-			"Diagnostic":             reflect.TypeFor[sieve.Diagnostic](),
 			"Discard":                reflect.TypeFor[sieve.Discard](),
 			"DraftNotify":            reflect.TypeFor[sieve.DraftNotify](),
 			"Duplicate":              reflect.TypeFor[sieve.Duplicate](),
@@ -47,7 +46,7 @@ func init() {
 			"Envelope":               reflect.TypeFor[sieve.Envelope](),
 			"Environment":            reflect.TypeFor[sieve.Environment](),
 			"Error":                  reflect.TypeFor[sieve.Error](),
-			"ErrorList":              reflect.TypeFor[sieve.ErrorList](),
+			"Errors":                 reflect.TypeFor[sieve.Errors](),
 			"Exists":                 reflect.TypeFor[sieve.Exists](),
 			"Export":                 reflect.TypeFor[sieve.Export](),
 			"Extensions":             reflect.TypeFor[sieve.Extensions](),
@@ -77,6 +76,7 @@ func init() {
 			"Not":                    reflect.TypeFor[sieve.Not](),
 			"Notify":                 reflect.TypeFor[sieve.Notify](),
 			"NotifyMethodCapability": reflect.TypeFor[sieve.NotifyMethodCapability](),
+			"Position":               reflect.TypeFor[sieve.Position](),
 			"Priority":               reflect.TypeFor[sieve.Priority](),
 			"Redirect":               reflect.TypeFor[sieve.Redirect](),
 			"Reject":                 reflect.TypeFor[sieve.Reject](),
@@ -106,6 +106,7 @@ func init() {
 			"Vacation":               reflect.TypeFor[sieve.Vacation](),
 			"ValidNotifyMethod":      reflect.TypeFor[sieve.ValidNotifyMethod](),
 			"VirusTest":              reflect.TypeFor[sieve.VirusTest](),
+			"Warning":                reflect.TypeFor[sieve.Warning](),
 		},
 	}
 }

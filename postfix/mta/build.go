@@ -26,7 +26,7 @@ func New(c *Configuration, o Options) (*Instance, error) {
 		c = new(Configuration)
 	}
 	if c.Main == nil || c.Master == nil {
-		return nil, postfix.Errors{{Name: "main.cf", Err: fmt.Errorf("%w: there is no main.cf or no master.cf", postfix.ErrConflict)}}
+		return nil, postfix.Errors{{Position: postfix.Position{File: "main.cf"}, Err: fmt.Errorf("%w: there is no main.cf or no master.cf", postfix.ErrConflict)}}
 	}
 	b := &builder{Configuration: c, o: o, main: c.Settings(), e: &Instance{}}
 	b.build()
@@ -41,7 +41,7 @@ func (c *builder) missing(service string) {
 }
 
 func (c *builder) fail(format string, args ...any) {
-	err := &postfix.Error{Name: "master.cf", Err: fmt.Errorf(format, args...)}
+	err := &postfix.Error{Position: postfix.Position{File: "master.cf"}, Err: fmt.Errorf(format, args...)}
 	if !slices.ContainsFunc(c.errs, func(e *postfix.Error) bool { return e.Err.Error() == err.Err.Error() }) {
 		c.errs = append(c.errs, err)
 	}

@@ -248,7 +248,7 @@ func (c *Configuration) named(name string) string {
 
 func (c *Configuration) tableWarnings(ws []postfix.Warning) {
 	for _, w := range ws {
-		c.warn(fmt.Sprintf("%s:%d", w.Name, w.Line), "%s", w.Text)
+		c.warn(fmt.Sprintf("%s:%d", w.File, w.Line), "%s", w.Text)
 	}
 }
 

@@ -25,7 +25,7 @@ var firstRelease, lastRelease = [2]int{3, 7}, [2]int{3, 10}
 // all that keeps Postfix from starting.
 func Load(root fs.FS, o Options) (*Instance, error) {
 	if root == nil {
-		return nil, postfix.Errors{{Name: "root", Err: fmt.Errorf("%w: there is no file system", postfix.ErrConflict)}}
+		return nil, postfix.Errors{{Position: postfix.Position{File: "root"}, Err: fmt.Errorf("%w: there is no file system", postfix.ErrConflict)}}
 	}
 	l := loader{root: root, o: o}
 	l.c = &Configuration{
@@ -95,7 +95,7 @@ func add(errs postfix.Errors, name string, err error) postfix.Errors {
 	case postfix.Errors:
 		return append(errs, err...)
 	}
-	return append(errs, &postfix.Error{Name: name, Err: err})
+	return append(errs, &postfix.Error{Position: postfix.Position{File: name}, Err: err})
 }
 
 // loader reads for [Load].

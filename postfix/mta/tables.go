@@ -87,7 +87,7 @@ func (c *Configuration) readTable(spec postfix.MapSpec) Source {
 		for _, w := range warnings {
 			if w.Unevaluated {
 				// One rule that can't be tried makes every answer uncertain.
-				c.warn(w.Name, "line %d: %s; Route takes the whole table for one that can't be read here", w.Line, w.Text)
+				c.warn(w.File, "line %d: %s; Route takes the whole table for one that can't be read here", w.Line, w.Text)
 				return Source{}
 			}
 		}

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io/fs"
 	"syscall"
+
+	"github.com/oxmailroute/oxmailroute/internal/fault"
 )
 
 // What is wrong with a place that should be written to.
@@ -20,30 +22,13 @@ var (
 	ErrRefused = errors.New("the servers don't take it")
 )
 
-// Error is a problem with a file, a setting or a program.
-type Error struct {
-	// Path is the file, with ":LINE" where a line is known, or the setting or
-	// the program.
-	Path string
-	Err  error
-	// Fix says what to do; never empty.
-	Fix string
-}
+// Error is a problem with a file, a setting or a program: Position (File is the
+// file, the setting or the program), Err, and Fix, which is never empty. All packages
+// have the same type.
+type Error = fault.Error
 
-// Error returns place, problem and fix in a line.
-func (e *Error) Error() string {
-	if e == nil {
-		return "<nil>"
-	}
-	return e.Path + ": " + fmt.Sprint(e.Err) + ": " + e.Fix
-}
-
-// Unwrap returns Err.
-func (e *Error) Unwrap() error {
-	if e == nil {
-		return nil
-	}
-	return e.Err
+func problem(at string, err error, fix string) *Error {
+	return &Error{Position: fault.At(at), Err: err, Fix: fix}
 }
 
 const permissionFix = "run as root, or as the owner of the file and its directory; where that is so, take the immutable attribute off " +
@@ -107,7 +92,7 @@ func failure(path string, err error) error {
 	case errors.Is(err, fs.ErrPermission):
 		fix = permissionFix
 	}
-	return &Error{path, err, fix}
+	return problem(path, err, fix)
 }
 
 // errNoTarget is the error for a nil target.

@@ -151,8 +151,8 @@ func recoverLocked(t Files) (found, finished bool, err error) {
 		err = j.check()
 	}
 	if err != nil {
-		return true, false, &Error{path.Join(t.Root(), name), fmt.Errorf("the journal of an interrupted writing can't be read: %w", cause(err)),
-			"look at which files are new (" + temporaryPrefix + "* beside them), put it right by hand and remove the journal"}
+		return true, false, problem(path.Join(t.Root(), name), fmt.Errorf("the journal of an interrupted writing can't be read: %w", cause(err)),
+			"look at which files are new ("+temporaryPrefix+"* beside them), put it right by hand and remove the journal")
 	}
 	switch {
 	case done:

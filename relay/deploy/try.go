@@ -75,7 +75,7 @@ func (s *stage) refuse(place, fix, format string, args ...any) {
 	if s.dir != "" {
 		text, place = strings.ReplaceAll(text, s.dir, ""), strings.ReplaceAll(place, s.dir, "")
 	}
-	e := &Error{place, fmt.Errorf("%w: %s", ErrRefused, text), fix}
+	e := problem(place, fmt.Errorf("%w: %s", ErrRefused, text), fix)
 	if s.seen == nil {
 		s.seen = map[string]bool{}
 	}
@@ -108,7 +108,7 @@ func (s *stage) must(ctx context.Context, args ...string) (string, error) {
 		err = fmt.Errorf("exit status %d: %s", out.Status, strings.TrimSpace(string(out.Stderr)))
 	}
 	if err != nil {
-		return "", &Error{args[0], err, "see to it that it can be run, or leave the trial out"}
+		return "", problem(args[0], err, "see to it that it can be run, or leave the trial out")
 	}
 	return strings.TrimSpace(string(out.Stdout)), nil
 }
@@ -135,7 +135,7 @@ func (s *stage) build(ctx context.Context) error {
 		}
 	}
 	if !strings.Contains(dir, "/oxmailroute-trial.") {
-		return &Error{"mktemp", fmt.Errorf("printed %q", dir), "look at the system's mktemp(1)"}
+		return problem("mktemp", fmt.Errorf("printed %q", dir), "look at the system's mktemp(1)")
 	}
 	s.dir = dir
 	// Postfix's unprivileged processes pass through; nobody else knows the names.
@@ -159,7 +159,7 @@ func (s *stage) build(ctx context.Context) error {
 	for _, f := range s.files {
 		p := s.o.Places.Path(f.Name)
 		if p == "" {
-			return &Error{fmt.Sprintf("%q", f.Name), ErrName, "give files of the policy, and its Places"}
+			return problem(fmt.Sprintf("%q", f.Name), ErrName, "give files of the policy, and its Places")
 		}
 		if !strings.HasPrefix(p, live+"/") {
 			s.rewrites(p)
@@ -355,8 +355,8 @@ func Doveconf(ctx context.Context, t Target) ([]byte, error) {
 		err = whole(out.Stdout)
 	}
 	if err != nil {
-		return nil, &Error{"doveconf -n", fmt.Errorf("%w: %s", err, strings.TrimSpace(string(out.Stderr))),
-			"make it succeed, as root, on the server itself"}
+		return nil, problem("doveconf -n", fmt.Errorf("%w: %s", err, strings.TrimSpace(string(out.Stderr))),
+			"make it succeed, as root, on the server itself")
 	}
 	return out.Stdout, nil
 }

@@ -121,7 +121,7 @@ func (s *stage) prepare(ctx context.Context, files configuration) ([]listener, e
 		"setgid_group")
 	values := strings.Split(settings, "\n")
 	if err != nil || len(values) != 5 {
-		return nil, &Error{"postconf", fmt.Errorf("%w: %q %w", ErrRefused, settings, err), refusedFix}
+		return nil, problem("postconf", fmt.Errorf("%w: %q %w", ErrRefused, settings, err), refusedFix)
 	}
 	live, owner, version, group := values[0], values[1], values[3], values[4]
 	if strings.HasPrefix(live, s.dir) {
@@ -161,7 +161,7 @@ func (s *stage) prepare(ctx context.Context, files configuration) ([]listener, e
 		sv.Comment = ""
 		text, err := postfix.FormatService(sv)
 		if err != nil {
-			return nil, &Error{s.o.Places.Postfix + "/master.cf:" + strconv.Itoa(sv.Line), fmt.Errorf("%w: %w", ErrRefused, err), "mend the line"}
+			return nil, problem(s.o.Places.Postfix+"/master.cf:"+strconv.Itoa(sv.Line), fmt.Errorf("%w: %w", ErrRefused, err), "mend the line")
 		}
 		master.Write(text)
 	}

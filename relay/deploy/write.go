@@ -119,8 +119,8 @@ func (p *plan) files() {
 	for i, f := range p.all {
 		name := p.place(f.Name)
 		if !p.valid(name) {
-			p.errs = append(p.errs, &Error{fmt.Sprintf("%q", cmp.Or(name, f.Name)), ErrName,
-				"give a path below " + p.t.Root() + " without control characters"})
+			p.errs = append(p.errs, problem(fmt.Sprintf("%q", cmp.Or(name, f.Name)), ErrName,
+				"give a path below "+p.t.Root()+" without control characters"))
 			continue
 		}
 		if _, twice := p.seen[name]; twice {
@@ -225,7 +225,7 @@ func (p *plan) obsolete() {
 	for _, emitted := range slices.Sorted(slices.Values(p.o.Obsolete)) {
 		name := p.place(emitted)
 		if !p.valid(name) {
-			p.errs = append(p.errs, &Error{fmt.Sprintf("%q", cmp.Or(name, emitted)), ErrName, "give a path below " + p.t.Root()})
+			p.errs = append(p.errs, problem(fmt.Sprintf("%q", cmp.Or(name, emitted)), ErrName, "give a path below "+p.t.Root()))
 			continue
 		}
 		if _, written := p.seen[name]; written || gone[name] {
@@ -467,8 +467,8 @@ func (p *plan) prepare(ctx context.Context) error {
 // unwritten names the file and not the temporary one beside it.
 func (p *plan) unwritten(name string, a Attr, err error) error {
 	if a.Owner != nil && errors.Is(err, fs.ErrPermission) {
-		return &Error{name, fmt.Errorf("can't be written, or not with its owner %d:%d: %w", a.Owner.UID, a.Owner.GID, cause(err)),
-			permissionFix}
+		return problem(name, fmt.Errorf("can't be written, or not with its owner %d:%d: %w", a.Owner.UID, a.Owner.GID, cause(err)),
+			permissionFix)
 	}
 	return failure(name, cause(err))
 }

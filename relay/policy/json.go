@@ -55,11 +55,9 @@ func (r *policyReader) add(path string, offset int, fix, format string, args ...
 }
 
 func (r *policyReader) wrap(path string, offset int, fix string, err error) {
-	place := position(r.name, r.data, offset)
-	if path == "" {
-		path, place = place, ""
-	}
-	r.errs = append(r.errs, &Error{Path: path, Position: place, Err: err, Fix: fix})
+	at := position(r.name, r.data, offset)
+	at.Path = path
+	r.errs = append(r.errs, &Error{Position: at, Err: err, Fix: fix})
 }
 
 // next is the offset of the next token.
@@ -124,7 +122,7 @@ func (r *policyReader) value(path string, v reflect.Value) bool {
 			if e.Path != "" {
 				path += "." + e.Path
 			}
-			r.wrap(path, at, e.Fix, kindOf(e.Err))
+			r.wrap(path, at, e.Fix, e.Err)
 		} else if err != nil {
 			r.add(path, at, "write one as headers.Condition has it", "%v", err)
 		}
@@ -343,9 +341,9 @@ func join(path, name string) string {
 }
 
 // position is file:line:column of an offset.
-func position(name string, data []byte, offset int) string {
+func position(name string, data []byte, offset int) Position {
 	before := data[:min(max(offset, 0), len(data))]
 	line := bytes.Count(before, []byte("\n")) + 1
 	column := len(before) - (bytes.LastIndexByte(before, '\n') + 1) + 1
-	return fmt.Sprintf("%s:%d:%d", name, line, column)
+	return Position{File: name, Line: line, Column: column}
 }

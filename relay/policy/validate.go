@@ -9,9 +9,9 @@ import (
 	"unicode"
 
 	"github.com/oxmailroute/oxmailroute/headers"
+	"github.com/oxmailroute/oxmailroute/internal/fault"
 	"github.com/oxmailroute/oxmailroute/postfix"
 	"github.com/oxmailroute/oxmailroute/relay/internal/condition"
-	"github.com/oxmailroute/oxmailroute/relay/internal/fault"
 	"github.com/oxmailroute/oxmailroute/relay/internal/mailaddr"
 	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 	"github.com/oxmailroute/oxmailroute/relay/internal/release"
@@ -21,7 +21,7 @@ import (
 // Validate reports everything that is wrong with the policy itself, as
 // [Errors]: each with its path, a sentinel and the fix. What contradicts an
 // installation is reported by [Compile].
-func (p Policy) Validate() error { return p.Problems().Of(p).Err() }
+func (p Policy) Validate() error { return p.Named(p.Problems()).Err() }
 
 // Problems are what [Policy.Validate] finds, without the names of tenants.
 func (p Policy) Problems() Errors {
@@ -70,7 +70,7 @@ func (v *validator) host(path, s, fix string) {
 		return
 	}
 	if _, err := headers.ASCIIDomain(s); err != nil {
-		v.errs.Wrap(path, kindOf(err), fix)
+		v.errs.Wrap(path, err, fix)
 	} else if !strings.Contains(s, ".") {
 		v.errs.Add(path, ErrInvalid, fix, "%q is not fully qualified", s)
 	}

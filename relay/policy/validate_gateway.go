@@ -1,13 +1,11 @@
 package policy
 
 import (
-	"errors"
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/postfix"
 	"github.com/oxmailroute/oxmailroute/relay/internal/condition"
-	"github.com/oxmailroute/oxmailroute/relay/internal/fault"
 	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 )
 
@@ -75,22 +73,11 @@ func (v *validator) condition(at string, c headers.Condition) {
 			if e.Path != "" {
 				sub += "." + e.Path
 			}
-			v.errs.Wrap(sub, kindOf(e.Err), e.Fix)
+			v.errs.Wrap(sub, e.Err, e.Fix)
 		}
 		return
 	}
 	v.errs.Wrap(at, err, "")
-}
-
-// kindOf gives an error of package headers the policy's sentinel beside its own.
-func kindOf(err error) error {
-	switch {
-	case errors.Is(err, headers.ErrRequired):
-		return fault.Both(err, ErrRequired)
-	case errors.Is(err, headers.ErrInvalid):
-		return fault.Both(err, ErrInvalid)
-	}
-	return err
 }
 
 func (v *validator) markers(at string, m Markers, p Policy) {

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/headers"
+	"github.com/oxmailroute/oxmailroute/internal/fault"
 	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 )
 
@@ -22,7 +23,7 @@ func (p Policy) Warnings() []Warning {
 func (p Policy) Noticed() []Warning {
 	var out []Warning
 	add := func(path, format string, args ...any) {
-		out = append(out, Warning{path, p.TenantAt(path), fmt.Sprintf(format, args...)})
+		out = append(out, Warning{Position: fault.At(path), Tenant: p.TenantAt(path), Text: fmt.Sprintf(format, args...)})
 	}
 	for g, gateway := range p.Gateways() {
 		prefix := gateway.Markers.Domain.Prefix

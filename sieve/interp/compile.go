@@ -189,7 +189,7 @@ type compiler struct {
 	current   *script
 	name      string // of the script
 	path      []place
-	errs      sieve.ErrorList
+	errs      sieve.Errors
 	scope     scope
 	variables bool // the script has them
 	env       bool // and those of the environment
@@ -247,7 +247,7 @@ const maxCompileErrors = 100
 // errorf reports an error of a field of the current value.
 func (c *compiler) errorf(field, format string, args ...any) {
 	if c.dead == 0 && len(c.errs) < maxCompileErrors {
-		e := &sieve.Error{Name: c.name, Where: c.where(field), Err: fmt.Errorf(format, args...)}
+		e := &sieve.Error{Position: sieve.Position{File: c.name, Path: c.where(field)}, Err: fmt.Errorf(format, args...)}
 		e.Line = -c.current.count // until the script is known to have lines
 		c.errs = append(c.errs, e)
 	}
@@ -255,14 +255,14 @@ func (c *compiler) errorf(field, format string, args ...any) {
 
 // place gives the errors of a script that was read from source the line of their
 // command or test.
-func (out *script) place(errs sieve.ErrorList, s *sieve.Script) {
+func (out *script) place(errs sieve.Errors, s *sieve.Script) {
 	for _, e := range errs {
 		if e.Line >= 0 {
 			continue // no command yet, or of an included script
 		}
 		step := -e.Line - 1
 		if e.Line = 0; len(s.Lines) == out.count {
-			e.Line, e.Column, e.Where = s.Lines[step], 1, ""
+			e.Line, e.Column, e.Path = s.Lines[step], 1, ""
 		}
 	}
 }

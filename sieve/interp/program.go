@@ -45,7 +45,7 @@ type includedPack struct {
 	packed unique.Handle[string]
 }
 
-// Compile compiles a script. It reports what can't run, as a [sieve.ErrorList]: nil
+// Compile compiles a script. It reports what can't run, as a [sieve.Errors]: nil
 // tests, unknown match types, broken regular expressions and addresses. The
 // program may share strings and slices with the script: its values must not be
 // changed afterwards.

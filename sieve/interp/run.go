@@ -302,7 +302,7 @@ func cleared(list []string, n int) []string {
 
 func (r *run) errorf(in *instruction, format string, args ...any) error {
 	s := r.frame.script
-	return &sieve.Error{Name: s.name, Line: s.line(int(in.step)), Column: 1, Err: fmt.Errorf(format, args...)}
+	return &sieve.Error{Position: sieve.Position{File: s.name, Line: s.line(int(in.step)), Column: 1}, Err: fmt.Errorf(format, args...)}
 }
 
 // exec runs a block. The error is errStop or that of the run.

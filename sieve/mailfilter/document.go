@@ -58,7 +58,7 @@ type rule struct {
 	text *source
 }
 
-// Parse reads a script. It fails, with every place as a [sieve.ErrorList], where
+// Parse reads a script. It fails, with every place as a [sieve.Errors], where
 // the source is not in the grammar of Sieve: such a script must be left alone.
 // Extensions that package sieve doesn't know are no hindrance.
 func Parse(name string, src []byte) (*Document, error) {
@@ -66,16 +66,16 @@ func Parse(name string, src []byte) (*Document, error) {
 	if err != nil {
 		return nil, err
 	}
-	var errs sieve.ErrorList
+	var errs sieve.Errors
 	chain := false // the command before is an if or elsif
 	for _, n := range t.Commands {
 		name := strings.ToLower(n.Name)
 		if (name == "elsif" || name == "else") && !chain {
-			errs = append(errs, &sieve.Error{Name: t.name, Line: n.Line, Column: n.Column, Err: errors.New(name + " must follow an if")})
+			errs = append(errs, &sieve.Error{Position: sieve.Position{File: t.name, Line: n.Line, Column: n.Column}, Err: errors.New(name + " must follow an if")})
 		}
 		chain = name == "if" || name == "elsif"
 		if isRequire(n) && (len(n.Arguments) != 1 || n.Arguments[0].Strings == nil || n.BlockStart > 0 || n.Tests != nil) {
-			errs = append(errs, &sieve.Error{Name: name, Line: n.Line, Column: n.Column, Err: errors.New("require takes a list of strings and nothing else")})
+			errs = append(errs, &sieve.Error{Position: sieve.Position{File: name, Line: n.Line, Column: n.Column}, Err: errors.New("require takes a list of strings and nothing else")})
 		}
 	}
 	if len(errs) > 0 {

@@ -263,7 +263,7 @@ discard;
 
 func TestParseErrors(t *testing.T) {
 	_, err := mailfilter.Parse("alice", []byte("require \"fileinto\";\nif true {\nkeep\n}\nfoo \"x;\n"))
-	var list sieve.ErrorList
+	var list sieve.Errors
 	if !errors.As(err, &list) || !strings.Contains(err.Error(), "alice:4:1") {
 		t.Errorf("the error is %v", err)
 	}

@@ -12,7 +12,7 @@ import (
 	"golang.org/x/text/cases"
 
 	"github.com/oxmailroute/oxmailroute/headers"
-	"github.com/oxmailroute/oxmailroute/relay/internal/fault"
+	"github.com/oxmailroute/oxmailroute/internal/fault"
 )
 
 // Split cuts an address at its last @. Without one the domain is empty.
