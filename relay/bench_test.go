@@ -83,7 +83,7 @@ func BenchmarkRouteInbound(b *testing.B) {
 	b.ReportAllocs()
 	b.SetBytes(int64(len(raw)))
 	for b.Loop() {
-		if d := c.Route(b.Context(), &m); d.Outcomes[0].Target != "Spam" {
+		if d := c.Route(b.Context(), &m); d.Outcomes[0].Target.String() != "Spam" {
 			b.Fatal(d)
 		}
 	}

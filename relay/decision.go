@@ -107,15 +107,28 @@ type (
 	Class     = mta.Class
 )
 
-// The actions, with what Outcome.Target is.
+// The actions; with which [Target] each comes is said there.
 const (
-	ActionRelay   = mta.ActionRelay   // handed to a fixed next hop: "[host]:port"
-	ActionMX      = mta.ActionMX      // delivered to the MX hosts of a domain: the domain
-	ActionMailbox = mta.ActionMailbox // delivered here: the folder
-	ActionDiscard = mta.ActionDiscard // accepted and dropped; empty
-	ActionReject  = mta.ActionReject  // refused in the SMTP session: the reply code; empty where no session comes about
-	ActionBounce  = mta.ActionBounce  // accepted, then returned to the sender: the reply code
-	ActionDefer   = mta.ActionDefer   // kept and tried again: the reply code
+	ActionRelay   = mta.ActionRelay
+	ActionMX      = mta.ActionMX
+	ActionMailbox = mta.ActionMailbox
+	ActionDiscard = mta.ActionDiscard
+	ActionReject  = mta.ActionReject
+	ActionBounce  = mta.ActionBounce
+	ActionDefer   = mta.ActionDefer
+)
+
+// Target is what an [Outcome] ends at; each kind is a type.
+type (
+	Target        = mta.Target
+	TargetNextHop = mta.TargetNextHop
+	TargetDomain  = mta.TargetDomain
+	TargetFolder  = mta.TargetFolder
+	TargetFile    = mta.TargetFile
+	TargetCommand = mta.TargetCommand
+	TargetService = mta.TargetService
+	TargetReply   = mta.TargetReply
+	TargetNone    = mta.TargetNone
 )
 
 // The states of a connection.

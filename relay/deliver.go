@@ -20,18 +20,18 @@ func (c *Config) deliver(w *mta.Way, h mta.Hop, to string) {
 	at := place{h.File, h.Line}
 	if c.asciiDovecot && mailaddr.BeyondASCII(to) {
 		step(w, "lmtp", "", at, to, "not an address for Dovecot")
-		w.End(ActionBounce, "501", to, "5.5.4 Invalid RCPT TO")
+		w.End(ActionBounce, TargetReply("501"), to, "5.5.4 Invalid RCPT TO")
 		return
 	}
 	hit, known, bounced, err := w.Mailbox(to)
 	switch {
 	case err != nil:
 		step(w, "lmtp", "", at, to, err.Error())
-		w.End(ActionDefer, "451", to, "4.3.0 Temporary lookup failure")
+		w.End(ActionDefer, TargetReply("451"), to, "4.3.0 Temporary lookup failure")
 		return
 	case bounced:
 		step(w, "lmtp", "", at, to, "no such mailbox")
-		w.End(ActionBounce, "550", to, "5.1.1 User doesn't exist: "+to)
+		w.End(ActionBounce, TargetReply("550"), to, "5.1.1 User doesn't exist: "+to)
 		return
 	}
 	mailbox := to
@@ -53,14 +53,14 @@ func (c *Config) deliver(w *mta.Way, h mta.Hop, to string) {
 	if err != nil {
 		// Pigeonhole defers when it can't read the active script.
 		step(w, "sieve", "", at, mailbox, err.Error())
-		w.End(ActionDefer, "451", to, "4.2.0 Temporary internal error")
+		w.End(ActionDefer, TargetReply("451"), to, "4.2.0 Temporary internal error")
 		return
 	}
 	if own != nil {
 		sequence = append(sequence, own)
 	}
 	if len(sequence) == 0 {
-		w.End(ActionMailbox, "INBOX", to, "")
+		w.End(ActionMailbox, TargetFolder("INBOX"), to, "")
 		return
 	}
 	in := interp.Input{
@@ -129,27 +129,27 @@ func (c *Config) actions(w *mta.Way, r interp.Result, file, to, user string) {
 		kept = kept || !gone
 	}
 	ended := false
-	end := func(a Action, target, text string) {
+	end := func(a Action, target Target, text string) {
 		ended = true
 		w.End(a, target, to, text)
 	}
 	inbox := false
 	for _, folder := range d.Stored {
 		inbox = inbox || strings.EqualFold(folder, sieve.Inbox)
-		end(ActionMailbox, folder, "")
+		end(ActionMailbox, TargetFolder(folder), "")
 	}
 	if kept && !inbox {
-		end(ActionMailbox, sieve.Inbox, "")
+		end(ActionMailbox, TargetFolder(sieve.Inbox), "")
 	}
 	for _, a := range d.Rejects {
 		// The null sender gets no notice.
 		if c.sieveFrom(w) != "" {
-			end(ActionBounce, "550", "5.7.1 "+a.Text)
+			end(ActionBounce, TargetReply("550"), "5.7.1 "+a.Text)
 		}
 	}
 	w.Add(redirected)
 	if !ended && len(redirected) == 0 {
-		w.End(ActionDiscard, "", to, "")
+		w.End(ActionDiscard, nil, to, "")
 	}
 }
 
@@ -183,7 +183,7 @@ func (c *Config) reEnter(w *mta.Way, a interp.ActionRedirect, mailbox, user stri
 	}
 	if w.TooOften() {
 		step(w, "sieve", "", place{}, address, "redirected too often")
-		return w.Apart(func() { w.End(ActionBounce, "554", address, "5.4.6 too many hops") }), true
+		return w.Apart(func() { w.End(ActionBounce, TargetReply("554"), address, "5.4.6 too many hops") }), true
 	}
 	p.redirects = append(p.redirects, way)
 	by := mailbox
@@ -205,7 +205,7 @@ func (c *Config) reEnter(w *mta.Way, a interp.ActionRedirect, mailbox, user stri
 	}
 	steps := len(w.Trace())
 	out = w.Submit(n)
-	if len(out) == 1 && out[0].Action == ActionReject && strings.HasPrefix(out[0].Target, "5") {
+	if len(out) == 1 && out[0].Action == ActionReject && out[0].Permanent() {
 		for _, s := range out[0].Trace[steps:] {
 			w.Step(s)
 		}

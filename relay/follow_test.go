@@ -214,14 +214,14 @@ func (f followed) run(t *testing.T, system maillab.System) {
 // routeEnd renders an end as Route has it.
 func routeEnd(o relay.Outcome) string {
 	// The lab's exchangers are sinks of their domain, however they are reached.
-	if host, ok := strings.CutPrefix(o.Target, "[mx."); ok && o.Action == relay.ActionRelay {
-		o.Action, o.Target = relay.ActionMX, strings.TrimSuffix(host, "]:25")
+	if host, ok := strings.CutPrefix(o.Target.String(), "[mx."); ok && o.Action == relay.ActionRelay {
+		o.Action, o.Target = relay.ActionMX, relay.TargetDomain(strings.TrimSuffix(host, "]:25"))
 	}
 	switch o.Action {
 	case relay.ActionRelay, relay.ActionMX, relay.ActionMailbox:
-		return strings.ToLower(fmt.Sprintf("%s %s <%s> <%s>", o.Action, o.Target, o.MailFrom, o.RcptTo))
+		return strings.ToLower(fmt.Sprintf("%s %s <%s> <%s>", o.Action, o.Target.String(), o.MailFrom, o.RcptTo))
 	case relay.ActionReject:
-		return "reject " + o.Target
+		return "reject " + o.Target.String()
 	}
 	return string(o.Action)
 }

@@ -343,11 +343,11 @@ func routeEnds(d relay.Decision) string {
 	for _, o := range d.Outcomes {
 		switch {
 		case o.Action == relay.ActionReject:
-			ends = append(ends, "rejected "+o.Target)
-		case o.Action == relay.ActionRelay && strings.HasPrefix(o.Target, "[mail."):
-			ends = append(ends, "smarthost "+strings.TrimPrefix(strings.Split(o.Target, "]")[0], "["))
+			ends = append(ends, "rejected "+o.Target.String())
+		case o.Action == relay.ActionRelay && strings.HasPrefix(o.Target.String(), "[mail."):
+			ends = append(ends, "smarthost "+strings.TrimPrefix(strings.Split(o.Target.String(), "]")[0], "["))
 		default:
-			ends = append(ends, fmt.Sprintf("%s %s", o.Action, o.Target))
+			ends = append(ends, fmt.Sprintf("%s %s", o.Action, o.Target.String()))
 		}
 	}
 	slices.Sort(ends)

@@ -150,7 +150,7 @@ func (g *layoutGenerator) untouched(c *relay.Config, m generated) bool {
 					return false
 				}
 			}
-			if strings.Contains(o.Target, "conbool.com") {
+			if strings.Contains(o.Target.String(), "conbool.com") {
 				return false
 			}
 		}

@@ -111,7 +111,7 @@ func (c *Config) certificateLine(w *mta.Way) bool {
 	}
 	step(w, "cleanup", p.certRule, at, o.Certificate.Name, "client certificate not the gateway's")
 	w.SetRule(p.certRule)
-	w.End(ActionReject, "550", w.To(), p.certText)
+	w.End(ActionReject, TargetReply("550"), w.To(), p.certText)
 	return false
 }
 
@@ -142,7 +142,7 @@ func (p *passage) Deliver(w *mta.Way, h mta.Hop, to string) {
 	end := func(rule, note, text string) {
 		step(w, "smtp", rule, at, first, note)
 		fallback("likewise")
-		w.End(ActionDefer, "450", to, text)
+		w.End(ActionDefer, TargetReply("450"), to, text)
 	}
 	switch peer := passingBy(w).m.SmartHost; {
 	case peer == PeerUnverified:
@@ -156,7 +156,7 @@ func (p *passage) Deliver(w *mta.Way, h mta.Hop, to string) {
 	default:
 		step(w, "smtp", w.Rule(), at, first, "to the gateway")
 		fallback("where those before can't take it")
-		w.End(ActionRelay, first, to, "")
+		w.End(ActionRelay, TargetNextHop(first), to, "")
 	}
 }
 

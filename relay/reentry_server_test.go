@@ -408,7 +408,7 @@ func (l sieveLayout) route(t *testing.T, c *relay.Config, name string, m relay.M
 		case relay.ActionRelay:
 			got += "smarthost"
 		default:
-			got += fmt.Sprintf("%s:%s", o.Action, o.Target)
+			got += fmt.Sprintf("%s:%s", o.Action, o.Target.String())
 		}
 		taken := slices.ContainsFunc(o.Edits, func(e relay.Edit) bool { return e.Removed && strings.HasPrefix(e.Name, "X-Conbool-") })
 		if strings.Contains(string(m.Raw), "\nX-Conbool-") && !taken {

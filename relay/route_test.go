@@ -400,10 +400,10 @@ func FuzzRoute(f *testing.F) {
 				t.Fatalf("%s: two answers:\n%s", role, diff)
 			}
 			for _, o := range d.Outcomes {
-				if role == relay.RoleGateway && o.Action == relay.ActionRelay && o.Target == "[mail.conbool.com]:25" {
+				if role == relay.RoleGateway && o.Action == relay.ActionRelay && o.Target.String() == "[mail.conbool.com]:25" {
 					t.Fatalf("the gateway's mail returns to it:\n%s", o.Trace)
 				}
-				if o.Action == relay.ActionRelay && o.Target == "[mail.conbool.com]:25" && !strings.Contains(fmt.Sprint(o.Rule), "Tenants[") {
+				if o.Action == relay.ActionRelay && o.Target.String() == "[mail.conbool.com]:25" && !strings.Contains(fmt.Sprint(o.Rule), "Tenants[") {
 					t.Fatalf("to the gateway, and no tenant wanted it: %q\n%s", o.Rule, o.Trace)
 				}
 			}

@@ -296,7 +296,7 @@ func expected(d relay.Decision, p relay.Policy, raw []byte) []string {
 		if o.BCC != "" {
 			continue // a recipient of its own, which the lab lists apart
 		}
-		target := o.Target
+		target := o.Target.String()
 		switch o.Action {
 		case relay.ActionRelay, relay.ActionMX, relay.ActionMailbox:
 			target += " <" + strings.ToLower(o.To) + ">"

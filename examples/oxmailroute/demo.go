@@ -117,7 +117,7 @@ func demo(args []string, _ io.Reader, stdout, stderr io.Writer) error {
 		d := c.Route(context.Background(), &relay.Message{Origin: c.Origin(s.origin), From: s.from, To: s.to, Raw: raw})
 		fmt.Fprintf(table, "%s\t%s -> %s\t\n", s.what, from, s.to)
 		for _, o := range d.Outcomes {
-			end := strings.ToUpper(string(o.Action)) + " " + o.Target
+			end := strings.ToUpper(string(o.Action)) + " " + o.Target.String()
 			if o.To != s.to {
 				end += " for " + o.To
 			}

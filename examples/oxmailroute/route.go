@@ -143,7 +143,7 @@ func answerAll(to []string, stdout, stderr io.Writer, decide func(to string) rel
 			a.Error = d.Err.Error()
 		}
 		for _, o := range d.Outcomes {
-			out := outcome{Action: o.Action, Target: o.Target, To: o.To, Text: o.Text, Rule: o.Rule, Trace: o.Trace}
+			out := outcome{Action: o.Action, Target: o.Target.String(), To: o.To, Text: o.Text, Rule: o.Rule, Trace: o.Trace}
 			for _, e := range o.Edits {
 				kind := "added"
 				if e.Removed {

@@ -136,7 +136,7 @@ func (w *Way) pipe(h hop, to, domain string) {
 		}
 	}
 	w.step(h.command, w.rule, h.at, h.nexthop, "handed to another program")
-	w.end(ActionRelay, h.transport+":"+h.nexthop, to, "")
+	w.endAt(ActionRelay, TargetService{h.transport, h.nexthop}, to, "")
 }
 
 // nullSender is the attribute null_sender of a pipe(8) service.
@@ -183,7 +183,7 @@ func (w *Way) program(h hop, to, command string, at place) {
 			return
 		}
 	}
-	w.end(ActionRelay, "|"+command, to, "")
+	w.endAt(ActionRelay, TargetCommand(command), to, "")
 }
 
 // shell takes a command of local(8) apart as sh(1) does, with the variables of

@@ -101,15 +101,15 @@ type Certificate struct {
 // Action is what becomes of a message. The zero value is never returned.
 type Action string
 
-// The actions, with what Outcome.Target is.
+// The actions.
 const (
-	ActionRelay   Action = "relay"   // handed to a fixed next hop: "[host]:port"
-	ActionMX      Action = "mx"      // delivered to the MX hosts of a domain: the domain
-	ActionMailbox Action = "mailbox" // delivered here: the folder
-	ActionDiscard Action = "discard" // accepted and dropped; empty
-	ActionReject  Action = "reject"  // refused in the SMTP session: the reply code; empty where no session comes about
-	ActionBounce  Action = "bounce"  // accepted, then returned to the sender: the reply code
-	ActionDefer   Action = "defer"   // kept and tried again: the reply code
+	ActionRelay   Action = "relay"   // handed on: TargetNextHop, TargetService, TargetCommand
+	ActionMX      Action = "mx"      // delivered to the MX hosts of a domain: TargetDomain
+	ActionMailbox Action = "mailbox" // delivered here: TargetFolder; by local(8) TargetFile, TargetCommand too
+	ActionDiscard Action = "discard" // accepted and dropped: TargetNone
+	ActionReject  Action = "reject"  // refused in the SMTP session: TargetReply; TargetNone where no session comes about
+	ActionBounce  Action = "bounce"  // accepted, then returned to the sender: TargetReply
+	ActionDefer   Action = "defer"   // kept and tried again: TargetReply; held: TargetNone
 )
 
 // Decision says where a message goes for one envelope recipient.
@@ -134,7 +134,7 @@ type Decision struct {
 // Outcome is one end of a message's way.
 type Outcome struct {
 	Action Action
-	Target string
+	Target Target // never nil in an answer
 	// To is the recipient at that end, after aliases and redirects.
 	To string
 	// MailFrom and RcptTo are the envelope with which the message arrives
@@ -177,8 +177,10 @@ type Trace []Step
 // Step is one decision on the way. Its strings are the configuration's;
 // rendering is [Step.String].
 type Step struct {
-	// Stage is the part of the server: "smtpd", "cleanup", "aliases", "route",
-	// "second pass", "smtp", "lmtp", "sieve".
+	// Stage is the part of the server: "smtpd", "milter", "cleanup", "aliases",
+	// "route", "qmgr", "filter", "second pass", "smtp", "lmtp", "local", "error",
+	// "discard", "pipe" or another program of master.cf, "sieve"; before Postfix
+	// "firewall" and "balancer".
 	Stage string
 	// Rule is what is behind the row that decided, if anybody said.
 	Rule string
@@ -250,8 +252,11 @@ func (t Trace) String() string {
 // String says the end in a few words: "relay [mail.conbool.com]:25".
 func (o Outcome) String() string {
 	s := string(o.Action)
-	if o.Target != "" {
-		s += " " + o.Target
+	if o.Target == nil {
+		return s
+	}
+	if target := fmt.Sprint(o.Target); target != "" { // a nil pointer to one is told, not called
+		s += " " + target
 	}
 	return s
 }

@@ -44,7 +44,7 @@ func lda(w *mta.Way, _ mta.Hop, to string, argv []string) bool {
 	if !mta.IsDeliveryAgent(argv) {
 		return false
 	}
-	w.End(mta.ActionMailbox, strings.Join(argv[1:], " "), to, "")
+	w.End(mta.ActionMailbox, mta.TargetFolder(strings.Join(argv[1:], " ")), to, "")
 	return true
 }
 

@@ -199,7 +199,11 @@ func (w *Way) toLuser(user, domain string) {
 	w.step("local", "", a.luserAt, user+"@"+domain, "unknown user, to luser_relay")
 	if strings.HasPrefix(address, "|") || strings.HasPrefix(address, "/") {
 		w.depends("luser_relay "+address, a.luserAt, user+"@"+domain, "delivered there")
-		w.end(ActionMailbox, address, user+"@"+domain, "")
+		var target Target = TargetFile(address)
+		if command, ok := strings.CutPrefix(address, "|"); ok {
+			target = TargetCommand(command)
+		}
+		w.endAt(ActionMailbox, target, user+"@"+domain, "")
 		return
 	}
 	w.resubmit(w.e.reachable(w.e.canonical(address)))
@@ -243,7 +247,7 @@ func (w *Way) localMembers(h hop, to string, hit postfix.Hit, depth int, seen ma
 		case strings.HasPrefix(member, "|"):
 			f.program(h, to, member[1:], w.e.agent.aliases.place(hit))
 		case strings.HasPrefix(member, "/"):
-			f.end(ActionMailbox, member, to, "")
+			f.endAt(ActionMailbox, TargetFile(member), to, "")
 		case strings.HasPrefix(member, ":include:"):
 			f.depends(member, h.at, hit.Key, "nobody")
 			f.end(ActionDiscard, "", to, "")

@@ -67,7 +67,9 @@ func (w *Way) step(stage, rule string, at place, input, note string) {
 }
 
 // end adds an outcome.
-func (w *Way) end(a Action, target, to, text string) {
+func (w *Way) end(a Action, target, to, text string) { w.endAt(a, targetOf(a, target), to, text) }
+
+func (w *Way) endAt(a Action, target Target, to, text string) {
 	o := Outcome{
 		Action: a, Target: target, To: to, Text: text, Rule: w.rule, Edits: w.edits, Trace: w.trace, BCC: w.bcc,
 	}
@@ -241,7 +243,7 @@ func (w *Way) reinject(h hop, to string, l *listener, back Origin) {
 		o := &(*w.out)[i]
 		if o.Action == ActionReject {
 			o.Action = ActionBounce
-			if strings.HasPrefix(o.Target, "4") {
+			if o.Temporary() {
 				o.Action = ActionDefer
 			}
 		}

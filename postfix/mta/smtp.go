@@ -76,7 +76,7 @@ func (w *Way) agent(h hop, to, domain string) {
 		w.pipe(h, to, domain)
 	default:
 		w.step(h.command, w.rule, h.at, h.nexthop, "handed to another program")
-		w.end(ActionRelay, h.transport+":"+h.nexthop, to, "")
+		w.endAt(ActionRelay, TargetService{h.transport, h.nexthop}, to, "")
 	}
 }
 

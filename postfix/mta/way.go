@@ -150,10 +150,13 @@ func (w *Way) Trace() Trace {
 }
 
 // End ends the way, or one of several, for a recipient: an outcome with what was
-// done on the way.
-func (w *Way) End(a Action, target, to, text string) {
+// done on the way. A nil target is [TargetNone].
+func (w *Way) End(a Action, target Target, to, text string) {
 	if !w.none() {
-		w.end(a, target, to, text)
+		if target == nil {
+			target = TargetNone{}
+		}
+		w.endAt(a, target, to, text)
 	}
 }
 

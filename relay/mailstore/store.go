@@ -60,7 +60,7 @@ func (s *Store) Deliver(w *mta.Way, h mta.Hop, to string) {
 	}
 	if !s.Config.Is24() && strings.IndexFunc(to, func(r rune) bool { return r > 126 }) >= 0 {
 		w.Step(mta.Step{Stage: "lmtp", File: h.File, Line: h.Line, Input: to, Note: "not an address for Dovecot"})
-		w.End(mta.ActionBounce, "501", to, "5.5.4 Invalid RCPT TO")
+		w.End(mta.ActionBounce, mta.TargetReply("501"), to, "5.5.4 Invalid RCPT TO")
 		return
 	}
 	delimiter, ok := s.Config.Get("lmtp", "recipient_delimiter")
@@ -71,7 +71,7 @@ func (s *Store) Deliver(w *mta.Way, h mta.Hop, to string) {
 	mailbox := search.Bare(to)
 	if s.Users != nil && !s.Users[strings.ToLower(mailbox)] {
 		w.Step(mta.Step{Stage: "lmtp", File: h.File, Line: h.Line, Input: mailbox, Note: "no such mailbox"})
-		w.End(mta.ActionBounce, "550", to, "5.1.1 User doesn't exist: "+to)
+		w.End(mta.ActionBounce, mta.TargetReply("550"), to, "5.1.1 User doesn't exist: "+to)
 		return
 	}
 	w.Step(mta.Step{Stage: "lmtp", File: h.File, Line: h.Line, Input: mailbox, Note: "to the mailbox"})
@@ -131,7 +131,7 @@ func (s *Store) Run(w *mta.Way, h mta.Hop, to string, argv []string) bool {
 	w.Step(mta.Step{Stage: "dovecot-lda", File: h.File, Line: h.Line, Input: cmp.Or(d.mailbox, to), Note: "to the mailbox"})
 	if s.Users != nil && d.mailbox != "" && !s.Users[strings.ToLower(d.mailbox)] {
 		w.Step(mta.Step{Stage: "dovecot-lda", File: h.File, Line: h.Line, Input: d.mailbox, Note: "no such mailbox"})
-		w.End(mta.ActionBounce, "550", to, "5.1.1 user unknown")
+		w.End(mta.ActionBounce, mta.TargetReply("550"), to, "5.1.1 user unknown")
 		return true
 	}
 	d.run()
@@ -168,7 +168,7 @@ func (d *delivery) end(folder string) {
 	if strings.EqualFold(folder, sieve.Inbox) && d.inbox != "" {
 		folder = d.inbox
 	}
-	d.w.End(mta.ActionMailbox, folder, d.to, "")
+	d.w.End(mta.ActionMailbox, mta.TargetFolder(folder), d.to, "")
 }
 
 // run delivers.
@@ -273,12 +273,12 @@ func (d *delivery) actions(r interp.Result) {
 	for _, a := range done.Rejects {
 		if d.from != "" { // the null sender gets no notice
 			ended = true
-			w.End(mta.ActionBounce, "550", d.to, "5.7.1 "+a.Text)
+			w.End(mta.ActionBounce, mta.TargetReply("550"), d.to, "5.7.1 "+a.Text)
 		}
 	}
 	w.Add(redirected)
 	if !ended && len(redirected) == 0 {
-		w.End(mta.ActionDiscard, "", d.to, "")
+		w.End(mta.ActionDiscard, nil, d.to, "")
 	}
 }
 
@@ -294,7 +294,7 @@ func (d *delivery) redirect(a interp.ActionRedirect) (out []mta.Outcome, gone bo
 	}
 	if w.TooOften() {
 		w.Step(mta.Step{Stage: "sieve", Input: a.Address, Note: "redirected too often"})
-		return w.Apart(func() { w.End(mta.ActionBounce, "554", a.Address, "5.4.6 too many hops") }), true
+		return w.Apart(func() { w.End(mta.ActionBounce, mta.TargetReply("554"), a.Address, "5.4.6 too many hops") }), true
 	}
 	fields := make(headers.Section, 0, len(w.Header())+2)
 	fields = append(fields, headers.Field{Name: []byte("X-Sieve"), Body: []byte(" Pigeonhole Sieve")},
@@ -319,7 +319,7 @@ func (d *delivery) redirect(a interp.ActionRedirect) (out []mta.Outcome, gone bo
 			d.assume("submission_host", host, "a server that takes the message")
 			w.Step(n.Step)
 			name, port, _ := net.SplitHostPort(host)
-			return w.Apart(func() { w.End(mta.ActionRelay, "["+name+"]:"+port, n.To, "") }), true
+			return w.Apart(func() { w.End(mta.ActionRelay, mta.TargetNextHop("["+name+"]:"+port), n.To, "") }), true
 		}
 		n.Origin.Service = service
 	}
@@ -330,7 +330,7 @@ func (d *delivery) redirect(a interp.ActionRedirect) (out []mta.Outcome, gone bo
 		out = w.Submit(n)
 		for i := range out {
 			if o := &out[i]; o.Action == mta.ActionReject {
-				if o.Action = mta.ActionBounce; strings.HasPrefix(o.Target, "4") {
+				if o.Action = mta.ActionBounce; o.Temporary() {
 					o.Action = mta.ActionDefer
 				}
 			}
@@ -339,7 +339,7 @@ func (d *delivery) redirect(a interp.ActionRedirect) (out []mta.Outcome, gone bo
 	}
 	steps := len(w.Trace())
 	out = w.Submit(n)
-	if len(out) == 1 && out[0].Action == mta.ActionReject && strings.HasPrefix(out[0].Target, "5") {
+	if len(out) == 1 && out[0].Action == mta.ActionReject && out[0].Permanent() {
 		for _, s := range out[0].Trace[steps:] {
 			w.Step(s)
 		}

@@ -96,7 +96,7 @@ func check(c *relay.Config, f Fixture) error {
 	d := c.Route(context.Background(), &f.Message)
 	got := make([]Outcome, len(d.Outcomes))
 	for i, o := range d.Outcomes {
-		got[i] = Outcome{o.Action, o.Target, o.To}
+		got[i] = Outcome{o.Action, o.Target.String(), o.To}
 	}
 	if diff := cmp.Diff(f.Want, got); diff != "" {
 		var trace strings.Builder

@@ -151,7 +151,7 @@ func TestAssumptions(t *testing.T) {
 	}
 	f.Want = nil
 	for _, o := range d.Outcomes {
-		f.Want = append(f.Want, relaytest.Outcome{Action: o.Action, Target: o.Target, To: o.To})
+		f.Want = append(f.Want, relaytest.Outcome{Action: o.Action, Target: o.Target.String(), To: o.To})
 	}
 	if err := relaytest.Check(c, f); err == nil || !strings.Contains(err.Error(), "it hangs on ") {
 		t.Errorf("not allowed: %v", err)
