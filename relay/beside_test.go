@@ -222,11 +222,10 @@ func TestBesideRefused(t *testing.T) {
 		{name: "proxy filter of a listener", base: withMaster(nil, "-o smtpd_sasl_auth_enable=yes", "-o smtpd_proxy_filter=127.0.0.1:10024"), path: "master.cf:4", fix: "content_filter"},
 		{name: "proxy filter of the gateway's listener", base: withMaster(nil, "smtpd\n# users'", "smtpd\n  -o smtpd_proxy_filter=127.0.0.1:10024\n# users'"), path: "master.cf:2", fix: "content_filter"},
 		{name: "no STARTTLS for the gateway", base: withMain("smtpd_noop_commands = NOOP STARTTLS\n", nil), path: "master.cf:2", fix: "take STARTTLS out"},
-		{name: "an end for whoever says DATA", base: withMaster(nil, "smtpd\n# users'", "smtpd\n  -o smtpd_forbidden_commands=CONNECT,data\n# users'"), path: "master.cf:2", fix: "take data out"},
-		{name: "no encryption from the gateway", base: withMain("smtpd_tls_mandatory_ciphers = null\n", nil), path: "master.cf:2", fix: "medium or high"},
-		{name: "no encryption to the gateway", base: withMain("smtp_tls_mandatory_ciphers = null\n", nil), path: "main.cf:33", fix: "medium or high"},
-		{name: "a grade of the installation's that hides nothing", base: withMain("smtp_tls_mandatory_ciphers = high\ntls_high_cipherlist = HIGH:eNULL:!aNULL\n", nil),
-			path: "main.cf:33", fix: "medium or high"},
+		{name: "no encryption from the gateway", base: withMain("smtpd_tls_ciphers = null\n", nil), path: "master.cf:2", fix: "medium or high"},
+		{name: "no ciphers for the gateway but in TLS 1.3", base: withMain("smtp_tls_mandatory_ciphers = null\n", nil), path: "main.cf:33", fix: "medium or high"},
+		{name: "a grade of the installation's that hides nothing", base: withMain("smtpd_tls_ciphers = high\ntls_high_cipherlist = HIGH:eNULL:!aNULL\n", nil),
+			path: "master.cf:2", fix: "medium or high"},
 		{name: "cleanup that is none", base: withMaster(nil, "-o smtpd_sasl_auth_enable=yes", "-o cleanup_service_name=qmgr"), path: "master.cf:4", fix: "name one"},
 	}
 	for _, tt := range tests {

@@ -30,8 +30,8 @@ func (c *compiler) checkInstallation() {
 			strings.TrimPrefix(b.get("relayhost")+" "+nexthop, " "))
 	}
 	c.checkPast()
-	if weak := weakCiphers(b, "smtp_tls_mandatory_ciphers"); weak != "" {
-		c.conflict("smtp_tls_mandatory_ciphers", "set it to medium or high", "%s: mail to the gateway would not be encrypted", weak)
+	if v := b.get("smtp_tls_mandatory_ciphers"); strings.EqualFold(v, "null") { // others that hide nothing smtp(8) doesn't offer whom it verifies
+		c.conflict("smtp_tls_mandatory_ciphers", "set it to medium or high", "with %q no mail could go to the gateway by TLS 1.2", v)
 	}
 	if v := b.get("empty_address_default_transport_maps_lookup_key"); v != "" && v != "<>" {
 		c.conflict("empty_address_default_transport_maps_lookup_key", "remove it", "%q puts the null sender into somebody's scope", v)

@@ -5,6 +5,7 @@ import (
 	"regexp"
 	"slices"
 
+	"github.com/oxmailroute/oxmailroute/postfix"
 	"github.com/oxmailroute/oxmailroute/relay/internal/mailaddr"
 )
 
@@ -25,21 +26,25 @@ func (c *compiler) checkPast() {
 			c.errs.Add(c.at(name), ErrConflict, fix, says, name, v)
 		}
 	}
+	// The sender map is made with what main.cf says.
+	const generic = "smtp_generic_maps"
 	for _, sv := range c.master.Services() {
-		for _, o := range sv.Options {
-			if !slices.Contains(nextHops, o.Name) {
+		if len(sv.Options) == 0 {
+			continue
+		}
+		at, own := place{"master.cf", sv.Line}.String(), c.base.service(sv)
+		for _, name := range nextHops {
+			if row, ok := postfix.LookupParameter(name); ok && !row.ReadBy(sv.Command) {
 				continue
 			}
-			if v := c.base.service(sv).get(o.Name); c.namesGateway(v) {
-				c.errs.Add(place{"master.cf", sv.Line}.String(), ErrConflict, fix, says, o.Name, v)
+			if v := own.get(name); v != c.base.get(name) && c.namesGateway(v) {
+				c.errs.Add(at, ErrConflict, fix, says, name, v)
 			}
 		}
-		// The sender map is made with what main.cf says.
-		const generic = "smtp_generic_maps"
-		if _, set := sv.Option(generic); set && sv.Command == "smtp" && sv.Name == c.direct {
-			if own, main := c.base.service(sv).get(generic), c.base.get(generic); own != "" && own != main {
-				c.errs.Add(place{"master.cf", sv.Line}.String(), ErrConflict, "set it in main.cf, where the sender map is made with it",
-					"%s is %q for %s and %q in main.cf: a sender that it turns into one in scope would leave past the gateway", generic, own, sv.Name,
+		if sv.Command == "smtp" && sv.Name == c.direct {
+			if v, main := own.get(generic), c.base.get(generic); v != "" && v != main {
+				c.errs.Add(at, ErrConflict, "set it in main.cf, where the sender map is made with it",
+					"%s is %q for %s and %q in main.cf: a sender that it turns into one in scope would leave past the gateway", generic, v, sv.Name,
 					main)
 			}
 		}

@@ -22,37 +22,30 @@ func withOption(tb testing.TB, in relay.Installation, service, option string) re
 }
 
 // TestPast: no way leads to the gateway but the generated one, in main.cf, in
-// options of master.cf, by name or by address.
+// options of master.cf, by name or by address; a service that doesn't read an option
+// may have it.
 func TestPast(t *testing.T) {
-	for _, tt := range []struct{ service, setting, want string }{
-		{"smtp", "smtp_fallback_relay=[mail.conbool.com]:25", "smtp_fallback_relay"},
-		{"relay", "smtp_fallback_relay=[Mail.Conbool.COM]", "smtp_fallback_relay"},
-		{"relay", "smtp_fallback_relay=[127.0.2.1]:25", "smtp_fallback_relay"},
-		{"lmtp", "lmtp_fallback_relay=mail.conbool.com", "lmtp_fallback_relay"},
-		{"pickup", "content_filter=relay:[mail.conbool.com]:25", "content_filter"},
-		{"127.0.1.2:25", "content_filter=relay:[127.0.2.1]:25", "content_filter"},
-		{"local", "fallback_transport=relay:[mail.conbool.com]", "fallback_transport"},
-		{"smtp", "smtp_generic_maps=static:alice@example.com", "smtp_generic_maps"},
-		{"smtp", "smtp_fallback_relay=[127.0.3.3]:25", ""},
-		{"relay", "smtp_generic_maps=static:alice@example.com", ""},
-		{"", "content_filter = relay:[mail.conbool.com]:25", "content_filter"},
-		{"", "relayhost = [127.0.2.2]", "relayhost"},
-		{"", "relayhost = [::ffff:127.0.2.2]:25", "relayhost"},
-		{"", "mailbox_transport = relay:[mail.conbool.com]", "mailbox_transport"},
-		{"", "transport_maps = inline:{remote3.test=relay:[127.0.2.1]}", "transport_maps"},
-		{"", "transport_maps = inline:{remote3.test=relay:[127.0.3.3]}", ""},
-	} {
-		in := labBase(t)
-		if tt.service != "" {
-			in = withOption(t, in, tt.service, tt.setting)
-		} else {
-			in = withMain(tt.setting+"\n", nil)(t)
-		}
+	refused := func(service, setting, want string, in relay.Installation) {
+		t.Helper()
 		_, err := tryCompile(t, labPolicy(t, "lab.json"), in)
-		if tt.want == "" && err != nil || tt.want != "" && (err == nil || !strings.Contains(err.Error(), tt.want)) {
-			t.Errorf("%s %s: %v, want %q", tt.service, tt.setting, err, tt.want)
+		if want == "" && err != nil || want != "" && (err == nil || !strings.Contains(err.Error(), want)) {
+			t.Errorf("%s %s: %v, want %q", service, setting, err, want)
 		}
 	}
+	for _, tt := range past {
+		if tt.service != "" {
+			refused(tt.service, tt.setting, tt.want, withOption(t, labBase(t), tt.service, tt.setting))
+		} else {
+			refused(tt.service, tt.setting, tt.want, withMain(tt.setting+"\n", nil)(t))
+		}
+	}
+	for _, tt := range [][2]string{{"smtp", "smtp_fallback_relay=[127.0.3.3]:25"}, {"relay", "smtp_generic_maps=static:alice@example.com"},
+		{"lmtp", "content_filter=relay:[mail.conbool.com]"}, {"bounce", "content_filter=relay:[mail.conbool.com]"}, {"127.0.1.2:25", "smtp_fallback_relay=[mail.conbool.com]"}} {
+		refused(tt[0], tt[1], "", withOption(t, labBase(t), tt[0], tt[1]))
+	}
+	refused("", "remote3.test", "", withMain("transport_maps = inline:{remote3.test=relay:[127.0.3.3]}\n", nil)(t))
+	by := withMain("smtp_fallback_relay = $spare\nspare =\n", nil)(t)
+	refused("smtp", "spare", "smtp_fallback_relay", withOption(t, by, "smtp", "spare=[mail.conbool.com]:25"))
 }
 
 // TestProbesOfVerify: the sender of probes stands in master.cf, too, on real servers:

@@ -11,22 +11,33 @@ import (
 var sessionCommands = []string{"ehlo", "starttls", "mail", "rcpt", "data"}
 
 // checkSession refuses what would keep the gateway from a session that its mail
-// can come by: commands that smtpd(8) ignores or takes for an attack, and ciphers
-// that hide nothing.
+// can come by: commands that smtpd(8) ignores, and ciphers that hide nothing.
 func (c *compiler) checkSession(sv postfix.Service, own settings) {
 	at := place{"master.cf", sv.Line}.String()
-	for _, name := range []string{"smtpd_noop_commands", "smtpd_forbidden_commands"} {
-		for _, word := range list(own.get(name)) {
-			if slices.Contains(sessionCommands, strings.ToLower(word)) {
-				c.errs.Add(at, ErrConflict, "take "+word+" out of it for this listener", "%s has %s, without which the gateway can't send mail here", name, word)
-			}
+	const noop = "smtpd_noop_commands" // smtpd_forbidden_commands is asked for unknown ones only
+	for _, word := range list(own.get(noop)) {
+		if slices.Contains(sessionCommands, strings.ToLower(word)) {
+			c.errs.Add(at, ErrConflict, "take "+word+" out of it for this listener", "%s has %s, without which the gateway can't send mail here", noop, word)
 		}
 	}
-	for _, name := range []string{"smtpd_tls_mandatory_ciphers", "smtpd_tls_ciphers"} {
+	for _, name := range cipherGrades(own) {
 		if weak := weakCiphers(own, name); weak != "" {
-			c.errs.Add(at, ErrConflict, "set "+name+" to medium or high for this listener", "%s: the gateway's mail would not be encrypted", weak)
+			c.errs.Add(at, ErrConflict, "set "+name+" to medium or high for this listener", "%s: the gateway's mail would not be encrypted, or not come by TLS 1.2", weak)
 		}
 	}
+}
+
+// cipherGrades are the parameters by which smtpd(8) takes the grade of its ciphers,
+// which depends on the level.
+func cipherGrades(own settings) []string {
+	const mandatory, optional = "smtpd_tls_mandatory_ciphers", "smtpd_tls_ciphers"
+	switch level := strings.ToLower(own.get("smtpd_tls_security_level")); {
+	case level == "encrypt":
+		return []string{mandatory}
+	case level == "may" && own.get("smtpd_tls_wrappermode") == "no":
+		return []string{optional}
+	}
+	return []string{mandatory, optional}
 }
 
 // weakCiphers says which setting allows TLS without encryption, by the grade that
