@@ -17,7 +17,7 @@ func (n names) balancerName() string { return "haproxy/" + n.smartHost + ".cfg" 
 
 // checkProxy refuses listeners of gateways that speak the PROXY protocol where
 // the policy knows of no balancer, and one that others than the balancer reach.
-func (c *compiler) checkProxy() {
+func (c checker) checkProxy() {
 	if c.policy.Topology == TopologyOutbound {
 		return
 	}
@@ -52,7 +52,7 @@ func (c *compiler) checkProxy() {
 // checkOpenAddresses: Firewall.Addresses leaves the ports open at all others of
 // this server, where a listener without an address of its own may be reached
 // too (inet_interfaces).
-func (c *compiler) checkOpenAddresses() {
+func (c checker) checkOpenAddresses() {
 	f := c.policy.Firewall
 	l, at := c.policy.GatewayListener()
 	a, ok := l.Bound()
@@ -85,7 +85,7 @@ func (c *compiler) checkOpenAddresses() {
 }
 
 // proxied are the options of the gateway's listener behind a balancer.
-func (c *compiler) proxied() []postfix.Param {
+func (c *site) proxied() []postfix.Param {
 	if c.policy.Balancer.IsZero() {
 		return nil
 	}
@@ -94,7 +94,7 @@ func (c *compiler) proxied() []postfix.Param {
 
 // emitBalancer writes sections for HAProxy, to be read beside the balancer's
 // own configuration.
-func (c *compiler) emitBalancer() {
+func (c fileWriter) emitBalancer() {
 	p := c.policy
 	if len(p.Balancer.Bind) == 0 {
 		return
@@ -142,5 +142,5 @@ func (c *compiler) emitBalancer() {
 	for i, a := range p.Balancer.Servers {
 		line("\tserver mx%d %s", i+1, a)
 	}
-	c.emit(c.names.balancerName(), b.Bytes(), true)
+	c.emit(c.names.balancerName(), b.Bytes())
 }

@@ -14,13 +14,13 @@ import (
 // whose mail comes by the gateway. Where access tables answer for subdomains
 // (parent_domain_matches_subdomains), those that are hosted for themselves need
 // rows of their own.
-func (c *compiler) behindTable() postfix.Table {
-	if c.policy.Inbound.Anybody {
+func (c fileWriter) behindTable(g *gateway) postfix.Table {
+	if g.policy.Inbound.Anybody {
 		return nil
 	}
 	behind := map[string]bool{}
 	var t postfix.Table
-	for i, tenant := range c.policy.Tenants {
+	for i, tenant := range g.policy.Tenants {
 		uses := tenant.Uses()
 		for j, d := range tenant.Domains {
 			ascii, err := headers.ASCIIDomain(d)
@@ -37,7 +37,7 @@ func (c *compiler) behindTable() postfix.Table {
 	if len(t) == 0 {
 		return nil
 	}
-	if !slices.Contains(list(c.gatewayOwn[c.current].get(parentDomains)), accessMaps) {
+	if !slices.Contains(list(g.own.get(parentDomains)), accessMaps) {
 		return t
 	}
 	for _, d := range c.hostedBelow(behind) {
@@ -47,7 +47,7 @@ func (c *compiler) behindTable() postfix.Table {
 }
 
 // hostedBelow are the hosted domains below those, which are none of them.
-func (c *compiler) hostedBelow(behind map[string]bool) []string {
+func (c fileWriter) hostedBelow(behind map[string]bool) []string {
 	below := map[string]bool{}
 	consider := func(d string) {
 		if behind[d] {
@@ -100,7 +100,7 @@ func (c *compiler) hostedBelow(behind map[string]bool) []string {
 // checkBehind refuses a domain behind the gateway whose users have mail of other
 // names, too, that can't be refused to strangers: each of mydestination, and
 // [address], is the same users' (local(8)).
-func (c *compiler) checkBehind() {
+func (c checker) checkBehind() {
 	if !c.policy.Inbound.Shared || c.policy.Inbound.Anybody {
 		return
 	}
@@ -123,10 +123,10 @@ func (c *compiler) checkBehind() {
 // with the refusal for the domains behind the gateway among them: in the list
 // that decides who may relay, behind what permits those whom the installation
 // knows (mynetworks, a login) and before whatever else may permit.
-func (c *compiler) strangersRules(parameter string) string {
-	own := c.gatewayOwn[c.current]
+func (c *mainWriter) strangersRules(g *gateway, parameter string) string {
+	own := g.own
 	text := c.copied(own, parameter)
-	table := c.hashMap(c.names.behind)
+	table := c.hashMap(g.names.behind)
 	decides := "smtpd_relay_restrictions"
 	if own.get(decides) == "" {
 		decides = "smtpd_recipient_restrictions"

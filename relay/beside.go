@@ -12,15 +12,15 @@ import (
 
 // neutral are the options by which a generated service doesn't inherit what
 // would break it and hardly anybody has: see the table of package postfix.
-func (c *compiler) neutral(place postfix.Place) []postfix.Param { return c.base.Neutralized(place) }
+func (c *site) neutral(place postfix.Place) []postfix.Param { return c.base.Neutralized(place) }
 
 // emitPace keeps a delay between deliveries, which is meant for each of many
 // destinations, from the one destination that all mail in scope has.
-func (c *compiler) emitPace() {
+func (c *mainWriter) emitPace() {
 	var transports []string
-	c.eachGateway(func() {
-		transports = append(transports, c.names.smartHost, c.names.gate)
-	})
+	for _, g := range c.gateways {
+		transports = append(transports, g.names.smartHost, g.names.gate)
+	}
 	if c.policy.Inbound.Shared {
 		transports = append(transports, c.names.stripGate)
 	}
@@ -41,7 +41,7 @@ func (c *compiler) emitPace() {
 }
 
 // checkBeside refuses what can't live with the generated settings, by name.
-func (c *compiler) checkBeside() {
+func (c checker) checkBeside() {
 	if c.base.yes("smtp_tls_wrappermode") && c.policy.DirectVia == "" {
 		c.conflict("smtp_tls_wrappermode", "name the relayhost in DirectVia, or set it with -o on a transport of its own",
 			"mail kept off the gateway goes to MX hosts, and none speaks TLS from the first octet")
@@ -54,7 +54,7 @@ func (c *compiler) checkBeside() {
 
 // checkCopies warns of copies for an address elsewhere: they are messages from
 // the sender as any other, and leave by the gateway where he is in scope.
-func (c *compiler) checkCopies() {
+func (c checker) checkCopies() {
 	for _, name := range []string{"always_bcc", "sender_bcc_maps", "recipient_bcc_maps"} {
 		value := c.base.get(name)
 		if value == "" {
@@ -93,7 +93,7 @@ func (c *compiler) checkCopies() {
 }
 
 // entries are the lines of a table of the installation's.
-func (c *compiler) entries(s source) []postfix.Entry {
+func (c *site) entries(s source) []postfix.Entry {
 	name := strings.TrimPrefix(s.file, "postfix/")
 	text, _ := c.file(name)
 	t, _ := postfix.ParseTable(name, text)
@@ -102,7 +102,7 @@ func (c *compiler) entries(s source) []postfix.Entry {
 
 // isLocal reports whether the installation delivers to a domain itself, or has
 // a route of its own for it.
-func (c *compiler) isLocal(domain string) bool {
+func (c *site) isLocal(domain string) bool {
 	for _, name := range []string{"mydestination", "virtual_alias_domains", "virtual_mailbox_domains", "relay_domains"} {
 		if c.domains(c.base, name).Has(domain) {
 			return true
@@ -119,7 +119,7 @@ func (c *compiler) isLocal(domain string) bool {
 
 // behindPostscreen reports whether the gateway's listener gets its connections
 // from postscreen(8).
-func (c *compiler) behindPostscreen() bool {
+func (c *site) behindPostscreen() bool {
 	return slices.ContainsFunc(c.policy.Listeners, func(l Listener) bool {
 		_, kind := l.Split()
 		return l.Role == RoleGateway && kind == "pass"
@@ -128,7 +128,7 @@ func (c *compiler) behindPostscreen() bool {
 
 // emitPostscreen lets the gateway past postscreen(8), whose tests would put it
 // off, or refuse it for everybody else's mail.
-func (c *compiler) emitPostscreen() {
+func (c *mainWriter) emitPostscreen() {
 	if !c.behindPostscreen() {
 		return
 	}
@@ -139,7 +139,7 @@ func (c *compiler) emitPostscreen() {
 	c.param("postscreen_access_list", "the gateway is not put off", "cidr:"+c.path(c.names.postscreen), own)
 }
 
-func (c *compiler) postscreenTable() {
+func (c fileWriter) postscreenTable() {
 	if !c.behindPostscreen() {
 		return
 	}

@@ -12,16 +12,16 @@ import (
 	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 )
 
-// conflict reports a setting of the installation's that would break a generated one.
-func (c *compiler) conflict(name, fix, format string, args ...any) {
-	c.errs.Add(c.at(name), ErrConflict, fix, name+": "+format, args...)
-}
+// checker compares a policy with the installation. Its checks are independent of
+// each other; their order is that of what they report.
+type checker struct{ task }
 
-// checkInstallation reports what in the installation contradicts the policy.
-func (c *compiler) checkInstallation() {
+// check reports what in the installation contradicts the policy.
+func check(s *site, r *report) { checker{task{s, r}}.all() }
+
+func (c checker) all() {
 	b := c.base
 	transport, nexthop, _ := strings.Cut(b.get("default_transport"), ":")
-	c.direct = transport
 	if sv, ok := c.master.Lookup(transport, "unix"); !ok || sv.Command != "smtp" {
 		c.conflict("default_transport", "make it a transport that runs smtp(8)", "%q is not one, so there is no way past the gateway", transport)
 	}
@@ -78,7 +78,7 @@ func (c *compiler) checkInstallation() {
 
 // namesGateway reports whether a value, or a table that it names and that can
 // be read, has the smart host in it.
-func (c *compiler) namesGateway(value string) bool {
+func (c *site) namesGateway(value string) bool {
 	return c.namesAddress(value) || slices.ContainsFunc(c.policy.Gateways(), func(g Gateway) bool {
 		return slices.ContainsFunc(g.SmartHost.Hosts(), func(h FallbackHost) bool {
 			return c.namesHost(value, strings.ToLower(h.Host))
@@ -86,7 +86,7 @@ func (c *compiler) namesGateway(value string) bool {
 	})
 }
 
-func (c *compiler) namesHost(value, host string) bool {
+func (c *site) namesHost(value, host string) bool {
 	if strings.Contains(strings.ToLower(value), host) {
 		return true
 	}
@@ -105,7 +105,7 @@ func (c *compiler) namesHost(value, host string) bool {
 // unknownName is the remedy for a domain that isn't local, which it may be by the
 // server's name where nobody says that: adding it to another list would put it
 // into two classes.
-func (c *compiler) unknownName(fix string) string {
+func (c *site) unknownName(fix string) string {
 	if c.base.get("myhostname") != "" {
 		return fix
 	}
@@ -114,7 +114,7 @@ func (c *compiler) unknownName(fix string) string {
 
 // checkOutbound refuses tenants whose mail is delivered here: what the gateway
 // brings back would have no listener.
-func (c *compiler) checkOutbound() {
+func (c checker) checkOutbound() {
 	for _, name := range []string{"mydestination", "virtual_alias_domains", "virtual_mailbox_domains"} {
 		l := c.domains(c.base, name)
 		for i, t := range c.policy.Tenants {
@@ -130,7 +130,7 @@ func (c *compiler) checkOutbound() {
 }
 
 // checkHosted compares the policy's domains with the installation's.
-func (c *compiler) checkHosted() {
+func (c checker) checkHosted() {
 	local := []*mta.DomainList{c.domains(c.base, "mydestination"), c.domains(c.base, "virtual_alias_domains"),
 		c.domains(c.base, "virtual_mailbox_domains")}
 	opaque := false
@@ -161,7 +161,7 @@ func (c *compiler) checkHosted() {
 
 // checkSenderMaps: an exception is DUNNO in the generated map and would hide what the
 // installation's own map says of that sender.
-func (c *compiler) checkSenderMaps() {
+func (c checker) checkSenderMaps() {
 	const name = "sender_dependent_default_transport_maps"
 	value := c.base.get(name)
 	if value == "" {
@@ -199,25 +199,25 @@ func atAll(domains []string) []string {
 	return domains
 }
 
-func (c *compiler) checkNetworks() {
+func (c checker) checkNetworks() {
 	if c.policy.Topology == TopologyOutbound {
 		return
 	}
 	nets, _ := c.networks(c.base)
-	c.eachGateway(func() {
-		for i, g := range c.policy.Gateway.Networks {
+	for _, g := range c.gateways {
+		for i, own := range g.policy.Gateway.Networks {
 			for _, n := range nets {
-				if n.Overlaps(g) {
-					c.errs.Add(paths.Index("Gateway.Networks", i), ErrConflict, "take the gateway's addresses out of mynetworks",
-						"%s is in mynetworks (%s, %s): the gateway could relay to anywhere", g, n, c.at("mynetworks"))
+				if n.Overlaps(own) {
+					c.errs.Add(g.rule(paths.Index("Gateway.Networks", i)), ErrConflict, "take the gateway's addresses out of mynetworks",
+						"%s is in mynetworks (%s, %s): the gateway could relay to anywhere", own, n, c.at("mynetworks"))
 				}
 			}
 		}
-	})
+	}
 }
 
 // checkServices wants a role for every listener.
-func (c *compiler) checkServices() {
+func (c checker) checkServices() {
 	roles := map[string]bool{}
 	for i, l := range c.policy.Listeners {
 		name, kind := l.Split()
@@ -240,7 +240,7 @@ func (c *compiler) checkServices() {
 		ours[n] = true
 	}
 	for _, g := range c.gateways {
-		ours[g.SecondPass().String()] = true
+		ours[g.policy.SecondPass().String()] = true
 	}
 	for _, sv := range c.master.Services() {
 		at := fmt.Sprintf("master.cf:%d", sv.Line)
@@ -257,7 +257,7 @@ func (c *compiler) checkServices() {
 }
 
 // filterTransports are the transports by which mail goes to content filters.
-func (c *compiler) filterTransports() []string {
+func (c *site) filterTransports() []string {
 	var out []string
 	add := func(value string) {
 		if transport, _, ok := strings.Cut(value, ":"); ok {
@@ -279,7 +279,7 @@ func serviceSpec(sv postfix.Service) string {
 }
 
 // checkListener looks for options of a listener that switch the generated checks off.
-func (c *compiler) checkListener(path string, role Role, sv postfix.Service) {
+func (c checker) checkListener(path string, role Role, sv postfix.Service) {
 	at := fmt.Sprintf("master.cf:%d", sv.Line)
 	if role == RoleReinjection {
 		return
@@ -294,11 +294,8 @@ func (c *compiler) checkListener(path string, role Role, sv postfix.Service) {
 // ownChecks keeps the installation's header checks for use beside the generated ones. They
 // are copied expanded: $header_checks inside -o header_checks= is a fatal
 // recursion.
-func (c *compiler) ownChecks() {
-	c.ownHeader = c.base.get("header_checks")
-	c.ownMIME = c.base.get("mime_header_checks")
-	c.ownNested = c.base.get("nested_header_checks")
-	all := []string{c.ownHeader, c.ownMIME, c.ownNested}
+func (c checker) ownChecks() {
+	all := []string{c.base.get("header_checks"), c.base.get("mime_header_checks"), c.base.get("nested_header_checks")}
 	for _, sv := range c.master.Services() {
 		if s := c.base.service(sv); sv.Command == "cleanup" {
 			all = append(all, s.get("header_checks"), s.get("mime_header_checks"), s.get("nested_header_checks"))
@@ -315,7 +312,7 @@ func (c *compiler) ownChecks() {
 
 // unfollowed are settings of the installation that stay in force, and that Route
 // doesn't follow.
-func (c *compiler) unfollowed() {
+func (c checker) unfollowed() {
 	for _, name := range []string{"smtpd_milters", "non_smtpd_milters"} {
 		if v := c.base.get(name); v != "" {
 			c.warn(c.at(name), "%s stays in force; Route takes the answer from Message.Milters and can't know what they change", name)

@@ -18,7 +18,7 @@ var accessLists = []string{
 // check of its certificate, and on a shared listener those that FILTER or REDIRECT:
 // the last FILTER counts, and the one that leads others' mail to the removal of
 // markers would be lost.
-func (c *compiler) checkAccess() {
+func (c checker) checkAccess() {
 	shared := map[string]bool{}
 	if c.policy.Inbound.Shared {
 		for _, l := range c.policy.Listeners {
@@ -53,7 +53,7 @@ func (c *compiler) checkAccess() {
 
 // accessCheck goes through one restriction list of a listener.
 type accessCheck struct {
-	c        *compiler
+	c        checker
 	s        settings
 	list, at string
 	shared   bool

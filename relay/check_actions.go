@@ -31,7 +31,7 @@ func (r ruleResult) filters() bool {
 // results are all that a table may answer, whatever it is asked; at is where a
 // setting names it. opaque are the tables that can't be read here, and for which
 // nobody vouches.
-func (c *compiler) results(spec postfix.MapSpec, at string) (list []ruleResult, opaque []string) {
+func (c *site) results(spec postfix.MapSpec, at string) (list []ruleResult, opaque []string) {
 	if c.vouched(spec.String()) {
 		return nil, nil
 	}
@@ -113,7 +113,7 @@ func (c *compiler) results(spec postfix.MapSpec, at string) (list []ruleResult, 
 
 // rules are the text of a table: of its file, or what stands in the setting
 // itself; and where its lines are.
-func (c *compiler) rules(spec postfix.MapSpec, at string) (text []byte, place func(line int) string, ok bool) {
+func (c *site) rules(spec postfix.MapSpec, at string) (text []byte, place func(line int) string, ok bool) {
 	if text, inline, err := spec.InlineRules(); inline {
 		return text, func(int) string { return at }, err == nil
 	}
@@ -146,7 +146,7 @@ type checkSetting struct {
 }
 
 // checkSettings are all of these settings, of main.cf and of single services.
-func (c *compiler) checkSettings() (out []checkSetting) {
+func (c *site) checkSettings() (out []checkSetting) {
 	add := func(s settings, name, at string, class checkClass) {
 		if v := s.get(name); v != "" {
 			out = append(out, checkSetting{name, at, v, class})
@@ -187,7 +187,7 @@ func (c *compiler) checkSettings() (out []checkSetting) {
 // checkActions refuses what the installation's checks would do to the guarantees:
 // take messages past the removal of forged markers, make markers, remove those of
 // the gateway, or send mail to the smart host without its certificate's check.
-func (c *compiler) checkActions() {
+func (c checker) checkActions() {
 	c.checkDropped()
 	seen := map[string]bool{}
 	for _, s := range c.checkSettings() {
@@ -222,7 +222,7 @@ const ownListener = "give the gateway a listener of its own"
 const readable = "give its file, or vouch for it in Installation.Tables (Harmless)"
 
 // opaqueChecks refuses checks that can't be read where a guarantee hangs on them.
-func (c *compiler) opaqueChecks(s checkSetting, table string) {
+func (c checker) opaqueChecks(s checkSetting, table string) {
 	switch {
 	case c.policy.Inbound.Shared && s.class != atDelivery:
 		c.errs.Add("Inbound.Shared", ErrConflict, readable+"; or "+ownListener,
@@ -236,7 +236,7 @@ func (c *compiler) opaqueChecks(s checkSetting, table string) {
 }
 
 // checkAction judges one result.
-func (c *compiler) checkAction(s checkSetting, r ruleResult) {
+func (c checker) checkAction(s checkSetting, r ruleResult) {
 	verb, text := r.text, ""
 	if i := strings.IndexAny(verb, " \t"); i >= 0 {
 		verb, text = verb[:i], strings.TrimLeft(verb[i:], " \t")
@@ -273,7 +273,7 @@ func (c *compiler) checkAction(s checkSetting, r ruleResult) {
 }
 
 // checkFilter judges a FILTER of the installation's checks and access tables.
-func (c *compiler) checkFilter(text string, macro bool, refuse func(fix, format string, args ...any)) {
+func (c checker) checkFilter(text string, macro bool, refuse func(fix, format string, args ...any)) {
 	switch {
 	case macro:
 		refuse("write transport and next hop as text",
@@ -286,7 +286,7 @@ func (c *compiler) checkFilter(text string, macro bool, refuse func(fix, format 
 
 // checkAdded judges a line that PREPEND or REPLACE makes: no check sees it any
 // more.
-func (c *compiler) checkAdded(verb, line string, macro func(string) bool, refuse func(fix, format string, args ...any)) {
+func (c checker) checkAdded(verb, line string, macro func(string) bool, refuse func(fix, format string, args ...any)) {
 	name, _, ok := strings.Cut(line, ":")
 	name = strings.TrimSpace(name)
 	switch {
@@ -307,7 +307,7 @@ func (c *compiler) checkAdded(verb, line string, macro func(string) bool, refuse
 
 // isReserved reports whether only a gateway, or the generated configuration, may
 // set a header field of that name.
-func (c *compiler) isReserved(name string) bool {
+func (c *site) isReserved(name string) bool {
 	if c.origin() && strings.EqualFold(name, c.policy.OriginHeader()) {
 		return true
 	}

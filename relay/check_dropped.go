@@ -7,7 +7,7 @@ import (
 // checkDropped refuses a message_drop_headers that takes off what the gateway's
 // mail, or what Sieve redirects, is known by: the one would go back to the
 // gateway, the other would lose its markers.
-func (c *compiler) checkDropped() {
+func (c checker) checkDropped() {
 	const name = "message_drop_headers"
 	judge := func(s settings, at string) {
 		for _, field := range list(s.get(name)) {

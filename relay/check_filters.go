@@ -20,7 +20,7 @@ var filterAction = regexp.MustCompile(`(?i)[ \t]FILTER[ \t]+([^ \t:]+):`)
 // trustedFilters are the content filters of mail whose markers count: the
 // gateway's, what came back from another filter or from another mail store,
 // what Sieve redirects. Users' mail has none when it comes to a filter.
-func (c *compiler) trustedFilters() []filterUse {
+func (c *site) trustedFilters() []filterUse {
 	var out []filterUse
 	add := func(value, at, setting string) {
 		transport, _, _ := strings.Cut(value, ":")
@@ -67,7 +67,7 @@ func (c *compiler) trustedFilters() []filterUse {
 // pickup(8) can't tell it from users' mail, which loses its markers, so that
 // mail of the gateway would lose them too, and go to the gateway again. What an
 // unknown program does the caller must vouch for.
-func (c *compiler) checkFilters() {
+func (c checker) checkFilters() {
 	vouched := map[string]bool{}
 	for i, name := range c.policy.Server.SMTPFilters {
 		sv, ok := c.master.Lookup(name, "unix")

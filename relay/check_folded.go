@@ -15,7 +15,7 @@ import (
 // domains must be in scope alike; nothing else can be expressed. Where a domain
 // beyond the scope is concerned, mail to it in U-labels goes the other's way,
 // which is a warning.
-func (c *compiler) checkFolded(scope postfix.Table) {
+func (c checker) checkFolded(scope postfix.Table) {
 	answers := map[string]map[string]string{} // by domain and local part
 	for _, e := range scope {
 		local, domain := mailaddr.Split(mailaddr.Fold(e.Key))

@@ -14,7 +14,7 @@ import (
 // checkIdle warns of what is written and never asked: rules for delivery where no
 // Sieve script runs, and mailboxes of the policy beside the installation's own
 // maps. (Route says of each message where it ends.)
-func (c *compiler) checkIdle() {
+func (c checker) checkIdle() {
 	if c.policy.Topology != TopologyMailboxes {
 		return
 	}
@@ -50,7 +50,7 @@ func (c *compiler) checkIdle() {
 
 // deliveries says why no Sieve script runs at the delivery of a domain's mail;
 // empty: one does, or it isn't known.
-func (c *compiler) deliveries() func(domain string) (at, why string) {
+func (c *site) deliveries() func(domain string) (at, why string) {
 	search := postfix.Search{Delimiter: c.base.get("recipient_delimiter"),
 		MatchParents: hasWord(list(c.base.get(parentDomains)), "transport_maps")}
 	known, _ := c.maps(c.base.get("transport_maps"))
@@ -79,7 +79,7 @@ func (c *compiler) deliveries() func(domain string) (at, why string) {
 }
 
 // withoutSieve says of a transport that it runs no Sieve script.
-func (c *compiler) withoutSieve(value, setting string) string {
+func (c *site) withoutSieve(value, setting string) string {
 	transport, _, _ := strings.Cut(value, ":")
 	sv, ok := c.master.Lookup(transport, "unix")
 	if !ok {
@@ -127,7 +127,7 @@ func isLDA(word string) bool {
 
 // checkLists warns of mailboxes and aliases that are in the policy and not in the
 // installation's own maps, beside which nobody reads the policy's.
-func (c *compiler) checkLists() {
+func (c checker) checkLists() {
 	search := postfix.Search{Delimiter: c.base.get("recipient_delimiter")}
 	missing := func(parameter, address string) bool {
 		known, opaque := c.maps(c.base.get(parameter))
@@ -140,14 +140,14 @@ func (c *compiler) checkLists() {
 	}
 	const text = "%s is in none of the tables of %s, which are read in the place of the policy's list: mail for it is refused; add it " +
 		"there, or correct its name"
-	if !c.fromPolicy("virtual_mailbox_maps", c.names.mailboxes) {
+	if _, ok := c.fromPolicy("virtual_mailbox_maps", c.names.mailboxes); !ok {
 		for i, m := range c.policy.Mailboxes {
 			if missing("virtual_mailbox_maps", m) && missing("virtual_alias_maps", m) {
 				c.warn(paths.Index("Mailboxes", i), text, m, "virtual_mailbox_maps")
 			}
 		}
 	}
-	if !c.fromPolicy("virtual_alias_maps", c.names.aliases) {
+	if _, ok := c.fromPolicy("virtual_alias_maps", c.names.aliases); !ok {
 		for i, a := range c.policy.Aliases {
 			if missing("virtual_alias_maps", a.Address) {
 				c.warn(paths.Index("Aliases", i), text, a.Address, "virtual_alias_maps")

@@ -10,7 +10,7 @@ import (
 
 // checkMarkers refuses checks that take the gateway's markers off: its mail would
 // go back to it, or into the wrong folder.
-func (c *compiler) checkMarkers(s checkSetting, specs []postfix.MapSpec) {
+func (c checker) checkMarkers(s checkSetting, specs []postfix.MapSpec) {
 	told := map[string]bool{}
 	refuse := func(at, line string) {
 		if !told[at] {
@@ -93,7 +93,7 @@ func removes(text string) bool {
 }
 
 // removedKey is where a table of whole lines takes a marker's line off.
-func (c *compiler) removedKey(spec postfix.MapSpec, at string) (string, bool) {
+func (c *site) removedKey(spec postfix.MapSpec, at string) (string, bool) {
 	rows, place := c.in.Tables[spec.String()].Rows, func(int) string { return at }
 	switch {
 	case c.vouched(spec.String()):
@@ -118,7 +118,7 @@ func (c *compiler) removedKey(spec postfix.MapSpec, at string) (string, bool) {
 }
 
 // keepMarkers are rules that leave all markers alone.
-func (c *compiler) keepMarkers() string {
+func (c *site) keepMarkers() string {
 	var rules []string
 	for _, r := range c.policy.ReservedPrefixes() {
 		end := ""
@@ -135,7 +135,7 @@ func (c *compiler) keepMarkers() string {
 
 // sampleMarkers are lines of each kind that the gateways set, or the generated
 // configuration for them.
-func (c *compiler) sampleMarkers() (lines []string) {
+func (c *site) sampleMarkers() (lines []string) {
 	if c.origin() {
 		lines = append(lines, c.policy.OriginHeader()+": "+originValue)
 	}
@@ -196,4 +196,4 @@ func sampleLines(p headers.Predicate) (lines []string) {
 
 // vouched reports whether the caller says that a table takes no mail past what
 // the policy says.
-func (c *compiler) vouched(table string) bool { return c.in.Tables[table].Harmless }
+func (c *site) vouched(table string) bool { return c.in.Tables[table].Harmless }

@@ -11,7 +11,7 @@ import (
 // checkNullSender refuses canonical(5) tables that make a sender in scope of the
 // null sender: cleanup(8) asks them for the empty address, too, which patterns and
 // static: tables may match. Bounces would then go to the gateway.
-func (c *compiler) checkNullSender() {
+func (c checker) checkNullSender() {
 	scope := c.scopeTable()
 	if len(scope) == 0 {
 		return

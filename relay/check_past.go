@@ -18,7 +18,7 @@ var nextHops = []string{"relayhost", "default_transport", "smtp_fallback_relay",
 // checkPast refuses ways to the gateway that are not the generated one, where its
 // certificate would be looked at by nobody: in main.cf, and in what master.cf says
 // for single services.
-func (c *compiler) checkPast() {
+func (c checker) checkPast() {
 	const fix, says = "remove it: the sender map takes its place",
 		"%s: %q sends mail to the gateway without verifying it, the null sender's and foreign senders' too"
 	for _, name := range nextHops {
@@ -56,7 +56,7 @@ var literal = regexp.MustCompile(`\[(?:IPv6:|ipv6:)?([0-9a-fA-F:.]+)\]`)
 
 // namesAddress reports whether a text has a next hop that is an address from which
 // a gateway delivers.
-func (c *compiler) namesAddress(text string) bool {
+func (c *site) namesAddress(text string) bool {
 	for _, m := range literal.FindAllStringSubmatch(text, -1) {
 		a, err := netip.ParseAddr(m[1])
 		if err == nil && slices.ContainsFunc(c.policy.Gateways(), func(g Gateway) bool { return mailaddr.InNetworks(g.Networks, a) }) {

@@ -16,7 +16,7 @@ import (
 // ([postfix.PatternTable.Endings]); a rule of which that can't be known may match
 // all of them. So may one that matches "*", which is asked for where no row is
 // found (transport(5)), and has no domain.
-func (c *compiler) checkPatterns(name string) {
+func (c checker) checkPatterns(name string) {
 	const fix = `end the pattern with the domain, from its "@" or a dot on, and "$", as in /@example\.org$/; a route for everybody belongs ` +
 		`into relayhost or default_transport`
 	specs, err := postfix.ParseMaps(c.base.get(name))
@@ -37,7 +37,7 @@ func (c *compiler) checkPatterns(name string) {
 // checkSenderPatterns refuses rules of the installation's sender map that may
 // match senders in scope whom the scope's own table finds only after that map was
 // asked: by "@domain", or by a whole address without its extension.
-func (c *compiler) checkSenderPatterns(name string, spec postfix.MapSpec, late []lateSenders) {
+func (c checker) checkSenderPatterns(name string, spec postfix.MapSpec, late []lateSenders) {
 	const fix = `end the pattern with a domain that is not in scope, and "$"; or put the tenant's other senders into Scope.Senders, and ` +
 		`begin the pattern with "^", the whole name of the one that is not, and "@"`
 	c.eachPattern(spec, func(file string, r postfix.RuleEndings) {
@@ -63,7 +63,7 @@ func (l lateSenders) String() string { return l.prefix + "..." + l.suffix }
 
 // lateSenders are those of a scope: whole domains, and the extensions of whole
 // addresses (recipient_delimiter), which stand for them.
-func (c *compiler) lateSenders(scope postfix.Table, inScope func(sender string) bool) []lateSenders {
+func (c *site) lateSenders(scope postfix.Table, inScope func(sender string) bool) []lateSenders {
 	var out []lateSenders
 	for _, e := range scope {
 		if e.Value == "DUNNO" {
@@ -87,7 +87,7 @@ func (c *compiler) lateSenders(scope postfix.Table, inScope func(sender string) 
 
 // ends reports whether a result of a transport table takes mail nowhere: it is
 // returned, thrown away or kept, by the services that master.cf has for it.
-func (c *compiler) ends(result string) bool {
+func (c *site) ends(result string) bool {
 	transport, _, _ := strings.Cut(result, ":")
 	switch transport {
 	case "error", "retry", "discard":
@@ -104,7 +104,7 @@ func (c *compiler) ends(result string) bool {
 
 // eachPattern calls f for the rules of a table of patterns, and of those that it
 // is made of. A pipemap's are no answers; catchAll asks it as a whole.
-func (c *compiler) eachPattern(spec postfix.MapSpec, f func(file string, r postfix.RuleEndings)) {
+func (c *site) eachPattern(spec postfix.MapSpec, f func(file string, r postfix.RuleEndings)) {
 	if spec.Type == "pipemap" {
 		return
 	}

@@ -21,7 +21,7 @@ const rewriteService = "rewrite_service_name"
 // checkRouting refuses options of master.cf by which the programs that route all
 // mail are told something else than main.cf tells them: the generated maps stand
 // in main.cf, and would not be asked, or not of the same address.
-func (c *compiler) checkRouting() {
+func (c checker) checkRouting() {
 	const fix = "set it in main.cf, for all services; or leave it out"
 	differs := func(sv postfix.Service, name, why string) {
 		main, own := c.base.get(name), c.base.service(sv).get(name)

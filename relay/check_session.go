@@ -12,7 +12,7 @@ var sessionCommands = []string{"ehlo", "starttls", "mail", "rcpt", "data"}
 
 // checkSession refuses what would keep the gateway from a session that its mail
 // can come by: commands that smtpd(8) ignores, and ciphers that hide nothing.
-func (c *compiler) checkSession(sv postfix.Service, own settings) {
+func (c task) checkSession(sv postfix.Service, own settings) {
 	at := place{"master.cf", sv.Line}.String()
 	const noop = "smtpd_noop_commands" // smtpd_forbidden_commands is asked for unknown ones only
 	for _, word := range list(own.get(noop)) {

@@ -11,7 +11,7 @@ import (
 
 // checkTransportMaps looks for routes that take mail past the gateway, or past
 // the second pass.
-func (c *compiler) checkTransportMaps() {
+func (c checker) checkTransportMaps() {
 	const name = "transport_maps"
 	raw, ok := c.main.Get(name)
 	if !ok {
@@ -47,7 +47,7 @@ func (c *compiler) checkTransportMaps() {
 // checkSenderRows refuses rows of the installation's sender map that would take
 // senders in scope past the gateway: the generated one is asked first, but trivial-rewrite(8)
 // asks all maps for the whole address before it asks any for "@domain".
-func (c *compiler) checkSenderRows(name string) {
+func (c checker) checkSenderRows(name string) {
 	const fix = "remove it; or put the tenant's other senders into Scope.Senders, and this one not"
 	specs, err := postfix.ParseMaps(c.base.get(name))
 	if err != nil {
@@ -167,7 +167,7 @@ func piped(m postfix.Map) bool {
 // They keep the transport that the sender has: for a sender in scope the one
 // into the second pass, so that the mail would leave by it unchecked and
 // unencrypted, with every marker in it.
-func (c *compiler) checkNextHops(name string) {
+func (c checker) checkNextHops(name string) {
 	specs, err := postfix.ParseMaps(c.base.get(name))
 	if err != nil {
 		return
@@ -197,7 +197,7 @@ func (c *compiler) checkNextHops(name string) {
 }
 
 // rows are those of a table that can be read here.
-func (c *compiler) rows(spec postfix.MapSpec) []postfix.Entry {
+func (c *site) rows(spec postfix.MapSpec) []postfix.Entry {
 	if rows := c.in.Tables[spec.String()].Rows; rows != nil {
 		return rows
 	}
@@ -226,7 +226,7 @@ func (c *compiler) rows(spec postfix.MapSpec) []postfix.Entry {
 // transport_maps has a transport of its class, which a next hop alone does not
 // take away: the domains that are delivered here or relayed
 // (ADDRESS_CLASS_README).
-func (c *compiler) classed() func(key string) bool {
+func (c *site) classed() func(key string) bool {
 	hosted := map[string]bool{}
 	for _, t := range c.policy.Tenants {
 		for _, d := range t.Domains {

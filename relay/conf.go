@@ -12,15 +12,15 @@ import (
 
 // newConf is what there is to read for a policy: the installation with the
 // generated files over it.
-func (c *compiler) newConf(p Policy) *mta.Configuration {
+func (c *reader) newConf(p Policy) *mta.Configuration {
 	return &mta.Configuration{
 		Directory: p.ConfigDir(), Label: postfixDir, Hostname: cmp.Or(c.in.Nodename, mailaddr.AsciiHost(p.Server.Hostname)),
-		Generated: c.emitted, Given: c.given, Warn: func(at, text string) { c.warn(at, "%s", text) },
+		Generated: c.lists.files, Given: c.given, Warn: func(at, text string) { c.warn(at, "%s", text) },
 	}
 }
 
 // given is a table that isn't among the installation's files; nil: not known.
-func (c *compiler) given(spec postfix.MapSpec) postfix.Map {
+func (c *site) given(spec postfix.MapSpec) postfix.Map {
 	switch t := c.in.Tables[spec.String()]; {
 	case t.Map != nil:
 		return t.Map
@@ -34,14 +34,11 @@ func (c *compiler) given(spec postfix.MapSpec) postfix.Map {
 // for all.
 type settings struct{ mta.Settings }
 
-// settings are main.cf's.
-func (c *compiler) settings() settings { return settings{c.conf.Settings()} }
-
 func (s settings) service(sv postfix.Service) settings { return settings{s.Of(sv)} }
 
 // get returns the value with every $name expanded; empty where nothing says
 // anything. What Postfix would stop on is an error of Compile's
-// ([compiler.checkExpansion]).
+// ([task.checkExpansion]).
 func (s settings) get(name string) string { return s.Value(name) }
 
 // lookup returns the value as it is written, or the default.
@@ -60,13 +57,13 @@ type source struct {
 
 // table reads a table of the installation; ok is false where its contents
 // can't be known here.
-func (c *compiler) table(spec postfix.MapSpec) (source, bool) {
+func (c *site) table(spec postfix.MapSpec) (source, bool) {
 	s, ok := c.conf.Table(spec)
 	return source{s.File, s.Table}, ok
 }
 
 // maps reads a list of tables; opaque are those that can't be read here.
-func (c *compiler) maps(value string) (known []source, opaque []string) {
+func (c *site) maps(value string) (known []source, opaque []string) {
 	list, opaque := c.conf.Maps(value)
 	for _, s := range list {
 		known = append(known, source{s.File, s.Table})
@@ -75,24 +72,24 @@ func (c *compiler) maps(value string) (known []source, opaque []string) {
 }
 
 // domains reads a list of domains.
-func (c *compiler) domains(s settings, name string) *mta.DomainList {
+func (c *site) domains(s settings, name string) *mta.DomainList {
 	return c.conf.Domains(s.Settings, name)
 }
 
 // networks reads mynetworks; opaque are its elements that can't be known here.
-func (c *compiler) networks(s settings) (nets []netip.Prefix, opaque []string) {
+func (c *site) networks(s settings) (nets []netip.Prefix, opaque []string) {
 	return c.conf.Networks(s.Settings)
 }
 
-func (c *compiler) at(name string) string { return c.conf.At(name) }
+func (c *site) at(name string) string { return c.conf.At(name) }
 
 // fileName maps a path of the server to a name in stock; false: a file outside
 // of the configuration directory that isn't there.
-func (c *compiler) fileName(p string) (string, bool) { return c.conf.FileName(p) }
+func (c *site) fileName(p string) (string, bool) { return c.conf.FileName(p) }
 
 // file returns a table's text: the generated one, else the installation's.
-func (c *compiler) file(name string) ([]byte, bool) {
-	if f, ok := c.emitted[postfixDir+name]; ok {
+func (c *site) file(name string) ([]byte, bool) {
+	if f, ok := c.lists.files[postfixDir+name]; ok {
 		return f, true
 	}
 	f, ok := c.stock[name]

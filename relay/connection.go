@@ -19,7 +19,7 @@ type connections struct {
 	allowed      []netip.Prefix // the gateway, and Inbound.Allow
 }
 
-func (c *compiler) buildConnections() {
+func (c *evaluator) buildConnections() {
 	e, p := &c.cfg.evaluation, c.policy
 	e.connections = connections{
 		firewall: p.Firewall, shared: p.Inbound.Shared, firewallFile: c.names.firewallName(),
@@ -30,7 +30,7 @@ func (c *compiler) buildConnections() {
 	}
 	if !p.Balancer.IsZero() {
 		e.connections.balancer = &p.Balancer
-		if _, ok := c.emitted[c.names.balancerName()]; ok {
+		if _, ok := c.files[c.names.balancerName()]; ok {
 			e.connections.balancerFile = c.names.balancerName()
 		}
 	}

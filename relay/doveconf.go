@@ -30,7 +30,7 @@ var settingName = regexp.MustCompile(`^[A-Za-z0-9_:./@-]+$`)
 // that has scripts and settings would be taken for one that has none, and the
 // fragment would replace them. doveconf prints its version first, "# OS:" when it
 // has read all files, then the settings.
-func (c *compiler) checkDoveconf() {
+func (c *reader) checkDoveconf() {
 	text := string(c.in.Doveconf)
 	if c.in.Doveconf == nil {
 		return
@@ -85,7 +85,7 @@ func (d dovecotUsers) user(mailbox string) (email string, from interp.AddressSou
 // sieveOptions are what the settings of Installation.Doveconf make of scripts at
 // delivery by LMTP. Without it nothing is known of the mail store. Values that the
 // server doesn't take it warns of itself.
-func (c *compiler) sieveOptions() interp.Options {
+func (c *site) sieveOptions() interp.Options {
 	if c.in.Doveconf == nil {
 		return interp.Options{Store: interp.Store{Any: true}}
 	}

@@ -21,25 +21,55 @@ type cleanedBy struct {
 type variant struct {
 	by                   cleanedBy
 	strip                bool
-	reEntry              bool         // for what Sieve sends, among other mail that was accepted before
-	in                   map[int]bool // by gateway
-	header, mime, nested string       // the installation's checks, expanded
+	reEntry              bool // for what Sieve sends, among other mail that was accepted before
+	in                   []*gateway
+	header, mime, nested string // the installation's checks, expanded
 }
 
 // numbered adds the variant's number to a name.
-func (c *compiler) numbered(name, separator string, i int) string {
+func (c *site) numbered(name, separator string, i int) string {
 	if i == 0 {
 		return name
 	}
 	return name + separator + paths.Itoa(i+1)
 }
 
-// addVariant finds the variant for a listener.
-func (c *compiler) addVariant(by cleanedBy) int {
+// readVariants finds the variants for all listeners.
+func (c *reader) readVariants() {
+	c.variant(cleanedBy{service: "cleanup"}) // the one without numbers
+	by := func(sv postfix.Service) *variant { return &c.variants[c.variant(c.cleanedBy(sv))] }
+	for _, l := range c.policy.Listeners {
+		sv, _ := c.master.Lookup(l.Split())
+		switch l.Role {
+		case RoleGateway:
+			i, _ := c.policy.GatewayNamed(l.Gateway)
+			if g := c.gateways[i]; g.cleans() {
+				v := by(sv)
+				v.in = append(v.in, g)
+			}
+		case RoleSubmission, RoleInternal:
+			by(sv).strip = true
+		case RoleReEntry:
+			by(sv).reEntry = true
+		case RoleReinjection:
+		}
+	}
+	for _, sv := range c.master.Services() {
+		if sv.Command == "pickup" || sv.Command == "qmqpd" {
+			by(sv).strip = true
+		}
+	}
+	if c.policy.Topology == TopologyMailboxes {
+		by(c.pickup()).reEntry = true
+	}
+}
+
+// variant finds the variant for a way of cleaning, or makes it.
+func (c *reader) variant(by cleanedBy) int {
 	if i := slices.IndexFunc(c.variants, func(v variant) bool { return v.by == by }); i >= 0 {
 		return i
 	}
-	v := variant{by: by, in: map[int]bool{}}
+	v := variant{by: by}
 	if !by.off {
 		s := c.cleanupSettings(by.service)
 		v.header, v.mime, v.nested = s.get("header_checks"), s.get("mime_header_checks"), s.get("nested_header_checks")
@@ -48,8 +78,14 @@ func (c *compiler) addVariant(by cleanedBy) int {
 	return len(c.variants) - 1
 }
 
+// cleanedBy is how a listener's mail is cleaned.
+func (c *site) cleanedBy(sv postfix.Service) cleanedBy {
+	s := c.base.service(sv)
+	return cleanedBy{s.get("cleanup_service_name"), hasWord(list(s.get("receive_override_options")), noChecks)}
+}
+
 // cleanupSettings are the settings of a cleanup service of the installation's.
-func (c *compiler) cleanupSettings(service string) settings {
+func (c *site) cleanupSettings(service string) settings {
 	sv, _ := c.master.Lookup(service, "unix")
 	return c.base.service(sv)
 }
@@ -57,24 +93,20 @@ func (c *compiler) cleanupSettings(service string) settings {
 // cleaned adds the options by which ours does the work of the listener's own
 // cleanup service. The header checks are on in any case; where the installation
 // has them off for the listener, only ours run.
-func (c *compiler) cleaned(sv postfix.Service, role Role) []postfix.Param {
-	s := c.base.service(sv)
-	words := list(s.get("receive_override_options"))
-	by := cleanedBy{s.get("cleanup_service_name"), slices.Contains(words, noChecks)}
-	i := c.addVariant(by)
+func (c *site) cleaned(sv postfix.Service, role Role, g *gateway) []postfix.Param {
+	by := c.cleanedBy(sv)
 	name := c.names.cleanupStrip
 	switch role {
 	case RoleGateway:
-		c.variants[i].in[c.current] = true
-		name = c.names.cleanupIn
+		name = g.names.cleanupIn
 	case RoleReEntry:
-		c.variants[i].reEntry = true
 		name = c.names.cleanupReEntry
 	default:
-		c.variants[i].strip = true
 	}
+	i := slices.IndexFunc(c.variants, func(v variant) bool { return v.by == by })
 	o := []postfix.Param{opt("cleanup_service_name", c.numbered(name, "-", i))}
 	if by.off {
+		words := list(c.base.service(sv).get("receive_override_options"))
 		o = append(o, opt("receive_override_options", slices.DeleteFunc(words, func(w string) bool { return w == noChecks })...))
 	}
 	return o
@@ -87,7 +119,7 @@ const noChecks = "no_header_body_checks"
 var merged = []string{"cleanup_service_name", "receive_override_options", "smtp_header_checks"}
 
 // emitCleanups adds the cleanup services of all variants.
-func (c *compiler) emitCleanups() {
+func (c *masterWriter) emitCleanups() {
 	for i, v := range c.variants {
 		if v.strip {
 			c.add(c.numbered(c.names.cleanupStrip, "-", i), "unix", "0", "cleanup",
@@ -99,15 +131,17 @@ func (c *compiler) emitCleanups() {
 				c.variantOptions(i, c.names.reEntryHeader)...)
 		}
 	}
-	c.eachGateway(c.emitCleanupsIn)
+	for _, g := range c.gateways {
+		c.within(g, func() { c.emitCleanupsIn(g) })
+	}
 }
 
 // emitCleanupsIn adds those for the mail of one gateway.
-func (c *compiler) emitCleanupsIn() {
+func (c *masterWriter) emitCleanupsIn(g *gateway) {
 	for i, v := range c.variants {
-		if v.in[c.current] {
-			c.add(c.numbered(c.names.cleanupIn, "-", i), "unix", "0", "cleanup", "cleanup for mail of the gateway",
-				c.variantOptions(i, c.names.inHeader, c.traceable(v.by.service)...)...)
+		if slices.Contains(v.in, g) {
+			c.add(c.numbered(g.names.cleanupIn, "-", i), "unix", "0", "cleanup", "cleanup for mail of the gateway",
+				c.variantOptions(i, g.names.inHeader, c.traceable(g, v.by.service)...)...)
 		}
 	}
 }
@@ -115,7 +149,7 @@ func (c *compiler) emitCleanupsIn() {
 // variantOptions are the options of one of our cleanup services: our header
 // checks with the installation's behind them, and what its own service has
 // besides.
-func (c *compiler) variantOptions(i int, header string, more ...postfix.Param) []postfix.Param {
+func (c *site) variantOptions(i int, header string, more ...postfix.Param) []postfix.Param {
 	v := c.variants[i]
 	o := []postfix.Param{
 		opt("header_checks", "$"+c.numbered(header, "_", i)),
@@ -136,7 +170,7 @@ func (c *compiler) variantOptions(i int, header string, more ...postfix.Param) [
 }
 
 // emitVariants writes the parameters that the cleanup services name.
-func (c *compiler) emitVariants() {
+func (c *mainWriter) emitVariants() {
 	n := c.names
 	comment := "the installation's own checks, copied so that they run beside the generated ones"
 	for i, v := range c.variants {
@@ -165,20 +199,20 @@ func (c *compiler) emitVariants() {
 			comment = ""
 		}
 	}
-	c.eachGateway(func() {
-		n, comment := c.names, "mail of the gateway"
+	for _, g := range c.gateways {
+		n, comment := g.names, "mail of the gateway"
 		for i, v := range c.variants {
-			if v.in[c.current] {
+			if slices.Contains(v.in, g) {
 				c.param(c.numbered(n.inHeader, "_", i), comment, c.regexpMap(n.others), c.regexpMap(n.certName), c.regexpMap(n.spam),
 					c.ref(c.numbered(n.ownHeader, "_", i), v.header))
 				comment = ""
 			}
 		}
-	})
+	}
 }
 
 // checkCleanup reports a listener whose cleanup service is not there.
-func (c *compiler) checkCleanup(at string, sv postfix.Service) {
+func (c checker) checkCleanup(at string, sv postfix.Service) {
 	name := c.base.service(sv).get("cleanup_service_name")
 	if s, ok := c.master.Lookup(name, "unix"); !ok || s.Command != "cleanup" {
 		c.errs.Add(at, ErrConflict, "name one that is there, or remove it", "cleanup_service_name=%s of %s is no cleanup service of master.cf",

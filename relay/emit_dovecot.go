@@ -32,7 +32,7 @@ func beforeName(slot int) string {
 // emitDovecot writes the fragment that installs the global script and brings
 // what Sieve sends back in at the re-entry listener, in the language of the server's
 // Dovecot: a wrong one keeps all of Dovecot from starting.
-func (c *compiler) emitDovecot() {
+func (c fileWriter) emitDovecot(d deliveryScripts) {
 	if c.policy.Topology != TopologyMailboxes {
 		return
 	}
@@ -51,19 +51,19 @@ func (c *compiler) emitDovecot() {
 				"remove it, and give that server's mail a listener of role \"reentry\"", "redirects go to %s, where markers may be lost", have)
 		}
 	}
-	c.checkSievePlugin(conf)
-	c.checkUserName(conf)
+	c.checkSievePlugin(conf, d)
+	c.checkUserName(conf, d)
 	if c.dovecot.Before(dovecotBlocks) {
-		c.fragment23(&b, conf)
+		c.fragment23(&b, conf, d)
 	} else {
-		c.fragment24(&b, conf)
+		c.fragment24(&b, conf, d)
 	}
-	c.emit(c.fragmentName(), b.Bytes(), true)
+	c.emit(c.fragmentName(), b.Bytes())
 }
 
 // checkSievePlugin: without the plugin no script runs, the generated one neither.
-func (c *compiler) checkSievePlugin(conf doveconf) {
-	if c.in.Doveconf == nil || c.cfg.global == nil {
+func (c fileWriter) checkSievePlugin(conf doveconf, d deliveryScripts) {
+	if c.in.Doveconf == nil || d.global == nil {
 		return
 	}
 	for _, section := range deliverySections {
@@ -77,27 +77,27 @@ func (c *compiler) checkSievePlugin(conf doveconf) {
 
 // scriptFile is where the global script lies on the server, or by which name
 // Dovecot finds those of the tenants' domains.
-func (c *compiler) scriptFile() string {
+func (c *site) scriptFile() string {
 	if c.policy.SieveForm() == SievePerTenant {
 		return c.tenantPath()
 	}
 	return c.globalPath()
 }
 
-func (c *compiler) globalPath() string {
+func (c *site) globalPath() string {
 	return c.policy.SieveDir() + "/10-" + c.policy.Gateway.Name + ".sieve"
 }
 
 // ownScript reports whether a path that Dovecot has is ours, of an earlier run
 // with the other form too.
-func (c *compiler) ownScript(path string) bool {
+func (c *site) ownScript(path string) bool {
 	path = strings.Join(strings.Fields(path), "")
 	return path == c.globalPath() || path == strings.Join(strings.Fields(c.tenantPath()), "")
 }
 
 // editheader reports whether users' scripts may use the extension, which takes
 // words in 2.3 and a block in 2.4.
-func (c *compiler) editheader(conf doveconf) bool {
+func (c fileWriter) editheader(conf doveconf) bool {
 	on := c.policy.Sieve.UserEditheader
 	for _, section := range deliverySections {
 		for _, e := range list(conf[section+"plugin/sieve_extensions"]) {
@@ -114,7 +114,7 @@ func (c *compiler) editheader(conf doveconf) bool {
 
 // fragment23 is in the language of Dovecot 2.3: scripts and extensions are
 // numbered and listed settings of plugin { }.
-func (c *compiler) fragment23(b *bytes.Buffer, conf doveconf) {
+func (c fileWriter) fragment23(b *bytes.Buffer, conf doveconf, d deliveryScripts) {
 	known := c.in.Doveconf != nil
 	for _, section := range deliverySections[1:] {
 		// What stands in a protocol's section wins over the generated fragment.
@@ -127,7 +127,7 @@ func (c *compiler) fragment23(b *bytes.Buffer, conf doveconf) {
 		}
 	}
 	var plugin bytes.Buffer
-	if c.cfg.global != nil {
+	if d.global != nil {
 		file := c.scriptFile()
 		if slot := c.slot(conf, known); slot > 0 {
 			fmt.Fprintf(&plugin, "  %s = %s\n", beforeName(slot), file)
@@ -167,9 +167,9 @@ const forbidComment = "No script may forge what the gateway says, nor hide it."
 // fragment24 is in the language of Dovecot 2.4: a script is a block with a name
 // of its own, so that it replaces nothing, and its precedence puts it before
 // the installation's; forbidden header names are blocks, too.
-func (c *compiler) fragment24(b *bytes.Buffer, conf doveconf) {
+func (c fileWriter) fragment24(b *bytes.Buffer, conf doveconf, d deliveryScripts) {
 	script := "sieve_script " + c.names.owner
-	if c.cfg.global != nil {
+	if d.global != nil {
 		file := c.scriptFile()
 		for _, section := range deliverySections {
 			if have := conf[section+script+"/path"]; have != "" && !c.ownScript(have) {
@@ -204,10 +204,10 @@ func (c *compiler) fragment24(b *bytes.Buffer, conf doveconf) {
 }
 
 // fragmentName is the Dovecot fragment's file.
-func (c *compiler) fragmentName() string { return "dovecot/99-" + c.policy.Gateway.Name + ".conf" }
+func (c *site) fragmentName() string { return "dovecot/99-" + c.policy.Gateway.Name + ".conf" }
 
 // slot is the number of a free sieve_before<N>.
-func (c *compiler) slot(conf doveconf, known bool) int {
+func (c task) slot(conf doveconf, known bool) int {
 	if !known {
 		if c.policy.Sieve.Slot == 0 && !c.noDoveconf {
 			c.errs.Required("Sieve.Slot",
@@ -234,7 +234,7 @@ func (c *compiler) slot(conf doveconf, known bool) int {
 }
 
 // markerNames are the names of all headers that mail is trusted for.
-func (c *compiler) markerNames() []string {
+func (c *site) markerNames() []string {
 	var names []string
 	seen := map[string]bool{}
 	add := func(n string) {
@@ -243,11 +243,11 @@ func (c *compiler) markerNames() []string {
 			names = append(names, n)
 		}
 	}
-	c.eachGateway(func() {
-		m := c.policy.Gateway.Markers
+	for _, g := range c.gateways {
+		m := g.policy.Gateway.Markers
 		if m.Domain.Prefix != "" {
 			for i, t := range c.policy.OrderedTenants() {
-				if c.tenantGateway[i] != c.current {
+				if c.tenantGateway[i] != g.index {
 					continue
 				}
 				for _, d := range paths.Ordered(t.Domains) {
@@ -264,7 +264,7 @@ func (c *compiler) markerNames() []string {
 				}
 			}
 		}
-	})
+	}
 	if c.origin() {
 		add(c.policy.OriginHeader())
 	}

@@ -25,34 +25,23 @@ var kept = append([]string{
 	bareNewline, bareNewline + "_exclusions", // exceptions from it are made for nobody
 }, merged...)
 
-// readListeners reads what each gateway's listener has without us.
-func (c *compiler) readListeners() {
-	for _, l := range c.policy.Listeners {
-		if l.Role == RoleGateway {
-			i, _ := c.policy.GatewayNamed(l.Gateway)
-			sv, _ := c.master.Lookup(l.Split())
-			c.gatewayOwn[i] = c.base.service(sv)
-		}
-	}
-}
-
 // gatewayListener makes a listener of the installation's the gateway's. Beside
 // each value that is fixed, or empty, stands why it may be; the rest is the
 // installation's, from main.cf or from the listener's own options.
-func (c *compiler) gatewayListener(name, kind string) {
-	g := c.policy.Gateway
+func (c *masterWriter) gatewayListener(g *gateway, name, kind string) {
+	gate := g.policy.Gateway
 	sv, _ := c.master.Lookup(name, kind)
-	own := c.gatewayOwn[c.current]
+	own := g.own
 	o := []postfix.Param{
 		// Asked at RCPT and again at DATA: a recipient "postmaster" without a
 		// domain is asked nothing at RCPT (smtpd(8), RFC 5321 section 4.5.1), and
 		// the lists at DATA are asked once for each message.
-		opt("smtpd_client_restrictions", "$"+c.names.clientRestrictions),
-		opt(dataRestrictions, "$"+c.names.dataRestrictions),
+		opt("smtpd_client_restrictions", "$"+g.names.clientRestrictions),
+		opt(dataRestrictions, "$"+g.names.dataRestrictions),
 		opt("plaintext_reject_code", "550"), // for good: the gateway must be told
 		opt("smtpd_delay_reject", "yes"),    // before STARTTLS there is no TLS to ask for
 	}
-	o = append(o, c.lineEnds(sv, own)...)
+	o = append(o, c.lineEnds(g, sv, own)...)
 	// A host that may use XCLIENT may say that it is the gateway (XCLIENT_README),
 	// and be believed as if it had its address. XFORWARD is for the log alone. It
 	// is written where nobody may, too: the setting could be made later.
@@ -61,32 +50,32 @@ func (c *compiler) gatewayListener(name, kind string) {
 		c.warn(c.at("smtpd_authorized_xclient_hosts"),
 			"nobody may use XCLIENT on the gateway's listener %s: it could claim the gateway's address", name)
 	}
-	if len(g.Client.Names) > 0 || len(g.Client.Fingerprints) > 0 {
+	if len(gate.Client.Names) > 0 || len(gate.Client.Fingerprints) > 0 {
 		// The authorities are the policy's: another one's certificate could have the
 		// same name.
-		o = append(o, opt("smtpd_tls_ask_ccert", "yes"), opt("smtpd_tls_CAfile", g.ClientCAFile()), opt("smtpd_tls_CApath"),
+		o = append(o, opt("smtpd_tls_ask_ccert", "yes"), opt("smtpd_tls_CAfile", gate.ClientCAFile()), opt("smtpd_tls_CApath"),
 			opt("tls_append_default_CA", "no"))
 	}
-	if len(g.Client.Names) > 0 {
+	if len(gate.Client.Names) > 0 {
 		// The line that cleanup(8) reads the name in, and how it knows that line.
-		o = append(o, opt("smtpd_tls_received_header", "yes"), opt("mail_name", c.names.mailName))
+		o = append(o, opt("smtpd_tls_received_header", "yes"), opt("mail_name", g.names.mailName))
 		o = append(o, c.sessionShown()...)
 		// All listeners take each other's session tickets: a session that another
 		// one has verified, by its authorities, would count here as verified.
 		o = append(o, opt(sslOptions, append(list(own.get(sslOptions)), "NO_TICKET")...))
 	}
-	if len(g.Client.Fingerprints) > 0 {
+	if len(gate.Client.Fingerprints) > 0 {
 		o = append(o, opt("smtpd_tls_fingerprint_digest", "sha256")) // the policy's are
 	}
-	if len(g.Client.Names) > 0 || c.policy.Spam.Mark || len(c.otherMarkers()) > 0 {
-		o = append(o, c.cleaned(sv, RoleGateway)...)
+	if g.cleans() {
+		o = append(o, c.cleaned(sv, RoleGateway, g)...)
 	}
 	if level := c.base.get("smtpd_tls_security_level"); level == "" || level == "none" {
 		o = append(o, opt("smtpd_tls_security_level", "may"))
 	}
 	o = append(o, c.proxied()...)
-	nets := make([]string, len(g.Networks))
-	for i, n := range g.Networks {
+	nets := make([]string, len(gate.Networks))
+	for i, n := range gate.Networks {
 		nets[i] = n.String()
 		if n.Addr().Is6() {
 			nets[i] = "[" + n.Addr().String() + "]/" + paths.Itoa(n.Bits())
@@ -94,12 +83,11 @@ func (c *compiler) gatewayListener(name, kind string) {
 	}
 	// The gateway is one client with everybody's mail.
 	o = append(o, opt("smtpd_client_event_limit_exceptions", nets...))
-	c.certifiedTable()
 	override := kept
-	if c.policy.Inbound.Shared {
+	if g.policy.Inbound.Shared {
 		for _, list := range sharedLists {
 			if own.get(list.parameter) != "" || list.always {
-				o = append(o, opt(list.parameter, "$"+c.names.smartHost+list.suffix))
+				o = append(o, opt(list.parameter, "$"+g.names.smartHost+list.suffix))
 				override = append(slices.Clip(override), list.parameter)
 			}
 		}
@@ -114,17 +102,17 @@ func (c *compiler) gatewayListener(name, kind string) {
 			opt("smtpd_sasl_auth_enable", "no"),
 			opt("smtpd_helo_restrictions"),
 			opt("smtpd_sender_restrictions"),
-			opt("smtpd_relay_restrictions", c.returnRule(), "reject_unauth_destination"),
-			opt("smtpd_recipient_restrictions", "$"+c.names.recipientRestrictions),
+			opt("smtpd_relay_restrictions", c.returnRule(g), "reject_unauth_destination"),
+			opt("smtpd_recipient_restrictions", "$"+g.names.recipientRestrictions),
 		)
-		o = append(o, c.returnOptions(own)...)
+		o = append(o, c.returnOptions(g, own)...)
 	}
 	if raw, _ := own.lookup(endOfData); strings.Contains(raw, "$") {
 		// It could lead back into a generated list, where PREPEND has no place.
-		o = append(o, opt(endOfData, "$"+c.names.endOfData))
+		o = append(o, opt(endOfData, "$"+g.names.endOfData))
 	}
 	if _, ok := sv.Option(restrictClasses); ok {
-		o = append(o, opt(restrictClasses, append(list(own.get(restrictClasses)), c.gatewayClasses()...)...))
+		o = append(o, opt(restrictClasses, append(list(own.get(restrictClasses)), g.gatewayClasses()...)...))
 	}
 	c.options = append(c.options, postfix.ServiceOptions{Name: name, Type: kind, Options: o, Override: override})
 }
@@ -144,13 +132,13 @@ var sharedLists = []struct {
 }
 
 // gatewayClasses are the restriction classes of the current gateway.
-func (c *compiler) gatewayClasses() []string {
+func (g *gateway) gatewayClasses() []string {
 	var out []string
-	if c.policy.Inbound.Shared {
-		out = append(out, c.names.earlyClass, c.names.class)
+	if g.policy.Inbound.Shared {
+		out = append(out, g.names.earlyClass, g.names.class)
 	}
-	if c.certifiedData() {
-		out = append(out, c.names.ownData)
+	if g.certifiedData() {
+		out = append(out, g.names.ownData)
 	}
 	return out
 }
@@ -158,26 +146,26 @@ func (c *compiler) gatewayClasses() []string {
 // certifiedData reports whether the installation's rules at DATA stand in a
 // class: the answer to a certificate that is known would end the list before
 // them, and an answer of theirs before the certificate would end it, too.
-func (c *compiler) certifiedData() bool {
-	return len(c.policy.Gateway.Client.Fingerprints) > 0 && c.gatewayOwn[c.current].get(dataRestrictions) != ""
+func (g *gateway) certifiedData() bool {
+	return len(g.policy.Gateway.Client.Fingerprints) > 0 && g.own.get(dataRestrictions) != ""
 }
 
 // certifiedTable is the table of fingerprints for that class.
-func (c *compiler) certifiedTable() {
-	if !c.certifiedData() {
+func (c fileWriter) certifiedTable(g *gateway) {
+	if !g.certifiedData() {
 		return
 	}
 	var t postfix.Table
-	for i, f := range c.policy.Gateway.Client.Fingerprints {
-		t = append(t, postfix.Entry{Key: strings.ToUpper(f), Value: c.names.ownData, Rule: paths.Index("Gateway.Client.Fingerprints", i)})
+	for i, f := range g.policy.Gateway.Client.Fingerprints {
+		t = append(t, postfix.Entry{Key: strings.ToUpper(f), Value: g.names.ownData, Rule: paths.Index("Gateway.Client.Fingerprints", i)})
 	}
-	c.hashTable(c.names.certsData, t)
+	c.hashTable(g.names.certsData, t)
 }
 
 // emitRestrictions writes who may use the gateway's listener. The lists stand in
 // main.cf, where they may have spaces, and the listener names them.
-func (c *compiler) emitRestrictions() {
-	n, own := c.names, c.gatewayOwn[c.current]
+func (c *mainWriter) emitRestrictions(g *gateway) {
+	n, own := g.names, g.own
 	clients, plaintext := "check_client_access cidr:"+c.path(n.clients), "reject_plaintext_session"
 	certs, after := "", ""
 	if m := c.hashMap(n.certs); m != "" {
@@ -192,20 +180,20 @@ func (c *compiler) emitRestrictions() {
 	}
 	ownData := c.copied(own, dataRestrictions)
 	certsData, dataLast := certs, ownData
-	if c.certifiedData() {
+	if g.certifiedData() {
 		certsData, dataLast = "check_ccert_access "+c.hashMap(n.certsData), ""
 		c.param(n.ownData, "the installation's own rules at DATA, copied, for a certificate that is known", ownData, "permit")
 	}
-	if c.ehloTable() {
+	if g.ehloTable() {
 		c.param(n.ehloMaps, "", "cidr:"+c.path(n.ehlo), c.copied(own, ehloAddressMaps))
 	}
 	if raw, _ := own.lookup(endOfData); strings.Contains(raw, "$") {
 		c.param(n.endOfData, "", c.copied(own, endOfData))
 	}
-	if !c.policy.Inbound.Shared {
+	if !g.policy.Inbound.Shared {
 		c.param(n.clientRestrictions, "the gateway's addresses, with TLS, and nobody else", clients, plaintext, certs, after)
 		c.param(n.dataRestrictions, "", clients, plaintext, prepend, pipelining, certsData, after, dataLast)
-		c.param(n.recipientRestrictions, "", c.recipientRules(), "reject_unlisted_recipient")
+		c.param(n.recipientRestrictions, "", c.recipientRules(g), "reject_unlisted_recipient")
 		return
 	}
 	for _, list := range sharedLists {
@@ -216,7 +204,7 @@ func (c *compiler) emitRestrictions() {
 		if list.recipients {
 			file = n.hosted
 		}
-		c.param(n.smartHost+list.suffix, "", "check_client_access cidr:"+c.path(file), c.strangersRules(list.parameter))
+		c.param(n.smartHost+list.suffix, "", "check_client_access cidr:"+c.path(file), c.strangersRules(g, list.parameter))
 	}
 	permit := "permit"
 	if certs != "" {
@@ -230,12 +218,14 @@ func (c *compiler) emitRestrictions() {
 }
 
 // emitClasses declares the restriction classes of all gateways.
-func (c *compiler) emitClasses() {
+func (c *mainWriter) emitClasses() {
 	if c.policy.Topology == TopologyOutbound {
 		return
 	}
 	var classes []string
-	c.eachGateway(func() { classes = append(classes, c.gatewayClasses()...) })
+	for _, g := range c.gateways {
+		classes = append(classes, g.gatewayClasses()...)
+	}
 	if len(classes) > 0 {
 		c.param(restrictClasses, "", append([]string{c.own(restrictClasses)}, classes...)...)
 	}
@@ -244,7 +234,7 @@ func (c *compiler) emitClasses() {
 // copied is a value of the listener's, main.cf's or its own, as text that stands
 // for itself: a $name in it could be one of those that have ours on this
 // listener, or become one, and a parameter that leads to itself is fatal.
-func (c *compiler) copied(own settings, name string) string {
+func (c task) copied(own settings, name string) string {
 	raw, _ := own.lookup(name)
 	if strings.TrimSpace(raw) == "" {
 		return ""
@@ -272,8 +262,8 @@ func (c *compiler) copied(own settings, name string) string {
 // mail of the gateway, too. What judges the client, the sender or the greeting
 // would judge the gateway for other people's mail, and is left out with a
 // warning.
-func (c *compiler) recipientRules() string {
-	value := c.gatewayOwn[c.current].get("smtpd_recipient_restrictions")
+func (c task) recipientRules(g *gateway) string {
+	value := g.own.get("smtpd_recipient_restrictions")
 	rules, err := postfix.ParseRestrictions(value)
 	if err != nil {
 		return ""
@@ -283,7 +273,7 @@ func (c *compiler) recipientRules() string {
 		name := strings.ToLower(r.Name)
 		switch {
 		case name == "reject_unlisted_recipient" || strings.HasPrefix(name, "permit"):
-		case name == "reject_unauth_destination" && c.policy.Inbound.Return:
+		case name == "reject_unauth_destination" && g.policy.Inbound.Return:
 		case strings.Contains(name, "recipient") || name == "reject_unauth_destination":
 			keep = append(keep, strings.TrimSpace(r.Name+" "+r.Arg))
 		default:
@@ -297,8 +287,8 @@ func (c *compiler) recipientRules() string {
 // traceable are the options of the gateway's cleanup service that keep the line
 // whole in which the certificate's name is looked for, and refuses what would
 // break it.
-func (c *compiler) traceable(service string) []postfix.Param {
-	if len(c.policy.Gateway.Client.Names) == 0 {
+func (c task) traceable(g *gateway, service string) []postfix.Param {
+	if len(g.policy.Gateway.Client.Names) == 0 {
 		return nil
 	}
 	s := c.cleanupSettings(service)

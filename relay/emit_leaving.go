@@ -9,11 +9,26 @@ import (
 	"github.com/oxmailroute/oxmailroute/relay/internal/mailaddr"
 )
 
+// leaving is how markers are removed where mail leaves: the header checks that
+// transports had, those of direct first, and what they have now.
+type leaving struct {
+	own      []string
+	relays   bool // the transport "relay" leaves the origin header out
+	relayOwn string
+	options  []postfix.ServiceOptions
+}
+
+func (l *leaving) set(transport, checks string) {
+	l.options = append(l.options, postfix.ServiceOptions{Name: transport, Type: "unix",
+		Options: []postfix.Param{opt("smtp_header_checks", checks)}, Override: merged})
+}
+
 // leaving removes markers where mail leaves: on each transport by which mail
 // goes to MX hosts. Not in main.cf, because a content filter is reached by smtp(8)
 // too, and mail must come back from it as it went. Hosts that we relay to are
 // the installation's own and may want the markers; our header is not for them.
-func (c *compiler) leaving() {
+func (c task) leaving() leaving {
+	var l leaving
 	own := func(sv postfix.Service) string {
 		if _, ok := sv.Option("smtp_header_checks"); ok {
 			return c.base.service(sv).get("smtp_header_checks")
@@ -22,24 +37,25 @@ func (c *compiler) leaving() {
 	}
 	direct, _ := c.master.Lookup(c.direct, "unix")
 	for _, sv := range append([]postfix.Service{direct}, c.outward()...) {
-		i := slices.Index(c.leaveOwn, own(sv))
+		i := slices.Index(l.own, own(sv))
 		if i < 0 {
-			i = len(c.leaveOwn)
-			c.leaveOwn = append(c.leaveOwn, own(sv))
+			i = len(l.own)
+			l.own = append(l.own, own(sv))
 		}
-		c.option(sv.Name, "unix", opt("smtp_header_checks", "$"+c.numbered(c.names.leaveHeader, "_", i)))
+		l.set(sv.Name, "$"+c.numbered(c.names.leaveHeader, "_", i))
 	}
 	if sv, ok := c.master.Lookup("relay", "unix"); ok && sv.Command == "smtp" && c.direct != "relay" && c.origin() &&
 		!slices.Contains(c.filterTransports(), "relay") {
-		c.usesRelay, c.leaveOriginOwn = true, own(sv)
-		c.option("relay", "unix", opt("smtp_header_checks", "$"+c.names.leaveOrigin))
+		l.relays, l.relayOwn = true, own(sv)
+		l.set("relay", "$"+c.names.leaveOrigin)
 	}
+	return l
 }
 
 // outward are the further transports with smtp(8) that the installation's maps
 // send mail for other people's domains by ("gmail.com slow:"). One that leads to
 // its own hosts, or to content filters, too can't do both.
-func (c *compiler) outward() []postfix.Service {
+func (c task) outward() []postfix.Service {
 	type use struct{ in, out string } // where each is said
 	uses := map[string]use{}
 	note := func(value, at string, in bool) {
@@ -89,7 +105,7 @@ func (c *compiler) outward() []postfix.Service {
 type routeRow struct{ key, text, at string }
 
 // routeRows are what a table may answer, with the keys where it is one of rows.
-func (c *compiler) routeRows(spec postfix.MapSpec, at string) (out []routeRow) {
+func (c *site) routeRows(spec postfix.MapSpec, at string) (out []routeRow) {
 	given := postfix.Table(c.in.Tables[spec.String()].Rows)
 	if spec.Type == "inline" && given == nil {
 		given, _ = postfix.InlineTable(spec.Name)
@@ -118,7 +134,7 @@ func (c *compiler) routeRows(spec postfix.MapSpec, at string) (out []routeRow) {
 
 // hostedKey reports whether a key of transport_maps is a domain, or an address in
 // one, that this server delivers itself or relays to.
-func (c *compiler) hostedKey(key string) bool {
+func (c *site) hostedKey(key string) bool {
 	_, domain := mailaddr.Split(mailaddr.Fold(key))
 	if domain == "" {
 		domain = strings.TrimPrefix(mailaddr.Fold(key), ".")

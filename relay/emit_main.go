@@ -11,33 +11,28 @@ import (
 )
 
 // param adds a parameter of main.cf.
-func (c *compiler) param(name, comment string, values ...string) {
+func (c *mainWriter) param(name, comment string, values ...string) {
 	values = slices.DeleteFunc(values, func(v string) bool { return v == "" })
 	c.params = append(c.params, postfix.Param{Name: name, Value: strings.Join(values, ", "), Comment: comment})
 }
 
 // own returns the installation's value of a parameter as main.cf has it, so
 // that what it refers to stays a reference.
-func (c *compiler) own(name string) string {
+func (c *site) own(name string) string {
 	v, _ := c.main.Get(name)
 	return strings.TrimSpace(v)
 }
 
-func (c *compiler) regexpMap(file string) string {
-	if _, ok := c.emitted["postfix/"+file]; !ok {
-		return ""
-	}
-	return "regexp:" + c.path(file)
+// mainWriter adds parameters of main.cf, which name the files of an output.
+type mainWriter struct {
+	task
+	*output
+	params []postfix.Param
 }
 
-func (c *compiler) hashMap(file string) string {
-	if _, ok := c.emitted["postfix/"+file]; !ok {
-		return ""
-	}
-	return c.indexedSpec(file).String()
-}
-
-func (c *compiler) emitMain() {
+// emitMain returns the generated parameters.
+func emitMain(t task, o *output, l leaving) []postfix.Param {
+	c := &mainWriter{task: t, output: o}
 	n := c.names
 	if m := c.hashMap(n.scope); m != "" {
 		c.param("sender_dependent_default_transport_maps", "senders in scope; everybody else, and the null sender, keeps the normal route",
@@ -50,31 +45,32 @@ func (c *compiler) emitMain() {
 	c.emitRelayDomains()
 	c.emitPace()
 	comment := "markers leave with nothing"
-	for i, own := range c.leaveOwn {
+	for i, own := range l.own {
 		c.param(c.numbered(n.leaveHeader, "_", i), comment, c.regexpMap(n.leave), own)
 		comment = ""
 	}
-	if c.usesRelay {
-		c.param(n.leaveOrigin, "nor does the origin header to hosts that this server relays to", c.regexpMap(n.leaveOriginFile), c.leaveOriginOwn)
+	if l.relays {
+		c.param(n.leaveOrigin, "nor does the origin header to hosts that this server relays to", c.regexpMap(n.leaveOriginFile), l.relayOwn)
 	}
 	c.emitVariants()
 	c.emitSieveMilters()
-	c.eachGateway(func() {
-		if c.markerMap[c.current] != "" {
-			c.param(c.names.outHeader, "marked mail goes direct; the domains' markers are looked up in lower case", c.bypassMaps())
+	for _, g := range c.gateways {
+		if g.markerMap != "" {
+			c.param(g.names.outHeader, "marked mail goes direct; the domains' markers are looked up in lower case", c.bypassMaps(g))
 		}
 		if c.policy.Topology != TopologyOutbound {
-			c.emitRestrictions()
+			c.within(g, func() { c.emitRestrictions(g) })
 		}
-	})
+	}
 	c.emitClasses()
 	c.emitPostscreen()
+	return c.params
 }
 
 // emitProbes keeps the installation's address verification as it was where its
 // probes have a sender in scope: the second pass takes every recipient, and
 // nothing would be found out (ADDRESS_VERIFICATION_README).
-func (c *compiler) emitProbes() {
+func (c *mainWriter) emitProbes() {
 	const name, of = "address_verify_sender_dependent_default_transport_maps", "sender_dependent_default_transport_maps"
 	if !c.probesInScope() {
 		return
@@ -90,13 +86,13 @@ func (c *compiler) emitProbes() {
 
 // probesInScope reports whether the sender of probes has a domain in scope, or
 // one that isn't known, by main.cf or by what master.cf says for verify(8).
-func (c *compiler) probesInScope() bool {
+func (c *mainWriter) probesInScope() bool {
 	return c.probeInScope(c.base) || slices.ContainsFunc(c.master.Services(), func(sv postfix.Service) bool {
 		return sv.Command == "verify" && c.probeInScope(c.base.service(sv))
 	})
 }
 
-func (c *compiler) probeInScope(s settings) bool {
+func (c *mainWriter) probeInScope(s settings) bool {
 	sender := s.get("address_verify_sender")
 	if sender == "" || sender == "<>" {
 		return false
@@ -105,20 +101,14 @@ func (c *compiler) probeInScope(s settings) bool {
 	if domain == "" {
 		local, domain = mailaddr.Fold(sender), mailaddr.Fold(s.get("myorigin"))
 	}
-	scope, ok := c.table(c.indexedSpec(c.names.scope))
-	if !ok || domain == "" {
-		return true
-	}
-	for _, key := range []string{local + "@" + domain, "@" + domain} {
-		if _, _, ok := scope.table.Lookup(key); ok {
-			return true
-		}
-	}
-	return false
+	return domain == "" || slices.ContainsFunc(c.scopeTable(), func(e postfix.Entry) bool {
+		key := mailaddr.Fold(e.Key)
+		return key == local+"@"+domain || key == "@"+domain
+	})
 }
 
 // ref names a generated parameter where it has a value.
-func (c *compiler) ref(name, value string) string {
+func (c *site) ref(name, value string) string {
 	if value == "" {
 		return ""
 	}
@@ -126,7 +116,7 @@ func (c *compiler) ref(name, value string) string {
 }
 
 // emitRelayDomains makes Postfix accept mail for tenants with a store.
-func (c *compiler) emitRelayDomains() {
+func (c *mainWriter) emitRelayDomains() {
 	have := c.domains(c.base, "relay_domains")
 	var missing []string
 	for _, t := range c.policy.OrderedTenants() {

@@ -21,33 +21,41 @@ const maxMarkerRules = 100
 // comes from.
 type markerName struct{ name, rule string }
 
-// domainMarkers are the domain markers that are honoured one by one, each once:
+// readMarkers finds the domain markers that are honoured one by one, each once:
 // two domains may share one, which Policy.Warnings says.
-func (c *compiler) domainMarkers() []markerName {
-	m := c.policy.Gateway.Markers.Domain
-	if m.Prefix == "" || c.policy.Loop.AnyDomain {
-		return nil
+func (c *reader) readMarkers(g *gateway) {
+	m := g.policy.Gateway.Markers.Domain
+	if m.Prefix == "" || g.policy.Loop.AnyDomain {
+		return
 	}
-	var list []markerName
 	seen := map[string]bool{}
-	for i, tenant := range c.policy.OrderedTenants() {
-		if c.tenantGateway[i] != c.current {
+	for i, tenant := range g.policy.OrderedTenants() {
+		if c.tenantGateway[i] != g.index {
 			continue
 		}
 		for j, d := range paths.Ordered(tenant.Domains) {
 			at := paths.Index(paths.Index("Tenants", i)+".Domains", j)
 			name, err := headers.MarkerName(m.Prefix, d)
 			if err != nil {
-				c.errs.Wrap(at, err, "")
+				g.markerErrs.Wrap(at, err, "")
 				continue
 			}
 			if !seen[name] {
 				seen[name] = true
-				list = append(list, markerName{name, at})
+				g.markers = append(g.markers, markerName{name, at})
 			}
 		}
 	}
-	return list
+	if len(g.markers) <= maxMarkerRules {
+		return
+	}
+	fold, stages := foldTable(g.markers, len(m.Prefix))
+	steps := []string{"regexp:" + c.path(g.names.marker)}
+	for range stages {
+		steps = append(steps, "regexp:"+c.path(g.names.fold))
+	}
+	steps = append(steps, c.indexedSpec(g.names.markers).String())
+	g.fold, g.markerMap = fold, "pipemap:{"+strings.Join(steps, ",")+"}"
 }
 
 // markerTables emits the domain markers of an installation with many domains
@@ -57,8 +65,8 @@ func (c *compiler) domainMarkers() []markerName {
 //   - fold writes it in lower case, a letter at a time, because cleanup(8) does
 //     not fold the case of a header check's key, and header names have none
 //   - markers knows the domains
-func (c *compiler) markerTables(names []markerName) {
-	m := c.policy.Gateway.Markers.Domain
+func (c fileWriter) markerTables(g *gateway) {
+	m := g.policy.Gateway.Markers.Domain
 	cut := headers.MatchPrefix{Prefix: m.Prefix, Op: headers.Is, Values: []string{m.Value}}
 	patterns, err := postfix.PatternsFor(cut)
 	if err != nil {
@@ -66,36 +74,27 @@ func (c *compiler) markerTables(names []markerName) {
 		return
 	}
 	const any, name = "[^:]*:", "([^:]+):"
-	head := "# " + c.names.managed() + "\n"
-	c.emit("postfix/"+c.names.marker, []byte(head+strings.Replace(patterns[0], any, name, 1)+" ${1}\n"), true)
-	table := make(postfix.Table, len(names))
-	action := "FILTER " + c.direct + ":" + c.policy.DirectVia
-	dashed := make([]string, len(names))
-	for i, n := range names {
-		dashed[i] = n.name[len(m.Prefix):]
-		table[i] = postfix.Entry{Key: dashed[i], Value: action, Rule: n.rule}
+	head := "# " + g.names.managed() + "\n"
+	c.emit(postfixDir+g.names.marker, []byte(head+strings.Replace(patterns[0], any, name, 1)+" ${1}\n"))
+	table := make(postfix.Table, len(g.markers))
+	direct := postfix.Filter{Transport: c.direct, NextHop: g.policy.DirectVia}
+	for i, n := range g.markers {
+		table[i] = postfix.Entry{Key: n.name[len(m.Prefix):], Value: "FILTER " + direct.Transport + ":" + direct.NextHop, Rule: n.rule}
 	}
-	c.hashTable(c.names.markers, table)
-	fold, stages := foldTable(dashed)
-	c.emit("postfix/"+c.names.fold, append([]byte(head), fold...), true)
-	steps := []string{"regexp:" + c.path(c.names.marker)}
-	for range stages {
-		steps = append(steps, "regexp:"+c.path(c.names.fold))
-	}
-	steps = append(steps, c.indexedSpec(c.names.markers).String())
-	c.markerMap[c.current] = "pipemap:{" + strings.Join(steps, ",") + "}"
+	c.hashTable(g.names.markers, table)
+	c.emit(postfixDir+g.names.fold, append([]byte(head), g.fold...))
 	value, err := headers.Compile(cut, headers.HeaderChecks)
 	if err != nil {
 		c.errs.Wrap("Gateway.Markers.Domain", err, "")
 		return
 	}
-	index, _ := c.table(c.indexedSpec(c.names.markers))
-	c.conf.SetCheckMap(c.markerMap[c.current], mta.CheckFile{File: postfixDir + c.names.markers, Checks: markerChecks{
-		prefix: len(m.Prefix),
-		value:  value,
-		index:  index.table,
-		action: postfix.Filter{Transport: c.direct, NextHop: c.policy.DirectVia},
-	}})
+	spec := c.indexedSpec(g.names.markers)
+	c.set(func(conf *mta.Configuration) {
+		index, _ := conf.Table(spec)
+		conf.SetCheckMap(g.markerMap, mta.CheckFile{File: postfixDir + g.names.markers, Checks: markerChecks{
+			prefix: len(m.Prefix), value: value, index: index.Table, action: direct,
+		}})
+	})
 }
 
 // groups is how many letters one rule of the fold table changes: what a regular
@@ -106,9 +105,10 @@ const groups = 8
 // capital letter to lower case and leaves a name without capitals as it is, and
 // how often a spelling of one of the names must pass it until it has none. A
 // capital that no name has matches nothing, as no name does then.
-func foldTable(names []string) (text []byte, passes int) {
+func foldTable(names []markerName, prefix int) (text []byte, passes int) {
 	var most [26]int
-	for _, n := range names {
+	for _, marker := range names {
+		n := marker.name[prefix:]
 		var count [26]int
 		for i := range len(n) {
 			if n[i] >= 'a' && n[i] <= 'z' {
@@ -178,15 +178,15 @@ func (t markerChecks) Lookup(f headers.Field) (hit postfix.CheckHit, ok bool) {
 
 // bypassOption is the value of -o header_checks of the second pass. A value
 // with spaces needs a name in main.cf.
-func (c *compiler) bypassOption() string {
-	if c.markerMap[c.current] == "" {
-		return c.regexpMap(c.names.bypass)
+func (c *masterWriter) bypassOption(g *gateway) string {
+	if g.markerMap == "" {
+		return c.regexpMap(g.names.bypass)
 	}
-	return "$" + c.names.outHeader
+	return "$" + g.names.outHeader
 }
 
 // bypassMaps are the tables that keep marked mail off the smart host.
-func (c *compiler) bypassMaps() string {
-	return strings.Join(slices.DeleteFunc([]string{c.markerMap[c.current], c.regexpMap(c.names.bypass)},
+func (c *mainWriter) bypassMaps(g *gateway) string {
+	return strings.Join(slices.DeleteFunc([]string{g.markerMap, c.regexpMap(g.names.bypass)},
 		func(s string) bool { return s == "" }), ", ")
 }

@@ -14,12 +14,12 @@ func opt(name string, values ...string) postfix.Param {
 }
 
 // option adds -o lines to a service of the installation's.
-func (c *compiler) option(name, kind string, options ...postfix.Param) {
+func (c *masterWriter) option(name, kind string, options ...postfix.Param) {
 	c.options = append(c.options, postfix.ServiceOptions{Name: name, Type: kind, Options: options, Override: merged})
 }
 
 // add adds a generated service.
-func (c *compiler) add(name, kind, maxProcesses, command, comment string, options ...postfix.Param) {
+func (c *masterWriter) add(name, kind, maxProcesses, command, comment string, options ...postfix.Param) {
 	sv := postfix.Service{
 		Name: name, Type: kind, Private: "-", Unprivileged: "-", Chroot: "n", Wakeup: "-", MaxProcesses: maxProcesses,
 		Command: command, Comment: comment, Options: options,
@@ -30,19 +30,30 @@ func (c *compiler) add(name, kind, maxProcesses, command, comment string, option
 	c.services = append(c.services, sv)
 }
 
-func (c *compiler) emitMaster() {
-	c.addVariant(cleanedBy{service: "cleanup"}) // the one without numbers
+// masterWriter adds services and options for master.cf, which name the files of an
+// output.
+type masterWriter struct {
+	task
+	*output
+	services []postfix.Service
+	options  []postfix.ServiceOptions
+}
+
+// emitMaster returns the generated services, and the options of the installation's.
+func emitMaster(t task, o *output) ([]postfix.Service, []postfix.ServiceOptions) {
+	c := &masterWriter{task: t, output: o}
 	for _, l := range c.policy.Listeners {
 		name, kind := l.Split()
 		switch l.Role {
 		case RoleGateway:
 			i, _ := c.policy.GatewayNamed(l.Gateway)
-			c.forGateway(i, func() { c.gatewayListener(name, kind) })
+			g := c.gateways[i]
+			c.within(g, func() { c.gatewayListener(g, name, kind) })
 		case RoleSubmission, RoleInternal:
 			c.stripped(name, kind)
 		case RoleReEntry:
 			sv, _ := c.master.Lookup(name, kind)
-			c.option(name, kind, c.cleaned(sv, RoleReEntry)...)
+			c.option(name, kind, c.cleaned(sv, RoleReEntry, nil)...)
 		case RoleReinjection:
 		}
 	}
@@ -63,23 +74,27 @@ func (c *compiler) emitMaster() {
 	if c.policy.Sorts() {
 		c.sorters()
 	}
-	c.eachGateway(c.secondPass)
-	c.eachGateway(c.smartHost)
-	c.leaving()
+	for _, g := range c.gateways {
+		c.within(g, func() { c.secondPass(g) })
+	}
+	for _, g := range c.gateways {
+		c.within(g, func() { c.smartHost(g) })
+	}
 	if slices.ContainsFunc(c.policy.Tenants, func(t Tenant) bool { return t.Store != "" }) {
 		c.add(c.names.store, "unix", "-", "smtp", "to the hosts that have the mailboxes: markers stay")
 	}
+	return c.services, c.options
 }
 
 // stripped takes the markers off a listener's mail.
-func (c *compiler) stripped(name, kind string) {
+func (c *masterWriter) stripped(name, kind string) {
 	sv, _ := c.master.Lookup(name, kind)
-	c.option(name, kind, c.cleaned(sv, RoleInternal)...)
+	c.option(name, kind, c.cleaned(sv, RoleInternal, nil)...)
 }
 
 // inside are the options of a generated listener on loopback: nothing that the
 // installation's main.cf asks of strangers is asked again.
-func (c *compiler) inside(networks netip.Addr) []postfix.Param {
+func (c *site) inside(networks netip.Addr) []postfix.Param {
 	return append([]postfix.Param{
 		opt("mynetworks", networks.String()+"/32"),
 		opt("smtpd_authorized_xforward_hosts", networks.String()+"/32"),
@@ -106,7 +121,7 @@ func (c *compiler) inside(networks netip.Addr) []postfix.Param {
 // notNeededInside are the words of main.cf's that EHLO keeps quiet about on the
 // listeners on loopback too: not those by which smtp(8) hands on what the first
 // pass was told.
-func (c *compiler) notNeededInside() []string {
+func (c *site) notNeededInside() []string {
 	return slices.DeleteFunc(list(c.base.get("smtpd_discard_ehlo_keywords")), func(word string) bool {
 		switch strings.ToLower(word) {
 		case "size", "8bitmime", "dsn", "smtputf8", "xforward", "enhancedstatuscodes":
@@ -119,7 +134,7 @@ func (c *compiler) notNeededInside() []string {
 // sharedListener takes what others sent to the gateway's listener through a
 // cleanup of its own, which removes markers. The installation's checks and
 // address mappings have run already.
-func (c *compiler) sharedListener() {
+func (c *masterWriter) sharedListener() {
 	n := c.names
 	a := c.policy.Strip()
 	c.add(a.String(), "inet", "-", "smtpd", "mail of others on the gateway's listener",
@@ -138,19 +153,19 @@ func (c *compiler) sharedListener() {
 
 // secondPass decides, for mail that is already known to leave, between the
 // gateway and the recipient's MX.
-func (c *compiler) secondPass() {
-	n := c.names
-	a := c.policy.SecondPass()
+func (c *masterWriter) secondPass(g *gateway) {
+	n := g.names
+	a := g.policy.SecondPass()
 	c.add(a.String(), "inet", "-", "smtpd", "second pass: the gateway, or for marked mail and calendaring the MX",
 		append([]postfix.Param{
 			opt("syslog_name", "postfix/"+n.smartHost+"-out"),
-			opt("content_filter", n.smartHost+":"+c.policy.Gateway.SmartHost.NextHop()),
+			opt("content_filter", n.smartHost+":"+g.policy.Gateway.SmartHost.NextHop()),
 			opt("cleanup_service_name", n.cleanupOut),
 			opt("receive_override_options", "no_unknown_recipient_checks", "no_address_mappings", "no_milters"),
 			opt("message_size_limit", "0"),
 		}, c.inside(a.Addr())...)...)
 	c.add(n.cleanupOut, "unix", "0", "cleanup", "", append([]postfix.Param{
-		opt("header_checks", c.bypassOption()),
+		opt("header_checks", c.bypassOption(g)),
 		opt("mime_header_checks", c.regexpMap(n.bypassMIME)),
 		opt("nested_header_checks"),
 		opt("body_checks"),
@@ -161,7 +176,7 @@ func (c *compiler) secondPass() {
 }
 
 // loopbackTransport delivers to a generated listener and changes nothing.
-func (c *compiler) loopbackTransport(name, comment string) {
+func (c *masterWriter) loopbackTransport(name, comment string) {
 	c.add(name, "unix", "-", "smtp", comment, slices.Concat([]postfix.Param{
 		opt("smtp_tls_security_level", "none"),
 		opt("smtp_tls_policy_maps"),

@@ -43,14 +43,14 @@ const (
 var beforeScript = []string{"Message-ID", "Date", "From", "To", "Subject", "Auto-Submitted"}
 
 // reEntry adds the listener for this server's Dovecot.
-func (c *compiler) reEntry() {
+func (c *masterWriter) reEntry() {
 	a := c.policy.ReEntry()
 	c.add(a.String(), "inet", "-", "smtpd", "re-entry for Dovecot (submission_host): what Sieve sends",
 		slices.Concat([]postfix.Param{opt("syslog_name", "postfix/"+c.names.smartHost+"-reentry")}, c.asSubmitted(), c.inside(a.Addr()))...)
 }
 
 // sorters adds the listeners that tell redirects from what Sieve has made.
-func (c *compiler) sorters() {
+func (c *masterWriter) sorters() {
 	n := c.names
 	again := []postfix.Param{
 		opt("receive_override_options", "no_unknown_recipient_checks", "no_address_mappings", "no_milters"),
@@ -80,7 +80,7 @@ func (c *compiler) sorters() {
 
 // wholeHeaders keeps a short header_size_limit from cutting the names that are
 // looked for.
-func (c *compiler) wholeHeaders() []postfix.Param {
+func (c *site) wholeHeaders() []postfix.Param {
 	const byDefault = 102400
 	if limit, err := strconv.Atoi(c.base.get("header_size_limit")); c.base.set("header_size_limit") && err == nil && limit < byDefault {
 		return []postfix.Param{opt("header_size_limit", paths.Itoa(byDefault))}
@@ -89,13 +89,13 @@ func (c *compiler) wholeHeaders() []postfix.Param {
 }
 
 // sortHop leads to one of these listeners.
-func (c *compiler) sortHop(a netip.AddrPort) postfix.Filter {
+func (c *site) sortHop(a netip.AddrPort) postfix.Filter {
 	return postfix.Filter{Transport: c.names.sortGate, NextHop: "[" + a.Addr().String() + "]:" + port(a)}
 }
 
 // sortTable tells redirected mail from what Sieve has made. PASS ends all
 // checks, and a FILTER that came before it stays (header_checks(5)).
-func (c *compiler) sortTable() postfix.CheckTable {
+func (c *site) sortTable() postfix.CheckTable {
 	on := c.sortHop(c.policy.Generated())
 	t := postfix.CheckTable{{When: headers.Exists{Name: redirectedFrom}, Action: postfix.Pass{}, Rule: "Topology"}}
 	for _, name := range beforeScript {
@@ -109,7 +109,7 @@ func (c *compiler) sortTable() postfix.CheckTable {
 // reEntryTable leads what Sieve sends to the listener that sorts it. Redirected
 // mail keeps the field that it is known by, whatever the installation's own checks
 // say of it.
-func (c *compiler) reEntryTable() postfix.CheckTable {
+func (c *site) reEntryTable() postfix.CheckTable {
 	return postfix.CheckTable{
 		{When: headers.Exists{Name: redirectedFrom}, Action: postfix.Dunno{}, Rule: "Topology"},
 		{When: headers.Exists{Name: xSieve}, Action: c.sortHop(c.policy.Sorting()), Rule: "Topology"},
@@ -118,7 +118,7 @@ func (c *compiler) reEntryTable() postfix.CheckTable {
 
 // pickup is the service that takes sendmail(1)'s mail; without one, what it
 // would be by main.cf.
-func (c *compiler) pickup() postfix.Service {
+func (c *site) pickup() postfix.Service {
 	for _, sv := range c.master.Services() {
 		if sv.Command == "pickup" {
 			return sv
@@ -131,14 +131,14 @@ func (c *compiler) pickup() postfix.Service {
 // sendmail(1)'s was treated, which pickup(8) took. Their values are written out:
 // a generated reference could come back to the parameter that it is the value of
 // (non_smtpd_milters = $smtpd_milters).
-func (c *compiler) asSubmitted() []postfix.Param {
+func (c *site) asSubmitted() []postfix.Param {
 	sv := c.pickup()
 	s := c.base.service(sv)
 	o := []postfix.Param{opt("smtpd_milters", c.ref(c.names.sieveMilters, c.submittedMilters()))}
 	if filter := s.get("content_filter"); filter != c.base.get("content_filter") {
 		o = append(o, opt("content_filter", filter))
 	}
-	cleaned := c.cleaned(sv, RoleReEntry)
+	cleaned := c.cleaned(sv, RoleReEntry, nil)
 	const words = "receive_override_options"
 	if v := s.get(words); v != c.base.get(words) && !slices.ContainsFunc(cleaned, func(p postfix.Param) bool { return p.Name == words }) {
 		o = append(o, opt(words, list(v)...))
@@ -147,18 +147,12 @@ func (c *compiler) asSubmitted() []postfix.Param {
 }
 
 // submittedMilters are the milters of sendmail(1)'s mail, which cleanup(8) asks.
-func (c *compiler) submittedMilters() string {
-	return c.cleanupSettings(c.submittedBy().service).get("non_smtpd_milters")
-}
-
-// submittedBy is the cleanup service of sendmail(1)'s mail.
-func (c *compiler) submittedBy() cleanedBy {
-	s := c.base.service(c.pickup())
-	return cleanedBy{s.get("cleanup_service_name"), slices.Contains(list(s.get("receive_override_options")), noChecks)}
+func (c *site) submittedMilters() string {
+	return c.cleanupSettings(c.cleanedBy(c.pickup()).service).get("non_smtpd_milters")
 }
 
 // emitSieveMilters names these milters: a value may have spaces in main.cf only.
-func (c *compiler) emitSieveMilters() {
+func (c *mainWriter) emitSieveMilters() {
 	if c.policy.Topology == TopologyMailboxes {
 		if milters := c.submittedMilters(); milters != "" {
 			c.param(c.names.sieveMilters, "the milters of what Sieve sends are those of sendmail's mail (non_smtpd_milters)", milters)
@@ -169,7 +163,7 @@ func (c *compiler) emitSieveMilters() {
 // sortedFilter is the content filter of what has been sorted, and whose it is:
 // that of sendmail(1)'s mail where the mailboxes are here, else that of the
 // listener for other servers.
-func (c *compiler) sortedFilter() (value, whose string) {
+func (c *site) sortedFilter() (value, whose string) {
 	if c.policy.Topology == TopologyMailboxes {
 		return c.base.service(c.pickup()).get("content_filter"), "pickup, sendmail's"
 	}
@@ -184,12 +178,12 @@ func (c *compiler) sortedFilter() (value, whose string) {
 
 // checkReEntry refuses what of the installation's would lead what Sieve has made
 // past the removal of markers.
-func (c *compiler) checkReEntry() {
+func (c checker) checkReEntry() {
 	c.checkOthers()
 	if c.policy.Topology != TopologyMailboxes {
 		return
 	}
-	by := c.submittedBy()
+	by := c.cleanedBy(c.pickup())
 	c.checkSorted(by, c.submittedMilters(), "pickup", "mail that Sieve sends is checked as sendmail's is")
 	c.checkKept(by, "pickup", c.policy.ReEntry().String())
 }
@@ -197,7 +191,7 @@ func (c *compiler) checkReEntry() {
 // checkSorted refuses a FILTER of the installation's checks: the last one counts,
 // and would lead what Sieve has made past the removal of markers. by is how the
 // mail is cleaned, and milters are those of it.
-func (c *compiler) checkSorted(by cleanedBy, milters, whose, why string) {
+func (c checker) checkSorted(by cleanedBy, milters, whose, why string) {
 	s := c.cleanupSettings(by.service)
 	var values []string
 	if !by.off {

@@ -23,7 +23,7 @@ import (
 // time and not what stood above it (COEXISTENCE.md).
 
 // checkOthers refuses what can't be combined with the sorting.
-func (c *compiler) checkOthers() {
+func (c checker) checkOthers() {
 	c.checkReach()
 	filter, whose := c.sortedFilter()
 	for _, i := range c.policy.Others() {
@@ -41,7 +41,7 @@ func (c *compiler) checkOthers() {
 				filter, whose)
 		}
 		words := list(s.get("receive_override_options"))
-		by := cleanedBy{s.get("cleanup_service_name"), slices.Contains(words, noChecks)}
+		by := c.cleanedBy(sv)
 		milters := ""
 		if !hasWord(words, "no_milters") {
 			milters = s.get("smtpd_milters") + s.get("smtpd_milter_maps")
@@ -53,7 +53,7 @@ func (c *compiler) checkOthers() {
 
 // checkReach refuses a listener that believes markers and takes mail for hosted
 // recipients from anybody.
-func (c *compiler) checkReach() {
+func (c checker) checkReach() {
 	if c.policy.Topology == TopologyOutbound {
 		return // there are none, and strangers relay nothing
 	}
@@ -77,7 +77,7 @@ func (c *compiler) checkReach() {
 // that it knows by address, certificate or login. What it asks at RCPT it doesn't
 // ask about the recipient "postmaster" (smtpd(8)): that is known to DATA and later,
 // or before, without smtpd_delay_reject.
-func (c *compiler) refusesStrangers(s settings) bool {
+func (c *site) refusesStrangers(s settings) bool {
 	if nets, _ := c.networks(s); slices.ContainsFunc(nets, func(n netip.Prefix) bool { return n.Bits() == 0 }) {
 		return false
 	}
@@ -107,7 +107,7 @@ func (c *compiler) refusesStrangers(s settings) bool {
 // checkKept judges what the installation's own checks of a listener say of the
 // fields by which what Sieve sends is known: they don't see these any more. whose
 // checks they are.
-func (c *compiler) checkKept(by cleanedBy, whose, listener string) {
+func (c checker) checkKept(by cleanedBy, whose, listener string) {
 	if by.off {
 		return
 	}
@@ -127,8 +127,8 @@ func (c *compiler) checkKept(by cleanedBy, whose, listener string) {
 				c.warn(at, "%s stays on mail that comes in at %s, where what Sieve sends is known by it; to hide it from others use smtp_header_checks",
 					f.Name, listener)
 			case postfix.Reject, postfix.Discard, postfix.Hold, postfix.Prepend, postfix.BCC:
-				if key := at + " " + listener; !c.refused[key] {
-					c.refused[key] = true
+				if key := at + " " + listener; !c.told[key] {
+					c.told[key] = true
 					c.errs.Add(strings.TrimPrefix(at, "postfix/"), ErrConflict,
 						"give "+whose+" a cleanup service of its own with -o cleanup_service_name, whose header_checks leave "+
 							xSieve+" and "+redirectedFrom+" alone",

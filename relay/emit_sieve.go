@@ -10,7 +10,7 @@ import (
 )
 
 // script is the delivery rules as a script.
-func (c *compiler) script(form policy.RuleForm) []sieve.Command {
+func (c fileWriter) script(form policy.RuleForm) []sieve.Command {
 	var out []sieve.Command
 	for _, r := range c.policy.DeliveryRules(&c.errs, form) {
 		out = append(out, sieve.Comment(r.Comment), r.Command)
@@ -19,57 +19,68 @@ func (c *compiler) script(form policy.RuleForm) []sieve.Command {
 }
 
 // globalName is the global script's file.
-func (c *compiler) globalName() string { return "sieve/before/10-" + c.policy.Gateway.Name + ".sieve" }
+func (c *site) globalName() string { return "sieve/before/10-" + c.policy.Gateway.Name + ".sieve" }
 
-func (c *compiler) emitSieve() {
+// deliveryScripts are the policy's rules for delivery in their forms.
+type deliveryScripts struct {
+	own     *MailboxRules
+	mailbox *sieve.Script  // the rules for a mailbox's own script
+	global  *sieve.Script  // the rules of the global script, where there is one
+	rules   map[int]string // policy paths by its lines
+	// tenants are its files by domain, for [SievePerTenant].
+	tenants map[string]string
+}
+
+func (c fileWriter) emitSieve() (d deliveryScripts) {
 	var unreadable Errors
-	c.cfg.own = c.policy.RulesInto(&unreadable)
+	d.own = c.policy.RulesInto(&unreadable)
 	if len(unreadable) > 0 {
-		c.cfg.own = nil
+		d.own = nil
 		if c.policy.SieveForm() == SievePerMailbox {
 			c.errs = append(c.errs, unreadable...)
-			return
+			return d
 		}
 	}
 	if c.policy.Topology != TopologyMailboxes {
-		return
+		return d
 	}
 	own := c.script(policy.InMailbox)
 	if len(own) == 0 {
-		return
+		return d
 	}
-	c.cfg.mailbox = &sieve.Script{Commands: own}
-	if err := c.cfg.mailbox.Validate(); err != nil {
+	d.mailbox = &sieve.Script{Commands: own}
+	if err := d.mailbox.Validate(); err != nil {
 		c.errs.Wrap("Spam.Folder", err, "choose another folder")
-		return
+		return d
 	}
 	if c.policy.SieveForm() == SievePerMailbox {
-		return
+		return d
 	}
 	before := len(c.errs)
-	c.cfg.global = &sieve.Script{Commands: append([]sieve.Command{sieve.Comment(c.names.managed())}, c.script(policy.InGlobal)...)}
+	d.global = &sieve.Script{Commands: append([]sieve.Command{sieve.Comment(c.names.managed())}, c.script(policy.InGlobal)...)}
 	if len(c.errs) > before {
-		return
+		return d
 	}
-	text := c.cfg.global.Format()
+	text := d.global.Format()
 	if m, ok := cutMark(text); ok {
-		c.cfg.global.Commands[0] = sieve.Comment(strings.TrimPrefix(m.text(), "# "))
-		text = c.cfg.global.Format()
+		d.global.Commands[0] = sieve.Comment(strings.TrimPrefix(m.text(), "# "))
+		text = d.global.Format()
 	}
-	if c.policy.SieveForm() == SievePerTenant {
-		c.emitTenants(text)
-	} else {
-		c.emit(c.globalName(), text, true)
+	if c.policy.SieveForm() != SievePerTenant {
+		c.emit(c.globalName(), text)
+	} else if d.tenants = c.emitTenants(text); len(d.tenants) == 0 {
+		d.global = nil
 	}
-	c.cfg.globalRules = map[int]string{}
+	d.rules = map[int]string{}
 	for i, line := range strings.Split(string(text), "\n") {
 		switch {
 		case strings.HasSuffix(line, policy.ReleaseComment):
-			c.cfg.globalRules[i+2] = "Gateway.Markers.Released"
+			d.rules[i+2] = "Gateway.Markers.Released"
 		case strings.HasSuffix(line, policy.SpamComment):
-			c.cfg.globalRules[i+2] = "Spam.Folder"
+			d.rules[i+2] = "Spam.Folder"
 		}
 	}
+	return d
 }
 
 // GlobalScript is the script that runs before the mailboxes' own, every one's or

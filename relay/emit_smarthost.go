@@ -12,12 +12,12 @@ import (
 // smartHost is the transport to the gateway. Certificate and key are here, so
 // that no other server sees them, and the level with its name is here, so that
 // no policy map can miss it.
-func (c *compiler) smartHost() {
-	s := c.policy.Gateway.SmartHost
+func (c *masterWriter) smartHost(g *gateway) {
+	s := g.policy.Gateway.SmartHost
 	o := slices.Concat([]postfix.Param{
 		opt("smtp_tls_security_level", string(s.EffectiveLevel())),
 	}, c.proof(s), []postfix.Param{
-		opt("smtp_tls_policy_maps", c.tlsPolicyMap()),
+		opt("smtp_tls_policy_maps", c.tlsPolicyMap(g)),
 		opt("smtp_tls_wrappermode", yesNo(s.ImplicitTLS)),
 		opt("smtp_tls_chain_files"),
 		opt("smtp_tls_cert_file", s.CertFile),
@@ -29,7 +29,7 @@ func (c *compiler) smartHost() {
 	}, c.noPerSite(), c.login(s), []postfix.Param{
 		opt("smtp_fallback_relay"),
 	}, c.alwaysVerified(), c.neutral(postfix.SmartHostTransport))
-	c.add(c.names.smartHost, "unix", "-", "smtp", "the gateway's smart host", o...)
+	c.add(g.names.smartHost, "unix", "-", "smtp", "the gateway's smart host", o...)
 }
 
 func yesNo(b bool) string {
@@ -40,7 +40,7 @@ func yesNo(b bool) string {
 }
 
 // proof is what the server must show.
-func (c *compiler) proof(s SmartHost) []postfix.Param {
+func (c *site) proof(s SmartHost) []postfix.Param {
 	authorities := []postfix.Param{opt("smtp_tls_CAfile", s.CAFile), opt("smtp_tls_CApath"), opt("tls_append_default_CA", "no")}
 	switch s.EffectiveLevel() {
 	case LevelDANE:
@@ -68,8 +68,8 @@ func upper(list []string) []string {
 
 // tlsPolicyTable names each host's own proof, by the next hop as the transport
 // spells it.
-func (c *compiler) tlsPolicyTable() postfix.Table {
-	s := c.policy.Gateway.SmartHost
+func (g *gateway) tlsPolicyTable() postfix.Table {
+	s := g.policy.Gateway.SmartHost
 	if !s.Policed() {
 		return nil
 	}
@@ -88,13 +88,13 @@ func (c *compiler) tlsPolicyTable() postfix.Table {
 	return t
 }
 
-func (c *compiler) tlsPolicyMap() string { return c.hashMap(c.names.tlsPolicy) }
+func (c *masterWriter) tlsPolicyMap(g *gateway) string { return c.hashMap(g.names.tlsPolicy) }
 
 // login is SASL. The password table answers by the host's name or by the next
 // hop; a next hop that it doesn't know is an error instead of "no login", so
 // that the mail waits. Passwords go in the clear inside TLS, and only where the
 // server has proved who it is.
-func (c *compiler) login(s SmartHost) []postfix.Param {
+func (c *site) login(s SmartHost) []postfix.Param {
 	if s.Auth.IsZero() {
 		return []postfix.Param{opt("smtp_sasl_auth_enable", "no")}
 	}
@@ -128,7 +128,7 @@ func (c *compiler) login(s SmartHost) []postfix.Param {
 
 // withoutSecrets forgets the password file, which a configuration directory that
 // was read whole may have brought along.
-func (c *compiler) withoutSecrets() {
+func (c *reader) withoutSecrets() {
 	for _, g := range c.policy.Gateways() {
 		file, inside := c.fileName(g.SmartHost.Auth.PasswordFile)
 		if inside {
@@ -139,7 +139,7 @@ func (c *compiler) withoutSecrets() {
 
 // checkSecret is the command that refuses a password file which others may
 // read, or that is not there.
-func (c *compiler) checkSecret(add func(silent bool, why string, args ...string)) {
+func (c *site) checkSecret(add func(silent bool, why string, args ...string)) {
 	checked := map[string]bool{}
 	for _, g := range c.policy.Gateways() {
 		file := g.SmartHost.Auth.PasswordFile
@@ -155,7 +155,7 @@ func (c *compiler) checkSecret(add func(silent bool, why string, args ...string)
 // checkCertificates is the command that refuses a certificate, key or authority
 // that is not there, or empty: mail would wait for it, and nothing else looks
 // before the reload. Package deploy looks into them.
-func (c *compiler) checkCertificates(add func(silent bool, why string, args ...string)) {
+func (c *site) checkCertificates(add func(silent bool, why string, args ...string)) {
 	files := []string{c.policy.Server.CertFile, c.policy.Server.KeyFile}
 	for _, g := range c.policy.Gateways() {
 		files = append(files, g.SmartHost.CertFile, g.SmartHost.KeyFile, g.SmartHost.CAFile, g.Client.CAFile)
@@ -171,12 +171,12 @@ func (c *compiler) checkCertificates(add func(silent bool, why string, args ...s
 }
 
 // authDemandTable is a smtp_reply_filter (postconf(5)).
-func (c *compiler) authDemandTable() {
-	if c.policy.Gateway.SmartHost.Auth.IsZero() {
+func (c fileWriter) authDemandTable(g *gateway) {
+	if g.policy.Gateway.SmartHost.Auth.IsZero() {
 		return
 	}
-	c.emit("postfix/"+c.names.authDemand, []byte("# "+c.names.managed()+"\n"+
+	c.emit("postfix/"+g.names.authDemand, []byte("# "+g.names.managed()+"\n"+
 		"# A login is demanded of every server; without one, mail waits.\n"+
 		"/^250([- ])(SIZE( [0-9]*)?|ENHANCEDSTATUSCODES|CHUNKING|HELP|VRFY|ETRN|EXPN)$/\t250${1}AUTH "+policy.LoginDemand+"\n"+
-		"/^530([- ].*)$/\t430${1}\n"), true)
+		"/^530([- ].*)$/\t430${1}\n"))
 }

@@ -7,7 +7,6 @@ import (
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/postfix"
-	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 	"github.com/oxmailroute/oxmailroute/relay/internal/release"
 )
 
@@ -25,7 +24,7 @@ var bareNewlinePatches = map[int][2]int{7: {9, 10}, 8: {4, 5}}
 
 // checkBareNewline refuses a release without the setting, unless the policy
 // vouches for another defence.
-func (c *compiler) checkBareNewline() {
+func (c *reader) checkBareNewline() {
 	first, old := bareNewlinePatches[c.postfix.Minor]
 	if !old || c.policy.Topology == TopologyOutbound {
 		return
@@ -50,7 +49,7 @@ func (c *compiler) checkBareNewline() {
 
 // bareNewlineValue is what the gateway's listener has; empty where the release
 // has no such setting.
-func (c *compiler) bareNewlineValue(own settings) string {
+func (c *site) bareNewlineValue(own settings) string {
 	first, old := bareNewlinePatches[c.postfix.Minor]
 	switch {
 	case old && c.patch >= 0 && c.patch < first[0]:
@@ -65,37 +64,37 @@ func (c *compiler) bareNewlineValue(own settings) string {
 
 // lineEnds are the options by which nothing but <CR><LF>.<CR><LF> ends the data
 // on the gateway's listener, for the gateway too, which mynetworks may have.
-func (c *compiler) lineEnds(sv postfix.Service, own settings) []postfix.Param {
+func (c *masterWriter) lineEnds(g *gateway, sv postfix.Service, own settings) []postfix.Param {
 	c.checkSession(sv, own)
 	var o []postfix.Param
 	if v := c.bareNewlineValue(own); v != "" {
 		o = append(o, opt(bareNewline, v), opt(bareNewline+"_exclusions"))
 	}
-	words := list(own.get(ehloKeywords))
-	if hasWord(words, "starttls") {
+	if hasWord(list(own.get(ehloKeywords)), "starttls") {
 		c.errs.Add(place{"master.cf", sv.Line}.String(), ErrConflict, "take starttls out of it for this listener",
 			"%s = %s: the gateway could not use TLS", ehloKeywords, own.get(ehloKeywords))
 	}
+	o = append(o, opt(ehloKeywords, g.quiet()...))
+	if g.ehloTable() { // for a client that they have, they take the place of the list
+		o = append(o, opt(ehloAddressMaps, "$"+g.names.ehloMaps))
+	}
+	return o
+}
+
+// quiet are the words that EHLO keeps from the gateway.
+func (g *gateway) quiet() []string {
+	words := list(g.own.get(ehloKeywords))
 	// BDAT has no end that could be forged, but servers before this one may
 	// disagree with it on what it is.
 	if !hasWord(words, "chunking") {
 		words = append(words, "chunking")
 	}
-	o = append(o, opt(ehloKeywords, words...))
-	if c.ehloTable() { // for a client that they have, they take the place of the list
-		var t postfix.CIDRTable
-		for i, n := range c.policy.Gateway.Networks {
-			t = append(t, postfix.CIDREntry{Prefix: n, Value: strings.Join(words, ", "), Rule: paths.Index("Gateway.Networks", i)})
-		}
-		c.cidrTable(c.names.ehlo, t)
-		o = append(o, opt(ehloAddressMaps, "$"+c.names.ehloMaps))
-	}
-	return o
+	return words
 }
 
 // ehloTable reports whether the gateway needs a row in front of the
 // installation's own smtpd_discard_ehlo_keyword_address_maps.
-func (c *compiler) ehloTable() bool { return c.gatewayOwn[c.current].get(ehloAddressMaps) != "" }
+func (g *gateway) ehloTable() bool { return g.own.get(ehloAddressMaps) != "" }
 
 // patchOf reads the third number of a version, -1 where there is none.
 func patchOf(text string) int {
@@ -114,7 +113,7 @@ var patchNumber = regexp.MustCompile(`^\s*(?:mail_version\s*=\s*)?[0-9]+\.[0-9]+
 
 // patchRelease finds Postfix's patch release in the policy and the
 // installation.
-func (c *compiler) patchRelease() {
+func (c *reader) patchRelease() {
 	c.patch = patchOf(c.policy.Server.Postfix)
 	if n := patchOf(c.in.PostfixVersion); n >= 0 {
 		if c.patch >= 0 && n != c.patch {

@@ -2,6 +2,7 @@ package relay
 
 import (
 	"net/netip"
+	"slices"
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/headers"
@@ -11,8 +12,8 @@ import (
 	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 )
 
-func (c *compiler) emitTables() {
-	c.hashTable(c.names.scope, c.scopeTable())
+func (c fileWriter) emitTables() {
+	c.hashTable(c.names.scope, slices.Clone(c.scopeTable()))
 	c.hashTable(c.names.transport, c.transportTable())
 	c.regexpTable(c.names.strip, c.reservedTable(postfix.Strip{Text: "untrusted marker"}))
 	c.regexpTable(c.names.leave, c.reservedTable(postfix.Ignore{}))
@@ -25,62 +26,67 @@ func (c *compiler) emitTables() {
 		c.regexpTable(c.names.sort, c.sortTable())
 		c.regexpTable(c.names.reEntry, c.reEntryTable())
 	}
-	c.eachGateway(c.emitGatewayTables)
+	for _, g := range c.gateways {
+		c.within(g, func() { c.of(g).emitGatewayTables(g) })
+	}
 	if c.policy.Topology != TopologyOutbound {
 		c.postscreenTable()
+	}
+	for _, l := range c.policy.Listeners {
+		if l.Role == RoleGateway {
+			i, _ := c.policy.GatewayNamed(l.Gateway)
+			g := c.gateways[i]
+			c.within(g, func() { c.of(g).emitListenerTables(g) })
+		}
 	}
 }
 
 // emitGatewayTables are what each gateway has for itself.
-func (c *compiler) emitGatewayTables() {
-	c.regexpTable(c.names.bypass, c.bypassTable())
-	c.hashTable(c.names.tlsPolicy, c.tlsPolicyTable())
-	c.authDemandTable()
-	c.hashTable(c.names.back, c.returnTable())
-	if c.policy.Topology == TopologyOutbound {
+func (c fileWriter) emitGatewayTables(g *gateway) {
+	c.regexpTable(g.names.bypass, c.bypassTable(g))
+	c.hashTable(g.names.tlsPolicy, g.tlsPolicyTable())
+	c.authDemandTable(g)
+	c.hashTable(g.names.back, c.returnTable(g))
+	if g.policy.Topology == TopologyOutbound {
 		return
 	}
-	c.regexpTable(c.names.others, reservedRules(c.otherMarkers(), postfix.Strip{Text: "another gateway's marker"}))
-	c.regexpTable(c.names.certName, c.certNameTable())
-	if len(c.policy.Gateway.Client.Fingerprints) > 0 {
+	c.regexpTable(g.names.others, reservedRules(g.others, postfix.Strip{Text: "another gateway's marker"}))
+	c.regexpTable(g.names.certName, c.certNameTable(g))
+	if len(g.policy.Gateway.Client.Fingerprints) > 0 {
 		var t postfix.Table
-		for i, f := range c.policy.Gateway.Client.Fingerprints {
+		for i, f := range g.policy.Gateway.Client.Fingerprints {
 			t = append(t, postfix.Entry{Key: strings.ToUpper(f), Value: "OK", Rule: paths.Index("Gateway.Client.Fingerprints", i)})
 		}
-		c.hashTable(c.names.certs, t)
+		c.hashTable(g.names.certs, t)
 	}
-	if c.policy.Spam.Mark && c.policy.Gateway.Markers.Spam.Predicate != nil {
-		c.regexpTable(c.names.spam, postfix.CheckTable{{
-			When:   c.policy.Gateway.Markers.Spam.Predicate,
+	if g.policy.Spam.Mark && g.policy.Gateway.Markers.Spam.Predicate != nil {
+		c.regexpTable(g.names.spam, postfix.CheckTable{{
+			When:   g.policy.Gateway.Markers.Spam.Predicate,
 			Action: postfix.Prepend{Text: spamFlagHeader + ": " + spamFlagValue},
 			Rule:   "Spam.Mark",
 		}})
 	}
-	c.clientTables()
-}
-
-// gateHop is what the sender map answers for a sender in scope: the generated second
-// pass.
-func (c *compiler) gateHop() string {
-	a := c.policy.SecondPass()
-	return c.names.gate + ":[" + a.Addr().String() + "]:" + port(a)
+	c.clientTables(g)
 }
 
 // scopeTable is the sender map (sender_dependent_default_transport_maps): only
 // senders that are in scope, so that the null sender and foreign ones keep
 // their normal route. Exceptions are DUNNO, which ends the search.
-func (c *compiler) scopeTable() postfix.Table {
-	return c.scopeOf(func(int) bool { return true })
+func (c task) scopeTable() postfix.Table {
+	t, errs := c.scope()
+	c.once(errs)
+	return t
 }
 
-// scopeOf is the sender map for the tenants of some gateways.
-func (c *compiler) scopeOf(gateway func(int) bool) postfix.Table {
+// scopeOf is the sender map for the tenants of some gateways, with what keeps it
+// from being one.
+func (c *site) scopeOf(gateway func(int) bool) (postfix.Table, Errors) {
 	var t postfix.Table
 	for i, tenant := range c.policy.OrderedTenants() {
 		if !gateway(c.tenantGateway[i]) {
 			continue
 		}
-		hop := c.gateHops[c.tenantGateway[i]]
+		hop := c.gateways[c.tenantGateway[i]].hop()
 		at := paths.Index("Tenants", i)
 		s := tenant.Scope
 		out := map[string]bool{}
@@ -142,9 +148,22 @@ func (c *compiler) scopeOf(gateway func(int) bool) postfix.Table {
 	return c.genericScope(t)
 }
 
+// emitListenerTables are what its listener needs more, for what the installation
+// has there.
+func (c fileWriter) emitListenerTables(g *gateway) {
+	if g.ehloTable() {
+		var t postfix.CIDRTable
+		for i, n := range g.policy.Gateway.Networks {
+			t = append(t, postfix.CIDREntry{Prefix: n, Value: strings.Join(g.quiet(), ", "), Rule: paths.Index("Gateway.Networks", i)})
+		}
+		c.cidrTable(g.names.ehlo, t)
+	}
+	c.certifiedTable(g)
+}
+
 // transportTable routes hosted recipients of a store and the recipient domains
 // that always go direct.
-func (c *compiler) transportTable() postfix.Table {
+func (c *site) transportTable() postfix.Table {
 	var t postfix.Table
 	for i, tenant := range c.policy.OrderedTenants() {
 		if tenant.Store == "" {
@@ -166,7 +185,7 @@ func (c *compiler) transportTable() postfix.Table {
 
 // reservedTable takes the headers away that only the gateway may set, and our
 // own.
-func (c *compiler) reservedTable(action postfix.CheckAction) postfix.CheckTable {
+func (c *site) reservedTable(action postfix.CheckAction) postfix.CheckTable {
 	t := reservedRules(c.policy.ReservedPrefixes(), action)
 	if c.origin() {
 		t = append(t, postfix.CheckRule{When: headers.Exists{Name: c.policy.OriginHeader()}, Action: action, Rule: "Loop.OriginHeader"})
@@ -188,29 +207,29 @@ func reservedRules(list []condition.Reserved, action postfix.CheckAction) postfi
 }
 
 // origin reports whether mail of the gateway gets a generated header.
-func (c *compiler) origin() bool {
+func (c *site) origin() bool {
 	return !c.policy.Loop.NoOrigin && c.policy.Topology != TopologyOutbound
 }
 
 // bypassTable is what keeps marked mail off the smart host.
-func (c *compiler) bypassTable() postfix.CheckTable {
-	m := c.policy.Gateway.Markers
-	direct := postfix.Filter{Transport: c.direct, NextHop: c.policy.DirectVia}
+func (c fileWriter) bypassTable(g *gateway) postfix.CheckTable {
+	m := g.policy.Gateway.Markers
+	direct := postfix.Filter{Transport: c.direct, NextHop: g.policy.DirectVia}
 	var t postfix.CheckTable
 	switch {
 	case m.Domain.Prefix == "":
-	case c.policy.Loop.AnyDomain:
+	case g.policy.Loop.AnyDomain:
 		t = append(t, postfix.CheckRule{
 			When:   headers.MatchPrefix{Prefix: m.Domain.Prefix, Op: headers.Is, Values: []string{m.Domain.Value}},
 			Action: direct, Rule: "Loop.AnyDomain",
 		})
 	default:
-		names := c.domainMarkers()
-		if len(names) > maxMarkerRules {
-			c.markerTables(names)
+		c.errs = append(c.errs, g.markerErrs...)
+		if g.markerMap != "" {
+			c.markerTables(g)
 			break
 		}
-		for _, n := range names {
+		for _, n := range g.markers {
 			t = append(t, postfix.CheckRule{
 				When:   headers.Match{Name: n.name, Op: headers.Is, Values: []string{m.Domain.Value}},
 				Action: direct, Rule: n.rule,
@@ -225,7 +244,7 @@ func (c *compiler) bypassTable() postfix.CheckTable {
 	}
 	if c.origin() {
 		t = append(t, postfix.CheckRule{
-			When:   headers.Match{Name: c.policy.OriginHeader(), Op: headers.Is, Values: []string{originValue}},
+			When:   headers.Match{Name: g.policy.OriginHeader(), Op: headers.Is, Values: []string{originValue}},
 			Action: direct, Rule: "Loop.OriginHeader",
 		})
 	}
@@ -235,7 +254,7 @@ func (c *compiler) bypassTable() postfix.CheckTable {
 // calendarTable keeps calendaring off the smart host. mime_header_checks sees
 // the Content-Type of every part, attached messages included
 // (header_checks(5)).
-func (c *compiler) calendarTable() postfix.CheckTable {
+func (c *site) calendarTable() postfix.CheckTable {
 	cal := c.policy.Calendar
 	if cal.Off {
 		return nil
@@ -257,8 +276,8 @@ func (c *compiler) calendarTable() postfix.CheckTable {
 // private mail_name; no access restriction of Postfix can compare names.
 // Anchored from end to end, because certificate and issuer names are chosen by
 // the client.
-func (c *compiler) certNameTable() postfix.CheckTable {
-	names := c.policy.Gateway.Client.Names
+func (c task) certNameTable(g *gateway) postfix.CheckTable {
+	names := g.policy.Gateway.Client.Names
 	if len(names) == 0 {
 		return nil
 	}
@@ -273,10 +292,10 @@ func (c *compiler) certNameTable() postfix.CheckTable {
 	right := `^Received: from [^[:space:]]+ \([^()]*\)[[:space:]]+\(using TLS[^()]*( \([^()]*\)[^()]*)*\)[[:space:]]+` +
 		`\(Client CN "` + cn + `", Issuer "[^"()]*" \(verified OK\)\)[[:space:]]+by `
 	const received = "^Received:"
-	ours := `\(` + c.names.mailName + `\) (with|id) `
+	ours := `\(` + g.names.mailName + `\) (with|id) `
 	refuse := postfix.Reject{Text: "5.7.1 client certificate " + strings.Join(names, " or ") + " required"}
-	if c.policy.Inbound.Shared {
-		return c.sharedCertificate([]postfix.CheckGuard{{Regexp: received}, {Regexp: ours}, {Regexp: right, Negate: true}}, refuse)
+	if g.policy.Inbound.Shared {
+		return c.sharedCertificate(g, []postfix.CheckGuard{{Regexp: received}, {Regexp: ours}, {Regexp: right, Negate: true}}, refuse)
 	}
 	return postfix.CheckTable{{
 		Guards: []postfix.CheckGuard{{Regexp: received}},
@@ -290,62 +309,41 @@ func (c *compiler) certNameTable() postfix.CheckTable {
 
 // clientTables are the cidr_table(5) maps by which the gateway's listener knows
 // the gateway.
-func (c *compiler) clientTables() {
+func (c fileWriter) clientTables(g *gateway) {
 	var clients, early, origin postfix.CIDRTable
 	ours := "DUNNO"
 	others := "REJECT not a permitted mail gateway"
 	rule := "Gateway.Networks"
-	if c.policy.Inbound.Shared {
-		a := c.policy.Strip()
-		ours = c.names.class
-		others = "FILTER " + c.names.stripGate + ":[" + a.Addr().String() + "]:" + port(a)
+	if g.policy.Inbound.Shared {
+		a := g.policy.Strip()
+		ours = g.names.class
+		others = "FILTER " + g.names.stripGate + ":[" + a.Addr().String() + "]:" + port(a)
 		rule = "Inbound.Shared"
 	}
-	for i, n := range c.policy.Gateway.Networks {
+	for i, n := range g.policy.Gateway.Networks {
 		at := paths.Index("Gateway.Networks", i)
 		clients = append(clients, postfix.CIDREntry{Prefix: n, Value: ours, Rule: at})
-		early = append(early, postfix.CIDREntry{Prefix: n, Value: c.names.earlyClass, Rule: at})
-		origin = append(origin, postfix.CIDREntry{Prefix: n, Value: "PREPEND " + c.policy.OriginHeader() + ": " + originValue,
+		early = append(early, postfix.CIDREntry{Prefix: n, Value: g.names.earlyClass, Rule: at})
+		origin = append(origin, postfix.CIDREntry{Prefix: n, Value: "PREPEND " + g.policy.OriginHeader() + ": " + originValue,
 			Rule: "Loop.OriginHeader"})
 	}
 	for _, all := range []string{"0.0.0.0/0", "::/0"} {
 		clients = append(clients, postfix.CIDREntry{Prefix: netip.MustParsePrefix(all), Value: others, Rule: rule})
 	}
-	c.cidrTable(c.names.clients, clients)
-	if c.policy.Inbound.Shared {
+	c.cidrTable(g.names.clients, clients)
+	if g.policy.Inbound.Shared {
 		var pass, hosted postfix.CIDRTable
-		for i, n := range c.policy.Gateway.Networks {
+		for i, n := range g.policy.Gateway.Networks {
 			at := paths.Index("Gateway.Networks", i)
 			pass = append(pass, postfix.CIDREntry{Prefix: n, Value: "OK", Rule: at})
 			hosted = append(hosted, postfix.CIDREntry{Prefix: n, Value: "reject_unauth_destination, reject_unlisted_recipient, permit", Rule: at})
 		}
-		c.cidrTable(c.names.pass, pass)
-		c.cidrTable(c.names.hosted, hosted)
-		c.cidrTable(c.names.early, early)
-		c.hashTable(c.names.behind, c.behindTable())
+		c.cidrTable(g.names.pass, pass)
+		c.cidrTable(g.names.hosted, hosted)
+		c.cidrTable(g.names.early, early)
+		c.hashTable(g.names.behind, c.behindTable(g))
 	}
 	if c.origin() {
-		c.cidrTable(c.names.origin, origin)
+		c.cidrTable(g.names.origin, origin)
 	}
-}
-
-func (c *compiler) cidrTable(file string, t postfix.CIDRTable) {
-	for i := range t {
-		t[i].Rule = c.rule(t[i].Rule)
-	}
-	t[0].Comment = c.names.managed()
-	text, err := t.Format()
-	if err != nil {
-		c.tableErrors(err, file, func(i int) string { return t[i].Rule })
-		return
-	}
-	c.emit("postfix/"+file, text, true)
-	// Read back, so that the entries have the lines that traces name.
-	parsed, _ := postfix.ParseCIDR(file, text)
-	for i := range parsed {
-		if i < len(t) {
-			parsed[i].Rule = t[i].Rule
-		}
-	}
-	c.conf.SetCIDR(file, parsed)
 }

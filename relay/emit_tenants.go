@@ -17,8 +17,8 @@ const longestTenant = 180
 
 // emitTenants writes the script once for every spelling of every domain that
 // uses the gateway: a recipient with SMTPUTF8 has U-labels.
-func (c *compiler) emitTenants(text []byte) {
-	c.tenantFiles = map[string]string{}
+func (c fileWriter) emitTenants(text []byte) map[string]string {
+	files := map[string]string{}
 	for _, d := range slices.Sorted(maps.Keys(c.policy.Switches().Sending())) {
 		names := []string{d}
 		if u, err := headers.UnicodeDomain(d); err == nil && u != d {
@@ -31,18 +31,16 @@ func (c *compiler) emitTenants(text []byte) {
 				continue
 			}
 			name := policy.TenantScriptDir + k + ".sieve"
-			c.tenantFiles[k] = name
-			c.emit(name, text, true)
+			files[k] = name
+			c.emit(name, text)
 		}
 	}
-	if len(c.tenantFiles) == 0 {
-		c.cfg.global = nil
-	}
+	return files
 }
 
 // tenantPath is the path by which Dovecot finds a tenant's script, in its
 // language. Where there is none, no script runs, and nothing is logged.
-func (c *compiler) tenantPath() string {
+func (c *site) tenantPath() string {
 	if c.dovecot.Before(dovecotBlocks) {
 		return c.policy.TenantDir() + "/%Ld.sieve"
 	}
@@ -81,8 +79,8 @@ func keepsDomain(format string) bool {
 
 // checkUserName: where Dovecot takes the domain off its users' names, no script
 // is found by it.
-func (c *compiler) checkUserName(conf doveconf) {
-	if c.tenantFiles == nil || c.cfg.global == nil {
+func (c fileWriter) checkUserName(conf doveconf, d deliveryScripts) {
+	if d.tenants == nil || d.global == nil {
 		return
 	}
 	if c.in.Doveconf == nil && !c.dovecot.Before(dovecotBlocks) {

@@ -87,8 +87,8 @@ func (e Exceptions) clone() Exceptions {
 }
 
 // buildExceptions says what the tables say: each rule of them is a condition.
-func (c *compiler) buildExceptions() {
-	p := c.policy
+func (c *site) exceptions(g *gateway) Exceptions {
+	p := g.policy
 	e := Exceptions{Gateway: p.Gateway.Name, SmartHost: p.Gateway.SmartHost.NextHop(), NullSender: true}
 	for _, d := range p.Direct {
 		e.Domains = append(e.Domains, mailaddr.DomainKeys(d)...)
@@ -98,7 +98,7 @@ func (c *compiler) buildExceptions() {
 		e.Markers = append(e.Markers, headers.When(headers.MatchPrefix{Prefix: m.Domain.Prefix, Op: headers.Is,
 			Values: []string{m.Domain.Value}}))
 	}
-	for _, n := range c.domainMarkers() {
+	for _, n := range g.markers {
 		e.Markers = append(e.Markers, headers.When(headers.Match{Name: n.name, Op: headers.Is, Values: []string{m.Domain.Value}}))
 	}
 	e.Markers = append(e.Markers, m.Loop...)
@@ -114,8 +114,8 @@ func (c *compiler) buildExceptions() {
 	}
 	if c.origin() {
 		// What one gateway has delivered goes to none of them again.
-		for _, g := range c.gateways {
-			e.Networks = append(e.Networks, g.Gateway.Networks...)
+		for _, other := range c.gateways {
+			e.Networks = append(e.Networks, other.policy.Gateway.Networks...)
 		}
 		e.Markers = append(e.Markers, headers.When(headers.Match{Name: p.OriginHeader(), Op: headers.Is, Values: []string{originValue}}))
 		e.Reserved = append(e.Reserved, ReservedField{Name: p.OriginHeader()})
@@ -123,7 +123,7 @@ func (c *compiler) buildExceptions() {
 	for _, r := range c.calendarTable() {
 		e.Content = append(e.Content, headers.When(r.When))
 	}
-	c.cfg.exceptions = append(c.cfg.exceptions, e.clone())
+	return e.clone()
 }
 
 // UnmarshalJSON reads what json.Marshal writes. Unknown fields, text behind the

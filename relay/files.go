@@ -56,8 +56,9 @@ func (c *Config) Obsolete() []string {
 	return slices.Clone(c.removed)
 }
 
-func (c *compiler) collectFiles() {
-	for name, data := range c.emitted {
+func (c *evaluator) collectFiles() {
+	c.cfg.files = c.kept
+	for name, data := range c.files {
 		c.cfg.files = append(c.cfg.files, File{Name: name, Data: data})
 	}
 	places := c.policy.Places()
@@ -104,20 +105,19 @@ func (c *Config) Commands() []Command {
 	return out
 }
 
-func (c *compiler) collectCommands() {
+func (c *evaluator) collectCommands() {
 	add := func(silent bool, why string, args ...string) {
 		c.cfg.commands = append(c.cfg.commands, Command{Args: args, Why: why, Silent: silent})
 	}
 	dir := c.policy.ConfigDir()
 	c.checkSecret(add)
 	c.checkCertificates(add)
-	slices.Sort(c.indexes)
-	for _, f := range c.indexes {
+	for _, f := range slices.Sorted(slices.Values(c.indexes)) {
 		add(true, "compile the table", "postmap", "-c", dir, c.indexedSpec(f).String())
 	}
 	switch {
-	case c.cfg.global == nil:
-	case c.tenantFiles != nil:
+	case c.scripts.global == nil:
+	case c.scripts.tenants != nil:
 		add(true, "compile the tenants' scripts", "sievec", c.policy.TenantDir())
 	default:
 		add(true, "compile the global script", "sievec", path.Join(c.policy.SieveDir(), path.Base(c.globalName())))
@@ -127,14 +127,14 @@ func (c *compiler) collectCommands() {
 		add(true, "check the ruleset", "nft", "-c", "-f", firewall)
 	}
 	add(true, "check Postfix's configuration", "postfix", "-c", dir, "check")
-	if _, ok := c.emitted[c.fragmentName()]; ok {
+	if _, ok := c.files[c.fragmentName()]; ok {
 		add(true, "check Dovecot's configuration", "doveconf", "-n")
 	}
 	if !c.policy.Firewall.IsZero() {
 		add(true, "close the gateway's port to others", "nft", "-f", firewall)
 	}
 	add(false, "Postfix reads its configuration", "postfix", "-c", dir, "reload")
-	if _, ok := c.emitted[c.fragmentName()]; ok {
+	if _, ok := c.files[c.fragmentName()]; ok {
 		add(false, "Dovecot reads its configuration", "doveadm", "reload")
 	}
 }

@@ -18,7 +18,7 @@ func (n names) table() string { return strings.ReplaceAll(n.owner, "-", "_") }
 
 // emitFirewall writes the ruleset. It replaces its table in one transaction, so
 // that loading it again changes nothing and no moment is without it.
-func (c *compiler) emitFirewall() {
+func (c fileWriter) emitFirewall() {
 	f := c.policy.Firewall
 	if f.IsZero() {
 		return
@@ -125,7 +125,7 @@ func (c *compiler) emitFirewall() {
 	line("\t\tcounter drop")
 	line("\t}")
 	line("}")
-	c.emit(c.names.firewallName(), b.Bytes(), true)
+	c.emit(c.names.firewallName(), b.Bytes())
 }
 
 // firewallOff is the command that takes the table out of the kernel, whether or

@@ -1,7 +1,6 @@
 package relay
 
 import (
-	"fmt"
 	"slices"
 	"strings"
 
@@ -13,11 +12,12 @@ import (
 // genericScope puts the addresses in scope that smtp_generic_maps turn into
 // addresses in scope when mail leaves: trivial-rewrite(8) asks the sender map
 // before that (ADDRESS_REWRITING_README).
-func (c *compiler) genericScope(t postfix.Table) postfix.Table {
+func (c *site) genericScope(t postfix.Table) (postfix.Table, Errors) {
 	value := c.base.get("smtp_generic_maps")
 	if value == "" || len(t) == 0 {
-		return t
+		return t, nil
 	}
+	var errs Errors
 	var known []source
 	var patterns []postfix.MapSpec
 	specs, _ := postfix.ParseMaps(value)
@@ -28,8 +28,8 @@ func (c *compiler) genericScope(t postfix.Table) postfix.Table {
 			switch {
 			case c.vouched(spec.String()) || c.vouched(leaf.String()):
 			case !ok || spec.Type == "pipemap":
-				c.conflictOnce("smtp_generic_maps", readable,
-					"%s can't be read here; a sender that it turns into one in scope would leave past the gateway", spec)
+				errs.Add(c.at("smtp_generic_maps"), ErrConflict, readable,
+					"smtp_generic_maps: %s can't be read here; a sender that it turns into one in scope would leave past the gateway", spec)
 			case indexed || leaf.Type == "inline":
 				known = append(known, src)
 			default:
@@ -81,12 +81,11 @@ func (c *compiler) genericScope(t postfix.Table) postfix.Table {
 			}
 		}
 	}
-	c.genericPatterns(patterns, t[:own])
-	return t
+	return t, append(errs, c.genericPatterns(patterns, t[:own])...)
 }
 
 // indexedRows are the rows of an indexed or inline: table.
-func (c *compiler) indexedRows(s source) []postfix.Entry {
+func (c *site) indexedRows(s source) []postfix.Entry {
 	if name, ok := strings.CutPrefix(s.file, "inline:"); ok {
 		t, _ := postfix.InlineTable(name)
 		return t
@@ -96,7 +95,7 @@ func (c *compiler) indexedRows(s source) []postfix.Entry {
 
 // genericPatterns refuses rules of smtp_generic_maps that may make senders in scope
 // of others: for a pattern there is no row in the scope.
-func (c *compiler) genericPatterns(specs []postfix.MapSpec, scope postfix.Table) {
+func (c *site) genericPatterns(specs []postfix.MapSpec, scope postfix.Table) (errs Errors) {
 	const name = "smtp_generic_maps"
 	whole, some := map[string]bool{}, map[string]bool{}
 	for _, e := range scope {
@@ -110,7 +109,7 @@ func (c *compiler) genericPatterns(specs []postfix.MapSpec, scope postfix.Table)
 		return some[domain] || strings.Contains(domain, "$")
 	}
 	refuse := func(at, result string) {
-		c.conflictAt(at, `write it as a row of an indexed table (hash:), such as "@int.example @example.com"; or end the pattern with "@", a `+
+		errs.Add(at, ErrConflict, `write it as a row of an indexed table (hash:), such as "@int.example @example.com"; or end the pattern with "@", a `+
 			`domain that is in scope, and "$"`,
 			"%s: the pattern for %q may turn senders who are not in scope into some who are, and who would leave past the gateway", name, result)
 	}
@@ -124,7 +123,8 @@ func (c *compiler) genericPatterns(specs []postfix.MapSpec, scope postfix.Table)
 		src, _ := c.table(spec)
 		t, ok := src.table.(*postfix.PatternTable)
 		if !ok {
-			c.conflictOnce(name, readable, "%s can't be read here; a sender that it turns into one in scope would leave past the gateway", spec)
+			errs.Add(c.at(name), ErrConflict, readable,
+				"%s: %s can't be read here; a sender that it turns into one in scope would leave past the gateway", name, spec)
 			continue
 		}
 		for _, r := range t.Endings() {
@@ -140,17 +140,5 @@ func (c *compiler) genericPatterns(specs []postfix.MapSpec, scope postfix.Table)
 			refuse(at, r.Value)
 		}
 	}
-}
-
-// conflictOnce is conflict for what is looked at several times.
-func (c *compiler) conflictOnce(name, fix, format string, args ...any) {
-	c.conflictAt(c.at(name), fix, name+": "+format, args...)
-}
-
-func (c *compiler) conflictAt(at, fix, format string, args ...any) {
-	told := at + ": " + fmt.Sprintf(format, args...)
-	if !c.refused[told] {
-		c.refused[told] = true
-		c.errs.Add(at, ErrConflict, fix, format, args...)
-	}
+	return errs
 }

@@ -19,7 +19,7 @@ const policyService = "check_policy_service"
 // setting names, so that nobody takes a misspelt one for given. What could be
 // meant is with it. In a Compile that fails it is an error, because it is likely
 // why; else a warning, for one list may be for several servers.
-func (c *compiler) unnamedTables(failed bool) {
+func (c task) unnamedTables(main settings, master *postfix.Master, failed bool) {
 	if len(c.in.Tables) == 0 {
 		return
 	}
@@ -41,10 +41,10 @@ func (c *compiler) unnamedTables(failed bool) {
 			}
 		}
 	}
-	services := []settings{c.base}
-	for _, sv := range c.master.Services() {
+	services := []settings{main}
+	for _, sv := range master.Services() {
 		if len(sv.Options) > 0 {
-			services = append(services, c.base.service(sv))
+			services = append(services, main.service(sv))
 		}
 	}
 	for i, s := range services {

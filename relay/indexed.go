@@ -22,13 +22,13 @@ var indexSuffixes = map[string]string{"hash": ".db", "btree": ".db", "lmdb": ".l
 // indexedSpec names a generated table of the kind that the installation's
 // postmap makes: hash: needs Berkeley DB, which Red Hat Enterprise Linux 9 and
 // Alpine don't have any more.
-func (c *compiler) indexedSpec(file string) postfix.MapSpec {
+func (c *site) indexedSpec(file string) postfix.MapSpec {
 	return postfix.MapSpec{Type: cmp.Or(c.indexTypes[file], c.indexType), Name: c.path(file)}
 }
 
 // setIndexType decides the kind: before a configuration is written from nothing
 // as Installation.DatabaseType has it, and by main.cf once that is read.
-func (c *compiler) setIndexType() {
+func (c *reader) setIndexType() {
 	in := strings.TrimSpace(c.in.DatabaseType)
 	switch {
 	case in == "" && c.main == nil:

@@ -127,7 +127,7 @@ func list(value string) []string {
 }
 
 // takeStock gives the installation's files the names that they have in stock.
-func (c *compiler) takeStock() {
+func (c *reader) takeStock() {
 	c.stock = c.in.configured()
 	c.conf.Files = c.stock
 	elsewhere := ""

@@ -34,9 +34,30 @@ type evaluation struct {
 	tenants map[string]string
 }
 
+// evaluator makes a Config of what was written. Its conf, main and master are the
+// finished ones.
+type evaluator struct {
+	task
+	*emission
+	cfg *Config
+}
+
+// evaluate makes what Route asks, and what is done with the files. It counts where
+// r has no errors.
+func evaluate(s *site, e *emission, r *report) *Config {
+	c := &evaluator{task{s, r}, e, &Config{own: e.scripts.own, mailbox: e.scripts.mailbox, global: e.scripts.global}}
+	c.collectFiles()
+	for _, g := range c.gateways {
+		c.cfg.exceptions = append(c.cfg.exceptions, c.exceptions(g))
+	}
+	c.buildInstance()
+	return c.cfg
+}
+
 // buildInstance makes what Route asks.
-func (c *compiler) buildInstance() {
+func (c *evaluator) buildInstance() {
 	e := &c.cfg.evaluation
+	e.globalRules = c.scripts.rules
 	e.asciiDovecot = c.dovecot.Before(dovecotBlocks)
 	e.scripts = c.in.Scripts
 	if m, ok := e.scripts.(ScriptMap); ok {
@@ -60,13 +81,14 @@ func (c *compiler) buildInstance() {
 	c.addresses(&o)
 	c.buildDoors(&o)
 	c.buildConnections()
-	c.eachGateway(func() {
-		p := c.buildPassage(&o)
+	for _, g := range c.gateways {
+		var p *passage
+		c.within(g, func() { p = c.buildPassage(g, &o) })
 		e.passages = append(e.passages, p)
 		if o.Agents[p.smartHost] == nil {
 			o.Agents[p.smartHost] = p
 		}
-	})
+	}
 	var err error
 	if e.eval, err = mta.New(c.conf, o); err != nil {
 		var l postfix.Errors
@@ -86,18 +108,19 @@ func (c *compiler) buildInstance() {
 		if err != nil {
 			c.errs.Wrap("Sieve", err, "use other markers or another folder")
 		}
-		e.program, e.globalFile, e.tenants = p, c.globalName(), c.tenantFiles
+		e.program, e.globalFile, e.tenants = p, c.globalName(), c.scripts.tenants
 	}
 }
 
 // addresses are the policy's, for tables that can't be read here.
-func (c *compiler) addresses(o *mta.Options) {
+func (c *evaluator) addresses(o *mta.Options) {
 	if c.in.Directory != nil {
 		return
 	}
 	if c.policy.Topology == TopologyMailboxes {
-		_, boxes := c.maps(c.settings().get("virtual_mailbox_maps"))
-		_, aliases := c.maps(c.settings().get("virtual_alias_maps"))
+		main := c.conf.Settings()
+		_, boxes := c.conf.Maps(main.Value("virtual_mailbox_maps"))
+		_, aliases := c.conf.Maps(main.Value("virtual_alias_maps"))
 		if len(boxes)+len(aliases) > 0 {
 			c.warn("Installation.Directory", "%s can't be read here; without a Directory, Route knows only the policy's Mailboxes and Aliases",
 				strings.Join(append(boxes, aliases...), ", "))
@@ -116,7 +139,7 @@ func (c *compiler) addresses(o *mta.Options) {
 }
 
 // buildDoors are the listeners by their roles, and what is behind them.
-func (c *compiler) buildDoors(o *mta.Options) {
+func (c *evaluator) buildDoors(o *mta.Options) {
 	e := &c.cfg.evaluation
 	add := func(d *door, name, kind string) {
 		sv, _ := c.master.Lookup(name, kind)
@@ -127,9 +150,9 @@ func (c *compiler) buildDoors(o *mta.Options) {
 			o.Returns = d.service
 		}
 		if d.role == RoleInternal || d.role == RoleSubmission {
-			_, opaque := c.networks(c.settings().service(sv))
+			_, opaque := c.conf.Networks(c.conf.Settings().Of(sv))
 			for _, n := range opaque {
-				c.warn(c.at("mynetworks"), "%s can't be known here; Route takes its clients for strangers", n)
+				c.warn(c.conf.At("mynetworks"), "%s can't be known here; Route takes its clients for strangers", n)
 			}
 		}
 	}

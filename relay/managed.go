@@ -225,38 +225,9 @@ func readerOf(name string) string {
 	return ""
 }
 
-// emit adds a file. own: the whole file is ours, so that one of that name which
-// is not ours must not be overwritten, and of one that somebody edited a copy
-// is kept.
-func (c *compiler) emit(name string, data []byte, own bool) {
-	if !own {
-		c.emitted[name] = data
-		return
-	}
-	data = sealed(data)
-	c.emitted[name] = data
-	there, ok := c.in.there(name)
-	if !ok {
-		return
-	}
-	at := strings.TrimPrefix(name, "postfix/")
-	switch {
-	case !c.names.owns(there): // the first gateway's owner, also for a further one
-		c.errs.Add(at, ErrConflict, "rename it, or choose another Gateway.Name",
-			"the installation has a file of this name that was not generated")
-	case loses(there, data):
-		kept := File{Name: keptName(name, there), Mode: 0o600, Data: bytes.Clone(there)}
-		c.warn(at, "was edited by hand, or has no checksum that tells; it is written anew, and what it was is kept in %s: put what you need of "+
-			"it into the policy, then delete that file", kept.Name)
-		if _, ok := c.in.there(kept.Name); !ok && !slices.ContainsFunc(c.cfg.files, func(f File) bool { return f.Name == kept.Name }) {
-			c.cfg.files = append(c.cfg.files, kept)
-		}
-	}
-}
-
 // collectObsolete finds the files of an earlier run that this one doesn't have.
 // What was edited by hand is not among them.
-func (c *compiler) collectObsolete() {
+func (c *evaluator) collectObsolete() {
 	gateway := c.policy.Gateway.Name
 	stays := func(name string, data []byte) {
 		l := leftFile(name, data)
@@ -264,7 +235,7 @@ func (c *compiler) collectObsolete() {
 	}
 	for _, base := range slices.Sorted(maps.Keys(c.in.configured())) {
 		name, data := "postfix/"+base, c.in.configured()[base]
-		if _, kept := c.emitted[name]; kept || !Managed(gateway, data) {
+		if _, kept := c.files[name]; kept || !Managed(gateway, data) {
 			continue
 		}
 		if by := c.namedBy(base); by != "" {
@@ -278,14 +249,14 @@ func (c *compiler) collectObsolete() {
 	}
 	fixed := c.names.fixedFiles(gateway)
 	for _, name := range fixed {
-		_, kept := c.emitted[name]
+		_, kept := c.files[name]
 		if data, ok := c.in.Written[name]; !kept && (!ok || intact(data)) {
 			c.cfg.removed = append(c.cfg.removed, withCompiled(name)...)
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.in.Written)) {
 		data := c.in.Written[name]
-		_, kept := c.emitted[name]
+		_, kept := c.files[name]
 		switch {
 		case kept:
 		case Intact(gateway, data):
@@ -303,7 +274,7 @@ func (c *compiler) collectObsolete() {
 
 // namedBy is the file of the finished configuration of which a setting or a row
 // still names one of the configuration directory; empty: none.
-func (c *compiler) namedBy(base string) string {
+func (c *evaluator) namedBy(base string) string {
 	path := []byte(c.path(base))
 	names := func(data []byte) bool {
 		for line := range bytes.Lines(data) {
@@ -323,13 +294,13 @@ func (c *compiler) namedBy(base string) string {
 		return false
 	}
 	for _, name := range []string{mainFile, masterFile} {
-		if names(c.emitted[name]) {
+		if names(c.files[name]) {
 			return strings.TrimPrefix(name, "postfix/")
 		}
 	}
 	for _, name := range slices.Sorted(maps.Keys(c.stock)) {
 		data := c.stock[name]
-		if _, ours := c.emitted[label(name)]; ours || name == base || Managed(c.policy.Gateway.Name, data) {
+		if _, ours := c.files[label(name)]; ours || name == base || Managed(c.policy.Gateway.Name, data) {
 			continue
 		}
 		if bytes.Contains(data, path) && names(data) {

@@ -31,30 +31,30 @@ type passage struct {
 }
 
 // buildPassage reads the current gateway's, and the way into its second pass.
-func (c *compiler) buildPassage(o *mta.Options) *passage {
-	g := c.policy.Gateway
+func (c *evaluator) buildPassage(g *gateway, o *mta.Options) *passage {
+	gate := g.policy.Gateway
 	p := &passage{
-		smartHost: c.names.smartHost, login: !g.SmartHost.Auth.IsZero(), origin: originOf(g),
-		hostRule: c.rule("Gateway.SmartHost"), loginRule: c.rule("Gateway.SmartHost.Auth"), certRule: c.rule("Gateway.Client.Names"),
+		smartHost: g.names.smartHost, login: !gate.SmartHost.Auth.IsZero(), origin: originOf(gate),
+		hostRule: g.rule("Gateway.SmartHost"), loginRule: g.rule("Gateway.SmartHost.Auth"), certRule: g.rule("Gateway.Client.Names"),
 	}
-	switch g.SmartHost.EffectiveLevel() {
+	switch gate.SmartHost.EffectiveLevel() {
 	case LevelDANE:
-		p.proofRule = c.rule("Gateway.SmartHost.Level")
+		p.proofRule = g.rule("Gateway.SmartHost.Level")
 	case LevelFingerprint:
-		p.proofRule = c.rule("Gateway.SmartHost.Fingerprints")
+		p.proofRule = g.rule("Gateway.SmartHost.Fingerprints")
 	default:
-		p.proofRule = c.rule("Gateway.SmartHost.TLSName")
+		p.proofRule = g.rule("Gateway.SmartHost.TLSName")
 	}
-	for i := range g.SmartHost.Fallback {
-		p.fallbackRules = append(p.fallbackRules, c.rule(paths.Index("Gateway.SmartHost.Fallback", i)))
+	for i := range gate.SmartHost.Fallback {
+		p.fallbackRules = append(p.fallbackRules, g.rule(paths.Index("Gateway.SmartHost.Fallback", i)))
 	}
-	gate, nexthop, _ := strings.Cut(c.gateHop(), ":")
+	transport, nexthop, _ := strings.Cut(g.hop(), ":")
 	o.Passes = append(o.Passes, mta.Pass{
-		Kind: mta.PassRouted, Transport: gate, NextHop: nexthop, Service: c.policy.SecondPass().String(),
+		Kind: mta.PassRouted, Transport: transport, NextHop: nexthop, Service: g.policy.SecondPass().String(),
 		Stage: "second pass", Rule: p.hostRule, Note: "nothing keeps it off the gateway", FilteredNote: "past the gateway",
 	})
-	if c.policy.Topology != TopologyOutbound {
-		c.buildCertificate(p)
+	if g.policy.Topology != TopologyOutbound {
+		c.buildCertificate(g, p)
 	}
 	return p
 }
@@ -62,13 +62,13 @@ func (c *compiler) buildPassage(o *mta.Options) *passage {
 // buildCertificate takes over the rule on the Received: line. Route compares
 // names instead of running the expression over a line that it would have to
 // make up; the tests hold the two together with real certificates.
-func (c *compiler) buildCertificate(p *passage) {
-	if len(c.policy.Gateway.Client.Names) == 0 {
+func (c *evaluator) buildCertificate(g *gateway, p *passage) {
+	if len(g.policy.Gateway.Client.Names) == 0 {
 		return
 	}
-	t := c.certNameTable()
-	p.certNames, p.shared, p.networks = c.policy.Gateway.Client.Names, c.policy.Inbound.Shared, c.policy.Gateway.Networks
-	p.certAt = place{"postfix/" + c.names.certName, 0}
+	t := c.certNameTable(g)
+	p.certNames, p.shared, p.networks = g.policy.Gateway.Client.Names, g.policy.Inbound.Shared, g.policy.Gateway.Networks
+	p.certAt = place{"postfix/" + g.names.certName, 0}
 	if lines, err := t.Lines(); err == nil && len(lines) > 0 {
 		p.certAt.line = lines[0] + 1 // behind the managed-file comment
 		for _, l := range lines {

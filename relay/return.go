@@ -15,12 +15,14 @@ const (
 
 // returnTable are the senders whose mail the gateway may hand back: those in
 // scope. The keys are those of access(5); exceptions end the search there too.
-func (c *compiler) returnTable() postfix.Table {
-	if !c.policy.Inbound.Return {
+func (c fileWriter) returnTable(g *gateway) postfix.Table {
+	if !g.policy.Inbound.Return {
 		return nil
 	}
+	scope, errs := c.scopeOf(func(gateway int) bool { return gateway == g.index })
+	c.once(errs)
 	var t postfix.Table
-	for _, e := range c.scopeOf(func(gateway int) bool { return gateway == c.current }) {
+	for _, e := range scope {
 		if e.Value != "DUNNO" {
 			e.Value = "OK"
 		}
@@ -31,8 +33,8 @@ func (c *compiler) returnTable() postfix.Table {
 }
 
 // returnRule lets them through to every recipient.
-func (c *compiler) returnRule() string {
-	m := c.hashMap(c.names.back)
+func (c *masterWriter) returnRule(g *gateway) string {
+	m := c.hashMap(g.names.back)
 	if m == "" {
 		return ""
 	}
@@ -41,12 +43,12 @@ func (c *compiler) returnRule() string {
 
 // returnOptions keep the table from answering for subdomains, which are not in
 // scope.
-func (c *compiler) returnOptions(own settings) []postfix.Param {
+func (c *masterWriter) returnOptions(g *gateway, own settings) []postfix.Param {
 	names := list(own.get(parentDomains))
-	if c.returnRule() == "" || !slices.Contains(names, accessMaps) {
+	if c.returnRule(g) == "" || !slices.Contains(names, accessMaps) {
 		return nil
 	}
-	for _, r := range strings.Split(c.recipientRules(), ", ") {
+	for _, r := range strings.Split(c.recipientRules(g), ", ") {
 		if strings.Contains(r, "_access ") {
 			c.errs.Add("Inbound.Return", headers.ErrNotExpressible, "take "+accessMaps+" out of "+parentDomains+
 				" and give subdomains entries of their own, beginning with a dot",

@@ -8,8 +8,8 @@ import (
 )
 
 // checkExpansion refuses values that Postfix stops on: it would not start.
-func (c *compiler) checkExpansion(s settings, fix string) {
-	for _, e := range s.Unexpandable(c.master) {
+func (c task) checkExpansion(s settings, master *postfix.Master, fix string) {
+	for _, e := range s.Unexpandable(master) {
 		c.errs.Wrap(e.Position.String(), fault.Both(e.Err, ErrConflict), fix)
 	}
 }
@@ -17,9 +17,9 @@ func (c *compiler) checkExpansion(s settings, fix string) {
 // checkReferences refuses values of the installation's that name a parameter
 // which the generated configuration defines: they would mean something else
 // from now on, or lead in a circle.
-func (c *compiler) checkReferences() {
+func (c task) checkReferences(params []postfix.Param) {
 	generated := map[string]bool{}
-	for _, p := range c.params {
+	for _, p := range params {
 		if _, known := postfix.LookupParameter(p.Name); !known {
 			generated[p.Name] = true
 		}

@@ -13,7 +13,7 @@ import (
 
 // skeleton makes the installation for a server that has none: the smallest
 // main.cf and master.cf that serve the policy's domains.
-func (c *compiler) skeleton() {
+func (c *reader) skeleton() {
 	if c.needed(); len(c.errs) > 0 {
 		return
 	}
@@ -22,7 +22,7 @@ func (c *compiler) skeleton() {
 }
 
 // needed are the values that a server without a configuration needs.
-func (c *compiler) needed() {
+func (c *reader) needed() {
 	p := c.policy
 	if p.Server.Hostname == "" {
 		c.errs.Required("Server.Hostname", "the server's name; or give the existing configuration as Installation.Files")
@@ -38,7 +38,7 @@ func (c *compiler) needed() {
 	}
 }
 
-func (c *compiler) skeletonMain() string {
+func (c *reader) skeletonMain() string {
 	p := c.policy
 	var b strings.Builder
 	set := func(name string, values ...string) {
@@ -93,7 +93,7 @@ func (c *compiler) skeletonMain() string {
 }
 
 // interfaces are the addresses of the listeners, and loopback for our own.
-func (c *compiler) interfaces() string {
+func (c *site) interfaces() string {
 	addresses := []string{}
 	for _, l := range c.policy.Listeners {
 		name, _ := l.Split()
@@ -122,7 +122,7 @@ func prefixes(nets []netip.Prefix) []string {
 	return out
 }
 
-func (c *compiler) skeletonMaster() string {
+func (c *reader) skeletonMaster() string {
 	var b strings.Builder
 	b.WriteString("# service type  private unpriv  chroot  wakeup  maxproc command + args\n")
 	for _, l := range c.policy.Listeners {
@@ -155,9 +155,10 @@ func (c *compiler) skeletonMaster() string {
 
 // mailboxTables writes the policy's mailboxes and aliases where the configuration
 // has them from the policy: the one that is written from nothing, then and later.
-func (c *compiler) mailboxTables() {
-	p := c.policy
-	if c.fromPolicy("virtual_mailbox_maps", c.names.mailboxes) {
+func (c *reader) mailboxTables() {
+	p, out := c.policy, fileWriter{task: c.task, out: c.lists}
+	if spec, ok := c.fromPolicy("virtual_mailbox_maps", c.names.mailboxes); ok {
+		c.typed(c.names.mailboxes, spec)
 		if len(p.Mailboxes) == 0 {
 			c.errs.Required("Mailboxes", "the mailboxes, which "+c.names.mailboxes+
 				" is written from; or name other tables in virtual_mailbox_maps ("+c.at("virtual_mailbox_maps")+")")
@@ -169,9 +170,10 @@ func (c *compiler) mailboxTables() {
 				boxes = append(boxes, postfix.Entry{Key: k, Value: "1", Rule: paths.Index("Mailboxes", i)})
 			}
 		}
-		c.hashTable(c.names.mailboxes, boxes)
+		out.hashTable(c.names.mailboxes, boxes)
 	}
-	if c.fromPolicy("virtual_alias_maps", c.names.aliases) {
+	if spec, ok := c.fromPolicy("virtual_alias_maps", c.names.aliases); ok {
+		c.typed(c.names.aliases, spec)
 		addresses := make([]string, len(p.Aliases))
 		for i, a := range p.Aliases {
 			addresses[i] = a.Address
@@ -184,27 +186,33 @@ func (c *compiler) mailboxTables() {
 			}
 		}
 		if len(aliases) == 0 { // the setting names it all the same
-			c.emit("postfix/"+c.names.aliases, []byte("# "+c.names.managed()+"\n"), true)
-			c.indexes = append(c.indexes, c.names.aliases)
+			out.emit(postfixDir+c.names.aliases, []byte("# "+c.names.managed()+"\n"))
+			c.lists.indexes = append(c.lists.indexes, c.names.aliases)
 			return
 		}
-		c.hashTable(c.names.aliases, aliases)
+		out.hashTable(c.names.aliases, aliases)
 	}
 }
 
-// fromPolicy reports whether a setting names a table that is written from the
-// policy.
-func (c *compiler) fromPolicy(name, file string) bool {
+// typed keeps a table's type, which is the installation's by now.
+func (c *reader) typed(file string, spec postfix.MapSpec) {
+	if indexSuffixes[spec.Type] != "" {
+		c.indexTypes[file] = spec.Type
+	}
+}
+
+// fromPolicy finds the table, written from the policy, that a setting names.
+func (c *site) fromPolicy(name, file string) (postfix.MapSpec, bool) {
 	specs, err := postfix.ParseMaps(c.base.get(name))
-	return err == nil && slices.ContainsFunc(specs, func(s postfix.MapSpec) bool {
-		return slices.ContainsFunc(s.Leaves(), func(l postfix.MapSpec) bool {
-			if l.Name != c.path(file) {
-				return false
+	if err != nil {
+		return postfix.MapSpec{}, false
+	}
+	for _, s := range specs {
+		for _, l := range s.Leaves() {
+			if l.Name == c.path(file) {
+				return l, true
 			}
-			if indexSuffixes[l.Type] != "" {
-				c.indexTypes[file] = l.Type // the setting is the installation's by now
-			}
-			return true
-		})
-	})
+		}
+	}
+	return postfix.MapSpec{}, false
 }

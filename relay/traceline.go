@@ -17,10 +17,10 @@ import (
 // space and no parenthesis (smtpd(8) replaces them), the host's name in front of
 // the address neither (valid_hostname), so that both are where they are looked
 // for.
-func (c *compiler) sharedCertificate(guards []postfix.CheckGuard, refuse postfix.CheckAction) postfix.CheckTable {
+func (c task) sharedCertificate(g *gateway, guards []postfix.CheckGuard, refuse postfix.CheckAction) postfix.CheckTable {
 	const client = `^Received: from [^[:space:]]+ \([^()]* \[`
 	var t postfix.CheckTable
-	for i, n := range c.policy.Gateway.Networks {
+	for i, n := range g.policy.Gateway.Networks {
 		at := paths.Index("Gateway.Networks", i)
 		pattern, err := networkPattern(n)
 		if err != nil {

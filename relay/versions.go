@@ -27,7 +27,7 @@ var (
 var dovecotBlocks = release.Release{Major: 2, Minor: 4}
 
 // versions resolves what the emission depends on.
-func (c *compiler) versions() {
+func (c *reader) versions() {
 	// Where a version isn't known, the first that could be meant goes on, to find
 	// what else is wrong.
 	defer func() {
@@ -62,7 +62,7 @@ func doveconfVersion(text []byte) string {
 // sessionShown are the options by which the Received: line of the gateway's
 // listener tells about the client's certificate, where a release or main.cf
 // would have it tell less.
-func (c *compiler) sessionShown() []postfix.Param {
+func (c *site) sessionShown() []postfix.Param {
 	var o []postfix.Param
 	if !c.postfix.Before(hidesSession) {
 		o = append(o, opt("smtpd_hide_client_session", "no"))
@@ -75,7 +75,7 @@ func (c *compiler) sessionShown() []postfix.Param {
 
 // noPerSite empties smtp_tls_per_site, which is asked where there are no policy
 // maps; in the releases that warn of it only where the installation sets it.
-func (c *compiler) noPerSite() []postfix.Param {
+func (c *site) noPerSite() []postfix.Param {
 	if c.postfix.Before(warnsOfPerSite) || c.base.set("smtp_tls_per_site") {
 		return []postfix.Param{opt("smtp_tls_per_site")}
 	}
@@ -85,7 +85,7 @@ func (c *compiler) noPerSite() []postfix.Param {
 // alwaysVerified are the options of the transport to the smart host by which
 // no header of a message takes verification away. An older Postfix would warn
 // of them.
-func (c *compiler) alwaysVerified() []postfix.Param {
+func (c *site) alwaysVerified() []postfix.Param {
 	var o []postfix.Param
 	if !c.postfix.Before(tlsRequired) {
 		o = append(o, opt("tls_required_enable", "no"))

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"io/fs"
+	"maps"
 	"net/netip"
 	"path"
 	"strings"
@@ -130,6 +131,17 @@ func (c *Configuration) SetCIDR(file string, t postfix.CIDRTable) {
 		c.cidrs = map[string]postfix.CIDRTable{}
 	}
 	c.cidrs[file] = t
+}
+
+// Clone is a configuration with what has been read so far: what is set in one of
+// the two afterwards, the other doesn't have.
+func (c *Configuration) Clone() *Configuration {
+	if c == nil {
+		c = new(Configuration)
+	}
+	out := *c
+	out.sources, out.checks, out.markers, out.cidrs = maps.Clone(c.sources), maps.Clone(c.checks), maps.Clone(c.markers), maps.Clone(c.cidrs)
+	return &out
 }
 
 func (c *Configuration) warn(at, format string, args ...any) {
