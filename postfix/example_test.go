@@ -30,11 +30,11 @@ func ExampleMain_Set() {
 	// Output:
 	// myhostname = ox.example.com
 	// #oxmailroute# relayhost = [old.example.net]
-	// # BEGIN oxmailroute: managed block, change the policy instead [AZND6Q 570Dwhs1aA3GsxwaqD u6PoKu]
+	// # BEGIN oxmailroute: managed block, change the policy instead [AZND6QRbMypj]
 	// # in-scope mail takes the gate, the rest its MX
 	// relayhost =
 	// sender_dependent_default_transport_maps = hash:/etc/postfix/conbool_scope
-	// # END oxmailroute [AZND6Q 570Dwhs1aA3GsxwaqD u6PoKu]
+	// # END oxmailroute [AZND6QRbMypj]
 	// as it was: true
 }
 
@@ -55,14 +55,14 @@ func ExampleMaster_Set() {
 	fmt.Printf("%s", m.Format())
 	// Output:
 	// submission inet n - n - - smtpd
-	// # BEGIN oxmailroute [ztWguh oCztWg]
+	// # BEGIN oxmailroute [ztWguhMp]
 	//   -o cleanup_service_name=cleanup-untrusted
-	// # END oxmailroute [ztWguh oCztWg]
+	// # END oxmailroute [ztWguhMp]
 	// pickup unix n - n 60 1 pickup
-	// # BEGIN oxmailroute: managed block, change the policy instead [_qB9-l BMuTODHDtG3B]
+	// # BEGIN oxmailroute: managed block, change the policy instead [_qB9-loo]
 	// # marked mail, by its MX
 	// direct     unix  -       -       n       -       -       smtp
-	// # END oxmailroute [_qB9-l BMuTODHDtG3B]
+	// # END oxmailroute [_qB9-loo]
 }
 
 func ExampleCheckTable() {

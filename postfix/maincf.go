@@ -34,6 +34,7 @@ type Main struct {
 	defs     []definition
 	last     map[string]int // index in defs of the definition that counts
 	warnings []Warning
+	seals    block.Seals // see KnowSeals
 }
 
 // definition is a Param and the physical lines it stands in.

@@ -99,6 +99,7 @@ func (m *Main) Set(owner string, params []Param) error {
 	if len(errs) > 0 {
 		return errs
 	}
+	changed.seals = m.seals
 	*m = *changed
 	return nil
 }
@@ -123,9 +124,10 @@ func (m *Main) Remove(owner string) error {
 // Extract is [Main.Remove] for a file that somebody may have edited within the
 // owner's block, or torn it: it takes out what is the owner's beyond doubt and
 // reports every other line that is left of it. By the seal in the BEGIN and END
-// lines, lines that were added within the block stay, comments that were changed
+// lines and its list ([Main.KnowSeals]), lines that were added within the block stay, comments that were changed
 // there, too, and other lines that were changed stay as comments. Either of the
-// two lines is enough to find the block, and a piece of one with the other. Of
+// two lines is enough to find the block, and a piece of one with the other. A
+// block that was edited and whose list isn't known stays as it stands. Of
 // a block that has lost its END line and was edited, the lines that the seal
 // knows go; of one that has lost its BEGIN line and its first line, all stay.
 // Without both lines nothing of it is found. A line elsewhere in the file that
@@ -168,6 +170,7 @@ func (m *Main) replace(src []byte) error {
 	if err != nil {
 		return err
 	}
+	changed.seals = m.seals
 	*m = *changed
 	return nil
 }
@@ -183,7 +186,9 @@ func (m *Main) without(owner string, lenient bool) ([]byte, []Leftover, Errors) 
 	}
 	all := block.Find(m.src, owner)
 	if lenient {
-		all = block.Mend(m.src, all, owner, true)
+		all = block.Mend(m.src, all, owner, true, m.seals)
+	} else {
+		all = m.seals.Know(m.src, all, owner)
 	}
 	var own []block.Frame
 	found := false // something of a block

@@ -133,7 +133,7 @@ func TestMainSetEdited(t *testing.T) {
 }
 
 var (
-	seals    = regexp.MustCompile(`(?m)^(# (?:BEGIN|END) .*?) \[[\w-]{6}(?: [\w-]*){0,2}\]`)
+	seals    = regexp.MustCompile(`(?m)^(# (?:BEGIN|END) .*?) \[[\w-]{6,12}(?: [\w-]*){0,2}\]`)
 	endTails = regexp.MustCompile(`(?m)^(# END .*?) \(the file had no newline at its end\)`)
 )
 

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/internal/fault"
+	"github.com/oxmailroute/oxmailroute/postfix/internal/block"
 )
 
 // Service is one entry of master.cf (master(5)). An empty field is written as
@@ -54,6 +55,7 @@ type Master struct {
 	src      []byte
 	entries  []masterEntry
 	warnings []Warning
+	seals    block.Seals // see KnowSeals
 }
 
 // masterEntry is a Service and the physical lines it stands in.

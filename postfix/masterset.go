@@ -123,6 +123,7 @@ func (m *Master) Set(owner string, add []Service, options []ServiceOptions) erro
 	if errs := changed.missing(add, options); len(errs) > 0 {
 		return errs
 	}
+	changed.seals = m.seals
 	*m = *changed
 	return nil
 }
@@ -209,6 +210,7 @@ func (m *Master) replace(src []byte) error {
 	if err != nil {
 		return err
 	}
+	changed.seals = m.seals
 	*m = *changed
 	return nil
 }
@@ -224,7 +226,9 @@ func (m *Master) without(owner string, lenient bool) ([]byte, []Leftover, Errors
 	}
 	all := block.Find(m.src, owner)
 	if lenient {
-		all = block.Mend(m.src, all, owner, false)
+		all = block.Mend(m.src, all, owner, false, m.seals)
+	} else {
+		all = m.seals.Know(m.src, all, owner)
 	}
 	var own []block.Frame
 	services := 0 // line of the block of them

@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strings"
+	"sync"
 	"testing"
 
 	"github.com/google/go-cmp/cmp"
@@ -12,16 +13,39 @@ import (
 	"github.com/oxmailroute/oxmailroute/postfix/internal/block"
 )
 
+// written are the lists of all blocks that the tests wrote, as a file beside
+// main.cf has them.
+var written struct {
+	sync.Mutex
+	lines []string
+}
+
+func keep(lines []string) {
+	written.Lock()
+	defer written.Unlock()
+	written.lines = append(written.lines, lines...)
+	slices.Sort(written.lines)
+	written.lines = slices.Compact(written.lines)
+}
+
+func kept() []string {
+	written.Lock()
+	defer written.Unlock()
+	return slices.Clone(written.lines)
+}
+
 // setMain and setMaster lay a part of the owner's over a file; extract takes it
 // out again.
 func setMain(text string) (string, error) {
 	m, err := ParseMain("main.cf", []byte(text))
 	if err == nil {
+		m.KnowSeals(kept()...)
 		err = m.Set(owner, someParams)
 	}
 	if err != nil {
 		return "", err
 	}
+	keep(m.Seals(owner))
 	return string(m.Format()), nil
 }
 
@@ -30,6 +54,7 @@ func extractMain(text string) (string, []Leftover, error) {
 	if err != nil {
 		return "", nil, err
 	}
+	m.KnowSeals(kept()...)
 	left, err := m.Extract(owner)
 	return string(m.Format()), left, err
 }
@@ -42,11 +67,13 @@ var sealOptions = []ServiceOptions{
 func setMaster(text string) (string, error) {
 	m, err := ParseMaster("master.cf", []byte(text))
 	if err == nil {
+		m.KnowSeals(kept()...)
 		err = m.Set(owner, gateServices, sealOptions)
 	}
 	if err != nil {
 		return "", err
 	}
+	keep(m.Seals(owner))
 	return string(m.Format()), nil
 }
 
@@ -55,6 +82,7 @@ func extractMaster(text string) (string, []Leftover, error) {
 	if err != nil {
 		return "", nil, err
 	}
+	m.KnowSeals(kept()...)
 	left, err := m.Extract(owner)
 	return string(m.Format()), left, err
 }

@@ -61,4 +61,5 @@ func (c task) finish(e *emission) {
 	}
 	c.checkExpansion(settings{e.conf.Settings()}, e.master, "write the value out: what it refers to is set for the gateway, and leads back")
 	e.files[mainFile], e.files[masterFile] = main.Format(), master.Format()
+	fileWriter{task: c, out: e.output}.emitSeals(e.main, e.master)
 }

@@ -22,6 +22,7 @@ type names struct {
 	tlsPolicy, authDemand, back, others                                 string // files of the way to the smart host and back
 	early, certsData, behind, ehlo                                      string // files of the gateway's listener
 	mailboxes, aliases                                                  string // files, where there is no base
+	seals                                                               string // file: the lists of the managed blocks' lines
 
 	sort, reEntry                                 string // files of what Sieve sends
 	cleanupSort, cleanupGenerated, cleanupReEntry string // its cleanup services
@@ -50,7 +51,7 @@ func newNames(gateway string) names {
 		scope: g + "_scope", transport: g + "_transport", bypass: g + "_bypass", bypassMIME: g + "_bypass_mime",
 		strip: g + "_strip", leave: g + "_leave", certName: g + "_cert_name", certs: g + "_certs",
 		clients: g + "_clients.cidr", origin: g + "_origin.cidr", spam: g + "_spam",
-		mailboxes: g + "_mailboxes", aliases: g + "_aliases",
+		mailboxes: g + "_mailboxes", aliases: g + "_aliases", seals: g + "_seals",
 		smartHost: g, gate: g + "-gate", direct: g + "-direct", store: g + "-store", stripGate: g + "-strip",
 		cleanupIn: g + "-cleanup-in", cleanupStrip: g + "-cleanup-strip", cleanupOut: g + "-cleanup-out",
 		cleanupTrusted: g + "-cleanup-trusted", cleanupShare: g + "-cleanup-share",

@@ -98,6 +98,7 @@ func Remove(gateway string, in Installation) (Removal, error) {
 		if err != nil {
 			return nil, err
 		}
+		m.KnowSeals(n.sealsIn(in)...)
 		before = append(before, mainUses(m)...)
 		left, err := m.Extract(n.owner)
 		if err != nil {
@@ -113,6 +114,7 @@ func Remove(gateway string, in Installation) (Removal, error) {
 		if err != nil {
 			return nil, err
 		}
+		m.KnowSeals(n.sealsIn(in)...)
 		before = append(before, masterUses(m)...)
 		left, err := m.Extract(n.owner)
 		if err != nil {
@@ -165,6 +167,9 @@ func (r *Removal) tables(gateway string, in Installation, before, inUse []use) {
 				Fix: "change or delete the lines that name it, then delete it"})
 		case !intact(data):
 			r.Left = append(r.Left, leftFile(file, data))
+		case name == newNames(gateway).seals && slices.ContainsFunc(r.Files, func(f File) bool { return newNames(gateway).stillSealed(in, f.Data) }):
+			r.Left = append(r.Left, Left{File: file, Why: "tells the lines of a damaged block apart, which stays",
+				Fix: "mend the block and remove the gateway again, or delete the file with what is left of the block"})
 		default:
 			r.Obsolete = append(r.Obsolete, file, file+indexSuffix(before, name))
 		}
@@ -214,7 +219,7 @@ var tableSuffixes = func() map[string]bool {
 	out := map[string]bool{}
 	for _, name := range []string{n.scope, n.transport, n.bypass, n.bypassMIME, n.strip, n.leave, n.certName, n.certs, n.clients, n.origin,
 		n.spam, n.leaveOriginFile, n.pass, n.hosted, n.postscreen, n.marker, n.fold, n.markers, n.tlsPolicy, n.authDemand, n.back, n.others,
-		n.mailboxes, n.aliases, n.early, n.certsData, n.behind, n.ehlo} {
+		n.mailboxes, n.aliases, n.seals, n.early, n.certsData, n.behind, n.ehlo} {
 		out[strings.TrimPrefix(name, "g_")] = true
 	}
 	return out

@@ -130,6 +130,7 @@ func (c *reader) loadFiles() {
 	if c.main, err = postfix.ParseMain("main.cf", c.stock["main.cf"]); err != nil {
 		c.postfixErrors(err, "main.cf")
 	} else {
+		c.main.KnowSeals(c.names.sealsIn(c.in)...)
 		c.edits("main.cf", c.main.Edits(c.names.owner))
 		if err := c.main.Remove(c.names.owner); err != nil {
 			c.postfixErrors(err, "main.cf")
@@ -140,6 +141,7 @@ func (c *reader) loadFiles() {
 	} else if c.master, err = postfix.ParseMaster("master.cf", c.stock["master.cf"]); err != nil {
 		c.postfixErrors(err, "master.cf")
 	} else {
+		c.master.KnowSeals(c.names.sealsIn(c.in)...)
 		c.edits("master.cf", c.master.Edits(c.names.owner))
 		if err := c.master.Remove(c.names.owner); err != nil {
 			c.postfixErrors(err, "master.cf")

@@ -9,7 +9,8 @@ import (
 
 // asides returns the edits that bring the lines back that are out of use behind
 // the owner's prefix, and reports those that were changed meanwhile.
-func asides(src []byte, own []Frame, owner string) (edits []Edit, left []Leftover) {
+// list are all frames of the file, own those that are taken out.
+func asides(src []byte, list, own []Frame, owner string) (edits []Edit, left []Leftover) {
 	codes := map[string]int{}
 	known := false
 	for _, f := range own {
@@ -24,7 +25,9 @@ func asides(src []byte, own []Frame, owner string) (edits []Edit, left []Leftove
 		}
 	}
 	prefix := PrefixOf(owner)
-	for _, p := range PrefixedLines(src, owner) {
+	lines := PrefixedLines(src, owner)
+	as, unsure := asTheyWere(src, list, lines, owner)
+	for _, p := range lines {
 		line := string(src[p.Start:p.end])
 		at := strings.Index(line, prefix) + len(prefix)
 		blank := len(line) - at - len(strings.TrimLeft(line[at:], " \t"))
@@ -34,6 +37,7 @@ func asides(src []byte, own []Frame, owner string) (edits []Edit, left []Leftove
 		case codes[loose] > 0:
 			codes[loose]--
 			at += blank
+		case as:
 		case !meaningful(src, p, prefix, line[at:]):
 			left = append(left, Leftover{p.Line, LineAt(src, p.Start),
 				fmt.Sprintf("was changed while it was out of use for the block of %s, and says nothing by itself; it stays a comment", owner)})
@@ -41,6 +45,9 @@ func asides(src []byte, own []Frame, owner string) (edits []Edit, left []Leftove
 		case known:
 			left = append(left, Leftover{p.Line, LineAt(src, p.Start),
 				fmt.Sprintf("was changed while it was out of use for the block of %s; it is in force again as it stands", owner)})
+		case unsure:
+			left = append(left, Leftover{p.Line, LineAt(src, p.Start),
+				fmt.Sprintf("may have been changed while it was out of use for the block of %s; it is in force again as it stands", owner)})
 		}
 		edits = append(edits, Edit{start: p.Start, end: p.Start + at})
 	}
@@ -69,6 +76,23 @@ func asides(src []byte, own []Frame, owner string) (edits []Edit, left []Leftove
 		pos = lineEnd(src, pos)
 	}
 	return edits, left
+}
+
+// asTheyWere reports whether the lines that are out of use are those that a seal
+// without its list was made over; unsure: there is such a seal, and they aren't.
+func asTheyWere(src []byte, list []Frame, lines []Physical, owner string) (as, unsure bool) {
+	var texts []string
+	for _, p := range lines {
+		texts = append(texts, strings.TrimPrefix(string(src[p.Start:p.end]), PrefixOf(owner)))
+	}
+	sum := sumOfAsides(texts)
+	for _, f := range list {
+		if f.Owner == owner && f.unlisted() && f.Seal.asideSum() != "" {
+			as = as || f.Seal.asideSum() == sum
+			unsure = unsure || f.Seal.asideSum() != sum
+		}
+	}
+	return as, unsure
 }
 
 // meaningful reports whether a line that was out of use, with text behind the

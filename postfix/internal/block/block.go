@@ -10,8 +10,8 @@ import (
 	"strings"
 )
 
-// Our edits of a customer's file are framed by comment lines, so that they can
-// be found and undone without a second file:
+// What is generated in a customer's file is framed by comment lines, so that it
+// can be found and, as long as nobody edited it, undone without a second file:
 //
 //	# BEGIN owner: managed block, change the policy instead
 //	...
@@ -238,7 +238,7 @@ func Cut(src []byte, list, own []Frame, owner string, edits []Edit, left []Lefto
 			}
 		}
 	}
-	some, rest := asides(src, own, owner)
+	some, rest := asides(src, list, own, owner)
 	edits, left = append(edits, some...), append(left, rest...)
 	left = append(left, lost(src, list, edits, left, owner)...)
 	if lenient {

@@ -10,17 +10,23 @@ import (
 	"strings"
 )
 
-// A BEGIN line and its END line end in a seal, "[Jx4uNQ 8d3kLpZs... 0aB3-x...]":
-// six characters over the whole block, six for each unit of it, two over its
-// name and four over all of it, and six for each of the customer's lines that
-// are out of use. By it an edit within the block is seen, and what of the block
-// is generated and what was added there told apart. White space at the ends of lines
-// doesn't count. Blocks without a seal are taken as they are found; earlier
-// ones have it in the BEGIN line alone.
+// A BEGIN line and its END line end in a seal, "[Jx4uNQ8d]" or "[Jx4uNQ8d0aB3]":
+// eight characters over the whole block, and four over the lines that are out of
+// use for it where there are some. The list of a seal ([Seals]) has six
+// characters for each unit of the block, two over its name and four over all of
+// it, and six for each line that is out of use. By the seal an edit within the
+// block is seen, by the list what of the block is generated and what was added
+// there is told apart. White space at the ends of lines doesn't count.
+//
+// Earlier blocks have the list in the seal, "[Jx4uNQ 8d3kLpZs... 0aB3-x...]" with
+// six characters over the block; still earlier ones in the BEGIN line alone, or
+// no seal: those are taken as they are found.
 const (
-	sumLength  = 6
-	nameLength = 2
-	unitLength = 6
+	sumLength   = 8
+	asideLength = 4
+	oldLength   = 6 // of the sum of a seal that has its list in itself
+	nameLength  = 2
+	unitLength  = 6
 )
 
 // element is a line of a block, with the lines that continue it.
@@ -104,52 +110,6 @@ func (e element) codes(src []byte) (name, all string) {
 	}
 	name = digest("name "+e.name, nameLength)
 	return name, name + digest(text, unitLength-nameLength)
-}
-
-// Seal is what a BEGIN and an END line know of a block.
-type Seal struct {
-	sum    string // over the whole block
-	units  string // one code for each unit
-	asides string // one code for each of the customer's lines that are out of use
-}
-
-// String is the seal as it is written; empty where there is none.
-func (s Seal) String() string {
-	if s == (Seal{}) {
-		return ""
-	}
-	return " [" + strings.TrimRight(s.sum+" "+s.units+" "+s.asides, " ") + "]"
-}
-
-// sealOf returns the seal of a block's text, and of the lines that are out of
-// use for it.
-func sealOf(body []byte, asides []string, inside bool) Seal {
-	s := Seal{sum: digest(normal(body), sumLength)}
-	for _, e := range elements(body, 0, len(body), 1, inside) {
-		_, all := e.codes(body)
-		s.units += all
-	}
-	for _, line := range asides {
-		s.asides += asideCode(line)
-	}
-	return s
-}
-
-func asideCode(line string) string { return digest(normal([]byte(line)), unitLength) }
-
-// cutSeal takes a seal off the end of a mark.
-func cutSeal(text string) (rest string, s Seal) {
-	i := strings.LastIndex(text, " [")
-	if i < 0 || !strings.HasSuffix(text, "]") {
-		return text, Seal{}
-	}
-	fields := append(strings.Split(text[i+2:len(text)-1], " "), "", "")
-	s = Seal{fields[0], fields[1], fields[2]}
-	if len(fields) > 5 || len(s.sum) != sumLength || len(s.units)%unitLength != 0 || len(s.asides)%unitLength != 0 ||
-		strings.Trim(s.sum+s.units+s.asides, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_") != "" {
-		return text, Seal{}
-	}
-	return text[:i], s
 }
 
 // countUnits counts the units of seals; of several seals of the same block, one
@@ -248,8 +208,7 @@ func (f Frame) tail() string {
 
 // sealed reports whether a text is the one that the seal was made over.
 func (f Frame) sealed(body []byte) bool {
-	sum := digest(normal(body), sumLength)
-	return sum == f.Seal.sum || sum == f.endSeal.sum
+	return f.Seal.covers(body) || f.endSeal.covers(body)
 }
 
 // intact reports whether a whole frame is as it was written, as far as it can

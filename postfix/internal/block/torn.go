@@ -11,9 +11,13 @@ import (
 
 // Mend makes the owner's damaged frames whole where it is certain what they
 // were: the seal in one mark says what the other one was, and what stood
-// between. bare: all blocks are managed ones, as in main.cf.
-func Mend(src []byte, list []Frame, owner string, bare bool) []Frame {
-	list = slices.Clone(list)
+// between. bare: all blocks are managed ones, as in main.cf. What can't be mended
+// has its Why.
+func Mend(src []byte, list []Frame, owner string, bare bool, lists Seals) []Frame {
+	return lists.Know(src, mend(src, lists.Know(src, list, owner), owner, bare, lists), owner)
+}
+
+func mend(src []byte, list []Frame, owner string, bare bool, lists Seals) []Frame {
 	for i := range list {
 		f := &list[i]
 		if f.Owner == owner && f.Line > 0 && f.End > 0 && f.Seal != (Seal{}) && f.endSeal == (Seal{}) {
@@ -24,7 +28,7 @@ func Mend(src []byte, list []Frame, owner string, bare bool) []Frame {
 			continue
 		}
 		if f.Line > 0 && f.Seal == (Seal{}) {
-			f.Seal = anySeal(LineAt(src, f.Start))
+			f.Seal = lists.of(anySeal(LineAt(src, f.Start)))
 		}
 		if f.Seal == (Seal{}) {
 			continue
@@ -61,7 +65,7 @@ func Mend(src []byte, list []Frame, owner string, bare bool) []Frame {
 		if f.Line > 0 && f.drop == nil && lineStart(src, f.Start) == f.Start {
 			f.trimBegin(src)
 		}
-		if !bare && !f.intact(src) {
+		if !bare && !f.intact(src) && !f.unlisted() {
 			f.Managed = f.recognized(src, true) >= f.recognized(src, false)
 		}
 		f.Why = ""
@@ -80,7 +84,7 @@ func (f *Frame) tornSeal(src []byte) {
 	pos := f.End
 	for range 3 {
 		end := lineEnd(src, pos)
-		if text := strings.TrimSpace(string(src[pos:end])); len(text) > sumLength && strings.HasSuffix(f.endMark(), text) {
+		if text := strings.TrimSpace(string(src[pos:end])); len(text) > oldLength && strings.HasSuffix(f.endMark(), text) {
 			f.drop = append(f.drop, Edit{start: pos, end: end})
 		}
 		pos = end
@@ -334,7 +338,7 @@ func divided(src []byte, from, to int, mark string) []Edit {
 func window(text []byte, sum string) int {
 	h := sha256.New()
 	for pos := 0; ; {
-		if base64.RawURLEncoding.EncodeToString(h.Sum(nil))[:sumLength] == sum {
+		if base64.RawURLEncoding.EncodeToString(h.Sum(nil))[:len(sum)] == sum {
 			return pos
 		}
 		if pos == len(text) {
@@ -356,7 +360,7 @@ const maxAbove = 1 << 16
 func windowAbove(text []byte, sum string) int {
 	for pos := len(text); pos > 0 && len(text)-pos < maxAbove; {
 		pos = lineStart(text, pos-1)
-		if digest(normal(text[pos:]), sumLength) == sum {
+		if digest(normal(text[pos:]), len(sum)) == sum {
 			return pos
 		}
 	}
@@ -397,7 +401,10 @@ func (f Frame) Salvage(src []byte, list []Frame, why string) (edits []Edit, left
 			missing += n
 		}
 		from := slices.IndexFunc(all, func(e element) bool { _, code := e.codes(src); return units[code] > 0 })
-		if from < 0 {
+		switch {
+		case f.unlisted():
+			from = 0
+		case from < 0:
 			from = len(all)
 		}
 		for i, e := range all {
@@ -436,6 +443,13 @@ func (f Frame) Salvage(src []byte, list []Frame, why string) (edits []Edit, left
 	}
 	rest := elements(src, end, limit, lineOf(src, end), true)
 	all := elements(src, start, end, f.Line+1, !f.Managed)
+	if f.unlisted() {
+		for _, e := range all {
+			left = append(left, leftover(src, e, fmt.Sprintf("stands below a BEGIN of %s without END and may be part of that block; it stays",
+				f.Owner)))
+		}
+		return nil, left
+	}
 	s := tellApart(src, all, units, !f.Managed)
 	edits = append(edits, Edit{start: f.Start, end: start})
 	last := 0 // up to which it may be ours
