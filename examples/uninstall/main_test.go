@@ -29,6 +29,8 @@ func Example() {
 	// delete, if it is there: postfix/conbool_reentry.db
 	// delete, if it is there: postfix/conbool_scope
 	// delete, if it is there: postfix/conbool_scope.db
+	// delete, if it is there: postfix/conbool_seals
+	// delete, if it is there: postfix/conbool_seals.db
 	// delete, if it is there: postfix/conbool_sort
 	// delete, if it is there: postfix/conbool_sort.db
 	// delete, if it is there: postfix/conbool_strip
