@@ -25,7 +25,7 @@ func (c fileWriter) emitSeals(main *postfix.Main, master *postfix.Master) {
 		"# The lines of the managed blocks in main.cf and master.cf, by the sums in BEGIN and END:\n" +
 		"# by them a removal tells them from what somebody wrote between them.\n" +
 		strings.Join(slices.Compact(lines), "\n") + "\n"
-	c.emit("postfix/"+c.names.seals, []byte(text), true)
+	c.emit("postfix/"+c.names.seals, []byte(text))
 }
 
 // sealsIn are the lists of an installation's blocks. An edited file has none: by

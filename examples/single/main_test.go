@@ -15,6 +15,7 @@ func Example() {
 	//   postfix/conbool_origin.cidr
 	//   postfix/conbool_reentry
 	//   postfix/conbool_scope
+	//   postfix/conbool_seals
 	//   postfix/conbool_sort
 	//   postfix/conbool_strip
 	//   postfix/main.cf
