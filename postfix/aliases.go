@@ -43,7 +43,7 @@ type Alias struct {
 // expansion stays (virtual(5)). The order is cleanup's; it also drops the
 // second of two equal results, which here stay both.
 //
-// Where a limit is reached the error is ErrSyntax; Postfix then doesn't accept
+// An error of the table is returned as it is. Where a limit is reached the error is ErrSyntax; Postfix then doesn't accept
 // the message and says "4.6.0 Alias expansion error". A result is taken apart
 // at commas and white space outside quotes; comments and display names are
 // not understood.
@@ -75,7 +75,10 @@ func (a *Aliases) Expand(rcpt string) ([]Alias, error) {
 			if count >= recursion {
 				return nil, fault.New(ErrSyntax, fmt.Sprintf("%s is nested more than %d deep: mend the loop in the table", rcpt, recursion))
 			}
-			hit, ok := a.Search.Address(a.Map, addr)
+			hit, ok, err := a.Search.Address(a.Map, addr)
+			if err != nil {
+				return nil, err
+			}
 			if !ok {
 				break
 			}

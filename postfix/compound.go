@@ -6,20 +6,22 @@ import "strings"
 // by commas (DATABASE_README).
 type Union []Map
 
-// Lookup asks all tables. The line is that of the first that answered.
-func (u Union) Lookup(key string) (e Entry, line int, ok bool) {
+// Lookup asks all tables. Line and Source are those of the first that answered.
+func (u Union) Lookup(key string) (row Row, ok bool, err error) {
 	for _, m := range u {
-		one, at, found := lookup(m, key)
-		if !found {
-			continue
+		one, found, err := lookup(m, key)
+		if err != nil {
+			return Row{}, false, err
 		}
-		if !ok {
-			e, line, ok = one, at, true
-			continue
+		switch {
+		case !found:
+		case !ok:
+			row, ok = one, true
+		default:
+			row.Value += "," + one.Value
 		}
-		e.Value += "," + one.Value
 	}
-	return e, line, ok
+	return row, ok, nil
 }
 
 // Patterns reports whether all tables are of patterns: a table with one
@@ -30,17 +32,17 @@ func (u Union) Patterns() bool { return allPatterns(u) }
 // and the last one's is the result.
 type Pipe []Map
 
-// Lookup asks the tables one after the other. The line is the last one's.
-func (p Pipe) Lookup(key string) (e Entry, line int, ok bool) {
+// Lookup asks the tables one after the other. The row is the last one's.
+func (p Pipe) Lookup(key string) (row Row, ok bool, err error) {
 	for i, m := range p {
 		if i > 0 {
-			key = e.Value
+			key = row.Value
 		}
-		if e, line, ok = lookup(m, key); !ok {
-			return Entry{}, 0, false
+		if row, ok, err = lookup(m, key); !ok {
+			return Row{}, false, err
 		}
 	}
-	return e, line, ok
+	return row, ok, nil
 }
 
 // Patterns reports whether all tables are of patterns, as for [Union].
@@ -59,8 +61,8 @@ func allPatterns(list []Map) bool {
 type Static string
 
 // Lookup returns the value.
-func (s Static) Lookup(key string) (Entry, int, bool) {
-	return Entry{Key: key, Value: string(s)}, 0, true
+func (s Static) Lookup(key string) (row Row, ok bool, err error) {
+	return Row{Entry: Entry{Key: key, Value: string(s)}}, true, nil
 }
 
 // Members returns the tables that a unionmap: or pipemap: consists of, and the

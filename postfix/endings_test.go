@@ -87,7 +87,7 @@ func TestEndingsHold(t *testing.T) {
 			for i := range key {
 				key[i] = signs[r.IntN(len(signs))]
 			}
-			if _, _, ok := table.Lookup(string(key)); !ok {
+			if _, ok, _ := table.Lookup(string(key)); !ok {
 				continue
 			}
 			matched++

@@ -109,7 +109,7 @@ func ExampleSearch_Sender() {
 	}.Index()
 	search := postfix.Search{Delimiter: "+"}
 	for _, sender := range []string{"Alice+news@Example.com", "alice@sub.example.com", ""} {
-		hit, ok := search.Sender(scope, sender)
+		hit, ok, _ := search.Sender(scope, sender)
 		fmt.Printf("%q %v %q\n", sender, ok, hit.Entry.Rule)
 	}
 	// Output:

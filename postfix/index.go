@@ -178,12 +178,12 @@ func (h *hashed) key(i int) string {
 }
 
 // Lookup returns the row whose key is key, compared without regard to case,
-// and the line it has in the file: the one it was read from, or the one that
+// with the line it has in the file: the one it was read from, or the one that
 // [Table.Format] writes. It is one query of postmap -q: no part of the key is
-// tried. Keys of ASCII up to 256 bytes are looked up without allocating.
-func (ix *Index) Lookup(key string) (e Entry, line int, ok bool) {
+// tried. There is no error. Keys of ASCII up to 256 bytes are looked up without allocating.
+func (ix *Index) Lookup(key string) (row Row, ok bool, err error) {
 	if ix == nil || len(ix.slots) == 0 {
-		return Entry{}, 0, false
+		return Row{}, false, nil
 	}
 	i := -1
 	switch foldingOf(key) {
@@ -199,10 +199,10 @@ func (ix *Index) Lookup(key string) (e Entry, line int, ok bool) {
 		}
 	}
 	if i < 0 {
-		return Entry{}, 0, false
+		return Row{}, false, nil
 	}
-	e, line = ix.entry(i)
-	return e, line, true
+	row.Entry, row.Line = ix.entry(i)
+	return row, true, nil
 }
 
 func (ix *Index) find(h uint64, key string) int {

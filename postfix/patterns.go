@@ -157,8 +157,8 @@ func (t *PatternTable) Results() []Entry {
 func (t *PatternTable) Patterns() bool { return true }
 
 // Lookup returns the result of the first rule whose pattern matches the key,
-// with the rule's line. The case of the key is kept.
-func (t *PatternTable) Lookup(key string) (e Entry, line int, ok bool) {
+// with the rule's line. The case of the key is kept. There is no error.
+func (t *PatternTable) Lookup(key string) (row Row, ok bool, err error) {
 	if t == nil {
 		t = new(PatternTable)
 	}
@@ -182,15 +182,15 @@ next:
 			if r.parts != nil {
 				result = r.expand(nil)
 			}
-			return Entry{Key: key, Value: result, Line: r.line}, r.line, true
+			return Row{Entry: Entry{Key: key, Value: result, Line: r.line}}, true, nil
 		}
 		groups := headers.FindERE(r.pattern.re, text)
 		if groups == nil {
 			continue
 		}
-		return Entry{Key: key, Value: r.expand(groups), Line: r.line}, r.line, true
+		return Row{Entry: Entry{Key: key, Value: r.expand(groups), Line: r.line}}, true, nil
 	}
-	return Entry{}, 0, false
+	return Row{}, false, nil
 }
 
 // expand replaces the $numbers. A group that took no part is empty.

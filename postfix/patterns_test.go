@@ -16,7 +16,7 @@ import (
 func lookups(m Map, keys []string) string {
 	var b strings.Builder
 	for _, k := range keys {
-		if e, _, ok := m.Lookup(k); ok {
+		if e, ok, _ := m.Lookup(k); ok {
 			fmt.Fprintf(&b, "%s\t%s\n", k, e.Value)
 		}
 	}
@@ -63,8 +63,8 @@ func TestPatternTable(t *testing.T) {
 			if diff := cmp.Diff(warned, lines); diff != "" {
 				t.Errorf("lines with warnings (-postmap +ours):\n%s%s", diff, stderr)
 			}
-			if _, line, ok := table.Lookup("braces@one"); !ok || line != 13 {
-				t.Errorf("braces: line %d", line)
+			if e, ok, _ := table.Lookup("braces@one"); !ok || e.Line != 13 {
+				t.Errorf("braces: line %d", e.Line)
 			}
 		})
 	}

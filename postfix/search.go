@@ -8,7 +8,42 @@ import (
 // Map is a table that Postfix asks with a key. [Index] is one; so are [Maps],
 // and whatever a caller makes of a table that isn't a file.
 type Map interface {
-	Lookup(key string) (e Entry, line int, ok bool)
+	// Lookup returns the row that the key finds; ok is false where there is none. An
+	// error says that the table can't be asked now, such as a database that is down:
+	// it ends a search, and Postfix then refuses or defers the message for now.
+	Lookup(key string) (row Row, ok bool, err error)
+}
+
+// Row is what a table answers.
+type Row struct {
+	// Entry is the row. Its Line is the one it was read from, or the one that
+	// [Table.Format] writes.
+	Entry
+	// Source is the table's name, where it has one ([Named]).
+	Source string
+}
+
+// Named is a table with the name that answers give: "/etc/postfix/transport".
+type Named struct {
+	Name string
+	Map
+}
+
+// Lookup asks the table.
+func (n Named) Lookup(key string) (row Row, ok bool, err error) {
+	if n.Map == nil {
+		return Row{}, false, nil
+	}
+	if row, ok, err = n.Map.Lookup(key); ok && row.Source == "" {
+		row.Source = n.Name
+	}
+	return row, ok, err
+}
+
+// Patterns is the table's.
+func (n Named) Patterns() bool {
+	p, ok := n.Map.(Patterns)
+	return ok && p.Patterns()
 }
 
 // Patterns is implemented by a [Map] of patterns (regexp:, pcre:, cidr:). Where
@@ -20,39 +55,44 @@ type Patterns interface{ Patterns() bool }
 // search is asked of all of them before the next key is tried.
 type Maps []Map
 
-// Lookup asks the tables in order and returns the first answer.
-func (l Maps) Lookup(key string) (e Entry, line int, ok bool) {
+// Lookup asks the tables in order and returns the first answer, or the first error.
+func (l Maps) Lookup(key string) (row Row, ok bool, err error) {
 	for _, m := range l {
-		if e, line, ok = lookup(m, key); ok {
-			return e, line, ok
+		if row, ok, err = lookup(m, key); ok || err != nil {
+			return row, ok, err
 		}
 	}
-	return Entry{}, 0, false
+	return Row{}, false, nil
 }
 
 // lookup asks a table; where there is none, nothing is found.
-func lookup(m Map, key string) (e Entry, line int, ok bool) {
+func lookup(m Map, key string) (row Row, ok bool, err error) {
 	if m == nil {
-		return Entry{}, 0, false
+		return Row{}, false, nil
 	}
 	return m.Lookup(key)
 }
 
 // lookupPart asks for a key that is a part of what is searched.
-func lookupPart(m Map, key string) (e Entry, line int, ok bool) {
+func lookupPart(m Map, key string) (row Row, ok bool, err error) {
 	switch m := m.(type) {
 	case *Index:
 		return lookup(m, key)
+	case Named:
+		if row, ok, err = lookupPart(m.Map, key); ok && row.Source == "" {
+			row.Source = m.Name
+		}
+		return row, ok, err
 	case Maps:
 		for _, one := range m {
-			if e, line, ok = lookupPart(one, key); ok {
-				return e, line, ok
+			if row, ok, err = lookupPart(one, key); ok || err != nil {
+				return row, ok, err
 			}
 		}
-		return Entry{}, 0, false
+		return Row{}, false, nil
 	case Patterns:
 		if m.Patterns() {
-			return Entry{}, 0, false
+			return Row{}, false, nil
 		}
 	}
 	return lookup(m, key)
@@ -82,13 +122,42 @@ type Search struct {
 
 // Hit is the row that a search found.
 type Hit struct {
-	Entry Entry
-	Line  int
+	Row
 	// Key is the key that found it, in the address's case.
 	Key string
 	// Extension is the address extension with its delimiter where Key is the
 	// address without it.
 	Extension string
+}
+
+// query asks one table for one key after another, until something is found or the
+// table can't be asked.
+type query struct {
+	m   Map
+	hit Hit
+	ok  bool
+	err error
+}
+
+// full asks for a whole key, part for a part of what is searched.
+func (q *query) full(key string) bool {
+	q.hit.Row, q.ok, q.err = lookup(q.m, key)
+	q.hit.Key = key
+	return q.ok || q.err != nil
+}
+
+func (q *query) part(key, extension string) bool {
+	q.hit.Row, q.ok, q.err = lookupPart(q.m, key)
+	q.hit.Key, q.hit.Extension = key, extension
+	return q.ok || q.err != nil
+}
+
+// answer is what came of it.
+func (q *query) answer() (Hit, bool, error) {
+	if !q.ok {
+		return Hit{}, false, q.err
+	}
+	return q.hit, true, nil
 }
 
 // NullSender is the key for the empty sender in access(5) tables and in
@@ -98,48 +167,40 @@ const NullSender = "<>"
 
 // Address searches a table of addresses (mail_addr_find(3)): user+ext@domain,
 // user@domain, then for local domains user+ext and user, then @domain. It is
-// the order of virtual(5) and canonical(5).
-func (s *Search) Address(m Map, addr string) (Hit, bool) {
+// the order of virtual(5) and canonical(5). The error is the table's.
+func (s *Search) Address(m Map, addr string) (hit Hit, ok bool, err error) {
 	if s == nil {
 		s = new(Search)
 	}
-	if e, line, ok := lookup(m, addr); ok {
-		return Hit{Entry: e, Line: line, Key: addr}, true
+	q := query{m: m}
+	s.address(&q, addr)
+	return q.answer()
+}
+
+func (s *Search) address(q *query, addr string) bool {
+	if q.full(addr) {
+		return true
 	}
 	bare, ext := s.strip(addr)
-	if ext != "" {
-		if e, line, ok := lookupPart(m, bare); ok {
-			return Hit{Entry: e, Line: line, Key: bare, Extension: ext}, true
-		}
+	if ext != "" && q.part(bare, ext) {
+		return true
 	}
 	at := strings.LastIndexByte(addr, '@')
 	if at < 0 {
-		return Hit{}, false
+		return false
 	}
 	if s.Local != nil && s.Local(addr[at+1:]) {
-		if e, line, ok := lookupPart(m, addr[:at]); ok {
-			return Hit{Entry: e, Line: line, Key: addr[:at]}, true
-		}
-		if ext != "" {
-			user := bare[:strings.LastIndexByte(bare, '@')]
-			if e, line, ok := lookupPart(m, user); ok {
-				return Hit{Entry: e, Line: line, Key: user, Extension: ext}, true
-			}
+		if q.part(addr[:at], "") || ext != "" && q.part(bare[:strings.LastIndexByte(bare, '@')], ext) {
+			return true
 		}
 	}
-	if e, line, ok := lookupPart(m, addr[at:]); ok {
-		return Hit{Entry: e, Line: line, Key: addr[at:]}, true
-	}
-	return Hit{}, false
+	return q.part(addr[at:], "")
 }
 
 // Sender searches sender_dependent_default_transport_maps and
 // sender_dependent_relayhost_maps: as [Search.Address], with the empty sender
 // as [NullSender]. A value of "DUNNO" means that there is no row.
-func (s *Search) Sender(m Map, sender string) (Hit, bool) {
-	if s == nil {
-		s = new(Search)
-	}
+func (s *Search) Sender(m Map, sender string) (hit Hit, ok bool, err error) {
 	if sender == "" {
 		sender = NullSender
 	}
@@ -148,7 +209,7 @@ func (s *Search) Sender(m Map, sender string) (Hit, bool) {
 
 // Mailbox searches virtual_mailbox_maps: user+ext@domain, user@domain, @domain
 // (virtual(8)).
-func (s *Search) Mailbox(m Map, addr string) (Hit, bool) {
+func (s *Search) Mailbox(m Map, addr string) (hit Hit, ok bool, err error) {
 	if s == nil {
 		s = new(Search)
 	}
@@ -160,68 +221,42 @@ func (s *Search) Mailbox(m Map, addr string) (Hit, bool) {
 // parents, "*" (transport(5)). The null recipient is looked up by Postfix as
 // $empty_address_recipient@$myhostname; that is for the caller to say. An
 // address without a domain has no transport.
-func (s *Search) Transport(m Map, addr string) (Hit, bool) {
+func (s *Search) Transport(m Map, addr string) (hit Hit, ok bool, err error) {
 	if s == nil {
 		s = new(Search)
 	}
 	at := strings.LastIndexByte(addr, '@')
 	if at < 0 || at == len(addr)-1 {
-		return Hit{}, false
+		return Hit{}, false, nil
 	}
-	if e, line, ok := lookup(m, addr); ok {
-		return Hit{Entry: e, Line: line, Key: addr}, true
-	}
-	if bare, ext := s.strip(addr); ext != "" {
-		if e, line, ok := lookupPart(m, bare); ok {
-			return Hit{Entry: e, Line: line, Key: bare, Extension: ext}, true
-		}
-	}
-	if hit, ok := s.domain(m, addr[at+1:], lookupPart); ok {
-		return hit, true
-	}
-	// A full key to Postfix, so that patterns see it too.
-	if e, line, ok := lookup(m, "*"); ok {
-		return Hit{Entry: e, Line: line, Key: "*"}, true
-	}
-	return Hit{}, false
+	q := query{m: m}
+	bare, ext := s.strip(addr)
+	// "*" is a full key to Postfix, so that patterns see it too.
+	_ = q.full(addr) || ext != "" && q.part(bare, ext) || s.domain(&q, addr[at+1:], false) || q.full("*")
+	return q.answer()
 }
 
 // Access searches an smtpd access table for a sender or recipient:
 // user+ext@domain, user@domain, domain, its parents, user+ext@, user@ (access(5),
 // EMAIL ADDRESS PATTERNS). The empty address is looked up as [NullSender].
-func (s *Search) Access(m Map, addr string) (Hit, bool) {
+func (s *Search) Access(m Map, addr string) (hit Hit, ok bool, err error) {
 	if s == nil {
 		s = new(Search)
 	}
 	if addr == "" {
 		addr = NullSender
 	}
-	if e, line, ok := lookup(m, addr); ok {
-		return Hit{Entry: e, Line: line, Key: addr}, true
-	}
+	q := query{m: m}
 	bare, ext := s.strip(addr)
-	if ext != "" {
-		if e, line, ok := lookupPart(m, bare); ok {
-			return Hit{Entry: e, Line: line, Key: bare, Extension: ext}, true
-		}
+	if q.full(addr) || ext != "" && q.part(bare, ext) {
+		return q.answer()
 	}
 	at := strings.LastIndexByte(addr, '@')
 	if at < 0 {
-		return Hit{}, false
+		return Hit{}, false, nil
 	}
-	if hit, ok := s.domain(m, addr[at+1:], lookupPart); ok {
-		return hit, true
-	}
-	if e, line, ok := lookupPart(m, addr[:at+1]); ok {
-		return Hit{Entry: e, Line: line, Key: addr[:at+1]}, true
-	}
-	if ext != "" {
-		user := bare[:strings.LastIndexByte(bare, '@')+1]
-		if e, line, ok := lookupPart(m, user); ok {
-			return Hit{Entry: e, Line: line, Key: user, Extension: ext}, true
-		}
-	}
-	return Hit{}, false
+	_ = s.domain(&q, addr[at+1:], false) || q.part(addr[:at+1], "") || ext != "" && q.part(bare[:strings.LastIndexByte(bare, '@')+1], ext)
+	return q.answer()
 }
 
 // Client searches an smtpd access table for an SMTP client (check_client_access
@@ -229,15 +264,13 @@ func (s *Search) Access(m Map, addr string) (Hit, bool) {
 // that begin like the address. The name of a client without one is "unknown";
 // an empty name is not looked up. An IPv4 address in IPv6 form counts as IPv4,
 // as smtpd(8) has it.
-func (s *Search) Client(m Map, name string, addr netip.Addr) (Hit, bool) {
+func (s *Search) Client(m Map, name string, addr netip.Addr) (hit Hit, ok bool, err error) {
 	if s == nil {
 		s = new(Search)
 	}
-	if hit, ok := s.Domain(m, name); ok {
-		return hit, true
-	}
-	if !addr.IsValid() {
-		return Hit{}, false
+	q := query{m: m}
+	if s.domain(&q, name, true) || !addr.IsValid() {
+		return q.answer()
 	}
 	addr = addr.Unmap().WithZone("")
 	separator := byte(':')
@@ -245,39 +278,35 @@ func (s *Search) Client(m Map, name string, addr netip.Addr) (Hit, bool) {
 		separator = '.'
 	}
 	key := addr.String()
-	e, line, ok := lookup(m, key)
-	for !ok {
+	for found := q.full(key); !found; {
 		end := strings.LastIndexByte(key, separator)
 		if end < 0 {
-			return Hit{}, false
+			break
 		}
-		key = key[:end]
-		if key != "" {
-			e, line, ok = lookupPart(m, key)
+		if key = key[:end]; key != "" {
+			found = q.part(key, "")
 		}
 	}
-	return Hit{Entry: e, Line: line, Key: key}, true
+	return q.answer()
 }
 
 // Domain searches for a name and its parents, as lists of domains such as
 // relay_domains ask their tables (match_list(3)).
-func (s *Search) Domain(m Map, name string) (Hit, bool) {
+func (s *Search) Domain(m Map, name string) (hit Hit, ok bool, err error) {
 	if s == nil {
 		s = new(Search)
 	}
-	return s.domain(m, name, func(m Map, key string) (Entry, int, bool) {
-		if len(key) == len(name) {
-			return lookup(m, key)
-		}
-		return lookupPart(m, key)
-	})
+	q := query{m: m}
+	s.domain(&q, name, true)
+	return q.answer()
 }
 
-// domain asks for a domain and its parents.
-func (s *Search) domain(m Map, domain string, lookup func(Map, string) (Entry, int, bool)) (Hit, bool) {
-	for name := domain; name != ""; {
-		if e, line, ok := lookup(m, name); ok {
-			return Hit{Entry: e, Line: line, Key: name}, true
+// domain asks for a domain and its parents; whole says that the domain is all that
+// is searched for, and not a part of an address.
+func (s *Search) domain(q *query, domain string, whole bool) bool {
+	for name := domain; name != ""; whole = false {
+		if whole && q.full(name) || !whole && q.part(name, "") {
+			return true
 		}
 		dot := strings.IndexByte(name[1:], '.')
 		if dot < 0 {
@@ -288,7 +317,7 @@ func (s *Search) domain(m Map, domain string, lookup func(Map, string) (Entry, i
 			name = name[1:]
 		}
 	}
-	return Hit{}, false
+	return false
 }
 
 // Bare takes the extension off an address, or off a user part.

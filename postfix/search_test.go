@@ -1,6 +1,7 @@
 package postfix
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"net/netip"
@@ -18,9 +19,9 @@ import (
 // asked records the keys of a search in which nothing is found.
 type asked []string
 
-func (a *asked) Lookup(key string) (Entry, int, bool) {
+func (a *asked) Lookup(key string) (Row, bool, error) {
 	*a = append(*a, key)
-	return Entry{}, 0, false
+	return Row{}, false, nil
 }
 
 // askedPatterns does for a table of patterns.
@@ -89,17 +90,17 @@ func TestSearchHit(t *testing.T) {
 	ix := Table{{Key: "al@x", Value: "1"}, {Key: "bo", Value: "2"}, {Key: "*", Value: "3"}}.Index()
 	s := Search{Delimiter: "+", Local: func(string) bool { return true }}
 	for addr, want := range map[string]Hit{
-		"Al+work@x": {Entry{Key: "al@x", Value: "1"}, 1, "Al@x", "+work"},
-		"al@x":      {Entry{Key: "al@x", Value: "1"}, 1, "al@x", ""},
-		"bo+1@x":    {Entry{Key: "bo", Value: "2"}, 2, "bo", "+1"},
+		"Al+work@x": {Row{Entry: Entry{Key: "al@x", Value: "1", Line: 1}}, "Al@x", "+work"},
+		"al@x":      {Row{Entry: Entry{Key: "al@x", Value: "1", Line: 1}}, "al@x", ""},
+		"bo+1@x":    {Row{Entry: Entry{Key: "bo", Value: "2", Line: 2}}, "bo", "+1"},
 		"cy@x":      {},
 	} {
-		got, ok := s.Address(ix, addr)
-		if diff := cmp.Diff(want, got); diff != "" || ok != (want.Line > 0) {
+		got, ok, err := s.Address(ix, addr)
+		if diff := cmp.Diff(want, got); diff != "" || err != nil || ok != (want.Line > 0) {
 			t.Errorf("%s: %v (-want +got):\n%s", addr, ok, diff)
 		}
 	}
-	if hit, ok := s.Transport(ix, "z@y"); !ok || hit.Key != "*" || hit.Line != 3 {
+	if hit, ok, _ := s.Transport(ix, "z@y"); !ok || hit.Key != "*" || hit.Line != 3 {
 		t.Errorf("%v %v", hit, ok)
 	}
 }
@@ -114,7 +115,7 @@ func TestSearchAsPostfix(t *testing.T) {
 	var transport, sender Table
 	add := func(t *Table, key string) {
 		key, _ = foldKey(key)
-		if _, _, ok := t.Index().Lookup(key); !ok && badKey(key) == "" {
+		if _, ok, _ := t.Index().Lookup(key); !ok && badKey(key) == "" {
 			*t = append(*t, Entry{Key: key, Value: fmt.Sprintf("r%d:h%d", len(*t), len(*t))})
 		}
 	}
@@ -171,10 +172,10 @@ func TestSearchAsPostfix(t *testing.T) {
 				if local(domain) {
 					want = "local:here"
 				}
-				if hit, ok := s.Transport(transports, to); ok {
+				if hit, ok, _ := s.Transport(transports, to); ok {
 					want = hit.Entry.Value
 					hits++
-				} else if hit, ok := s.Sender(senders, from); ok && !local(domain) {
+				} else if hit, ok, _ := s.Sender(senders, from); ok && !local(domain) {
 					want = hit.Entry.Value
 					hits++
 				}
@@ -260,13 +261,13 @@ func TestAccessAsPostfix(t *testing.T) {
 				if name == "" {
 					name = "unknown"
 				}
-				hit, ok := s.Client(ix, name, netip.MustParseAddr(addr))
+				hit, ok, _ := s.Client(ix, name, netip.MustParseAddr(addr))
 				compare(name+" "+addr, reply, hit, ok)
 			}
 		}
 		for _, mail := range mails {
 			reply := p.talk(p.ports[2*i+1], "EHLO test", "MAIL FROM:<"+mail+">", "RCPT TO:<c@d.test>")
-			hit, ok := s.Access(ix, mail)
+			hit, ok, _ := s.Access(ix, mail)
 			compare("sender "+mail, reply, hit, ok)
 		}
 		t.Logf("%d found", found)
@@ -565,5 +566,63 @@ func TestParseCIDRAsPostmap(t *testing.T) {
 		for i, postmap := range lookUpAll(t, dir, "cidr", part, queries) {
 			check(part[i], postmap)
 		}
+	}
+}
+
+// broken is a table that can't be asked for one key.
+type broken struct {
+	Map
+	key string
+}
+
+var errBroken = errors.New("no connection")
+
+func (b broken) Lookup(key string) (Row, bool, error) {
+	if key == b.key {
+		return Row{}, false, errBroken
+	}
+	return b.Map.Lookup(key)
+}
+
+// TestSearchErrors: an error ends a search where it is met, and not where something
+// was found before; what is found has its table's name.
+func TestSearchErrors(t *testing.T) {
+	rows := Named{"/etc/rows", Table{{Key: "al@x.test", Value: "1"}, {Key: "x.test", Value: "2"}, {Key: "@x.test", Value: "3"}}.Index()}
+	plus := Search{Delimiter: "+"}
+	for name, c := range map[string]struct {
+		broken string
+		search func(m Map) (Hit, bool, error)
+		want   string // of what is found; empty: the error
+	}{
+		"found before":         {"@x.test", func(m Map) (Hit, bool, error) { return plus.Address(m, "al+y@x.test") }, "al@x.test=1"},
+		"address":              {"al+y@x.test", func(m Map) (Hit, bool, error) { return plus.Address(m, "al+y@x.test") }, ""},
+		"a part of an address": {"bo@x.test", func(m Map) (Hit, bool, error) { return plus.Sender(m, "bo+y@x.test") }, ""},
+		"the last key":         {"@y.test", func(m Map) (Hit, bool, error) { return plus.Mailbox(m, "bo@y.test") }, ""},
+		"transport":            {".test", func(m Map) (Hit, bool, error) { return plus.Transport(m, "bo@y.test") }, ""},
+		"a transport's domain": {"*", func(m Map) (Hit, bool, error) { return plus.Transport(m, "bo@x.test") }, "x.test=2"},
+		"everybody":            {"*", func(m Map) (Hit, bool, error) { return plus.Transport(m, "bo@y.test") }, ""},
+		"access":               {"bo@", func(m Map) (Hit, bool, error) { return plus.Access(m, "bo+y@y.test") }, ""},
+		"client":               {"192.0", func(m Map) (Hit, bool, error) { return plus.Client(m, "h.y", netip.MustParseAddr("192.0.2.1")) }, ""},
+		"domain":               {".y.test", func(m Map) (Hit, bool, error) { return plus.Domain(m, "a.y.test") }, ""},
+	} {
+		t.Run(name, func(t *testing.T) {
+			for kind, m := range map[string]Map{
+				"table": broken{rows, c.broken}, "list": Maps{broken{rows, c.broken}, Table{}.Index()}, "second of a list": Maps{Table{}.Index(), broken{rows, c.broken}},
+				"union": Union{broken{rows, c.broken}}, "pipe": Pipe{broken{rows, c.broken}}, "named": Named{"other", broken{rows, c.broken}},
+			} {
+				hit, ok, err := c.search(m)
+				if got := hit.Entry.Key + "=" + hit.Value; c.want != "" {
+					if got != c.want || !ok || err != nil || hit.Source != "/etc/rows" {
+						t.Errorf("%s: %s %v %v of %q", kind, got, ok, err, hit.Source)
+					}
+				} else if ok || !errors.Is(err, errBroken) {
+					t.Errorf("%s: %s %v %v, want the error", kind, got, ok, err)
+				}
+			}
+		})
+	}
+	a := Aliases{Map: broken{rows, "1"}}
+	if _, err := a.Expand("al@x.test"); !errors.Is(err, errBroken) {
+		t.Errorf("aliases: %v", err)
 	}
 }

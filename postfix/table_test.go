@@ -159,9 +159,9 @@ func TestTableFormat(t *testing.T) {
 		t.Errorf("read back (-want +got):\n%s", diff)
 	}
 	for i, e := range back {
-		_, line, ok := table.Index().Lookup(e.Key)
-		if !ok || line != e.Line {
-			t.Errorf("row %d: line %d, %v, want %d", i, line, ok, e.Line)
+		row, ok, _ := table.Index().Lookup(e.Key)
+		if !ok || row.Line != e.Line {
+			t.Errorf("row %d: line %d, %v, want %d", i, row.Line, ok, e.Line)
 		}
 	}
 }
@@ -278,7 +278,7 @@ func FuzzTable(f *testing.F) {
 		table, _ := ParseTable("t", []byte(value))
 		ix := table.Index()
 		for _, e := range table {
-			if e, _, ok := ix.Lookup(e.Key); !ok {
+			if e, ok, _ := ix.Lookup(e.Key); !ok {
 				t.Errorf("%q isn't found", e.Key)
 			}
 		}
@@ -308,9 +308,9 @@ func TestIndexLookup(t *testing.T) {
 		{"", "", 0},
 		{strings.Repeat("A", 300) + "alice@example.com", "", 0},
 	} {
-		e, line, ok := ix.Lookup(c.key)
-		if ok != (c.want != "") || e.Value != c.want || line != c.line {
-			t.Errorf("Lookup(%q) = %q, %d, %v; want %q, %d", c.key, e.Value, line, ok, c.want, c.line)
+		e, ok, _ := ix.Lookup(c.key)
+		if ok != (c.want != "") || e.Value != c.want || e.Line != c.line {
+			t.Errorf("Lookup(%q) = %q, %d, %v; want %q, %d", c.key, e.Value, e.Line, ok, c.want, c.line)
 		}
 	}
 	table[0].Value = "changed"
@@ -318,13 +318,13 @@ func TestIndexLookup(t *testing.T) {
 		t.Error("the index changed with the table")
 	}
 	var none *Index
-	if _, _, ok := none.Lookup("x"); ok {
+	if _, ok, _ := none.Lookup("x"); ok {
 		t.Error("nil index finds")
 	}
-	if _, _, ok := (&Index{}).Lookup("x"); ok {
+	if _, ok, _ := (&Index{}).Lookup("x"); ok {
 		t.Error("zero index finds")
 	}
-	if _, _, ok := (Table{}).Index().Lookup("x"); ok {
+	if _, ok, _ := (Table{}).Index().Lookup("x"); ok {
 		t.Error("empty index finds")
 	}
 }

@@ -139,7 +139,7 @@ func TestInlineTableAsPostmap(t *testing.T) {
 				values[key] = value
 			}
 			for _, key := range keys {
-				e, _, ok := table.Index().Lookup(key)
+				e, ok, _ := table.Index().Lookup(key)
 				if got, found := values[key]; ok != found || got != e.Value {
 					t.Errorf("inline:%s: key %s: postmap %q, here %q", text, key, got, e.Value)
 				}

@@ -110,7 +110,7 @@ func (c *site) isLocal(domain string) bool {
 	}
 	known, _ := c.maps(c.base.get("transport_maps"))
 	for _, m := range known {
-		if _, _, ok := m.table.Lookup(domain); ok {
+		if _, ok, _ := m.table.Lookup(domain); ok {
 			return true
 		}
 	}

@@ -183,8 +183,8 @@ func (c checker) checkSenderMaps() {
 			_, d := mailaddr.Split(e)
 			for _, k := range append(mailaddr.AddressKeys(e), atAll(mailaddr.DomainKeys(d))...) {
 				for _, m := range known {
-					if have, line, ok := m.table.Lookup(k); ok {
-						c.errs.Add(at, ErrConflict, "remove one of the two", "%s routes %s already: %q at %s:%d", name, k, have.Value, m.file, line)
+					if have, ok, _ := m.table.Lookup(k); ok {
+						c.errs.Add(at, ErrConflict, "remove one of the two", "%s routes %s already: %q at %s:%d", name, k, have.Value, m.file, have.Line)
 					}
 				}
 			}

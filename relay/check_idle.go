@@ -62,7 +62,7 @@ func (c *site) deliveries() func(domain string) (at, why string) {
 	}
 	return func(domain string) (at, why string) {
 		for _, m := range known {
-			if hit, ok := search.Transport(m.table, "postmaster@"+domain); ok && hit.Entry.Value != "" && hit.Entry.Value[0] != ':' {
+			if hit, ok, _ := search.Transport(m.table, "postmaster@"+domain); ok && hit.Entry.Value != "" && hit.Entry.Value[0] != ':' {
 				return c.at("transport_maps"), c.withoutSieve(hit.Entry.Value, "transport_maps has "+hit.Key+" "+hit.Entry.Value)
 			}
 		}
@@ -135,7 +135,7 @@ func (c checker) checkLists() {
 			return false
 		}
 		return !slices.ContainsFunc(mailaddr.AddressKeys(address), func(k string) bool {
-			return slices.ContainsFunc(known, func(s source) bool { _, ok := search.Address(s.table, k); return ok })
+			return slices.ContainsFunc(known, func(s source) bool { _, ok, _ := search.Address(s.table, k); return ok })
 		})
 	}
 	const text = "%s is in none of the tables of %s, which are read in the place of the policy's list: mail for it is refused; add it " +

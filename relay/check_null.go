@@ -19,7 +19,7 @@ func (c checker) checkNullSender() {
 	index := scope.Index()
 	search := postfix.Search{Delimiter: c.base.get("recipient_delimiter")}
 	inScope := func(address string) bool {
-		hit, ok := search.Sender(index, mailaddr.Fold(c.base.Canonical(address)))
+		hit, ok, _ := search.Sender(index, mailaddr.Fold(c.base.Canonical(address)))
 		return ok && hit.Entry.Value != "DUNNO"
 	}
 	ways := []struct {
@@ -57,12 +57,12 @@ func (c checker) checkNullSender() {
 					at, asked := way.at(l[0]), map[string]bool{}
 					for !asked[address] {
 						asked[address] = true
-						e, line, ok := src.table.Lookup(address)
+						e, ok, _ := src.table.Lookup(address)
 						if !ok || e.Value == "" {
 							break
 						}
-						if line > 0 {
-							at = place{strings.TrimPrefix(src.file, "postfix/"), line}.String()
+						if e.Line > 0 {
+							at = place{strings.TrimPrefix(src.file, "postfix/"), e.Line}.String()
 						}
 						if address = e.Value; inScope(address) {
 							c.errs.Add(at, ErrConflict, "let the pattern want an address, as /.@example\\.com$/",

@@ -33,8 +33,8 @@ func (c checker) checkTransportMaps() {
 				"%q has a route for everybody, %s (%s), which takes all mail past the gateway", raw, key, place{m.file, line})
 		}
 		for _, e := range ours {
-			if have, line, ok := m.table.Lookup(e.Key); ok && have.Value != e.Value {
-				c.errs.Add(e.Rule, ErrConflict, "remove one of the two", "%s has a route already: %q at %s:%d", e.Key, have.Value, m.file, line)
+			if have, ok, _ := m.table.Lookup(e.Key); ok && have.Value != e.Value {
+				c.errs.Add(e.Rule, ErrConflict, "remove one of the two", "%s has a route already: %q at %s:%d", e.Key, have.Value, m.file, have.Line)
 			}
 		}
 	}
@@ -57,7 +57,7 @@ func (c checker) checkSenderRows(name string) {
 	ours := scope.Index()
 	search := postfix.Search{Delimiter: c.base.get("recipient_delimiter")}
 	inScope := func(sender string) bool {
-		hit, ok := search.Sender(ours, sender)
+		hit, ok, _ := search.Sender(ours, sender)
 		return ok && hit.Entry.Value != "DUNNO" && hit.Key != sender
 	}
 	late := c.lateSenders(scope, inScope)
@@ -87,9 +87,9 @@ func (c checker) checkSenderRows(name string) {
 			// one with an extension of each whole address.
 			table := c.conf.WithoutSubstitution(name, src.file, src.table)
 			for _, l := range late {
-				e, line, ok := table.Lookup(l.prefix + "some.sender" + l.suffix)
+				e, ok, _ := table.Lookup(l.prefix + "some.sender" + l.suffix)
 				if ok && !c.ends(e.Value) {
-					c.errs.Add(c.at(name), ErrConflict, fix, "%s matches senders in scope (%s), who would leave past the gateway", place{src.file, line},
+					c.errs.Add(c.at(name), ErrConflict, fix, "%s matches senders in scope (%s), who would leave past the gateway", place{src.file, e.Line},
 						l)
 					break
 				}
@@ -134,18 +134,18 @@ func catchAll(m postfix.Map) (key string, line int, ok bool) {
 	if patterns && !piped(m) {
 		return "", 0, false
 	}
-	if e, line, ok := m.Lookup("*"); ok && routes(e) { // trivial-rewrite(8) asks tables of patterns for it, too
-		return `"*"`, line, true
+	if e, ok, _ := m.Lookup("*"); ok && routes(e.Entry) { // trivial-rewrite(8) asks tables of patterns for it, too
+		return `"*"`, e.Line, true
 	}
 	if !patterns {
 		return "", 0, false
 	}
 	for _, a := range strangers {
-		e, at, ok := m.Lookup(mailaddr.Fold(a))
-		if !ok || !routes(e) {
+		e, ok, _ := m.Lookup(mailaddr.Fold(a))
+		if !ok || !routes(e.Entry) {
 			return "", 0, false
 		}
-		line = at
+		line = e.Line
 	}
 	return "a pattern that matches every address", line, true
 }

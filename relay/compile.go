@@ -69,13 +69,15 @@ func compile(p Policy, in Installation, r *report) *Config {
 		check(s, r)
 		e := emit(s, r)
 		if len(r.errs) == 0 {
-			if c := evaluate(s, e, r); len(r.errs) == 0 {
+			c := evaluate(s, e, r)
+			if s.failures.report(r); len(r.errs) == 0 {
 				task{s, r}.unnamedTables(settings{e.conf.Settings()}, e.master, false)
 				c.warnings = r.warnings
 				return c
 			}
 		}
 	}
+	s.failures.report(r)
 	if s.master != nil && s.base.Main != nil {
 		task{s, r}.unnamedTables(s.base, s.master, true)
 	}

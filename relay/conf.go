@@ -23,7 +23,7 @@ func (c *reader) newConf(p Policy) *mta.Configuration {
 func (c *site) given(spec postfix.MapSpec) postfix.Map {
 	switch t := c.in.Tables[spec.String()]; {
 	case t.Map != nil:
-		return t.Map
+		return c.failures.watch(spec.String(), t.Map)
 	case t.Rows != nil:
 		return t.Rows.Index()
 	}

@@ -169,11 +169,11 @@ func (t markerChecks) Lookup(f headers.Field) (hit postfix.CheckHit, ok bool) {
 		}
 		key = append(key, b)
 	}
-	e, line, ok := t.index.Lookup(string(key))
+	e, ok, _ := t.index.Lookup(string(key))
 	if !ok {
 		return hit, false
 	}
-	return postfix.CheckHit{Action: t.action, Rule: e.Rule, Line: line}, true
+	return postfix.CheckHit{Action: t.action, Rule: e.Rule, Line: e.Line}, true
 }
 
 // bypassOption is the value of -o header_checks of the second pass. A value

@@ -52,9 +52,9 @@ func (c *site) genericScope(t postfix.Table) (postfix.Table, Errors) {
 	for _, s := range known {
 		for _, e := range c.indexedRows(s) {
 			local, domain := mailaddr.Split(mailaddr.Fold(strings.TrimSpace(e.Value)))
-			hit, _, ok := index.Lookup(local + "@" + domain)
+			hit, ok, _ := index.Lookup(local + "@" + domain)
 			if local == "" || !ok {
-				hit, _, ok = index.Lookup("@" + domain)
+				hit, ok, _ = index.Lookup("@" + domain)
 			}
 			if domain == "" || !ok {
 				continue

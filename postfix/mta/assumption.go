@@ -50,7 +50,7 @@ func (w *Way) find(l *tableList, address string) (postfix.Hit, bool) {
 		return postfix.Hit{}, false
 	}
 	l.unknown(w, address)
-	return w.e.addresses.Address(l.asked, address)
+	return w.took(w.e.addresses.Address(l.asked, address))
 }
 
 // unknown notes tables that can't be read.

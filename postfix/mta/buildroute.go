@@ -79,11 +79,10 @@ func (c *builder) buildDirectory(main Settings) {
 	}
 	e.aliases = &tableList{name: "virtual_alias_maps", at: c.placeOf(main, "virtual_alias_maps"), opaque: opaqueAliases}
 	for _, a := range aliases {
-		e.aliases.maps, e.aliases.files = append(e.aliases.maps, a.Table), append(e.aliases.files, a.File)
+		e.aliases.maps = append(e.aliases.maps, postfix.Named{Name: a.File, Map: a.Table})
 	}
 	if len(c.o.Aliases) > 0 && (len(aliases) == 0 || len(opaqueAliases) > 0) {
-		e.aliases.maps = append(e.aliases.maps, Unplaced{c.o.Aliases.Index()})
-		e.aliases.files = append(e.aliases.files, "virtual_alias_maps")
+		e.aliases.maps = append(e.aliases.maps, postfix.Named{Name: "virtual_alias_maps", Map: Unplaced{c.o.Aliases.Index()}})
 		e.aliases.opaque = nil // the caller says what is in them
 	}
 	e.aliases.seal()

@@ -103,7 +103,7 @@ func (w *Way) canonicalAddress(l *tableList, address string, propagate bool) str
 	for range maxCanonical {
 		// The null sender is looked up, too: patterns may match it.
 		l.unknown(w, address)
-		hit, ok := w.e.addresses.Address(l.asked, address)
+		hit, ok := w.took(w.e.addresses.Address(l.asked, address))
 		if !ok {
 			break
 		}
@@ -111,7 +111,7 @@ func (w *Way) canonicalAddress(l *tableList, address string, propagate bool) str
 		if len(results) == 0 {
 			break
 		}
-		w.step("cleanup", "", l.place(hit), address, "rewritten to "+results[0]+" ("+l.name+")")
+		w.step("cleanup", "", placeOfRow(hit.Row), address, "rewritten to "+results[0]+" ("+l.name+")")
 		same := strings.EqualFold(results[0], address)
 		if address = results[0]; same {
 			break
@@ -193,10 +193,10 @@ func (w *Way) envelope(m *mapping) (copies []bcc) {
 		copies = append(copies, bcc{setting, w.envelopeRecipient(m, to), key, at})
 	}
 	if hit, ok := w.find(m.senderBCC, from); ok && from != "" {
-		add("sender_bcc_maps", hit.Entry.Value, hit.Key, m.senderBCC.place(hit))
+		add("sender_bcc_maps", hit.Entry.Value, hit.Key, placeOfRow(hit.Row))
 	}
 	if hit, ok := w.find(m.recipientBCC, to); ok && to != "" {
-		add("recipient_bcc_maps", hit.Entry.Value, hit.Key, m.recipientBCC.place(hit))
+		add("recipient_bcc_maps", hit.Entry.Value, hit.Key, placeOfRow(hit.Row))
 	}
 	if m.always != "" {
 		add("always_bcc", m.always, "", m.alwaysAt)
@@ -237,6 +237,6 @@ func (w *Way) genericResult(g *generic, address string) (string, bool) {
 	if len(results) == 0 {
 		return address, false
 	}
-	w.step("smtp", "", g.place(hit), address, "rewritten to "+results[0]+" (smtp_generic_maps)")
+	w.step("smtp", "", placeOfRow(hit.Row), address, "rewritten to "+results[0]+" (smtp_generic_maps)")
 	return results[0], true
 }

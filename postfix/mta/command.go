@@ -156,8 +156,8 @@ func (w *Way) localCommand(h hop, to, user string) bool {
 	command, at := a.command, a.commandAt
 	if a.commands != nil {
 		a.commands.unknown(w, user)
-		if e, line, ok := a.commands.asked.Lookup(user); ok {
-			command, at = e.Value, place{where(a.commands.maps, a.commands.files, user), line}
+		if row, ok := w.tookRow(a.commands.asked.Lookup(user)); ok {
+			command, at = row.Value, placeOfRow(row)
 		}
 	}
 	if command == "" {

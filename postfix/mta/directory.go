@@ -50,13 +50,13 @@ type tables struct {
 }
 
 // mailbox asks the installation's files, then the caller's list.
-func (t *tables) mailbox(key string) bool {
+func (t *tables) mailbox(key string) (bool, error) {
 	for _, m := range t.boxMaps {
-		if _, _, ok := m.Table.Lookup(key); ok {
-			return true
+		if _, ok, err := m.Table.Lookup(key); ok || err != nil {
+			return ok, err
 		}
 	}
-	return t.mailboxes[key]
+	return t.mailboxes[key], nil
 }
 
 // inquiry asks the Directory for one decision, each distinct
@@ -71,6 +71,7 @@ type inquiry struct {
 	errs      []error          // in the order of the first question
 	size      int64            // of the message, once it was counted
 	seen      map[string]bool  // of [Way.Once]
+	down      *Outcome         // where a table can't be asked
 }
 
 // inquiry is for one decision.
@@ -132,7 +133,12 @@ func (q *inquiry) domain(name string) (Class, error) {
 
 func (q *inquiry) mailbox(key string) (bool, error) {
 	if q.e.directory == nil {
-		return q.e.lists.mailbox(key), nil
+		ok, err := q.e.lists.mailbox(key)
+		if err != nil {
+			err = fmt.Errorf("virtual_mailbox_maps of %s: %w", key, err)
+			q.errs = append(q.errs, err)
+		}
+		return ok, err
 	}
 	return ask(q, &q.mailboxes, "mailbox", key, func() (bool, error) { return q.e.directory.Mailbox(q.ctx, key) })
 }
@@ -144,29 +150,20 @@ func (q *inquiry) alias(key string) ([]string, error) {
 	return ask(q, &q.aliases, "alias", key, func() ([]string, error) { return q.e.directory.Alias(q.ctx, key) })
 }
 
-// directory makes a Directory a table and keeps its error.
+// directory makes a Directory a table.
 type directory struct {
 	q     *inquiry
 	alias bool
-	err   error
 }
 
-// Lookup asks the Directory. After an error it finds nothing more, as Postfix
-// ends a search then.
-func (d *directory) Lookup(key string) (postfix.Entry, int, bool) {
-	if d.err != nil {
-		return postfix.Entry{}, 0, false
+// Lookup asks the Directory.
+func (d *directory) Lookup(key string) (row postfix.Row, ok bool, err error) {
+	row.Key = fold(key)
+	if !d.alias {
+		ok, err = d.q.mailbox(row.Key)
+		return row, ok && err == nil, err
 	}
-	key = fold(key)
-	if d.alias {
-		members, err := d.q.alias(key)
-		if err != nil || len(members) == 0 {
-			d.err = err
-			return postfix.Entry{}, 0, false
-		}
-		return postfix.Entry{Key: key, Value: strings.Join(members, ", ")}, 0, true
-	}
-	ok, err := d.q.mailbox(key)
-	d.err = err
-	return postfix.Entry{Key: key}, 0, ok && err == nil
+	members, err := d.q.alias(row.Key)
+	row.Value = strings.Join(members, ", ")
+	return row, err == nil && len(members) > 0, err
 }

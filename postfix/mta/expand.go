@@ -1,6 +1,10 @@
 package mta
 
-import "github.com/oxmailroute/oxmailroute/postfix"
+import (
+	"errors"
+
+	"github.com/oxmailroute/oxmailroute/postfix"
+)
 
 // redirected is REDIRECT: one recipient instead of all.
 func (w *Way) redirected(address string) {
@@ -14,26 +18,31 @@ func (w *Way) redirected(address string) {
 // expand is cleanup(8)'s virtual alias expansion, and a way for each result.
 func (w *Way) expand(l *listener, next func(w *Way, to string)) {
 	if !l.maps || l.cleanup.noAliases {
+		w.phase = queued
 		next(w, w.m.To)
 		return
 	}
 	a := postfix.Aliases{Search: w.e.addresses, Rewrite: w.e.canonical, Propagate: w.e.expand}
-	var lookup *directory
 	if w.e.aliases != nil {
 		if len(w.e.aliases.maps) == 0 && len(w.e.aliases.opaque) == 0 {
+			w.phase = queued
 			next(w, w.m.To)
 			return
 		}
 		w.e.aliases.unknown(w, w.m.To)
 		a.Map = w.e.aliases.asked
 	} else {
-		lookup = &directory{q: w.q, alias: true}
-		a.Map = lookup
+		a.Map = &directory{q: w.q, alias: true}
 	}
 	list, err := a.Expand(w.m.To)
-	if lookup != nil && lookup.err != nil {
-		w.step("aliases", "", place{"virtual_alias_maps", 0}, w.m.To, lookup.err.Error())
-		w.end(ActionDefer, "451", w.m.To, "4.3.0 Temporary lookup failure")
+	if err != nil && !errors.Is(err, postfix.ErrSyntax) { // the table's
+		w.fail(err)
+		w.step("aliases", "", place{"virtual_alias_maps", 0}, w.m.To, err.Error())
+		if w.pickup() || w.hops > 0 {
+			w.end(ActionDefer, "451", w.m.To, "4.3.0 Error: queue file write error")
+		} else {
+			w.end(ActionReject, "451", w.m.To, "4.3.0 Error: queue file write error")
+		}
 		return
 	}
 	if err != nil {
@@ -45,6 +54,7 @@ func (w *Way) expand(l *listener, next func(w *Way, to string)) {
 		}
 		return
 	}
+	w.phase = queued
 	if len(list) == 1 {
 		w.alias(list[0], next)
 		return
@@ -62,7 +72,7 @@ func (w *Way) alias(a postfix.Alias, next func(w *Way, to string)) {
 	for _, h := range a.Hits {
 		at := place{"virtual_alias_maps", 0}
 		if w.e.aliases != nil {
-			at = w.e.aliases.place(h)
+			at = placeOfRow(h.Row)
 		}
 		w.step("aliases", "", at, h.Key, "expands")
 	}

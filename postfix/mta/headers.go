@@ -415,7 +415,7 @@ func (w *Way) setContext(l *listener) {
 			if r.table == nil {
 				unknown = r.name
 			} else {
-				_, _, local = r.table.Lookup(client.String())
+				_, local = w.tookRow(r.table.Lookup(client.String()))
 			}
 		}
 	}

@@ -58,7 +58,7 @@ func (c *builder) buildLocal(s Settings) localAgent {
 			a.aliases.opaque = append(a.aliases.opaque, spec.String())
 			continue
 		}
-		a.aliases.maps, a.aliases.files = append(a.aliases.maps, src.Table), append(a.aliases.files, src.File)
+		a.aliases.maps = append(a.aliases.maps, postfix.Named{Name: src.File, Map: src.Table})
 	}
 	a.aliases.seal()
 	return a
@@ -130,8 +130,8 @@ func (w *Way) toUser(h hop, to string) {
 	pass := func(next hop, l *tableList, what string) bool {
 		if l != nil {
 			l.unknown(w, bare)
-			if e, line, ok := l.asked.Lookup(bare); ok {
-				next = w.e.router.parse(e.Value, place{where(l.maps, l.files, bare), line})
+			if row, ok := w.tookRow(l.asked.Lookup(bare)); ok {
+				next = w.e.router.parse(row.Value, placeOfRow(row))
 			}
 		}
 		if next.transport == "" {
@@ -216,13 +216,13 @@ func (w *Way) localAlias(user string) (postfix.Hit, bool) {
 		return postfix.Hit{}, false
 	}
 	a.aliases.unknown(w, user)
-	if e, line, ok := a.aliases.asked.Lookup(user); ok {
-		return postfix.Hit{Entry: e, Line: line, Key: user}, true
+	if row, ok := w.tookRow(a.aliases.asked.Lookup(user)); ok {
+		return postfix.Hit{Row: row, Key: user}, true
 	}
 	search := postfix.Search{Delimiter: a.delimiter}
 	if bare := search.Bare(user); bare != user {
-		if e, line, ok := a.aliases.asked.Lookup(bare); ok {
-			return postfix.Hit{Entry: e, Line: line, Key: bare}, true
+		if row, ok := w.tookRow(a.aliases.asked.Lookup(bare)); ok {
+			return postfix.Hit{Row: row, Key: bare}, true
 		}
 	}
 	return postfix.Hit{}, false
@@ -231,7 +231,7 @@ func (w *Way) localAlias(user string) (postfix.Hit, bool) {
 // localMembers delivers to what an alias stands for; where there is an
 // owner-alias, with that as the sender.
 func (w *Way) localMembers(h hop, to string, hit postfix.Hit, depth int, seen map[localSeen]bool) {
-	w.step("local", "", w.e.agent.aliases.place(hit), hit.Key, "expands (alias_maps)")
+	w.step("local", "", placeOfRow(hit.Row), hit.Key, "expands (alias_maps)")
 	if owner, ok := w.localAlias("owner-" + hit.Key); ok && !strings.HasPrefix(hit.Key, "owner-") {
 		m := *w.m
 		m.From = w.e.canonical("owner-" + hit.Key)
@@ -239,13 +239,13 @@ func (w *Way) localMembers(h hop, to string, hit postfix.Hit, depth int, seen ma
 			m.From = w.e.canonical(members[0])
 		}
 		w.m = &m
-		w.step("local", "", w.e.agent.aliases.place(owner), owner.Key, "the sender is now "+m.From)
+		w.step("local", "", placeOfRow(owner.Row), owner.Key, "the sender is now "+m.From)
 	}
 	for _, member := range postfix.AliasMembers(hit.Entry.Value) {
 		f := w.fork()
 		switch {
 		case strings.HasPrefix(member, "|"):
-			f.program(h, to, member[1:], w.e.agent.aliases.place(hit))
+			f.program(h, to, member[1:], placeOfRow(hit.Row))
 		case strings.HasPrefix(member, "/"):
 			f.endAt(ActionMailbox, TargetFile(member), to, "")
 		case strings.HasPrefix(member, ":include:"):

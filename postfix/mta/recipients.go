@@ -74,10 +74,11 @@ func (s *session) exists(address string, sender bool) (code, text string) {
 		}
 	} else {
 		aliases := directory{q: w.q, alias: true}
-		if _, ok := w.e.addresses.Address(&aliases, to); ok {
+		_, ok, err := w.e.addresses.Address(&aliases, to)
+		if ok {
 			return "", ""
 		}
-		failed = aliases.err
+		failed = err
 	}
 	class, status, what := w.classOf(domain), "5.1.1", "Recipient address"
 	if sender {
@@ -89,11 +90,17 @@ func (s *session) exists(address string, sender bool) (code, text string) {
 	if class == failedClass {
 		failed = w.q.err()
 	}
+	// smtpd(8) has the recipient resolved as one of the null sender's.
+	if senders := w.e.router.senders; senders != nil && class == defaultClass {
+		if _, _, err := w.e.addresses.Sender(senders.asked, ""); err != nil {
+			w.down(err)
+		}
+	}
 	if class == aliasClass && failed == nil {
 		return unknown("virtual alias")
 	}
 	if t := w.e.router.transport; t != nil {
-		if hit, ok := w.e.router.transportSearch.Transport(t.asked, to); ok {
+		if hit, ok := w.took(w.e.router.transportSearch.Transport(t.asked, to)); ok {
 			if reason, isError := strings.CutPrefix(hit.Entry.Value, "error:"); isError {
 				if reason == "" {
 					reason = "Address is undeliverable"
@@ -113,7 +120,7 @@ func (s *session) exists(address string, sender bool) (code, text string) {
 		if l.local == nil || local == "postmaster" || local == "mailer-daemon" || local == "double-bounce" {
 			break
 		}
-		if _, ok := w.e.addresses.Address(l.local.asked, to); ok {
+		if _, ok := w.took(w.e.addresses.Address(l.local.asked, to)); ok {
 			break
 		}
 		if len(l.local.opaque) > 0 {
@@ -128,11 +135,12 @@ func (s *session) exists(address string, sender bool) (code, text string) {
 			break
 		}
 		boxes := directory{q: w.q}
-		if _, ok := w.e.addresses.Address(&boxes, to); ok {
+		_, ok, err := w.e.addresses.Address(&boxes, to)
+		if ok {
 			return "", ""
 		}
-		if boxes.err != nil {
-			failed = boxes.err
+		if err != nil {
+			failed = err
 		}
 		if failed == nil && !w.assumeMailbox(to) {
 			return unknown("virtual mailbox")
@@ -141,7 +149,7 @@ func (s *session) exists(address string, sender bool) (code, text string) {
 		if l.relay == nil {
 			break
 		}
-		if _, ok := w.e.addresses.Address(l.relay.asked, to); ok {
+		if _, ok := w.took(w.e.addresses.Address(l.relay.asked, to)); ok {
 			break
 		}
 		if len(l.relay.opaque) > 0 {

@@ -16,7 +16,7 @@ const (
 	aliasClass
 	mailboxClass
 	relayClass
-	failedClass // the Directory could not say it
+	failedClass // the Directory, or a table, could not say it
 )
 
 // class finds the class of a domain, in trivial-rewrite(8)'s order, as far as
@@ -52,6 +52,13 @@ func (w *Way) destination() addressClass {
 func (w *Way) classOf(domain string) addressClass {
 	r := &w.e.router
 	domain = fold(domain)
+	lists := [...]*DomainList{r.local, r.aliasDomains, r.mailboxDomains, r.relayDomains}
+	for _, d := range lists {
+		if err := d.fails(domain); err != nil {
+			w.down(err)
+			return failedClass
+		}
+	}
 	class := r.class(domain)
 	if r.ownOpen && class == defaultClass && validLiteral(domain) {
 		w.depends("inet_interfaces", place{"inet_interfaces", 0}, domain, "no address of this server")
@@ -59,7 +66,6 @@ func (w *Way) classOf(domain string) addressClass {
 	if class != defaultClass && (class != relayClass || !r.opaque) {
 		return class
 	}
-	lists := [...]*DomainList{r.local, r.aliasDomains, r.mailboxDomains, r.relayDomains}
 	if class == relayClass {
 		lists[3] = new(DomainList)
 	}
@@ -158,7 +164,7 @@ func (w *Way) resolve(to string) (h hop, class addressClass, rcpt string, ok boo
 	}
 	if t := r.transport; t != nil {
 		t.unknown(w, to)
-		if hit, found := r.transportSearch.Transport(t.asked, to); found && hit.Entry.Value != "" {
+		if hit, found := w.took(r.transportSearch.Transport(t.asked, to)); found && hit.Entry.Value != "" {
 			if done := w.transport(&h, class, hit, t, domain); done {
 				return h, class, to, w.relocated(to)
 			}
@@ -197,12 +203,12 @@ func (w *Way) defaultRoute() hop {
 		return h
 	}
 	r.senders.unknown(w, w.m.From)
-	hit, ok := w.e.addresses.Sender(r.senders.asked, w.m.From)
+	hit, ok := w.took(w.e.addresses.Sender(r.senders.asked, w.m.From))
 	if !ok {
 		w.step("route", "", h.at, w.m.From, w.notNamed())
 		return h
 	}
-	at := r.senders.place(hit)
+	at := placeOfRow(hit.Row)
 	w.rule = hit.Entry.Rule
 	if hit.Entry.Value == "" || strings.EqualFold(hit.Entry.Value, "DUNNO") {
 		w.step("route", hit.Entry.Rule, at, w.m.From, "sender taken out of scope")
@@ -221,10 +227,10 @@ func (w *Way) relayhost(h *hop) {
 	}
 	if r.relayhosts != nil {
 		r.relayhosts.unknown(w, w.m.From)
-		if hit, ok := w.e.addresses.Sender(r.relayhosts.asked, w.m.From); ok && hit.Entry.Value != "" &&
+		if hit, ok := w.took(w.e.addresses.Sender(r.relayhosts.asked, w.m.From)); ok && hit.Entry.Value != "" &&
 			!strings.EqualFold(hit.Entry.Value, "DUNNO") {
 			h.nexthop = hit.Entry.Value
-			w.step("route", "", r.relayhosts.place(hit), hit.Key, "by the sender's relay host")
+			w.step("route", "", placeOfRow(hit.Row), hit.Key, "by the sender's relay host")
 			return
 		}
 	}
@@ -237,7 +243,7 @@ func (w *Way) relayhost(h *hop) {
 // transport applies a row of transport_maps: "transport:nexthop" replaces both,
 // ":nexthop" the next hop alone, and ":" nothing, which reports false.
 func (w *Way) transport(h *hop, class addressClass, hit postfix.Hit, t *tableList, domain string) bool {
-	at := t.place(hit)
+	at := placeOfRow(hit.Row)
 	transport, nexthop, _ := strings.Cut(hit.Entry.Value, ":")
 	w.step("route", hit.Entry.Rule, at, hit.Key, "transport_maps")
 	switch {
@@ -266,20 +272,7 @@ func (w *Way) relocated(to string) bool {
 		return true
 	}
 	text := "5.1.6 User has moved to " + hit.Entry.Value
-	w.step("route", "", l.place(hit), hit.Key, text)
+	w.step("route", "", placeOfRow(hit.Row), hit.Key, text)
 	w.end(ActionBounce, "550", to, text)
 	return false
-}
-
-// where finds which of several tables has a key.
-func where(maps postfix.Maps, files []string, key string) string {
-	if len(maps) == 1 {
-		return files[0]
-	}
-	for i, m := range maps {
-		if _, _, ok := m.Lookup(key); ok {
-			return files[i]
-		}
-	}
-	return ""
 }

@@ -285,7 +285,11 @@ func (s *session) one(r *restriction) verdict {
 			return s.access(r, r.actions[e.Value], place{r.file, e.Line}, e.Rule)
 		}
 	case checkClientMap:
-		if h, ok := w.e.router.search.Client(r.table, "", w.m.Origin.Client); ok {
+		h, ok, err := w.e.router.search.Client(r.table, "", w.m.Origin.Client)
+		if err != nil {
+			w.downAs(err, "4.3.5 <unknown["+w.m.Origin.Client.String()+"]>: Client host rejected: Server configuration error")
+		}
+		if ok {
 			return s.entry(r, h.Entry, h.Line, h.Key)
 		}
 	case checkSenderMap:
@@ -294,8 +298,8 @@ func (s *session) one(r *restriction) verdict {
 		return s.address(r, w.m.To, "Recipient address")
 	case checkCertificate:
 		if f := w.m.Origin.Certificate.Fingerprint; f != "" && w.m.Origin.TLS == TLSEncrypted {
-			if e, line, ok := r.table.Lookup(f); ok {
-				return s.entry(r, e, line, f)
+			if row, ok := w.tookRow(r.table.Lookup(f)); ok {
+				return s.entry(r, row.Entry, row.Line, f)
 			}
 		}
 	case checkLogin:
@@ -304,8 +308,8 @@ func (s *session) one(r *restriction) verdict {
 				w.depends(strings.TrimSpace(r.name), r.at, "", "no opinion")
 				break
 			}
-			if e, line, ok := r.table.Lookup(w.m.Origin.Login); ok {
-				return s.entry(r, e, line, w.m.Origin.Login)
+			if row, ok := w.tookRow(r.table.Lookup(w.m.Origin.Login)); ok {
+				return s.entry(r, row.Entry, row.Line, w.m.Origin.Login)
 			}
 		}
 	case rejectUnlistedSender:
@@ -413,14 +417,18 @@ func (s *session) read(r *restriction, e postfix.Entry, line int, key string) (a
 func (s *session) address(r *restriction, address, class string) verdict {
 	e := s.w.e
 	var hit postfix.Hit
-	ok := false
+	var ok bool
+	var err error
 	// smtpd(8) looks at the address as it would be delivered.
 	if address = fold(e.reachable(address)); address == "" {
-		hit.Entry, hit.Line, ok = r.table.Lookup("<>")
+		hit.Row, ok, err = r.table.Lookup("<>")
 	} else {
 		search := e.access
 		search.MatchParents = s.l.rules.parents
-		hit, ok = search.Access(r.table, address)
+		hit, ok, err = search.Access(r.table, address)
+	}
+	if err != nil {
+		s.w.downAs(err, "4.3.5 <"+address+">: "+class+" rejected: Server configuration error")
 	}
 	if !ok {
 		return dunno

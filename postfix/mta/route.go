@@ -47,7 +47,9 @@ func (e *Instance) Route(ctx context.Context, m *Message) Decision {
 	default:
 		w.enter(l)
 	}
-	d.Err = w.q.err()
+	if d.Err = w.q.err(); w.q.down != nil {
+		d.Outcomes = []Outcome{*w.q.down}
+	}
 	clear(buffer.fields[:]) // it must not keep the message alive
 	sections.Put(buffer)
 	return d
@@ -100,6 +102,7 @@ func (w *Way) enter(l *listener) {
 	var copies []bcc
 	if l.rules != nil {
 		s := session{w: w, l: l}
+		w.phase = inSession
 		if v := s.judge(); v == rejected {
 			w.rule = s.rule
 			w.end(ActionReject, s.code, w.m.To, s.text)
@@ -115,6 +118,7 @@ func (w *Way) enter(l *listener) {
 			w.prepend(line)
 		}
 	}
+	w.phase = inCleanup
 	if l.limit > 0 && int64(len(w.m.Raw)) > l.limit/2 && w.size() > l.limit {
 		w.step("smtpd", "", l.at, "message_size_limit", "too large")
 		w.end(ActionReject, "552", w.m.To, "5.3.4 Message size exceeds fixed limit")

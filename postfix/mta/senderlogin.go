@@ -37,7 +37,7 @@ func (s *session) senderLogins(r *restriction) verdict {
 	hit, owned := w.find(rules.logins, fold(w.e.reachable(from)))
 	if !loggedIn {
 		if owned {
-			return s.mismatch(r, rules.logins, hit, from, "not logged in")
+			return s.mismatch(r, hit, from, "not logged in")
 		}
 		return dunno
 	}
@@ -45,7 +45,7 @@ func (s *session) senderLogins(r *restriction) verdict {
 		if check.unknown {
 			return dunno
 		}
-		return s.mismatch(r, rules.logins, hit, from, "not owned by user "+w.m.Origin.Login)
+		return s.mismatch(r, hit, from, "not owned by user "+w.m.Origin.Login)
 	}
 	if w.m.Origin.Login == "" {
 		w.depends(r.name, r.at, from, "one of its owners ("+hit.Entry.Value+") has logged in")
@@ -56,13 +56,13 @@ func (s *session) senderLogins(r *restriction) verdict {
 			return dunno
 		}
 	}
-	return s.mismatch(r, rules.logins, hit, from, "not owned by user "+w.m.Origin.Login)
+	return s.mismatch(r, hit, from, "not owned by user "+w.m.Origin.Login)
 }
 
-func (s *session) mismatch(r *restriction, l *tableList, hit postfix.Hit, from, why string) verdict {
+func (s *session) mismatch(r *restriction, hit postfix.Hit, from, why string) verdict {
 	at := r.at
 	if hit.Key != "" {
-		at = l.place(hit)
+		at = placeOfRow(hit.Row)
 	}
 	s.code, s.text, s.rule = "553", "5.7.1 <"+from+">: Sender address rejected: "+why, ""
 	s.w.step("smtpd", "", at, r.name, "rejected with 553")

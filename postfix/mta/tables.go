@@ -134,14 +134,14 @@ func Indexed(kind string) bool {
 // made of several.
 type Unplaced struct{ postfix.Map }
 
-// Lookup is the table's, without the line.
-func (u Unplaced) Lookup(key string) (postfix.Entry, int, bool) {
+// Lookup is the table's, without line and source.
+func (u Unplaced) Lookup(key string) (row postfix.Row, ok bool, err error) {
 	if u.Map == nil {
-		return postfix.Entry{}, 0, false
+		return postfix.Row{}, false, nil
 	}
-	e, _, ok := u.Map.Lookup(key)
-	e.Line = 0
-	return e, 0, ok
+	row, ok, err = u.Map.Lookup(key)
+	row.Line, row.Source = 0, ""
+	return row, ok, err
 }
 
 // Patterns is the table's.
@@ -154,10 +154,9 @@ func (u Unplaced) Patterns() bool {
 type tableList struct {
 	name   string // the parameter
 	at     place
-	maps   postfix.Maps
-	asked  postfix.Map // maps, or the only one of them; made by seal
-	files  []string
-	opaque []string // tables that can't be read here, in their order
+	maps   postfix.Maps // each with the file that answers give
+	asked  postfix.Map  // maps, or the only one of them; made by seal
+	opaque []string     // tables that can't be read here, in their order
 }
 
 // tables reads the parameter; nil where it is empty. Compile warns of tables
@@ -173,8 +172,7 @@ func (c *Configuration) tables(s Settings, name string) *tableList {
 		if noSubstitution[name] {
 			k.Table = c.WithoutSubstitution(name, k.File, k.Table)
 		}
-		l.maps = append(l.maps, k.Table)
-		l.files = append(l.files, k.File)
+		l.maps = append(l.maps, postfix.Named{Name: k.File, Map: k.Table})
 	}
 	for _, o := range opaque {
 		c.warn(c.At(name), "%s can't be read here; Route leaves it out", o)
@@ -228,10 +226,8 @@ func (c *Configuration) WithoutSubstitution(name, file string, m postfix.Map) po
 	return m
 }
 
-// place is where the row of a hit stands.
-func (l *tableList) place(h postfix.Hit) place {
-	return place{where(l.maps, l.files, h.Key), h.Line}
-}
+// placeOfRow is where a row stands.
+func placeOfRow(r postfix.Row) place { return place{r.Source, r.Line} }
 
 // DomainList is a list of domains as mydestination has it: names, tables and
 // the contents of files, in their order; the first that matches counts.
@@ -257,26 +253,42 @@ type domainItem struct {
 // Has reports whether a domain, in lower case, is in the list, as far as it can be
 // read here.
 func (d *DomainList) Has(domain string) bool {
+	found, _ := d.has(domain)
+	return found
+}
+
+// fails is the error of a table of the list that is asked for a domain.
+func (d *DomainList) fails(domain string) error {
+	if d == nil || d.items == nil {
+		return nil
+	}
+	_, err := d.has(domain)
+	return err
+}
+
+func (d *DomainList) has(domain string) (found bool, err error) {
 	if d == nil {
-		return false
+		return false, nil
 	}
 	if d.items == nil {
-		return d.named(domain, d.names)
+		return d.named(domain, d.names), nil
 	}
 	for i := range d.items {
 		item := &d.items[i]
 		match := false
 		if item.table != nil {
-			match = d.listed(item.table, domain)
+			if match, err = d.listed(item.table, domain); err != nil {
+				return false, err
+			}
 		} else {
 			match = item.name == domain || d.parents && len(domain) > len(item.name) && strings.HasSuffix(domain, item.name) &&
 				domain[len(domain)-len(item.name)-1] == '.'
 		}
 		if match {
-			return !item.not
+			return !item.not, nil
 		}
 	}
-	return false
+	return false, nil
 }
 
 // Names are the names of the list, sorted, where it has names alone.
@@ -310,14 +322,14 @@ func (d *DomainList) named(domain string, names map[string]bool) bool {
 // listed asks a table for the domain, and in a list of domains for its
 // parents: "example.com" where parent_domain_matches_subdomains has the list,
 // else ".example.com".
-func (d *DomainList) listed(m postfix.Map, domain string) bool {
+func (d *DomainList) listed(m postfix.Map, domain string) (bool, error) {
 	if !d.domain {
-		_, _, ok := m.Lookup(domain)
-		return ok
+		_, ok, err := m.Lookup(domain)
+		return ok, err
 	}
 	search := postfix.Search{MatchParents: d.parents}
-	_, ok := search.Domain(m, domain)
-	return ok
+	_, ok, err := search.Domain(m, domain)
+	return ok, err
 }
 
 // Domains reads a list of domains.

@@ -2,6 +2,7 @@ package mta
 
 import (
 	"context"
+	"slices"
 
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/postfix"
@@ -27,6 +28,7 @@ type Way struct {
 	rule    string // what is behind the row that decided last
 	hops    int    // how often the message came back in
 	bcc     string // the setting that made this copy
+	phase   phase
 	// context is that in which addresses of the header are rewritten; nil: they
 	// are not. forwarded says that the last server has handed it on (XFORWARD).
 	context   *rewriting
@@ -163,8 +165,71 @@ func (w *Way) End(a Action, target Target, to, text string) {
 // Fail notes what could not be found out, for [Decision].Err.
 func (w *Way) Fail(err error) {
 	if !w.none() && err != nil {
+		w.fail(err)
+	}
+}
+
+// fail notes an error once.
+func (w *Way) fail(err error) {
+	if !slices.ContainsFunc(w.q.errs, func(had error) bool { return had == err }) {
 		w.q.errs = append(w.q.errs, err)
 	}
+}
+
+// phase says who is told that a table can't be asked.
+type phase uint8
+
+const (
+	queued    phase = iota // the message is accepted: it is tried again
+	inSession              // the client, by the reply to RCPT
+	inCleanup              // the client, by the reply to the end of the data
+)
+
+// down ends the message for now, since a table can't be asked: what Postfix would
+// have found in it, and where it would have gone then, nobody knows. The Directory's
+// errors are told where they are met.
+func (w *Way) down(err error) { w.downAs(err, "") }
+
+// downAs is down with the reply of an access table.
+func (w *Way) downAs(err error, text string) {
+	if slices.ContainsFunc(w.q.errs, func(had error) bool { return had == err }) {
+		return
+	}
+	w.q.errs = append(w.q.errs, err)
+	if w.q.down != nil {
+		return
+	}
+	action := ActionDefer
+	if w.phase != queued && w.hops == 0 && !w.pickup() {
+		action = ActionReject
+	}
+	switch {
+	case text != "":
+	case w.phase == inSession:
+		text = "4.3.0 <" + w.written[1] + ">: Temporary lookup failure"
+	case w.phase == inCleanup:
+		text = "4.3.0 Error: queue file write error"
+	default:
+		text = "4.3.0 address resolver failure"
+	}
+	w.q.down = &Outcome{Action: action, Target: TargetReply("451"), To: w.m.To, Text: text, Edits: w.edits,
+		Trace: append(slices.Clone(w.trace), Step{Stage: "table", Input: w.m.To, Note: err.Error()}), BCC: w.bcc}
+}
+
+// took is what a search found.
+func (w *Way) took(hit postfix.Hit, ok bool, err error) (postfix.Hit, bool) {
+	if err != nil {
+		w.down(err)
+	}
+	return hit, ok
+}
+
+// tookRow is what one question found.
+func (w *Way) tookRow(row postfix.Row, ok bool, err error) (postfix.Row, bool) {
+	if err != nil {
+		w.down(err)
+	}
+	return row, ok
 }
 
 // Assume notes what the decision hangs on beyond Postfix, for
@@ -228,9 +293,8 @@ func (w *Way) Mailbox(to string) (hit postfix.Hit, found, bounced bool, err erro
 		return hit, false, false, nil
 	}
 	boxes := directory{q: w.q}
-	hit, found = w.e.router.search.Mailbox(&boxes, to)
-	if boxes.err != nil {
-		return hit, false, false, boxes.err
+	if hit, found, err = w.e.router.search.Mailbox(&boxes, to); err != nil {
+		return hit, false, false, err
 	}
 	if !found && w.assumeMailbox(to) {
 		return hit, false, false, nil
