@@ -20,6 +20,11 @@ func (c task) checkSession(sv postfix.Service, own settings) {
 			c.errs.Add(at, ErrConflict, "take "+word+" out of it for this listener", "%s has %s, without which the gateway can't send mail here", noop, word)
 		}
 	}
+	if level := strings.ToLower(own.get("smtpd_tls_security_level")); (level == "none" || level == "" && !own.yes("smtpd_use_tls") && !own.yes("smtpd_enforce_tls")) &&
+		!own.yes("smtpd_tls_wrappermode") {
+		c.errs.Add(at, ErrConflict, "set smtpd_tls_security_level to may or encrypt for this listener",
+			"smtpd_tls_security_level is %q: the gateway could not use TLS, and without it its mail is refused", level)
+	}
 	for _, name := range cipherGrades(own) {
 		if weak := weakCiphers(own, name); weak != "" {
 			c.errs.Add(at, ErrConflict, "set "+name+" to medium or high for this listener", "%s: the gateway's mail would not be encrypted, or not come by TLS 1.2", weak)

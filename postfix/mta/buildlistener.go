@@ -56,6 +56,12 @@ func (c *builder) buildRules(s Settings, at place, override []string) *smtpd {
 		logins:        c.tables(s, "smtpd_sender_login_maps"),
 		listings:      c.buildListings(s),
 	}
+	for _, name := range []string{"virtual_alias_maps", "virtual_mailbox_maps", "relocated_maps", "recipient_delimiter"} {
+		here, main := s.Value(name), c.Settings().Value(name)
+		if here != main && (name != "virtual_alias_maps" || here != "") { // see listings
+			c.warn(at.String(), "%s is %q for this listener and %q in main.cf; what it refuses Route judges by main.cf", name, here, main)
+		}
+	}
 	switch level := s.Value("smtpd_tls_security_level"); level {
 	case "encrypt":
 		r.encrypt, r.offersTLS = true, true

@@ -9,6 +9,7 @@ type listings struct {
 	relay     *tableList    // relay_recipient_maps, nil: everybody exists
 	codes     map[addressClass]string
 	anybody   bool // virtual_mailbox_maps is empty: everybody exists
+	noAliases bool // virtual_alias_maps is empty, at this listener
 }
 
 func (c *builder) buildListings(s Settings) listings {
@@ -17,6 +18,7 @@ func (c *builder) buildListings(s Settings) listings {
 		l.canonical[i] = c.tables(s, name)
 	}
 	l.anybody = s.Value("virtual_mailbox_maps") == ""
+	l.noAliases = s.Value("virtual_alias_maps") == "" && c.Settings().Value("virtual_alias_maps") != ""
 	l.codes = map[addressClass]string{
 		localClass:   s.Value("unknown_local_recipient_reject_code"),
 		aliasClass:   s.Value("unknown_virtual_alias_reject_code"),
@@ -68,11 +70,13 @@ func (s *session) exists(address string, sender bool) (code, text string) {
 		}
 	}
 	var failed error
-	if w.e.aliases != nil {
+	switch {
+	case l.noAliases:
+	case w.e.aliases != nil:
 		if _, ok := w.find(w.e.aliases, to); ok {
 			return "", ""
 		}
-	} else {
+	default:
 		aliases := directory{q: w.q, alias: true}
 		_, ok, err := w.e.addresses.Address(&aliases, to)
 		if ok {

@@ -378,14 +378,14 @@ func (s *session) judgeRecipient() verdict {
 		if v := s.run(rules.lists[i]); v == rejected || v == discarded {
 			return v
 		}
-	}
-	if rules.unlisted {
-		if v := s.unlisted(rules.at); v != dunno {
-			return v
+		if i == 2 && rules.unlistedFrom {
+			if v := s.unlistedSender(rules.at); v != dunno {
+				return v
+			}
 		}
 	}
-	if rules.unlistedFrom {
-		return s.unlistedSender(rules.at)
+	if rules.unlisted {
+		return s.unlisted(rules.at)
 	}
 	return dunno
 }
