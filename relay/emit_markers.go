@@ -1,14 +1,13 @@
 package relay
 
 import (
-	"bytes"
-	"fmt"
 	"slices"
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/postfix"
 	"github.com/oxmailroute/oxmailroute/postfix/mta"
+	"github.com/oxmailroute/oxmailroute/relay/internal/fold"
 	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 )
 
@@ -49,13 +48,17 @@ func (c *reader) readMarkers(g *gateway) {
 	if len(g.markers) <= maxMarkerRules {
 		return
 	}
-	fold, stages := foldTable(g.markers, len(m.Prefix))
+	dashed := make([]string, len(g.markers))
+	for i, n := range g.markers {
+		dashed[i] = n.name[len(m.Prefix):]
+	}
+	text, stages := fold.Table(dashed)
 	steps := []string{"regexp:" + c.path(g.names.marker)}
 	for range stages {
 		steps = append(steps, "regexp:"+c.path(g.names.fold))
 	}
 	steps = append(steps, c.indexedSpec(g.names.markers).String())
-	g.fold, g.markerMap = fold, "pipemap:{"+strings.Join(steps, ",")+"}"
+	g.fold, g.markerMap = text, "pipemap:{"+strings.Join(steps, ",")+"}"
 }
 
 // markerTables emits the domain markers of an installation with many domains
@@ -95,56 +98,6 @@ func (c fileWriter) markerTables(g *gateway) {
 			prefix: len(m.Prefix), value: value, index: index.Table, action: direct,
 		}})
 	})
-}
-
-// groups is how many letters one rule of the fold table changes: what a regular
-// expression can hand on as $1 to $9, one of them for the rest.
-const groups = 8
-
-// foldTable returns a regexp: table that changes up to eight occurrences of one
-// capital letter to lower case and leaves a name without capitals as it is, and
-// how often a spelling of one of the names must pass it until it has none. A
-// capital that no name has matches nothing, as no name does then.
-func foldTable(names []markerName, prefix int) (text []byte, passes int) {
-	var most [26]int
-	for _, marker := range names {
-		n := marker.name[prefix:]
-		var count [26]int
-		for i := range len(n) {
-			if n[i] >= 'a' && n[i] <= 'z' {
-				count[n[i]-'a']++
-			}
-		}
-		needed := 0
-		for l, k := range count {
-			most[l] = max(most[l], k)
-			needed += (k + groups - 1) / groups
-		}
-		passes = max(passes, needed)
-	}
-	var b bytes.Buffer
-	// With "i" case counts (regexp_table(5)).
-	b.WriteString("/^([^A-Z]*)$/i ${1}\n")
-	for l, k := range most {
-		if k == 0 {
-			continue
-		}
-		capital, small := string(rune('A'+l)), string(rune('a'+l))
-		fmt.Fprintf(&b, "if /%s/i\n", capital)
-		for n := min(k, groups); n > 0; n-- {
-			rest := "([^" + capital + "]*)"
-			if n == groups && k > groups {
-				rest = "(.*)"
-			}
-			b.WriteString("/^" + strings.Repeat("([^"+capital+"]*)"+capital, n) + rest + "$/i ")
-			for i := range n {
-				fmt.Fprintf(&b, "${%d}%s", i+1, small)
-			}
-			fmt.Fprintf(&b, "${%d}\n", n+1)
-		}
-		b.WriteString("endif\n")
-	}
-	return b.Bytes(), passes
 }
 
 // markerChecks is that pipemap: a marker line with the right value, and a name

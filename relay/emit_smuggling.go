@@ -2,8 +2,6 @@ package relay
 
 import (
 	"fmt"
-	"regexp"
-	"strconv"
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/postfix"
@@ -96,26 +94,11 @@ func (g *gateway) quiet() []string {
 // installation's own smtpd_discard_ehlo_keyword_address_maps.
 func (g *gateway) ehloTable() bool { return g.own.get(ehloAddressMaps) != "" }
 
-// patchOf reads the third number of a version, -1 where there is none.
-func patchOf(text string) int {
-	m := patchNumber.FindStringSubmatch(text)
-	if m == nil {
-		return -1
-	}
-	n, err := strconv.Atoi(m[1])
-	if err != nil {
-		return -1
-	}
-	return n
-}
-
-var patchNumber = regexp.MustCompile(`^\s*(?:mail_version\s*=\s*)?[0-9]+\.[0-9]+\.([0-9]{1,4})\b`)
-
 // patchRelease finds Postfix's patch release in the policy and the
 // installation.
 func (c *reader) patchRelease() {
-	c.patch = patchOf(c.policy.Server.Postfix)
-	if n := patchOf(c.in.PostfixVersion); n >= 0 {
+	c.patch = release.Patch(c.policy.Server.Postfix)
+	if n := release.Patch(c.in.PostfixVersion); n >= 0 {
 		if c.patch >= 0 && n != c.patch {
 			c.errs.Add("Server.Postfix", ErrConflict, "leave it out", "Server.Postfix says %s, Installation.PostfixVersion says %s",
 				strings.TrimSpace(c.policy.Server.Postfix), strings.TrimSpace(c.in.PostfixVersion))

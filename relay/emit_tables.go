@@ -271,42 +271,6 @@ func (c *site) calendarTable() postfix.CheckTable {
 	}}
 }
 
-// certNameTable checks the client certificate's name in the Received: line that
-// smtpd(8) writes for the gateway's listener, which is recognized by its
-// private mail_name; no access restriction of Postfix can compare names.
-// Anchored from end to end, because certificate and issuer names are chosen by
-// the client.
-func (c task) certNameTable(g *gateway) postfix.CheckTable {
-	names := g.policy.Gateway.Client.Names
-	if len(names) == 0 {
-		return nil
-	}
-	quoted := make([]string, len(names))
-	for i, n := range names {
-		quoted[i] = strings.NewReplacer(".", `\.`, "*", `\*`).Replace(n)
-	}
-	cn := quoted[0]
-	if len(quoted) > 1 {
-		cn = "(" + strings.Join(quoted, "|") + ")"
-	}
-	right := `^Received: from [^[:space:]]+ \([^()]*\)[[:space:]]+\(using TLS[^()]*( \([^()]*\)[^()]*)*\)[[:space:]]+` +
-		`\(Client CN "` + cn + `", Issuer "[^"()]*" \(verified OK\)\)[[:space:]]+by `
-	const received = "^Received:"
-	ours := `\(` + g.names.mailName + `\) (with|id) `
-	refuse := postfix.Reject{Text: "5.7.1 client certificate " + strings.Join(names, " or ") + " required"}
-	if g.policy.Inbound.Shared {
-		return c.sharedCertificate(g, []postfix.CheckGuard{{Regexp: received}, {Regexp: ours}, {Regexp: right, Negate: true}}, refuse)
-	}
-	return postfix.CheckTable{{
-		Guards: []postfix.CheckGuard{{Regexp: received}},
-		Guard:  ours,
-		Negate: true,
-		Regexp: right,
-		Action: refuse,
-		Rule:   "Gateway.Client.Names",
-	}}
-}
-
 // clientTables are the cidr_table(5) maps by which the gateway's listener knows
 // the gateway.
 func (c fileWriter) clientTables(g *gateway) {

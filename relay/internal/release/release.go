@@ -4,6 +4,7 @@ package release
 
 import (
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 
@@ -82,6 +83,21 @@ func (p program) Read(errs reporter, at, text string) (Release, bool) {
 	}
 	return Release{}, false
 }
+
+// Patch reads the third number of a version, -1 where there is none.
+func Patch(text string) int {
+	m := patchNumber.FindStringSubmatch(text)
+	if m == nil {
+		return -1
+	}
+	n, err := strconv.Atoi(m[1])
+	if err != nil {
+		return -1
+	}
+	return n
+}
+
+var patchNumber = regexp.MustCompile(`^\s*(?:mail_version\s*=\s*)?[0-9]+\.[0-9]+\.([0-9]{1,4})\b`)
 
 // Resolve finds the version of a program in the policy and in the
 // installation, which must not contradict each other.

@@ -1,4 +1,6 @@
-package relay
+// Package tracepattern writes regular expressions for the addresses of a network
+// in the Received: lines of smtpd(8).
+package tracepattern
 
 import (
 	"fmt"
@@ -6,43 +8,15 @@ import (
 	"regexp"
 	"strings"
 
-	"github.com/oxmailroute/oxmailroute/headers"
-	"github.com/oxmailroute/oxmailroute/postfix"
 	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 )
 
-// sharedCertificate is the check of the certificate's name on a listener that
-// others use, too: it is asked of those alone whose address is the gateway's,
-// as smtpd(8) writes it into its own line. The HELO name before it can have no
-// space and no parenthesis (smtpd(8) replaces them), the host's name in front of
-// the address neither (valid_hostname), so that both are where they are looked
-// for.
-func (c task) sharedCertificate(g *gateway, guards []postfix.CheckGuard, refuse postfix.CheckAction) postfix.CheckTable {
-	const client = `^Received: from [^[:space:]]+ \([^()]* \[`
-	var t postfix.CheckTable
-	for i, n := range g.policy.Gateway.Networks {
-		at := paths.Index("Gateway.Networks", i)
-		pattern, err := networkPattern(n)
-		if err != nil {
-			c.errs.Add(at, headers.ErrNotExpressible,
-				"use Gateway.Client.Fingerprints, a network in another form, or a listener for the gateway alone (Inbound.Shared)",
-				"%s: %v, and on a shared listener the certificate's name is checked by the client's address in that line", n, err)
-			continue
-		}
-		t = append(t, postfix.CheckRule{Guards: guards, Regexp: client + pattern + `\]\)`, Action: refuse, Rule: "Gateway.Client.Names"})
-	}
-	return append(t, postfix.CheckRule{
-		Guards: guards, Negate: true, Regexp: client + `(IPv6:)?[0-9A-Fa-f:.]+\]\)`,
-		Action: postfix.Reject{Text: "5.7.1 the client's address can't be read in the trace line"}, Rule: "Gateway.Client.Names",
-	})
-}
-
-// networkPattern is a POSIX regular expression for the addresses of a network as
+// Network is a POSIX regular expression for the addresses of a network as
 // smtpd(8) writes them: IPv6 ones with "IPv6:" before them, in the form of
 // inet_ntop(3): lower case, no leading zeros, and "::" for the longest run of two
 // or more groups of zeros, the first of equal ones (RFC 5952). Other forms, which
 // nobody writes, it may match or not.
-func networkPattern(p netip.Prefix) (string, error) {
+func Network(p netip.Prefix) (string, error) {
 	p = p.Masked()
 	a := p.Addr()
 	if a.Is4() {

@@ -1,4 +1,4 @@
-package relay
+package tracepattern
 
 import (
 	"encoding/binary"
@@ -16,10 +16,10 @@ func canonical(a netip.Addr) string {
 	return "IPv6:" + a.String()
 }
 
-// TestNetworkPattern: the pattern matches what smtpd(8) writes for an address if
+// TestNetwork: the pattern matches what smtpd(8) writes for an address if
 // and only if the network has it; at each prefix length, with zeros in all
 // places, inside, next to it and anywhere.
-func TestNetworkPattern(t *testing.T) {
+func TestNetwork(t *testing.T) {
 	r := rand.New(rand.NewPCG(1, 2))
 	draw := func(six bool) netip.Addr {
 		var b [16]byte
@@ -59,7 +59,7 @@ func TestNetworkPattern(t *testing.T) {
 				}
 				a := draw(six)
 				p := netip.PrefixFrom(a, bits).Masked()
-				text, err := networkPattern(p)
+				text, err := Network(p)
 				if err != nil {
 					if six && bits < 4 {
 						continue // has all kinds of addresses
@@ -76,11 +76,11 @@ func TestNetworkPattern(t *testing.T) {
 		}
 	}
 	for _, refused := range []string{"::/96", "fe80::/64", "::/0"} {
-		if text, err := networkPattern(netip.MustParsePrefix(refused)); err == nil {
+		if text, err := Network(netip.MustParsePrefix(refused)); err == nil {
 			t.Errorf("%s is %s", refused, text)
 		}
 	}
-	if text, err := networkPattern(netip.MustParsePrefix("::1/128")); text != "IPv6:::1" {
+	if text, err := Network(netip.MustParsePrefix("::1/128")); text != "IPv6:::1" {
 		t.Errorf("::1: %s, %v", text, err)
 	}
 }
