@@ -77,9 +77,9 @@ func (c fileWriter) hostedBelow(behind map[string]bool) []string {
 				consider(mailaddr.Fold(word))
 				continue
 			}
-			known, opaque := c.maps(word)
+			known, opaque := c.conf.Maps(word)
 			for _, s := range known {
-				for _, e := range c.entries(s) {
+				for _, e := range c.tables.Entries(s) {
 					consider(mailaddr.Fold(e.Key))
 				}
 			}

@@ -65,17 +65,17 @@ func (c checker) checkCopies() {
 			addresses = nil
 			specs, _ := postfix.ParseMaps(value)
 			for _, spec := range specs {
-				results, opaque := c.results(spec, c.at(name))
+				results, opaque := c.tables.Results(spec, c.at(name))
 				for _, o := range opaque {
 					c.warn(c.at(name), "%s can't be read here; copies for a domain elsewhere leave through the gateway where the sender is in scope, "+
 						"unless Direct has the domain", o)
 				}
 				for _, r := range results {
-					if _, d := mailaddr.Split(r.text); r.pattern && strings.Contains(d, "$") {
-						c.warn(r.at, "%s: copies for %q leave through the gateway where the sender is in scope, unless Direct has the domain", name, r.text)
+					if _, d := mailaddr.Split(r.Text); r.Pattern && strings.Contains(d, "$") {
+						c.warn(r.At, "%s: copies for %q leave through the gateway where the sender is in scope, unless Direct has the domain", name, r.Text)
 						continue
 					}
-					addresses = append(addresses, r.text)
+					addresses = append(addresses, r.Text)
 				}
 			}
 		}
@@ -92,14 +92,6 @@ func (c checker) checkCopies() {
 	}
 }
 
-// entries are the lines of a table of the installation's.
-func (c *site) entries(s source) []postfix.Entry {
-	name := strings.TrimPrefix(s.file, "postfix/")
-	text, _ := c.file(name)
-	t, _ := postfix.ParseTable(name, text)
-	return t
-}
-
 // isLocal reports whether the installation delivers to a domain itself, or has
 // a route of its own for it.
 func (c *site) isLocal(domain string) bool {
@@ -108,9 +100,9 @@ func (c *site) isLocal(domain string) bool {
 			return true
 		}
 	}
-	known, _ := c.maps(c.base.get("transport_maps"))
+	known, _ := c.conf.Maps(c.base.get("transport_maps"))
 	for _, m := range known {
-		if _, ok, _ := m.table.Lookup(domain); ok {
+		if _, ok, _ := m.Table.Lookup(domain); ok {
 			return true
 		}
 	}

@@ -167,7 +167,7 @@ func (c checker) checkSenderMaps() {
 	if value == "" {
 		return
 	}
-	known, opaque := c.maps(value)
+	known, opaque := c.conf.Maps(value)
 	c.checkSenderRows(name)
 	for i, t := range c.policy.Tenants {
 		for j, e := range t.Scope.Except {
@@ -183,8 +183,8 @@ func (c checker) checkSenderMaps() {
 			_, d := mailaddr.Split(e)
 			for _, k := range append(mailaddr.AddressKeys(e), atAll(mailaddr.DomainKeys(d))...) {
 				for _, m := range known {
-					if have, ok, _ := m.table.Lookup(k); ok {
-						c.errs.Add(at, ErrConflict, "remove one of the two", "%s routes %s already: %q at %s:%d", name, k, have.Value, m.file, have.Line)
+					if have, ok, _ := m.Table.Lookup(k); ok {
+						c.errs.Add(at, ErrConflict, "remove one of the two", "%s routes %s already: %q at %s:%d", name, k, have.Value, m.File, have.Line)
 					}
 				}
 			}

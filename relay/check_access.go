@@ -6,6 +6,7 @@ import (
 
 	"github.com/oxmailroute/oxmailroute/postfix"
 	"github.com/oxmailroute/oxmailroute/postfix/mta"
+	"github.com/oxmailroute/oxmailroute/relay/internal/tables"
 )
 
 // accessLists are the parameters with restrictions of smtpd(8).
@@ -74,7 +75,7 @@ func (a *accessCheck) restrictions(value string, depth int) {
 		case slices.ContainsFunc(classes, func(n string) bool { return strings.EqualFold(n, r.Name) }):
 			a.restrictions(a.s.get(r.Name), depth+1)
 		case name == "check_policy_service":
-			if a.shared && !a.c.vouched(what) {
+			if a.shared && !a.c.tables.Vouched(what) {
 				a.opaque(what)
 			}
 		case r.Arg != "" && (name == "" || strings.HasPrefix(name, "check_") && strings.HasSuffix(name, "_access")):
@@ -102,7 +103,7 @@ func (a *accessCheck) table(arg, what string) {
 	}
 	a.seen[key] = true
 	for _, spec := range specs {
-		results, opaque := a.c.results(spec, a.at)
+		results, opaque := a.c.tables.Results(spec, a.at)
 		for _, r := range results {
 			a.row(r)
 		}
@@ -113,31 +114,31 @@ func (a *accessCheck) table(arg, what string) {
 }
 
 // row judges the right-hand side of access(5).
-func (a *accessCheck) row(r ruleResult) {
-	verb, text := r.text, ""
+func (a *accessCheck) row(r tables.Result) {
+	verb, text := r.Text, ""
 	if i := strings.IndexAny(verb, " \t"); i >= 0 {
 		verb, text = verb[:i], strings.TrimLeft(verb[i:], " \t")
 	}
 	macro := func(text string) bool {
-		return r.pattern && strings.Contains(strings.ReplaceAll(text, "$$", ""), "$")
+		return r.Pattern && strings.Contains(strings.ReplaceAll(text, "$$", ""), "$")
 	}
 	refuse := func(fix, format string, args ...any) {
-		a.c.errs.Add(r.at, ErrConflict, fix, a.list+": "+format, args...)
+		a.c.errs.Add(r.At, ErrConflict, fix, a.list+": "+format, args...)
 	}
 	upper := strings.ToUpper(verb)
 	switch {
 	case a.shared && macro(verb):
-		refuse("write the action as text; or "+ownListener, "what is done hangs on the client's own words, by %q", r.text)
+		refuse("write the action as text; or "+ownListener, "what is done hangs on the client's own words, by %q", r.Text)
 	case a.shared && (upper == "FILTER" || upper == "REDIRECT"):
 		refuse(ownListener, "%s on a shared listener would lead others' mail past the removal of markers", upper)
 	case a.sorted && upper == "FILTER":
 		refuse("set content_filter on the listener, or give it a table of its own",
 			"FILTER is lost for what other servers' Sieve sends, which another one leads to be sorted")
 	case upper == "FILTER":
-		a.c.checkFilter(r.text, macro(text), refuse)
+		a.c.checkFilter(r.Text, macro(text), refuse)
 	default:
-		if _, known := postfix.ParseAccess(r.text); !known {
-			a.restrictions(r.text, 1)
+		if _, known := postfix.ParseAccess(r.Text); !known {
+			a.restrictions(r.Text, 1)
 		}
 	}
 }

@@ -6,124 +6,9 @@ import (
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/postfix"
-	"github.com/oxmailroute/oxmailroute/postfix/mta"
 	"github.com/oxmailroute/oxmailroute/relay/internal/condition"
+	"github.com/oxmailroute/oxmailroute/relay/internal/tables"
 )
-
-// ruleResult is what a table of the installation's may answer.
-type ruleResult struct {
-	at, text string
-	// pattern says that $number in the text is a part of the key, joined that
-	// other text may stand behind it (unionmap).
-	pattern, joined bool
-}
-
-// filters reports whether it is a FILTER that cleanup(8) follows, as far as it is
-// known.
-func (r ruleResult) filters() bool {
-	verb, text := r.text, ""
-	if i := strings.IndexAny(verb, " \t"); i >= 0 {
-		verb, text = verb[:i], verb[i:]
-	}
-	return strings.EqualFold(verb, "FILTER") && (r.joined || strings.Contains(text, ":") || r.pattern && strings.Contains(text, "$"))
-}
-
-// results are all that a table may answer, whatever it is asked; at is where a
-// setting names it. opaque are the tables that can't be read here, and for which
-// nobody vouches.
-func (c *site) results(spec postfix.MapSpec, at string) (list []ruleResult, opaque []string) {
-	if c.vouched(spec.String()) {
-		return nil, nil
-	}
-	if rows := c.in.Tables[spec.String()].Rows; rows != nil {
-		for _, e := range rows {
-			list = append(list, ruleResult{at: at, text: e.Value})
-		}
-		return list, nil
-	}
-	unknown := []string{spec.String()}
-	switch spec.Type {
-	case "static":
-		v, err := postfix.StaticValue(spec.Name)
-		if err != nil {
-			return nil, unknown
-		}
-		return []ruleResult{{at: at, text: v}}, nil
-	case "inline":
-		t, err := postfix.InlineTable(spec.Name)
-		if err != nil {
-			return nil, unknown
-		}
-		for _, e := range t {
-			list = append(list, ruleResult{at: at, text: e.Value})
-		}
-		return list, nil
-	case "randmap":
-		texts, err := spec.Results()
-		if err != nil {
-			return nil, unknown
-		}
-		for _, text := range texts {
-			list = append(list, ruleResult{at: at, text: text})
-		}
-		return list, nil
-	}
-	members, err := spec.Members()
-	if err != nil {
-		return nil, unknown
-	}
-	if spec.Type == "pipemap" {
-		members = members[len(members)-1:] // the others' results are keys
-	}
-	for _, m := range members {
-		more, closed := c.results(m, at)
-		for i := range more {
-			more[i].joined = more[i].joined || spec.Type == "unionmap"
-		}
-		list, opaque = append(list, more...), append(opaque, closed...)
-	}
-	if len(members) > 0 {
-		return list, opaque
-	}
-	text, place, ok := c.rules(spec, at)
-	if !ok {
-		return nil, unknown
-	}
-	switch spec.Type {
-	case "regexp", "pcre":
-		for _, e := range postfix.RuleResults(spec.Type, text) {
-			list = append(list, ruleResult{at: place(e.Line), text: e.Value, pattern: true})
-		}
-	case "cidr":
-		t, _ := postfix.ParseCIDR("", text)
-		for _, e := range t {
-			list = append(list, ruleResult{at: place(e.Line), text: e.Value})
-		}
-	default:
-		if spec.Type != "" && !mta.Indexed(spec.Type) {
-			return nil, unknown
-		}
-		t, _ := postfix.ParseTable("", text)
-		for _, e := range t {
-			list = append(list, ruleResult{at: place(e.Line), text: e.Value})
-		}
-	}
-	return list, nil
-}
-
-// rules are the text of a table: of its file, or what stands in the setting
-// itself; and where its lines are.
-func (c *site) rules(spec postfix.MapSpec, at string) (text []byte, place func(line int) string, ok bool) {
-	if text, inline, err := spec.InlineRules(); inline {
-		return text, func(int) string { return at }, err == nil
-	}
-	name, ok := c.fileName(spec.Name)
-	if !ok {
-		return nil, nil, false
-	}
-	text, ok = c.file(name)
-	return text, func(line int) string { return fmt.Sprintf("%s:%d", name, line) }, ok
-}
 
 // checkClass is when checks of cleanup(8), or of a delivery agent, are made.
 type checkClass uint8
@@ -201,7 +86,7 @@ func (c checker) checkActions() {
 				continue
 			}
 			seen[key] = true
-			list, opaque := c.results(spec, s.at)
+			list, opaque := c.tables.Results(spec, s.at)
 			for _, r := range list {
 				c.checkAction(s, r)
 			}
@@ -236,23 +121,23 @@ func (c checker) opaqueChecks(s checkSetting, table string) {
 }
 
 // checkAction judges one result.
-func (c checker) checkAction(s checkSetting, r ruleResult) {
-	verb, text := r.text, ""
+func (c checker) checkAction(s checkSetting, r tables.Result) {
+	verb, text := r.Text, ""
 	if i := strings.IndexAny(verb, " \t"); i >= 0 {
 		verb, text = verb[:i], strings.TrimLeft(verb[i:], " \t")
 	}
 	macro := func(text string) bool {
-		return r.pattern && strings.Contains(strings.ReplaceAll(text, "$$", ""), "$")
+		return r.Pattern && strings.Contains(strings.ReplaceAll(text, "$$", ""), "$")
 	}
 	refuse := func(fix, format string, args ...any) {
-		c.errs.Add(r.at, ErrConflict, fix, s.name+": "+format, args...)
+		c.errs.Add(r.At, ErrConflict, fix, s.name+": "+format, args...)
 	}
 	// has says that the text will do for the action, as far as it is known.
-	has := func(sign string) bool { return r.joined || macro(text) || strings.Contains(text, sign) }
+	has := func(sign string) bool { return r.Joined || macro(text) || strings.Contains(text, sign) }
 	shared := c.policy.Inbound.Shared && s.class != atDelivery
 	switch upper := strings.ToUpper(verb); {
 	case macro(verb):
-		refuse("write the action as text", "the message itself says what is done with it, by %q", r.text)
+		refuse("write the action as text", "the message itself says what is done with it, by %q", r.Text)
 	case s.class == atDelivery && upper != "PREPEND" && upper != "REPLACE": // nothing else is done there
 	case upper == "PASS" && s.class == besideRemoval:
 		refuse("use DUNNO, which ends the checks of this line alone",
@@ -264,7 +149,7 @@ func (c checker) checkAction(s checkSetting, r ruleResult) {
 	case (upper == "FILTER" && has(":") || upper == "REDIRECT" && has("@")) && shared:
 		refuse(ownListener, "%s on a shared listener would lead others' mail past the removal of markers", upper)
 	case upper == "FILTER" && has(":"):
-		c.checkFilter(r.text, macro(text), refuse)
+		c.checkFilter(r.Text, macro(text), refuse)
 	case upper == "PREPEND" || upper == "REPLACE":
 		if s.name != "body_checks" {
 			c.checkAdded(upper, text, macro, refuse)

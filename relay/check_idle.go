@@ -7,6 +7,7 @@ import (
 
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/postfix"
+	"github.com/oxmailroute/oxmailroute/postfix/mta"
 	"github.com/oxmailroute/oxmailroute/relay/internal/mailaddr"
 	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 )
@@ -53,7 +54,7 @@ func (c checker) checkIdle() {
 func (c *site) deliveries() func(domain string) (at, why string) {
 	search := postfix.Search{Delimiter: c.base.get("recipient_delimiter"),
 		MatchParents: hasWord(list(c.base.get(parentDomains)), "transport_maps")}
-	known, _ := c.maps(c.base.get("transport_maps"))
+	known, _ := c.conf.Maps(c.base.get("transport_maps"))
 	local, aliases, mailboxes := c.domains(c.base, "mydestination"), c.domains(c.base, "virtual_alias_domains"),
 		c.domains(c.base, "virtual_mailbox_domains")
 	transports := map[string]string{}
@@ -62,7 +63,7 @@ func (c *site) deliveries() func(domain string) (at, why string) {
 	}
 	return func(domain string) (at, why string) {
 		for _, m := range known {
-			if hit, ok, _ := search.Transport(m.table, "postmaster@"+domain); ok && hit.Entry.Value != "" && hit.Entry.Value[0] != ':' {
+			if hit, ok, _ := search.Transport(m.Table, "postmaster@"+domain); ok && hit.Entry.Value != "" && hit.Entry.Value[0] != ':' {
 				return c.at("transport_maps"), c.withoutSieve(hit.Entry.Value, "transport_maps has "+hit.Key+" "+hit.Entry.Value)
 			}
 		}
@@ -130,12 +131,12 @@ func isLDA(word string) bool {
 func (c checker) checkLists() {
 	search := postfix.Search{Delimiter: c.base.get("recipient_delimiter")}
 	missing := func(parameter, address string) bool {
-		known, opaque := c.maps(c.base.get(parameter))
+		known, opaque := c.conf.Maps(c.base.get(parameter))
 		if len(known) == 0 || len(opaque) > 0 {
 			return false
 		}
 		return !slices.ContainsFunc(mailaddr.AddressKeys(address), func(k string) bool {
-			return slices.ContainsFunc(known, func(s source) bool { _, ok, _ := search.Address(s.table, k); return ok })
+			return slices.ContainsFunc(known, func(s mta.Source) bool { _, ok, _ := search.Address(s.Table, k); return ok })
 		})
 	}
 	const text = "%s is in none of the tables of %s, which are read in the place of the policy's list: mail for it is refused; add it " +

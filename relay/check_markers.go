@@ -6,6 +6,7 @@ import (
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/postfix"
 	"github.com/oxmailroute/oxmailroute/postfix/mta"
+	"github.com/oxmailroute/oxmailroute/relay/internal/condition"
 )
 
 // checkMarkers refuses checks that take the gateway's markers off: its mail would
@@ -24,10 +25,10 @@ func (c checker) checkMarkers(s checkSetting, specs []postfix.MapSpec) {
 	for _, spec := range specs {
 		if spec.Type == "pipemap" {
 			// Its last table sees what the others say, a marker's line perhaps.
-			results, _ := c.results(spec, s.at)
+			results, _ := c.tables.Results(spec, s.at)
 			for _, r := range results {
-				if removes(r.text) && len(samples) > 0 {
-					refuse(r.at, samples[0])
+				if removes(r.Text) && len(samples) > 0 {
+					refuse(r.At, samples[0])
 				}
 			}
 			continue
@@ -44,10 +45,10 @@ func (c checker) checkMarkers(s checkSetting, specs []postfix.MapSpec) {
 			case "regexp", "pcre":
 			case "static", "randmap":
 				// They answer the same for each line.
-				results, _ := c.results(spec, s.at)
+				results, _ := c.tables.Results(spec, s.at)
 				for _, r := range results {
-					if removes(r.text) {
-						refuse(r.at, line)
+					if removes(r.Text) {
+						refuse(r.At, line)
 						break tables
 					}
 				}
@@ -62,7 +63,7 @@ func (c checker) checkMarkers(s checkSetting, specs []postfix.MapSpec) {
 				}
 				continue
 			}
-			text, place, ok := c.rules(spec, s.at)
+			text, place, ok := c.tables.Rules(spec, s.at)
 			if !ok {
 				continue
 			}
@@ -94,15 +95,15 @@ func removes(text string) bool {
 
 // removedKey is where a table of whole lines takes a marker's line off.
 func (c *site) removedKey(spec postfix.MapSpec, at string) (string, bool) {
-	rows, place := c.in.Tables[spec.String()].Rows, func(int) string { return at }
+	rows, place := c.tables.Given(spec.String()), func(int) string { return at }
 	switch {
-	case c.vouched(spec.String()):
+	case c.tables.Vouched(spec.String()):
 		return "", false
 	case rows != nil:
 	case spec.Type == "inline":
 		rows, _ = postfix.InlineTable(spec.Name)
 	default:
-		text, where, ok := c.rules(spec, at)
+		text, where, ok := c.tables.Rules(spec, at)
 		if !ok || spec.Type != "" && !mta.Indexed(spec.Type) {
 			return "", false
 		}
@@ -146,7 +147,7 @@ func (c *site) sampleMarkers() (lines []string) {
 			predicates = append(predicates, l.Predicate)
 		}
 		for _, p := range predicates {
-			lines = append(lines, sampleLines(p)...)
+			lines = append(lines, condition.Samples(p)...)
 		}
 		if m.Domain.Prefix == "" {
 			continue
@@ -160,40 +161,3 @@ func (c *site) sampleMarkers() (lines []string) {
 	}
 	return lines
 }
-
-// sampleLines are header lines that a predicate looks for.
-func sampleLines(p headers.Predicate) (lines []string) {
-	first := func(values []string) string {
-		if len(values) > 0 && values[0] != "" {
-			return values[0]
-		}
-		return "x"
-	}
-	switch p := p.(type) {
-	case headers.Exists:
-		return []string{p.Name + ": x"}
-	case headers.Match:
-		return []string{p.Name + ": " + first(p.Values)}
-	case headers.MatchPrefix:
-		return []string{p.Prefix + "x: " + first(p.Values)}
-	case headers.All:
-		for _, q := range p {
-			lines = append(lines, sampleLines(q)...)
-		}
-	case headers.Any:
-		for _, q := range p {
-			lines = append(lines, sampleLines(q)...)
-		}
-	case headers.Condition:
-		return sampleLines(p.Predicate)
-	case headers.Not:
-		// Without the lines that must not be there, other mail counts as the gateway's.
-		return sampleLines(p.Predicate)
-	default: // ContentType: mail has that of its sender, and no gateway sets it
-	}
-	return lines
-}
-
-// vouched reports whether the caller says that a table takes no mail past what
-// the policy says.
-func (c *site) vouched(table string) bool { return c.in.Tables[table].Harmless }

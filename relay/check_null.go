@@ -47,9 +47,9 @@ func (c checker) checkNullSender() {
 			}
 			specs, _ := postfix.ParseMaps(way.s.get(l[0]))
 			for _, spec := range specs {
-				src, ok := c.table(spec)
+				src, ok := c.conf.Table(spec)
 				switch {
-				case c.vouched(spec.String()):
+				case c.tables.Vouched(spec.String()):
 				case !ok:
 					c.errs.Add(way.at(l[0]), ErrConflict, readable,
 						"%s: %s can't be read here and may make a sender in scope of the null sender, whose mail would go to the gateway", l[0], spec)
@@ -57,12 +57,12 @@ func (c checker) checkNullSender() {
 					at, asked := way.at(l[0]), map[string]bool{}
 					for !asked[address] {
 						asked[address] = true
-						e, ok, _ := src.table.Lookup(address)
+						e, ok, _ := src.Table.Lookup(address)
 						if !ok || e.Value == "" {
 							break
 						}
 						if e.Line > 0 {
-							at = place{strings.TrimPrefix(src.file, "postfix/"), e.Line}.String()
+							at = place{strings.TrimPrefix(src.File, "postfix/"), e.Line}.String()
 						}
 						if address = e.Value; inScope(address) {
 							c.errs.Add(at, ErrConflict, "let the pattern want an address, as /.@example\\.com$/",

@@ -4,10 +4,9 @@ import (
 	"slices"
 	"strings"
 
-	"golang.org/x/net/publicsuffix"
-
 	"github.com/oxmailroute/oxmailroute/postfix"
 	"github.com/oxmailroute/oxmailroute/relay/internal/mailaddr"
+	"github.com/oxmailroute/oxmailroute/relay/internal/tables"
 )
 
 // checkPatterns refuses rules of regexp: and pcre: tables in transport_maps that
@@ -24,8 +23,8 @@ func (c checker) checkPatterns(name string) {
 		return
 	}
 	for _, spec := range specs {
-		c.eachPattern(spec, func(file string, r postfix.RuleEndings) {
-			if r.Value == "" || r.Value == ":" || c.ends(r.Value) || slices.ContainsFunc(r.Endings, limited) { // (":" changes nothing, transport(5))
+		c.tables.EachPattern(spec, func(file string, r postfix.RuleEndings) {
+			if r.Value == "" || r.Value == ":" || c.ends(r.Value) || slices.ContainsFunc(r.Endings, tables.Limited) { // (":" changes nothing, transport(5))
 				return
 			}
 			c.errs.Add(place{file, r.Line}.String(), ErrConflict, fix,
@@ -40,7 +39,7 @@ func (c checker) checkPatterns(name string) {
 func (c checker) checkSenderPatterns(name string, spec postfix.MapSpec, late []lateSenders) {
 	const fix = `end the pattern with a domain that is not in scope, and "$"; or put the tenant's other senders into Scope.Senders, and ` +
 		`begin the pattern with "^", the whole name of the one that is not, and "@"`
-	c.eachPattern(spec, func(file string, r postfix.RuleEndings) {
+	c.tables.EachPattern(spec, func(file string, r postfix.RuleEndings) {
 		if c.ends(r.Value) {
 			return
 		}
@@ -100,50 +99,4 @@ func (c *site) ends(result string) bool {
 		}
 	}
 	return false
-}
-
-// eachPattern calls f for the rules of a table of patterns, and of those that it
-// is made of. A pipemap's are no answers; catchAll asks it as a whole.
-func (c *site) eachPattern(spec postfix.MapSpec, f func(file string, r postfix.RuleEndings)) {
-	if spec.Type == "pipemap" {
-		return
-	}
-	members, err := spec.Members()
-	if err != nil {
-		return
-	}
-	for _, m := range members {
-		c.eachPattern(m, f)
-	}
-	src, ok := c.table(spec)
-	if t, patterns := src.table.(*postfix.PatternTable); ok && patterns {
-		plain, _ := t.WithoutSubstitution()
-		for _, r := range plain.Endings() {
-			f(strings.TrimPrefix(src.file, "postfix/"), r)
-		}
-	}
-}
-
-// limited reports whether addresses with these endings are those of some domains
-// only: whole ones, or what is below a domain that somebody has. Under a public
-// suffix such as "com" or "co.uk" (publicsuffix.org) is everybody, and so is
-// under a domain that has nothing but public suffixes below it ("*.np"). The
-// suffixes that a company offers to others ("de.com") count as public; a
-// top-level domain that the list doesn't have is an internal one.
-func limited(endings []string) bool {
-	return !slices.ContainsFunc(endings, func(e string) bool {
-		if strings.Contains(e, "@") {
-			return false
-		}
-		_, domain, ok := strings.Cut(e, ".")
-		if !ok || domain == "" {
-			return true
-		}
-		domain = mailaddr.AsciiHost(domain)
-		// Of a name below it: the list has a wildcard only there.
-		suffix, icann := publicsuffix.PublicSuffix("x." + domain)
-		listed := icann || strings.Contains(suffix, ".") // else the default, a top-level domain
-		below := strings.HasSuffix(suffix, "."+domain)
-		return listed && (suffix == domain || below)
-	})
 }

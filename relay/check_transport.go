@@ -7,6 +7,7 @@ import (
 	"github.com/oxmailroute/oxmailroute/postfix"
 	"github.com/oxmailroute/oxmailroute/postfix/mta"
 	"github.com/oxmailroute/oxmailroute/relay/internal/mailaddr"
+	"github.com/oxmailroute/oxmailroute/relay/internal/tables"
 )
 
 // checkTransportMaps looks for routes that take mail past the gateway, or past
@@ -17,24 +18,24 @@ func (c checker) checkTransportMaps() {
 	if !ok {
 		return
 	}
-	known, opaque := c.maps(c.base.get(name))
+	known, opaque := c.conf.Maps(c.base.get(name))
 	scoped := slices.ContainsFunc(c.policy.Tenants, func(t Tenant) bool { return t.Scope.Use != ScopeNone })
 	for _, o := range opaque {
-		if scoped && !c.vouched(o) {
+		if scoped && !c.tables.Vouched(o) {
 			c.conflict(name, readable, "%s can't be read here; a \"*\" or a pattern in it may take all mail past the gateway, and a \":[host]\" "+
 				"without a transport past the second pass", o)
 		}
 	}
 	ours := c.transportTable()
 	for _, m := range known {
-		m.table = c.conf.WithoutSubstitution(name, m.file, m.table)
-		if key, line, ok := catchAll(m.table); ok {
+		m.Table = c.conf.WithoutSubstitution(name, m.File, m.Table)
+		if key, line, ok := tables.CatchAll(m.Table); ok {
 			c.conflict(name, "move the route to relayhost or default_transport",
-				"%q has a route for everybody, %s (%s), which takes all mail past the gateway", raw, key, place{m.file, line})
+				"%q has a route for everybody, %s (%s), which takes all mail past the gateway", raw, key, place{m.File, line})
 		}
 		for _, e := range ours {
-			if have, ok, _ := m.table.Lookup(e.Key); ok && have.Value != e.Value {
-				c.errs.Add(e.Rule, ErrConflict, "remove one of the two", "%s has a route already: %q at %s:%d", e.Key, have.Value, m.file, have.Line)
+			if have, ok, _ := m.Table.Lookup(e.Key); ok && have.Value != e.Value {
+				c.errs.Add(e.Rule, ErrConflict, "remove one of the two", "%s has a route already: %q at %s:%d", e.Key, have.Value, m.File, have.Line)
 			}
 		}
 	}
@@ -70,38 +71,38 @@ func (c checker) checkSenderRows(name string) {
 		}
 	}
 	for _, spec := range specs {
-		src, ok := c.table(spec)
+		src, ok := c.conf.Table(spec)
 		if !ok {
-			if len(scope) > 0 && !c.vouched(spec.String()) {
+			if len(scope) > 0 && !c.tables.Vouched(spec.String()) {
 				c.conflict(name, readable, "%s can't be read here; a row or a pattern in it that matches a whole address in scope, or all of them, "+
 					"would take the sender past the gateway", spec)
 			}
 			continue
 		}
 		c.checkSenderPatterns(name, spec, late)
-		if p, ok := src.table.(postfix.Patterns); spec.Type == "static" || ok && p.Patterns() {
-			if spec.Type != "static" && !piped(src.table) {
+		if p, ok := src.Table.(postfix.Patterns); spec.Type == "static" || ok && p.Patterns() {
+			if spec.Type != "static" && !tables.Piped(src.Table) {
 				continue
 			}
 			// Patterns see whole addresses only: one of each domain is tried, and
 			// one with an extension of each whole address.
-			table := c.conf.WithoutSubstitution(name, src.file, src.table)
+			table := c.conf.WithoutSubstitution(name, src.File, src.Table)
 			for _, l := range late {
 				e, ok, _ := table.Lookup(l.prefix + "some.sender" + l.suffix)
 				if ok && !c.ends(e.Value) {
-					c.errs.Add(c.at(name), ErrConflict, fix, "%s matches senders in scope (%s), who would leave past the gateway", place{src.file, e.Line},
+					c.errs.Add(c.at(name), ErrConflict, fix, "%s matches senders in scope (%s), who would leave past the gateway", place{src.File, e.Line},
 						l)
 					break
 				}
 			}
-			if spec.Type != "static" && len(scope) > 0 && !c.vouched(spec.String()) {
+			if spec.Type != "static" && len(scope) > 0 && !c.tables.Vouched(spec.String()) {
 				c.conflict(name, "write its rules without a pipemap:, or vouch for it in Installation.Tables (Harmless)",
 					"%s is asked for whole addresses before the scope; a pattern for one sender in scope would take him past the gateway", spec)
 			}
 			continue
 		}
 		for _, leaf := range spec.Leaves() {
-			for _, e := range c.rows(leaf) {
+			for _, e := range c.tables.All(leaf) {
 				key := mailaddr.Fold(e.Key)
 				if !strings.Contains(key, "@") {
 					key += site // a bare name is asked for at local domains
@@ -118,49 +119,6 @@ func (c checker) checkSenderRows(name string) {
 			}
 		}
 	}
-}
-
-// strangers are addresses that have nothing in common. What several tables make
-// of all of them, one after the other (pipemap), is meant for everybody.
-var strangers = [...]string{"a@b.invalid", "quentin.z-9@mx7.w-1.test", "42+x@XN--P1AI.EXAMPLE", "info@company.com", "kontakt@firma.de"}
-
-// catchAll finds a row for every address elsewhere: "*", or what tables of
-// patterns answer whatever they are asked. A row of ":" changes nothing
-// (transport(5)). Single patterns are checkPatterns' matter.
-func catchAll(m postfix.Map) (key string, line int, ok bool) {
-	routes := func(e postfix.Entry) bool { return e.Value != "" && e.Value != ":" }
-	p, ok := m.(postfix.Patterns)
-	patterns := ok && p.Patterns()
-	if patterns && !piped(m) {
-		return "", 0, false
-	}
-	if e, ok, _ := m.Lookup("*"); ok && routes(e.Entry) { // trivial-rewrite(8) asks tables of patterns for it, too
-		return `"*"`, e.Line, true
-	}
-	if !patterns {
-		return "", 0, false
-	}
-	for _, a := range strangers {
-		e, ok, _ := m.Lookup(mailaddr.Fold(a))
-		if !ok || !routes(e.Entry) {
-			return "", 0, false
-		}
-		line = e.Line
-	}
-	return "a pattern that matches every address", line, true
-}
-
-// piped reports whether a table's answers come from several, one after the other.
-func piped(m postfix.Map) bool {
-	switch m := m.(type) {
-	case mta.Unplaced:
-		return piped(m.Map)
-	case postfix.Pipe:
-		return true
-	case postfix.Union:
-		return slices.ContainsFunc(m, piped)
-	}
-	return false
 }
 
 // checkNextHops refuses rows with a next hop and no transport (":[host]:25").
@@ -180,7 +138,7 @@ func (c checker) checkNextHops(name string) {
 				continue
 			}
 			seen[leaf] = true
-			for _, e := range c.rows(leaf) {
+			for _, e := range c.tables.All(leaf) {
 				if len(e.Value) < 2 || e.Value[0] != ':' || e.Key != "" && classed(e.Key) {
 					continue
 				}
@@ -194,32 +152,6 @@ func (c checker) checkNextHops(name string) {
 			}
 		}
 	}
-}
-
-// rows are those of a table that can be read here.
-func (c *site) rows(spec postfix.MapSpec) []postfix.Entry {
-	if rows := c.in.Tables[spec.String()].Rows; rows != nil {
-		return rows
-	}
-	src, ok := c.table(spec)
-	if !ok {
-		return nil
-	}
-	switch t := src.table.(type) {
-	case *postfix.PatternTable:
-		plain, _ := t.WithoutSubstitution()
-		return plain.Results()
-	case postfix.Static:
-		return []postfix.Entry{{Value: string(t)}}
-	}
-	if spec.Type == "inline" {
-		t, err := postfix.InlineTable(spec.Name)
-		if err != nil {
-			return nil
-		}
-		return t
-	}
-	return c.entries(src)
 }
 
 // classed returns a function that reports whether every recipient of a row of

@@ -49,28 +49,6 @@ func (s settings) set(name string) bool { return s.Set(name) }
 
 func (s settings) yes(name string) bool { return s.Yes(name) }
 
-// source is a table with the file name that traces give.
-type source struct {
-	file  string
-	table postfix.Map
-}
-
-// table reads a table of the installation; ok is false where its contents
-// can't be known here.
-func (c *site) table(spec postfix.MapSpec) (source, bool) {
-	s, ok := c.conf.Table(spec)
-	return source{s.File, s.Table}, ok
-}
-
-// maps reads a list of tables; opaque are those that can't be read here.
-func (c *site) maps(value string) (known []source, opaque []string) {
-	list, opaque := c.conf.Maps(value)
-	for _, s := range list {
-		known = append(known, source{s.File, s.Table})
-	}
-	return known, opaque
-}
-
 // domains reads a list of domains.
 func (c *site) domains(s settings, name string) *mta.DomainList {
 	return c.conf.Domains(s.Settings, name)
@@ -86,15 +64,6 @@ func (c *site) at(name string) string { return c.conf.At(name) }
 // fileName maps a path of the server to a name in stock; false: a file outside
 // of the configuration directory that isn't there.
 func (c *site) fileName(p string) (string, bool) { return c.conf.FileName(p) }
-
-// file returns a table's text: the generated one, else the installation's.
-func (c *site) file(name string) ([]byte, bool) {
-	if f, ok := c.lists.files[postfixDir+name]; ok {
-		return f, true
-	}
-	f, ok := c.stock[name]
-	return f, ok
-}
 
 // label is what traces call a file of stock.
 func label(name string) string {

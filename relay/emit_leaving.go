@@ -5,7 +5,6 @@ import (
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/postfix"
-	"github.com/oxmailroute/oxmailroute/postfix/mta"
 	"github.com/oxmailroute/oxmailroute/relay/internal/mailaddr"
 )
 
@@ -80,8 +79,8 @@ func (c task) outward() []postfix.Service {
 	for _, name := range []string{"transport_maps", "sender_dependent_default_transport_maps"} {
 		specs, _ := postfix.ParseMaps(c.base.get(name))
 		for _, spec := range specs {
-			for _, e := range c.routeRows(spec, c.at(name)) {
-				note(e.text, e.at, name == "transport_maps" && e.key != "" && c.hostedKey(e.key))
+			for _, e := range c.tables.Rows(spec, c.at(name)) {
+				note(e.Text, e.At, name == "transport_maps" && e.Key != "" && c.hostedKey(e.Key))
 			}
 		}
 	}
@@ -97,37 +96,6 @@ func (c task) outward() []postfix.Service {
 			continue
 		}
 		out = append(out, sv)
-	}
-	return out
-}
-
-// routeRow is a row with its key, empty where a pattern decides.
-type routeRow struct{ key, text, at string }
-
-// routeRows are what a table may answer, with the keys where it is one of rows.
-func (c *site) routeRows(spec postfix.MapSpec, at string) (out []routeRow) {
-	given := postfix.Table(c.in.Tables[spec.String()].Rows)
-	if spec.Type == "inline" && given == nil {
-		given, _ = postfix.InlineTable(spec.Name)
-	}
-	if given != nil {
-		for _, e := range given {
-			out = append(out, routeRow{e.Key, e.Value, at})
-		}
-		return out
-	}
-	if spec.Type == "" || mta.Indexed(spec.Type) {
-		if text, place, ok := c.rules(spec, at); ok {
-			t, _ := postfix.ParseTable("", text)
-			for _, e := range t {
-				out = append(out, routeRow{e.Key, e.Value, place(e.Line)})
-			}
-			return out
-		}
-	}
-	results, _ := c.results(spec, at)
-	for _, r := range results {
-		out = append(out, routeRow{"", r.text, r.at})
 	}
 	return out
 }

@@ -213,10 +213,10 @@ func (c checker) checkSorted(by cleanedBy, milters, whose, why string) {
 			seen[spec.String()] = true
 			// In every form of table: of regexp_table(5), in the setting itself, behind
 			// proxy:, in unionmap: and pipemap:, one answer for all.
-			found, opaque := c.results(spec, c.at(name))
+			found, opaque := c.tables.Results(spec, c.at(name))
 			for _, r := range found {
-				if r.filters() {
-					c.errs.Add(r.at, ErrConflict, "give "+whose+" a cleanup service of its own with -o cleanup_service_name, whose "+name+" has no FILTER",
+				if r.Filters() {
+					c.errs.Add(r.At, ErrConflict, "give "+whose+" a cleanup service of its own with -o cleanup_service_name, whose "+name+" has no FILTER",
 						"FILTER would lead what Sieve has made (vacation, notify) past the removal of markers: "+why)
 				}
 			}

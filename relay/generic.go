@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/postfix"
+	"github.com/oxmailroute/oxmailroute/postfix/mta"
 	"github.com/oxmailroute/oxmailroute/relay/internal/mailaddr"
 	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 )
@@ -18,15 +19,15 @@ func (c *site) genericScope(t postfix.Table) (postfix.Table, Errors) {
 		return t, nil
 	}
 	var errs Errors
-	var known []source
+	var known []mta.Source
 	var patterns []postfix.MapSpec
 	specs, _ := postfix.ParseMaps(value)
 	for _, spec := range specs {
 		for _, leaf := range spec.Leaves() {
-			src, ok := c.table(leaf)
-			_, indexed := src.table.(*postfix.Index)
+			src, ok := c.conf.Table(leaf)
+			_, indexed := src.Table.(*postfix.Index)
 			switch {
-			case c.vouched(spec.String()) || c.vouched(leaf.String()):
+			case c.tables.Vouched(spec.String()) || c.tables.Vouched(leaf.String()):
 			case !ok || spec.Type == "pipemap":
 				errs.Add(c.at("smtp_generic_maps"), ErrConflict, readable,
 					"smtp_generic_maps: %s can't be read here; a sender that it turns into one in scope would leave past the gateway", spec)
@@ -43,14 +44,14 @@ func (c *site) genericScope(t postfix.Table) (postfix.Table, Errors) {
 		seen[mailaddr.Fold(e.Key)] = true
 	}
 	var sites []string
-	add := func(key, value string, s source, line int) {
+	add := func(key, value string, s mta.Source, line int) {
 		if !seen[key] {
 			seen[key] = true
-			t = append(t, postfix.Entry{Key: key, Value: value, Rule: "smtp_generic_maps, " + s.file + ":" + paths.Itoa(line)})
+			t = append(t, postfix.Entry{Key: key, Value: value, Rule: "smtp_generic_maps, " + s.File + ":" + paths.Itoa(line)})
 		}
 	}
 	for _, s := range known {
-		for _, e := range c.indexedRows(s) {
+		for _, e := range c.tables.Indexed(s) {
 			local, domain := mailaddr.Split(mailaddr.Fold(strings.TrimSpace(e.Value)))
 			hit, ok, _ := index.Lookup(local + "@" + domain)
 			if local == "" || !ok {
@@ -84,15 +85,6 @@ func (c *site) genericScope(t postfix.Table) (postfix.Table, Errors) {
 	return t, append(errs, c.genericPatterns(patterns, t[:own])...)
 }
 
-// indexedRows are the rows of an indexed or inline: table.
-func (c *site) indexedRows(s source) []postfix.Entry {
-	if name, ok := strings.CutPrefix(s.file, "inline:"); ok {
-		t, _ := postfix.InlineTable(name)
-		return t
-	}
-	return c.entries(s)
-}
-
 // genericPatterns refuses rules of smtp_generic_maps that may make senders in scope
 // of others: for a pattern there is no row in the scope.
 func (c *site) genericPatterns(specs []postfix.MapSpec, scope postfix.Table) (errs Errors) {
@@ -120,8 +112,8 @@ func (c *site) genericPatterns(specs []postfix.MapSpec, scope postfix.Table) (er
 			}
 			continue
 		}
-		src, _ := c.table(spec)
-		t, ok := src.table.(*postfix.PatternTable)
+		src, _ := c.conf.Table(spec)
+		t, ok := src.Table.(*postfix.PatternTable)
 		if !ok {
 			errs.Add(c.at(name), ErrConflict, readable,
 				"%s: %s can't be read here; a sender that it turns into one in scope would leave past the gateway", name, spec)
@@ -133,8 +125,8 @@ func (c *site) genericPatterns(specs []postfix.MapSpec, scope postfix.Table) (er
 			}) {
 				continue
 			}
-			at := place{strings.TrimPrefix(src.file, "postfix/"), r.Line}.String()
-			if src.file == spec.String() {
+			at := place{strings.TrimPrefix(src.File, "postfix/"), r.Line}.String()
+			if src.File == spec.String() {
 				at = c.at(name)
 			}
 			refuse(at, r.Value)

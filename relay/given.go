@@ -66,7 +66,7 @@ func (c task) unnamedTables(main settings, master *postfix.Master, failed bool) 
 			continue
 		}
 		fix := "no setting of main.cf and master.cf names a table so, as it is when every $name is expanded: correct or remove it"
-		if near := nearestName(table, names); near != "" {
+		if near := paths.Nearest(table, names); near != "" {
 			fix = "write " + near + ", or remove it"
 		}
 		at := "Installation.Tables"
@@ -76,18 +76,4 @@ func (c task) unnamedTables(main settings, master *postfix.Master, failed bool) 
 			c.warn(at, "%q is named by no setting, and counts for nothing: %s", table, fix)
 		}
 	}
-}
-
-// nearestName is the one of the names that a word was meant to be, perhaps.
-func nearestName(word string, names map[string]bool) string {
-	best, least := "", 1+len(word)/3
-	for _, n := range slices.Sorted(maps.Keys(names)) {
-		if len(n)-len(word) > least || len(word)-len(n) > least {
-			continue
-		}
-		if d := paths.Distance(word, n); d <= least {
-			best, least = n, d-1
-		}
-	}
-	return best
 }

@@ -8,6 +8,7 @@ import (
 	"github.com/oxmailroute/oxmailroute/postfix"
 	"github.com/oxmailroute/oxmailroute/postfix/mta"
 	"github.com/oxmailroute/oxmailroute/relay/internal/release"
+	"github.com/oxmailroute/oxmailroute/relay/internal/tables"
 )
 
 // site is a policy and the installation that it is for, read: what the checks ask
@@ -18,6 +19,7 @@ type site struct {
 	names  names
 	in     Installation
 	conf   *mta.Configuration
+	tables tables.Reader // what those of conf may answer
 	// stock are the installation's files: those of the configuration directory by
 	// their names there, others by their paths.
 	stock    map[string][]byte
@@ -52,6 +54,10 @@ func newReader(p Policy, in Installation, r *report) *reader {
 	c := &reader{task{&site{policy: p, names: newNames(p.Gateway.Name), in: in, failures: new(failures), indexTypes: map[string]string{}}, r}}
 	c.lists = &output{site: c.site, files: map[string][]byte{}}
 	c.conf = c.newConf(p)
+	c.tables = tables.Reader{
+		Conf: c.conf, Given: func(name string) postfix.Table { return in.Tables[name].Rows },
+		Vouched: func(name string) bool { return in.Tables[name].Harmless },
+	}
 	return c
 }
 

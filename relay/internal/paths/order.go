@@ -5,6 +5,7 @@ package paths
 import (
 	"cmp"
 	"iter"
+	"maps"
 	"slices"
 	"strconv"
 )
@@ -63,4 +64,18 @@ func Distance(a, b string) int {
 		}
 	}
 	return row[len(b)]
+}
+
+// Nearest is the one of the names that a word was meant to be, perhaps.
+func Nearest(word string, names map[string]bool) string {
+	best, least := "", 1+len(word)/3
+	for _, n := range slices.Sorted(maps.Keys(names)) {
+		if len(n)-len(word) > least || len(word)-len(n) > least {
+			continue
+		}
+		if d := Distance(word, n); d <= least {
+			best, least = n, d-1
+		}
+	}
+	return best
 }
