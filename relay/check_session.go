@@ -20,8 +20,11 @@ func (c task) checkSession(sv postfix.Service, own settings) {
 			c.errs.Add(at, ErrConflict, "take "+word+" out of it for this listener", "%s has %s, without which the gateway can't send mail here", noop, word)
 		}
 	}
-	if level := strings.ToLower(own.get("smtpd_tls_security_level")); (level == "none" || level == "" && !own.yes("smtpd_use_tls") && !own.yes("smtpd_enforce_tls")) &&
-		!own.yes("smtpd_tls_wrappermode") {
+	// Where only main.cf says so, the listener gets an option of its own.
+	const tls = "smtpd_tls_security_level"
+	level := strings.ToLower(own.get(tls))
+	off := level == "none" || level == "" && !own.yes("smtpd_use_tls") && !own.yes("smtpd_enforce_tls")
+	if _, set := sv.Option(tls); set && off && !own.yes("smtpd_tls_wrappermode") {
 		c.errs.Add(at, ErrConflict, "set smtpd_tls_security_level to may or encrypt for this listener",
 			"smtpd_tls_security_level is %q: the gateway could not use TLS, and without it its mail is refused", level)
 	}
