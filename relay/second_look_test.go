@@ -71,7 +71,7 @@ try() {
 ( sleep 0.5; printf 'EHLO x\r\nquit\r\n'; sleep 0.5 ) | timeout 20 openssl s_client -connect 127.0.1.1:587 $A $how \
   -cert /etc/ssl/lab/otherca-leaf.pem -key /etc/ssl/lab/otherca-leaf.key -sess_out s.pem 2>&1 | grep -a -E '^New,|^Reused,' | cut -c1-6
 ( sleep 0.5; for c in 'EHLO x' 'MAIL FROM:<z@remote3.test>' 'rcpt to:<bob@example.com>' DATA 'Subject: resumed\r\n\r\nx\r\n.' quit; do printf "$c\r\n"; sleep 0.4; done ) |
-  timeout 20 openssl s_client -connect 127.0.1.1:25 $A $how -sess_in s.pem 2>&1 | grep -a -E '^New,|^Reused,|^250 2.0.0|^5|^354' | cut -c1-6
+  timeout 20 openssl s_client -connect 127.0.1.1:25 $A $how -sess_in s.pem 2>&1 | grep -a -E '^New,|^Reused,|^250 2.0.0|^5[0-9][0-9] |^354' | cut -c1-6
 }
 for how in "-tls1_3" "-tls1_2" "-tls1_2 -no_ticket"; do
   for n in 1 2 3 4; do said=$(try); case "$said" in *"503 5."*) sleep 2 ;; *) break ;; esac; done
