@@ -7,7 +7,6 @@ import (
 	"github.com/oxmailroute/oxmailroute/postfix"
 	"github.com/oxmailroute/oxmailroute/relay/internal/mailaddr"
 	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
-	"github.com/oxmailroute/oxmailroute/relay/policy"
 )
 
 // neutral are the options by which a generated service doesn't inherit what
@@ -139,7 +138,7 @@ func (c fileWriter) postscreenTable() {
 	for g, gateway := range c.policy.Gateways() {
 		for i, n := range gateway.Networks {
 			if !slices.ContainsFunc(t, func(e postfix.CIDREntry) bool { return e.Prefix == n }) {
-				t = append(t, postfix.CIDREntry{Prefix: n, Value: "permit", Rule: paths.Index(policy.GatewayPath(g)+".Networks", i)})
+				t = append(t, postfix.CIDREntry{Prefix: n, Value: "permit", Rule: paths.Index(paths.Gateway(g)+".Networks", i)})
 			}
 		}
 	}

@@ -6,6 +6,7 @@ import (
 
 	"github.com/oxmailroute/oxmailroute/postfix"
 	"github.com/oxmailroute/oxmailroute/postfix/mta"
+	"github.com/oxmailroute/oxmailroute/relay/internal/derived"
 	"github.com/oxmailroute/oxmailroute/relay/internal/tables"
 )
 
@@ -30,7 +31,7 @@ func (c checker) checkAccess() {
 		}
 	}
 	sorted := map[string]bool{}
-	for _, i := range c.policy.Others() {
+	for _, i := range derived.ReEntries(c.policy) {
 		name, kind := c.policy.Listeners[i].Split()
 		sorted[name+" "+kind] = true
 	}

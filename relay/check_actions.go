@@ -7,6 +7,7 @@ import (
 
 	"github.com/oxmailroute/oxmailroute/postfix"
 	"github.com/oxmailroute/oxmailroute/relay/internal/condition"
+	"github.com/oxmailroute/oxmailroute/relay/internal/derived"
 	"github.com/oxmailroute/oxmailroute/relay/internal/tables"
 )
 
@@ -178,10 +179,10 @@ func (c checker) checkAdded(verb, line string, macro func(string) bool, refuse f
 	case macro(name):
 		refuse("write the name of the header field as text",
 			"%s %q lets the message itself make a field of any name, a marker too, which is not removed any more", verb, line)
-	case ok && c.policy.Sorts() && strings.EqualFold(name, redirectedFrom):
+	case ok && derived.Sorts(c.policy) && strings.EqualFold(name, redirectedFrom):
 		refuse("take another name", "%s %q makes mail that Sieve has made (vacation, notify) look like redirected mail, which keeps its markers",
 			verb, line)
-	case ok && c.policy.Sorts() && verb == "PREPEND" &&
+	case ok && derived.Sorts(c.policy) && verb == "PREPEND" &&
 		slices.ContainsFunc(beforeScript, func(n string) bool { return strings.EqualFold(n, name) }):
 		refuse("take another name", "%s %q may stand before what Dovecot begins a redirected message with, which would then be taken for mail "+
 			"that Sieve has made", verb, line)
@@ -196,7 +197,7 @@ func (c *site) isReserved(name string) bool {
 	if c.origin() && strings.EqualFold(name, c.policy.OriginHeader()) {
 		return true
 	}
-	return slices.ContainsFunc(c.policy.ReservedPrefixes(), func(r condition.Reserved) bool {
+	return slices.ContainsFunc(derived.AllReserved(c.policy), func(r condition.Reserved) bool {
 		return len(name) >= len(r.Prefix) && strings.EqualFold(name[:len(r.Prefix)], r.Prefix) && (!r.Exact || len(name) == len(r.Prefix))
 	})
 }

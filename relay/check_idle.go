@@ -8,6 +8,7 @@ import (
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/postfix"
 	"github.com/oxmailroute/oxmailroute/postfix/mta"
+	"github.com/oxmailroute/oxmailroute/relay/internal/derived"
 	"github.com/oxmailroute/oxmailroute/relay/internal/mailaddr"
 	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 )
@@ -23,7 +24,7 @@ func (c checker) checkIdle() {
 	ways := c.deliveries()
 	var order []string
 	domains := map[string][]string{}
-	for _, t := range c.policy.OrderedTenants() {
+	for _, t := range derived.Tenants(c.policy) {
 		if t.Store != "" {
 			continue
 		}

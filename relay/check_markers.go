@@ -7,6 +7,7 @@ import (
 	"github.com/oxmailroute/oxmailroute/postfix"
 	"github.com/oxmailroute/oxmailroute/postfix/mta"
 	"github.com/oxmailroute/oxmailroute/relay/internal/condition"
+	"github.com/oxmailroute/oxmailroute/relay/internal/derived"
 )
 
 // checkMarkers refuses checks that take the gateway's markers off: its mail would
@@ -121,7 +122,7 @@ func (c *site) removedKey(spec postfix.MapSpec, at string) (string, bool) {
 // keepMarkers are rules that leave all markers alone.
 func (c *site) keepMarkers() string {
 	var rules []string
-	for _, r := range c.policy.ReservedPrefixes() {
+	for _, r := range derived.AllReserved(c.policy) {
 		end := ""
 		if r.Exact {
 			end = ":"

@@ -1,8 +1,10 @@
 package relay
 
 import (
+	"errors"
 	"slices"
 
+	"github.com/oxmailroute/oxmailroute/relay/internal/derived"
 	"github.com/oxmailroute/oxmailroute/sieve"
 )
 
@@ -16,7 +18,7 @@ type Config struct {
 	exceptions []Exceptions
 	mailbox    *sieve.Script // the rules for a mailbox's own script
 	global     *sieve.Script // the rules of the global script
-	own        *MailboxRules
+	own        func() *MailboxRules
 
 	evaluation
 }
@@ -41,7 +43,8 @@ func Compile(p Policy, in Installation) (*Config, error) {
 	if in.ConfigDirectory == "" {
 		in.ConfigDirectory = p.Server.ConfigDirectory
 	}
-	if invalid := p.Problems(); len(invalid) > 0 {
+	var invalid Errors
+	if errors.As(p.Validate(), &invalid) {
 		r := newReport(p)
 		readAnyway(p, in, r)
 		for _, e := range r.errs {
@@ -49,13 +52,13 @@ func Compile(p Policy, in Installation) (*Config, error) {
 				invalid = append(invalid, e)
 			}
 		}
-		return nil, p.Named(invalid).Err()
+		return nil, derived.Named(p, invalid).Err()
 	}
-	own := p.Clone().InASCII()
+	own := derived.InASCII(p.Clone())
 	r := newReport(own)
 	c := compile(own, in, r)
 	if len(r.errs) > 0 {
-		return nil, p.Named(r.errs).Err()
+		return nil, derived.Named(p, r.errs).Err()
 	}
 	return c, nil
 }
@@ -63,7 +66,7 @@ func Compile(p Policy, in Installation) (*Config, error) {
 // compile is Compile for a valid policy, in its steps: each works on what those
 // before it return. What it returns counts where r has no errors.
 func compile(p Policy, in Installation, r *report) *Config {
-	r.warnings = p.Noticed()
+	r.warnings = p.Warnings()
 	s, ok := read(p, in, r)
 	if ok {
 		check(s, r)

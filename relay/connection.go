@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"github.com/oxmailroute/oxmailroute/postfix/mta"
+	"github.com/oxmailroute/oxmailroute/relay/internal/derived"
 	"github.com/oxmailroute/oxmailroute/relay/internal/mailaddr"
 )
 
@@ -23,7 +24,7 @@ func (c *evaluator) buildConnections() {
 	e, p := &c.cfg.evaluation, c.policy
 	e.connections = connections{
 		firewall: p.Firewall, shared: p.Inbound.Shared, firewallFile: c.names.firewallName(),
-		allowed: slices.Concat(p.AllNetworks(), p.Inbound.Allow),
+		allowed: slices.Concat(derived.Networks(p), p.Inbound.Allow),
 	}
 	if port, ok := p.ProxyPort(); ok {
 		e.connections.proxyPort = port
@@ -58,7 +59,7 @@ func (c *connections) connect(m *mta.Message, o *Origin, d *door) {
 			noConnection(m, "Balancer", place{c.balancerFile, 0}, o.Client, "the load balancer takes the gateway's connections alone")
 			return
 		default:
-			before(m, "balancer", "Balancer", place{c.balancerFile, 0}, o.Client.String(), "announced to Postfix from "+c.balancer.From())
+			before(m, "balancer", "Balancer", place{c.balancerFile, 0}, o.Client.String(), "announced to Postfix from "+derived.BalancerFrom(*c.balancer))
 			return
 		}
 	}

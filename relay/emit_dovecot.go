@@ -10,6 +10,7 @@ import (
 
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/relay/internal/condition"
+	"github.com/oxmailroute/oxmailroute/relay/internal/derived"
 	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 )
 
@@ -246,7 +247,7 @@ func (c *site) markerNames() []string {
 	for _, g := range c.gateways {
 		m := g.policy.Gateway.Markers
 		if m.Domain.Prefix != "" {
-			for i, t := range c.policy.OrderedTenants() {
+			for i, t := range derived.Tenants(c.policy) {
 				if c.tenantGateway[i] != g.index {
 					continue
 				}

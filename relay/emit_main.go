@@ -6,6 +6,7 @@ import (
 
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/postfix"
+	"github.com/oxmailroute/oxmailroute/relay/internal/derived"
 	"github.com/oxmailroute/oxmailroute/relay/internal/mailaddr"
 	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 )
@@ -119,7 +120,7 @@ func (c *site) ref(name, value string) string {
 func (c *mainWriter) emitRelayDomains() {
 	have := c.domains(c.base, "relay_domains")
 	var missing []string
-	for _, t := range c.policy.OrderedTenants() {
+	for _, t := range derived.Tenants(c.policy) {
 		if t.Store == "" {
 			continue
 		}

@@ -7,6 +7,7 @@ import (
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/postfix"
 	"github.com/oxmailroute/oxmailroute/postfix/mta"
+	"github.com/oxmailroute/oxmailroute/relay/internal/derived"
 	"github.com/oxmailroute/oxmailroute/relay/internal/fold"
 	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 )
@@ -28,7 +29,7 @@ func (c *reader) readMarkers(g *gateway) {
 		return
 	}
 	seen := map[string]bool{}
-	for i, tenant := range g.policy.OrderedTenants() {
+	for i, tenant := range derived.Tenants(g.policy) {
 		if c.tenantGateway[i] != g.index {
 			continue
 		}

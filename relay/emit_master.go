@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/postfix"
+	"github.com/oxmailroute/oxmailroute/relay/internal/derived"
 )
 
 func opt(name string, values ...string) postfix.Param {
@@ -71,7 +72,7 @@ func emitMaster(t task, o *output) ([]postfix.Service, []postfix.ServiceOptions)
 	if c.policy.Inbound.Shared {
 		c.sharedListener()
 	}
-	if c.policy.Sorts() {
+	if derived.Sorts(c.policy) {
 		c.sorters()
 	}
 	for _, g := range c.gateways {

@@ -7,6 +7,7 @@ import (
 
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/postfix"
+	"github.com/oxmailroute/oxmailroute/relay/internal/derived"
 	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 )
 
@@ -167,7 +168,7 @@ func (c *site) sortedFilter() (value, whose string) {
 	if c.policy.Topology == TopologyMailboxes {
 		return c.base.service(c.pickup()).get("content_filter"), "pickup, sendmail's"
 	}
-	for _, i := range c.policy.Others() {
+	for _, i := range derived.ReEntries(c.policy) {
 		name, kind := c.policy.Listeners[i].Split()
 		if sv, ok := c.master.Lookup(name, kind); ok {
 			return c.base.service(sv).get("content_filter"), c.policy.Listeners[i].Service

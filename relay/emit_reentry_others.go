@@ -7,6 +7,7 @@ import (
 
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/postfix"
+	"github.com/oxmailroute/oxmailroute/relay/internal/derived"
 	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 )
 
@@ -26,7 +27,7 @@ import (
 func (c checker) checkOthers() {
 	c.checkReach()
 	filter, whose := c.sortedFilter()
-	for _, i := range c.policy.Others() {
+	for _, i := range derived.ReEntries(c.policy) {
 		l := c.policy.Listeners[i]
 		name, kind := l.Split()
 		sv, ok := c.master.Lookup(name, kind)

@@ -2,17 +2,18 @@ package relay
 
 import (
 	"strings"
+	"sync"
 
 	"github.com/oxmailroute/oxmailroute/internal/clone"
-
-	"github.com/oxmailroute/oxmailroute/relay/policy"
+	"github.com/oxmailroute/oxmailroute/relay/internal/delivery"
+	"github.com/oxmailroute/oxmailroute/relay/internal/derived"
 	"github.com/oxmailroute/oxmailroute/sieve"
 )
 
 // script is the delivery rules as a script.
-func (c fileWriter) script(form policy.RuleForm) []sieve.Command {
+func (c fileWriter) script(form delivery.Form) []sieve.Command {
 	var out []sieve.Command
-	for _, r := range c.policy.DeliveryRules(&c.errs, form) {
+	for _, r := range derived.Delivery(c.policy).Rules(&c.errs, form) {
 		out = append(out, sieve.Comment(r.Comment), r.Command)
 	}
 	return out
@@ -23,28 +24,30 @@ func (c *site) globalName() string { return "sieve/before/10-" + c.policy.Gatewa
 
 // deliveryScripts are the policy's rules for delivery in their forms.
 type deliveryScripts struct {
-	own     *MailboxRules
-	mailbox *sieve.Script  // the rules for a mailbox's own script
-	global  *sieve.Script  // the rules of the global script, where there is one
-	rules   map[int]string // policy paths by its lines
+	own     func() *MailboxRules // nil where they can't be read
+	mailbox *sieve.Script        // the rules for a mailbox's own script
+	global  *sieve.Script        // the rules of the global script, where there is one
+	rules   map[int]string       // policy paths by its lines
 	// tenants are its files by domain, for [SievePerTenant].
 	tenants map[string]string
 }
 
 func (c fileWriter) emitSieve() (d deliveryScripts) {
+	p := c.policy
+	d.own = sync.OnceValue(func() *MailboxRules {
+		m, _ := p.MailboxRules() // of a valid policy: the error is told below
+		return m
+	})
 	var unreadable Errors
-	d.own = c.policy.RulesInto(&unreadable)
-	if len(unreadable) > 0 {
-		d.own = nil
-		if c.policy.SieveForm() == SievePerMailbox {
-			c.errs = append(c.errs, unreadable...)
-			return d
-		}
+	derived.Delivery(p).Managed(&unreadable, p.Gateway.Name, p.Sieve.OX)
+	if len(unreadable) > 0 && p.SieveForm() == SievePerMailbox {
+		c.errs = append(c.errs, unreadable...)
+		return d
 	}
 	if c.policy.Topology != TopologyMailboxes {
 		return d
 	}
-	own := c.script(policy.InMailbox)
+	own := c.script(delivery.InMailbox)
 	if len(own) == 0 {
 		return d
 	}
@@ -57,7 +60,7 @@ func (c fileWriter) emitSieve() (d deliveryScripts) {
 		return d
 	}
 	before := len(c.errs)
-	d.global = &sieve.Script{Commands: append([]sieve.Command{sieve.Comment(c.names.managed())}, c.script(policy.InGlobal)...)}
+	d.global = &sieve.Script{Commands: append([]sieve.Command{sieve.Comment(c.names.managed())}, c.script(delivery.InGlobal)...)}
 	if len(c.errs) > before {
 		return d
 	}
@@ -74,9 +77,9 @@ func (c fileWriter) emitSieve() (d deliveryScripts) {
 	d.rules = map[int]string{}
 	for i, line := range strings.Split(string(text), "\n") {
 		switch {
-		case strings.HasSuffix(line, policy.ReleaseComment):
+		case strings.HasSuffix(line, delivery.ReleaseComment):
 			d.rules[i+2] = "Gateway.Markers.Released"
-		case strings.HasSuffix(line, policy.SpamComment):
+		case strings.HasSuffix(line, delivery.SpamComment):
 			d.rules[i+2] = "Spam.Folder"
 		}
 	}

@@ -5,8 +5,9 @@ import (
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/postfix"
+	"github.com/oxmailroute/oxmailroute/relay/internal/derived"
+	"github.com/oxmailroute/oxmailroute/relay/internal/fixed"
 	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
-	"github.com/oxmailroute/oxmailroute/relay/policy"
 )
 
 // smartHost is the transport to the gateway. Certificate and key are here, so
@@ -70,7 +71,7 @@ func upper(list []string) []string {
 // spells it.
 func (g *gateway) tlsPolicyTable() postfix.Table {
 	s := g.policy.Gateway.SmartHost
-	if !s.Policed() {
+	if !derived.Policed(s) {
 		return nil
 	}
 	var t postfix.Table
@@ -104,7 +105,7 @@ func (c *site) login(s SmartHost) []postfix.Param {
 	}
 	mechanisms := upper(s.Auth.Mechanisms)
 	if len(mechanisms) > 0 {
-		mechanisms = append(mechanisms, policy.LoginDemand)
+		mechanisms = append(mechanisms, fixed.LoginDemand)
 	}
 	o := []postfix.Param{
 		opt("smtp_sasl_auth_enable", "yes"),
@@ -177,6 +178,6 @@ func (c fileWriter) authDemandTable(g *gateway) {
 	}
 	c.emit("postfix/"+g.names.authDemand, []byte("# "+g.names.managed()+"\n"+
 		"# A login is demanded of every server; without one, mail waits.\n"+
-		"/^250([- ])(SIZE( [0-9]*)?|ENHANCEDSTATUSCODES|CHUNKING|HELP|VRFY|ETRN|EXPN)$/\t250${1}AUTH "+policy.LoginDemand+"\n"+
+		"/^250([- ])(SIZE( [0-9]*)?|ENHANCEDSTATUSCODES|CHUNKING|HELP|VRFY|ETRN|EXPN)$/\t250${1}AUTH "+fixed.LoginDemand+"\n"+
 		"/^530([- ].*)$/\t430${1}\n"))
 }

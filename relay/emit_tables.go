@@ -8,6 +8,7 @@ import (
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/postfix"
 	"github.com/oxmailroute/oxmailroute/relay/internal/condition"
+	"github.com/oxmailroute/oxmailroute/relay/internal/derived"
 	"github.com/oxmailroute/oxmailroute/relay/internal/mailaddr"
 	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 )
@@ -22,7 +23,7 @@ func (c fileWriter) emitTables() {
 			Rule: "Loop.OriginHeader"}})
 	}
 	c.regexpTable(c.names.bypassMIME, c.calendarTable())
-	if c.policy.Sorts() {
+	if derived.Sorts(c.policy) {
 		c.regexpTable(c.names.sort, c.sortTable())
 		c.regexpTable(c.names.reEntry, c.reEntryTable())
 	}
@@ -82,7 +83,7 @@ func (c task) scopeTable() postfix.Table {
 // from being one.
 func (c *site) scopeOf(gateway func(int) bool) (postfix.Table, Errors) {
 	var t postfix.Table
-	for i, tenant := range c.policy.OrderedTenants() {
+	for i, tenant := range derived.Tenants(c.policy) {
 		if !gateway(c.tenantGateway[i]) {
 			continue
 		}
@@ -165,7 +166,7 @@ func (c fileWriter) emitListenerTables(g *gateway) {
 // that always go direct.
 func (c *site) transportTable() postfix.Table {
 	var t postfix.Table
-	for i, tenant := range c.policy.OrderedTenants() {
+	for i, tenant := range derived.Tenants(c.policy) {
 		if tenant.Store == "" {
 			continue
 		}
@@ -186,7 +187,7 @@ func (c *site) transportTable() postfix.Table {
 // reservedTable takes the headers away that only the gateway may set, and our
 // own.
 func (c *site) reservedTable(action postfix.CheckAction) postfix.CheckTable {
-	t := reservedRules(c.policy.ReservedPrefixes(), action)
+	t := reservedRules(derived.AllReserved(c.policy), action)
 	if c.origin() {
 		t = append(t, postfix.CheckRule{When: headers.Exists{Name: c.policy.OriginHeader()}, Action: action, Rule: "Loop.OriginHeader"})
 	}

@@ -7,8 +7,9 @@ import (
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/headers"
+	"github.com/oxmailroute/oxmailroute/relay/internal/derived"
+	"github.com/oxmailroute/oxmailroute/relay/internal/fixed"
 	"github.com/oxmailroute/oxmailroute/relay/internal/mailaddr"
-	"github.com/oxmailroute/oxmailroute/relay/policy"
 )
 
 // longestTenant bounds the name of a domain that a file is named after: with
@@ -19,7 +20,7 @@ const longestTenant = 180
 // uses the gateway: a recipient with SMTPUTF8 has U-labels.
 func (c fileWriter) emitTenants(text []byte) map[string]string {
 	files := map[string]string{}
-	for _, d := range slices.Sorted(maps.Keys(c.policy.Switches().Sending())) {
+	for _, d := range slices.Sorted(maps.Keys(derived.Sending(c.policy))) {
 		names := []string{d}
 		if u, err := headers.UnicodeDomain(d); err == nil && u != d {
 			names = append(names, u) // not folded: Dovecot's "lower" is for ASCII
@@ -30,7 +31,7 @@ func (c fileWriter) emitTenants(text []byte) map[string]string {
 					"a script can't be named after %s, which is longer than %d octets", k, longestTenant)
 				continue
 			}
-			name := policy.TenantScriptDir + k + ".sieve"
+			name := fixed.TenantScriptDir + k + ".sieve"
 			files[k] = name
 			c.emit(name, text)
 		}

@@ -14,6 +14,7 @@ import (
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/internal/fault"
 	"github.com/oxmailroute/oxmailroute/relay/internal/condition"
+	"github.com/oxmailroute/oxmailroute/relay/internal/derived"
 	"github.com/oxmailroute/oxmailroute/relay/internal/mailaddr"
 	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 )
@@ -105,7 +106,7 @@ func (c *site) exceptions(g *gateway) Exceptions {
 	if m.Released.Predicate != nil {
 		e.Markers = append(e.Markers, m.Released)
 	}
-	for _, r := range p.ReservedPrefixes() {
+	for _, r := range derived.AllReserved(p) {
 		if r.Exact {
 			e.Reserved = append(e.Reserved, ReservedField{Name: r.Prefix})
 		} else {

@@ -8,7 +8,7 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/oxmailroute/oxmailroute/relay/policy"
+	"github.com/oxmailroute/oxmailroute/relay/internal/fixed"
 )
 
 // File is one emitted file.
@@ -122,7 +122,7 @@ func (c *evaluator) collectCommands() {
 	default:
 		add(true, "compile the global script", "sievec", path.Join(c.policy.SieveDir(), path.Base(c.globalName())))
 	}
-	firewall := path.Join(cmp.Or(c.policy.Firewall.Directory, policy.DefaultFirewallDir), path.Base(c.names.firewallName()))
+	firewall := path.Join(cmp.Or(c.policy.Firewall.Directory, fixed.FirewallDir), path.Base(c.names.firewallName()))
 	if !c.policy.Firewall.IsZero() {
 		add(true, "check the ruleset", "nft", "-c", "-f", firewall)
 	}

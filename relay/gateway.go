@@ -2,7 +2,8 @@ package relay
 
 import (
 	"github.com/oxmailroute/oxmailroute/relay/internal/condition"
-	"github.com/oxmailroute/oxmailroute/relay/policy"
+	"github.com/oxmailroute/oxmailroute/relay/internal/derived"
+	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 )
 
 // gateway is one of a site's gateways, with what it has for itself.
@@ -23,19 +24,19 @@ type gateway struct {
 }
 
 // rule is a path of the gateway's view as the whole policy has it.
-func (g *gateway) rule(path string) string { return policy.FurtherRule(g.index, path) }
+func (g *gateway) rule(path string) string { return paths.Further(g.index, path) }
 
 // readGateways lists the policy's gateways.
 func (c *reader) readGateways() {
 	all := c.policy.Gateways()
 	for i := range all {
 		g := &gateway{index: i, policy: c.policy.View(i), names: c.names.forGateway(all[i].Name)}
-		own := policy.ReservedOf(all[i], "Gateway")
+		own := derived.Reserved(all[i], "Gateway")
 		for j, other := range all {
 			if i == j {
 				continue
 			}
-			for _, r := range policy.ReservedOf(other, policy.GatewayPath(j)) {
+			for _, r := range derived.Reserved(other, paths.Gateway(j)) {
 				if !condition.AnyCovers(own, r) && !condition.AnyCovers(g.others, r) {
 					g.others = append(g.others, r)
 				}

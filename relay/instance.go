@@ -6,6 +6,7 @@ import (
 
 	"github.com/oxmailroute/oxmailroute/postfix"
 	"github.com/oxmailroute/oxmailroute/postfix/mta"
+	"github.com/oxmailroute/oxmailroute/relay/internal/derived"
 	"github.com/oxmailroute/oxmailroute/relay/internal/mailaddr"
 	"github.com/oxmailroute/oxmailroute/sieve/dovecot"
 	"github.com/oxmailroute/oxmailroute/sieve/interp"
@@ -168,7 +169,7 @@ func (c *evaluator) buildDoors(o *mta.Options) {
 		add(d, c.policy.ReEntry().String(), "inet")
 		e.reEntry = d.service
 	}
-	if c.policy.Sorts() {
+	if derived.Sorts(c.policy) {
 		o.Passes = append(o.Passes, mta.Pass{
 			Kind: mta.PassExpanded, Transport: c.names.sortGate, Service: c.policy.Sorting().String(), Filtered: c.policy.Generated().String(),
 			Stage: "smtpd", Rule: "Topology",

@@ -4,8 +4,8 @@ package relay
 // the form of the policy's Sieve rules is another and OX App Suite couldn't read
 // them.
 func (c *Config) MailboxRules() *MailboxRules {
-	if c == nil {
-		c = new(Config)
+	if c == nil || c.own == nil {
+		return nil
 	}
-	return c.own
+	return c.own()
 }

@@ -13,7 +13,8 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/oxmailroute/oxmailroute/relay/policy"
+	"github.com/oxmailroute/oxmailroute/relay/internal/delivery"
+	"github.com/oxmailroute/oxmailroute/relay/internal/fixed"
 )
 
 // Every file that is ours alone says so in a comment, which ends in a checksum
@@ -137,7 +138,7 @@ func resembles(gateway, name string, data []byte) bool {
 	}
 	head := strings.ToLower(string(data[:min(len(data), markWithin)]))
 	return strings.Contains(head, newNames(gateway).owner+":") || strings.Contains(head, strings.TrimPrefix(managedText, ": ")) ||
-		strings.Contains(head, strings.ToLower(policy.ReleaseComment)) || strings.Contains(head, strings.ToLower(policy.SpamComment))
+		strings.Contains(head, strings.ToLower(delivery.ReleaseComment)) || strings.Contains(head, strings.ToLower(delivery.SpamComment))
 }
 
 // keptName is where the contents of an edited file are kept when the file is
@@ -219,7 +220,7 @@ func readerOf(name string) string {
 		return "nft loads it as long as it is included"
 	case dir == "haproxy" && ext == ".cfg":
 		return "HAProxy reads it as long as it is named with -f"
-	case strings.HasPrefix(name, policy.TenantScriptDir) && ext == ".sieve":
+	case strings.HasPrefix(name, fixed.TenantScriptDir) && ext == ".sieve":
 		return "it runs as long as Dovecot's sieve_before names the directory"
 	}
 	return ""
@@ -247,8 +248,8 @@ func (c *evaluator) collectObsolete() {
 			stays(name, data)
 		}
 	}
-	fixed := c.names.fixedFiles(gateway)
-	for _, name := range fixed {
+	names := c.names.fixedFiles(gateway)
+	for _, name := range names {
 		_, kept := c.files[name]
 		if data, ok := c.in.Written[name]; !kept && (!ok || intact(data)) {
 			c.cfg.removed = append(c.cfg.removed, withCompiled(name)...)
@@ -265,7 +266,7 @@ func (c *evaluator) collectObsolete() {
 			}
 		case Managed(gateway, data):
 			stays(name, data)
-		case slices.Contains(fixed, name) || isTenantScript(name) && resembles(gateway, name, data):
+		case slices.Contains(names, name) || isTenantScript(name) && resembles(gateway, name, data):
 			c.warn(name, "looks like a generated file and doesn't say that it is; it stays: delete it where you don't need it")
 		}
 	}
@@ -317,7 +318,7 @@ func (n names) fixedFiles(gateway string) []string {
 }
 
 func isTenantScript(name string) bool {
-	return strings.HasPrefix(name, policy.TenantScriptDir) && strings.HasSuffix(name, ".sieve")
+	return strings.HasPrefix(name, fixed.TenantScriptDir) && strings.HasSuffix(name, ".sieve")
 }
 
 // withCompiled adds what sievec(1) makes of a script.

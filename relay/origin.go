@@ -5,7 +5,7 @@ import (
 	"net/netip"
 	"strings"
 
-	"github.com/oxmailroute/oxmailroute/relay/policy"
+	"github.com/oxmailroute/oxmailroute/relay/internal/fixed"
 )
 
 // Origin returns what an ordinary client of a role looks like: the gateway with
@@ -78,7 +78,7 @@ func (o *Origin) SetTLS(s string) error {
 		o.TLS, o.Certificate = TLSEncrypted, Certificate{Name: value, Verified: true}
 	case kind == "unverified" && has && value != "":
 		o.TLS, o.Certificate = TLSEncrypted, Certificate{Name: value}
-	case kind == "fingerprint" && policy.Fingerprint.MatchString(withColons(value)):
+	case kind == "fingerprint" && fixed.Fingerprint.MatchString(withColons(value)):
 		o.TLS, o.Certificate = TLSEncrypted, Certificate{Fingerprint: strings.ToUpper(withColons(value))}
 	default:
 		return fmt.Errorf("%w: TLS state %q: none, tls, name=NAME, unverified=NAME or fingerprint=HEX (32 octets)", ErrInvalid, s)

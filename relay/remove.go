@@ -8,7 +8,7 @@ import (
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/postfix"
-	"github.com/oxmailroute/oxmailroute/relay/policy"
+	"github.com/oxmailroute/oxmailroute/relay/internal/fixed"
 )
 
 // Removal takes a gateway out of an installation again.
@@ -52,7 +52,7 @@ func (l Left) String() string {
 // (Installation.Written).
 func Remove(gateway string, in Installation) (Removal, error) {
 	var errs Errors
-	if !policy.GatewayName.MatchString(gateway) {
+	if !fixed.GatewayName.MatchString(gateway) {
 		errs.Add("Gateway.Name", ErrInvalid, "the name that the policy has", "%q", gateway)
 		return Removal{}, errs.Err()
 	}
@@ -178,14 +178,14 @@ func (r *Removal) tables(gateway string, in Installation, before, inUse []use) {
 
 // written finds our files outside of it. What isn't known is named all the same.
 func (r *Removal) written(gateway string, in Installation) {
-	fixed := newNames(gateway).fixedFiles(gateway)
-	for _, name := range fixed {
+	names := newNames(gateway).fixedFiles(gateway)
+	for _, name := range names {
 		if _, ok := in.Written[name]; !ok {
 			r.Obsolete = append(r.Obsolete, withCompiled(name)...)
 		}
 	}
 	for name, data := range in.Written {
-		isFixed := slices.Contains(fixed, name)
+		isFixed := slices.Contains(names, name)
 		switch {
 		case Intact(gateway, data):
 			if isFixed || isTenantScript(name) {
@@ -210,7 +210,7 @@ func unmarked(name string) Left {
 // gateway or of one beside it.
 func ourTable(gateway, name string) bool {
 	g, suffix, ok := strings.Cut(name, "_")
-	return ok && (g == gateway || policy.GatewayName.MatchString(g)) && tableSuffixes[suffix]
+	return ok && (g == gateway || fixed.GatewayName.MatchString(g)) && tableSuffixes[suffix]
 }
 
 // tableSuffixes are what follows the gateway's name in the names of tables.

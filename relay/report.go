@@ -7,6 +7,7 @@ import (
 
 	"github.com/oxmailroute/oxmailroute/internal/fault"
 	"github.com/oxmailroute/oxmailroute/postfix"
+	"github.com/oxmailroute/oxmailroute/relay/internal/derived"
 )
 
 // report is what the steps of a Compile find: they add to it, and ask it nothing.
@@ -19,7 +20,7 @@ type report struct {
 }
 
 func newReport(p Policy) *report {
-	return &report{tenantAt: p.TenantAt, warned: map[Warning]bool{}, told: map[string]bool{}}
+	return &report{tenantAt: func(path string) string { return derived.TenantAt(p, path) }, warned: map[Warning]bool{}, told: map[string]bool{}}
 }
 
 // task is what a step has to work on: the site that it reads, and where it says

@@ -29,8 +29,8 @@ func siteOf(t *testing.T, main, master string) *site {
 	}}
 	p.Tenants[1].Gateway = "acme"
 	p.Listeners = append(p.Listeners, Listener{Service: "127.0.1.1:2525", Role: RoleGateway, Gateway: "acme"})
-	if problems := p.Problems(); len(problems) > 0 {
-		t.Fatal(problems)
+	if err := p.Validate(); err != nil {
+		t.Fatal(err)
 	}
 	master = "127.0.1.1:25 inet n - n - - smtpd\n127.0.1.1:587 inet n - n - - smtpd\n127.0.1.2:25 inet n - n - - smtpd\n" +
 		"127.0.1.1:2525 inet n - n - - smtpd\n  -o smtpd_data_restrictions=reject_unauth_pipelining\npickup unix n - n 60 1 pickup\n" +

@@ -12,11 +12,8 @@ func init() {
 	surface["relay/policy"] = api{
 		functions: map[string]any{
 			"Conbool":              policy.Conbool,
-			"FurtherRule":          policy.FurtherRule,
-			"GatewayPath":          policy.GatewayPath,
 			"ParsePolicy":          policy.ParsePolicy,
 			"ProofpointEssentials": policy.ProofpointEssentials,
-			"ReservedOf":           policy.ReservedOf,
 		},
 		types: map[string]reflect.Type{
 			"Alias":             reflect.TypeFor[policy.Alias](),
@@ -41,7 +38,6 @@ func init() {
 			"Policy":            reflect.TypeFor[policy.Policy](),
 			"Position":          reflect.TypeFor[policy.Position](),
 			"Role":              reflect.TypeFor[policy.Role](),
-			"RuleForm":          reflect.TypeFor[policy.RuleForm](),
 			"Scope":             reflect.TypeFor[policy.Scope](),
 			"ScopeUse":          reflect.TypeFor[policy.ScopeUse](),
 			"Server":            reflect.TypeFor[policy.Server](),

@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"net/netip"
 	"slices"
-	"strings"
 
 	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 )
@@ -130,16 +129,4 @@ func (v *validator) places(path string, list []netip.AddrPort, bind bool) {
 			seen[a] = i
 		}
 	}
-}
-
-// From says where the balancer connects from, for traces.
-func (b Balancer) From() string {
-	if b.Local() {
-		return "loopback"
-	}
-	list := make([]string, len(b.Addresses))
-	for i, a := range b.Addresses {
-		list[i] = a.String()
-	}
-	return strings.Join(list, ", ")
 }

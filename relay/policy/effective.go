@@ -37,22 +37,6 @@ func (t Tenant) Uses() func(domain string) bool {
 	return func(domain string) bool { return !out[domain] && (t.Scope.Use == ScopeAll || in[domain]) }
 }
 
-// Others are the indices of these listeners.
-func (p Policy) Others() (list []int) {
-	for i, l := range p.Listeners {
-		if l.Role == RoleReEntry {
-			list = append(list, i)
-		}
-	}
-	return list
-}
-
-// Sorts reports whether what Sieve sends comes here, of this server or of others.
-func (p Policy) Sorts() bool { return p.Topology == TopologyMailboxes || len(p.Others()) > 0 }
-
-// TenantScriptDir is where the tenants' scripts are among the files.
-const TenantScriptDir = "sieve/tenants/"
-
 // DefaultOriginHeader is the name of the header by which the second pass knows
 // what the gateway's listener accepted.
 const DefaultOriginHeader = "X-OXMailroute-Origin"

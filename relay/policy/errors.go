@@ -1,11 +1,8 @@
 package policy
 
 import (
-	"strconv"
-	"strings"
-	"unicode"
-
 	"github.com/oxmailroute/oxmailroute/internal/fault"
+	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 )
 
 // The sentinels that callers branch on, with errors.Is.
@@ -39,37 +36,15 @@ type Position = fault.Position
 // as in [Error], and Text.
 type Warning = fault.Warning
 
-// Named says of each problem whose it is.
-func (p Policy) Named(l Errors) Errors {
-	for _, e := range l {
-		if e != nil {
-			e.Tenant = p.TenantAt(e.Path)
-		}
-	}
-	return l
-}
-
-// TenantAt is the name of the tenant that a path leads to, or its first domain;
+// tenantAt is the name of the tenant that a path leads to, or its first domain;
 // empty for other paths.
-func (p Policy) TenantAt(path string) string {
-	rest, ok := strings.CutPrefix(path, "Tenants[")
-	if !ok {
+func (p Policy) tenantAt(path string) string {
+	i, ok := paths.Tenant(path)
+	if !ok || i >= len(p.Tenants) {
 		return ""
 	}
-	number, _, _ := strings.Cut(rest, "]")
-	i, err := strconv.Atoi(number)
-	if err != nil || i < 0 || i >= len(p.Tenants) {
-		return ""
-	}
-	name := p.Tenants[i].Name
-	if name == "" && len(p.Tenants[i].Domains) > 0 {
-		name = p.Tenants[i].Domains[0]
-	}
-	if len(name) > 100 || strings.IndexFunc(name, unicode.IsControl) >= 0 {
-		name = strconv.Quote(name[:min(len(name), 100)])
-	}
-	return name
+	return paths.Called(p.Tenants[i].Name, p.Tenants[i].Domains)
 }
 
 // named is a path with the name of the tenant that it leads to, for texts.
-func (p Policy) named(path string) string { return fault.Named(path, p.TenantAt(path)) }
+func (p Policy) named(path string) string { return fault.Named(path, p.tenantAt(path)) }

@@ -44,10 +44,6 @@ func (f Firewall) clone() Firewall {
 	return f
 }
 
-// DefaultFirewallDir is where the generated nftables ruleset goes where the
-// policy names no directory.
-const DefaultFirewallDir = "/etc/nftables"
-
 func (v *validator) firewall(p Policy) {
 	f := p.Firewall
 	if f.IsZero() {
@@ -168,19 +164,6 @@ func (l Listener) Bound() (a netip.AddrPort, ok bool) {
 		addr = parsed
 	}
 	return netip.AddrPortFrom(addr, port), true
-}
-
-// AllNetworks are the networks of all gateways.
-func (p Policy) AllNetworks() []netip.Prefix {
-	var out []netip.Prefix
-	for _, g := range p.Gateways() {
-		for _, n := range g.Networks {
-			if !slices.Contains(out, n) {
-				out = append(out, n)
-			}
-		}
-	}
-	return out
 }
 
 // GatewayListener returns the listener that has the gateway's role.

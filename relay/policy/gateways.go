@@ -2,7 +2,6 @@ package policy
 
 import (
 	"net/netip"
-	"strings"
 
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
@@ -32,14 +31,6 @@ func (p Policy) Gateways() []Gateway {
 		out = append(out, f.Gateway)
 	}
 	return out
-}
-
-// GatewayPath is where a gateway stands in the policy.
-func GatewayPath(i int) string {
-	if i == 0 {
-		return "Gateway"
-	}
-	return paths.Index("Further", i-1)
 }
 
 // GatewayNamed finds a gateway; the empty name is the first one's.
@@ -112,10 +103,10 @@ func (v *validator) further(p Policy) {
 			"it is for one gateway's listener: what it announces at another's would be believed there")
 	}
 	for i, g := range p.Gateways() {
-		at := GatewayPath(i)
+		at := paths.Gateway(i)
 		for j := range i {
 			if g.Name != "" && g.Name == p.Gateways()[j].Name {
-				v.errs.Add(at+".Name", ErrDuplicate, "choose another", "%q is %s already", g.Name, GatewayPath(j))
+				v.errs.Add(at+".Name", ErrDuplicate, "choose another", "%q is %s already", g.Name, paths.Gateway(j))
 			}
 			v.apart(p, i, j)
 		}
@@ -129,7 +120,7 @@ func (v *validator) further(p Policy) {
 		sub := &validator{}
 		sub.inbound(view)
 		for _, e := range sub.errs {
-			e.Path = FurtherRule(i, e.Path)
+			e.Path = paths.Further(i, e.Path)
 			v.errs = append(v.errs, e)
 		}
 		if own := p.Further[i-1].Inbound; own.Anybody || own.Elsewhere {
@@ -152,8 +143,8 @@ func (v *validator) further(p Policy) {
 // accounts with one vendor, or to have no name in common: the listener of each
 // removes what is the other's.
 func (v *validator) apart(p Policy, i, j int) {
-	for _, a := range ReservedOf(p.Gateways()[i], GatewayPath(i)) {
-		for _, b := range ReservedOf(p.Gateways()[j], GatewayPath(j)) {
+	for _, a := range reservedOf(p.Gateways()[i], paths.Gateway(i)) {
+		for _, b := range reservedOf(p.Gateways()[j], paths.Gateway(j)) {
 			if a.Covers(b) != b.Covers(a) {
 				v.errs.Add(a.Path, headers.ErrNotExpressible, "reserve the same names for both gateways",
 					"%q and %q (%s) share some names, so that what is removed as the one gateway's would be missed as the other's", a.Prefix, b.Prefix,
@@ -161,18 +152,4 @@ func (v *validator) apart(p Policy, i, j int) {
 			}
 		}
 	}
-}
-
-// FurtherRule is a path within the view of a gateway as the policy has it.
-func FurtherRule(i int, path string) string {
-	if i == 0 {
-		return path
-	}
-	if rest, ok := strings.CutPrefix(path, "Gateway."); ok {
-		return GatewayPath(i) + "." + rest
-	}
-	if strings.HasPrefix(path, "Inbound.") {
-		return GatewayPath(i) + "." + path
-	}
-	return path
 }

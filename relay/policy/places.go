@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"path"
 	"strings"
+
+	"github.com/oxmailroute/oxmailroute/relay/internal/fixed"
 )
 
 // Owner is a file's user and group, by their numbers.
@@ -28,7 +30,7 @@ func (p Policy) Places() Places {
 		Dovecot: "/etc/dovecot/conf.d",
 		Global:  path.Clean(p.SieveDir()),
 		Tenants: path.Clean(p.TenantDir()),
-		Nft:     path.Clean(cmp.Or(p.Firewall.Directory, DefaultFirewallDir)),
+		Nft:     path.Clean(cmp.Or(p.Firewall.Directory, fixed.FirewallDir)),
 		HAProxy: "/etc/haproxy",
 	}
 }
@@ -37,7 +39,7 @@ func (p Policy) Places() Places {
 // name that no emitted file has.
 func (p Places) Path(name string) string {
 	for _, d := range [...]struct{ prefix, dir string }{
-		{"postfix/", p.Postfix}, {"dovecot/", p.Dovecot}, {"sieve/before/", p.Global}, {TenantScriptDir, p.Tenants}, {"nftables/",
+		{"postfix/", p.Postfix}, {"dovecot/", p.Dovecot}, {"sieve/before/", p.Global}, {fixed.TenantScriptDir, p.Tenants}, {"nftables/",
 			p.Nft}, {"haproxy/", p.HAProxy},
 	} {
 		if rest, ok := strings.CutPrefix(name, d.prefix); ok && rest != "" && d.dir != "" {

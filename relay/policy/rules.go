@@ -3,22 +3,12 @@ package policy
 import (
 	"fmt"
 	"slices"
-	"strings"
 
-	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/internal/clone"
-	"github.com/oxmailroute/oxmailroute/internal/fault"
-	"github.com/oxmailroute/oxmailroute/relay/internal/condition"
+	"github.com/oxmailroute/oxmailroute/relay/internal/delivery"
 	"github.com/oxmailroute/oxmailroute/relay/internal/mailaddr"
-	"github.com/oxmailroute/oxmailroute/sieve"
 	"github.com/oxmailroute/oxmailroute/sieve/mailfilter"
 )
-
-// ReleaseComment is the comment above the rule for released mail.
-const ReleaseComment = "Released from the gateway's quarantine (Gateway.Markers.Released)"
-
-// SpamComment is the comment above the rule that files spam.
-const SpamComment = "Held for spam by the gateway (Gateway.Markers.Spam, Spam.Folder)"
 
 // MailboxRules are a policy's rules for delivery as rules of mailboxes' own
 // scripts, which OX App Suite shows to the user among the others and keeps. It
@@ -40,18 +30,8 @@ type MailboxRules struct {
 	flags []string
 	on    bool // the form is PerMailbox, and mailboxes are here
 	ox    mailfilter.Generation
-	scope switches
+	scope delivery.Switches
 }
-
-// switches say which mailboxes here send through a gateway.
-type switches struct {
-	domains map[string]bool // hosted ones, by A-labels: whether all of it does
-	single  map[string]bool // addresses for which it is otherwise than for their domain
-}
-
-const releasedFlag = "released"
-
-const spamFlag = "spam"
 
 // MailboxRules returns the rules for mailboxes' own scripts, for a program that
 // has the policy and no installation to compile it for. It fails as
@@ -62,85 +42,34 @@ func (p Policy) MailboxRules() (*MailboxRules, error) {
 		return nil, err
 	}
 	var errs Errors
-	m := p.RulesInto(&errs)
+	rules := p.delivery().Managed(&errs, p.Gateway.Name, p.Sieve.OX)
 	if len(errs) > 0 {
 		return nil, errs.Err()
+	}
+	m := &MailboxRules{
+		rules: rules,
+		flags: delivery.Flags(p.Gateway.Name),
+		on:    p.SieveForm() == SievePerMailbox && p.Topology == TopologyMailboxes,
+		ox:    p.Sieve.OX,
+		scope: delivery.NewSwitches(),
+	}
+	for _, t := range p.Tenants {
+		m.scope.Add(t.Domains, t.Store == "", delivery.Scope{All: t.Scope.Use == ScopeAll, ByDomain: t.Scope.Use == ScopeDomains,
+			BySender: t.Scope.Use == ScopeSenders, Domains: t.Scope.Domains, Senders: t.Scope.Senders, Except: t.Scope.Except})
 	}
 	return m, nil
 }
 
-// RulesInto is [Policy.MailboxRules] of a valid policy; what is wrong goes into errs.
-func (p Policy) RulesInto(errs *Errors) *MailboxRules {
-	name := strings.ReplaceAll(p.Gateway.Name, "0", "O")
-	m := &MailboxRules{
-		flags: []string{name + releasedFlag, name + spamFlag},
-		on:    p.SieveForm() == SievePerMailbox && p.Topology == TopologyMailboxes,
-		ox:    p.Sieve.OX,
-		scope: p.Switches(),
+// delivery is what the rules for delivery look at.
+func (p Policy) delivery() delivery.Marked {
+	if p.Topology != TopologyMailboxes {
+		return delivery.Marked{}
 	}
-	empty, err := mailfilter.Parse("", nil)
-	if err != nil {
-		errs.Wrap("Sieve.Form", err, "leave it out")
-		return nil
-	}
-	empty.OX = m.ox
-	for _, r := range p.DeliveryRules(errs, InMailbox) {
-		rule := mailfilter.Managed{Flag: name + r.flag, Name: r.title + " (" + p.Gateway.Name + ")", Command: r.Command}
-		if _, err := empty.Upsert(rule); err != nil {
-			errs.Wrap(r.path, fault.Both(err, headers.ErrNotExpressible), `use another condition, or Sieve.Form "global" or "tenant"`)
-		}
-		m.rules = append(m.rules, rule)
+	m := delivery.Marked{Folder: p.Spam.Folder, Create: p.Spam.Create}
+	for _, g := range p.Gateways() {
+		m.Add(g.Markers.Released, g.Markers.Spam)
 	}
 	return m
-}
-
-// Switches say which mailboxes here send through a gateway.
-func (p Policy) Switches() switches {
-	s := switches{map[string]bool{}, map[string]bool{}}
-	for _, t := range p.Tenants {
-		s.add(t)
-	}
-	return s
-}
-
-func (s switches) add(t Tenant) {
-	out := map[string]bool{}
-	for _, e := range t.Scope.Except {
-		if strings.Contains(e, "@") {
-			e, _ = mailaddr.Check(e)
-		} else {
-			e, _ = headers.ASCIIDomain(e)
-		}
-		out[e] = true
-	}
-	here := t.Store == ""
-	for _, d := range t.Domains {
-		d, _ = headers.ASCIIDomain(d)
-		s.domains[d] = here && t.Scope.Use == ScopeAll && !out[d]
-	}
-	if !here {
-		return
-	}
-	if t.Scope.Use == ScopeDomains {
-		for _, d := range t.Scope.Domains {
-			d, _ = headers.ASCIIDomain(d)
-			s.domains[d] = !out[d]
-		}
-	}
-	if t.Scope.Use == ScopeSenders {
-		for _, a := range t.Scope.Senders {
-			a, _ = mailaddr.Check(a)
-			if _, d := mailaddr.Split(a); !out[a] && !out[d] {
-				s.single[a] = true
-			}
-		}
-		return
-	}
-	for e := range out {
-		if strings.Contains(e, "@") {
-			s.single[e] = false
-		}
-	}
 }
 
 // All returns the rules, release first, for callers with a switch of their own.
@@ -175,11 +104,11 @@ func (m *MailboxRules) For(mailbox string) ([]mailfilter.Managed, error) {
 		return nil, err
 	}
 	_, domain := mailaddr.Split(address)
-	in, hosted := m.scope.domains[domain]
+	in, hosted := m.scope.Domains[domain]
 	if !hosted {
 		return nil, fmt.Errorf("%s: the policy has no tenant with the domain %s", mailbox, domain)
 	}
-	if own, ok := m.scope.single[address]; ok {
+	if own, ok := m.scope.Single[address]; ok {
 		in = own
 	}
 	if !in || !m.on {
@@ -245,98 +174,4 @@ func (m *MailboxRules) put(name string, script []byte, rules []mailfilter.Manage
 		}
 	}
 	return d.Format(), nil
-}
-
-// RuleForm is which Sieve a rule may use.
-type RuleForm int
-
-const (
-	InMailbox RuleForm = iota // what OX App Suite reads
-	InGlobal                  // all of it
-)
-
-// deliveryRule is one rule for delivery.
-type deliveryRule struct {
-	flag, title   string
-	Comment, path string
-	Command       sieve.If
-}
-
-// DeliveryRules are the rules for delivery: release first, so that nothing
-// after it runs, then spam. fileinto "INBOX" ends the whole sequence of
-// scripts, which keep would not: after keep, Pigeonhole goes on with the next
-// script.
-func (p Policy) DeliveryRules(errs *Errors, form RuleForm) []deliveryRule {
-	if p.Topology != TopologyMailboxes {
-		return nil
-	}
-	var released, spam headers.Any
-	for _, g := range p.Gateways() {
-		released, spam = condition.AddTo(released, g.Markers.Released), condition.AddTo(spam, g.Markers.Spam)
-	}
-	var out []deliveryRule
-	add := func(r deliveryRule, when headers.Predicate, path string, file sieve.FileInto) {
-		if form == InMailbox {
-			when = withoutExists(when)
-		}
-		test, err := sieve.FromPredicate(when)
-		if err != nil {
-			errs.Wrap(path, err, "name a header and its value")
-		}
-		r.Command = sieve.If{Test: test, Then: []sieve.Command{file, sieve.Stop{}}}
-		out = append(out, r)
-	}
-	if len(released) > 0 {
-		add(deliveryRule{flag: releasedFlag, title: "Released mail", Comment: ReleaseComment, path: "Gateway.Markers.Released"},
-			condition.One(released), "Gateway.Markers.Released", sieve.FileInto{Mailbox: sieve.Inbox})
-	}
-	if len(spam) > 0 && p.Spam.Folder != "" {
-		add(deliveryRule{flag: spamFlag, title: "Spam", Comment: SpamComment, path: "Spam.Folder"},
-			condition.One(spam), "Gateway.Markers.Spam", sieve.FileInto{Mailbox: p.Spam.Folder, Create: p.Spam.Create && form == InGlobal})
-	}
-	return out
-}
-
-// withoutExists says Exists as a comparison, since OX App Suite reads the test
-// exists in newer versions only: every value contains the empty string (RFC
-// 5228 section 2.7.1), and a field that isn't there has none.
-func withoutExists(p headers.Predicate) headers.Predicate {
-	list := func(l []headers.Predicate) []headers.Predicate {
-		l = slices.Clone(l)
-		for i := range l {
-			l[i] = withoutExists(l[i])
-		}
-		return l
-	}
-	switch p := p.(type) {
-	case headers.Exists:
-		return headers.Match{Name: p.Name, Op: headers.Contains, Values: []string{""}}
-	case headers.Not:
-		return headers.Not{Predicate: withoutExists(p.Predicate)}
-	case headers.All:
-		return headers.All(list(p))
-	case headers.Any:
-		return headers.Any(list(p))
-	case headers.Condition:
-		return withoutExists(p.Predicate)
-	default: // compares values already
-		return p
-	}
-}
-
-// Sending are the domains with anybody who sends through a gateway.
-func (s switches) Sending() map[string]bool {
-	out := map[string]bool{}
-	for d, in := range s.domains {
-		if in {
-			out[d] = true
-		}
-	}
-	for a, in := range s.single {
-		if in {
-			_, d := mailaddr.Split(a)
-			out[d] = true
-		}
-	}
-	return out
 }

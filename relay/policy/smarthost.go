@@ -151,27 +151,3 @@ func (s SmartHost) NextHop() string {
 	}
 	return strings.Join(l, ",")
 }
-
-// oneName is the certificate name where it is the same for all hosts.
-func (s SmartHost) oneName() (string, bool) {
-	hosts := s.Hosts()
-	for _, h := range hosts[1:] {
-		if !strings.EqualFold(h.EffectiveTLSName(), hosts[0].EffectiveTLSName()) {
-			return "", false
-		}
-	}
-	return hosts[0].EffectiveTLSName(), true
-}
-
-// Policed reports whether each host needs a line of its own in
-// smtp_tls_policy_maps.
-func (s SmartHost) Policed() bool {
-	switch s.EffectiveLevel() {
-	case LevelSecure:
-		_, one := s.oneName()
-		return !one
-	case LevelFingerprint:
-		return len(s.Fallback) > 0
-	}
-	return false
-}

@@ -21,10 +21,7 @@ import (
 // Validate reports everything that is wrong with the policy itself, as
 // [Errors]: each with its path, a sentinel and the fix. What contradicts an
 // installation is reported by [Compile].
-func (p Policy) Validate() error { return p.Named(p.Problems()).Err() }
-
-// Problems are what [Policy.Validate] finds, without the names of tenants.
-func (p Policy) Problems() Errors {
+func (p Policy) Validate() error {
 	v := &validator{}
 	v.gateway("Gateway", p.Gateway, p)
 	v.server("Server", p)
@@ -41,7 +38,10 @@ func (p Policy) Problems() Errors {
 	v.spam(p)
 	v.sieve(p)
 	v.addresses(p, hosted)
-	return v.errs
+	for _, e := range v.errs {
+		e.Tenant = p.tenantAt(e.Path)
+	}
+	return v.errs.Err()
 }
 
 type validator struct{ errs Errors }
@@ -91,9 +91,7 @@ func (v *validator) file(name, s, fix string) {
 }
 
 var (
-	safePath    = regexp.MustCompile(`^[A-Za-z0-9/._+@-]+$`)
-	GatewayName = regexp.MustCompile(`^[a-z][a-z0-9]{0,15}$`)
-	Fingerprint = regexp.MustCompile(`^[0-9A-Fa-f]{2}(:[0-9A-Fa-f]{2}){31}$`)
+	safePath = regexp.MustCompile(`^[A-Za-z0-9/._+@-]+$`)
 	// The name goes into a regular expression over the Received: line that
 	// smtpd(8) writes, where quotes and parentheses delimit it.
 	commonName = regexp.MustCompile(`^[A-Za-z0-9*][A-Za-z0-9 ._*-]*$`)
@@ -126,7 +124,7 @@ func (v *validator) server(at string, p Policy) {
 	listeners := []own{{at + ".SecondPass", p.SecondPass()}, {at + ".ReEntry", p.ReEntry()}, {at + ".Strip", p.Strip()},
 		{at + ".Sorting", p.Sorting()}, {at + ".Generated", p.Generated()}}
 	for i := range p.Further {
-		listeners = append(listeners, own{GatewayPath(i+1) + ".SecondPass", p.View(i + 1).SecondPass()})
+		listeners = append(listeners, own{paths.Gateway(i+1) + ".SecondPass", p.View(i + 1).SecondPass()})
 	}
 	for _, l := range listeners {
 		if l.addr.Port() == 0 || l.addr.Addr() != netip.AddrFrom4([4]byte{127, 0, 0, 1}) {
@@ -212,7 +210,7 @@ func (v *validator) listeners(p Policy) {
 		case RoleGateway:
 			if g, ok := p.GatewayNamed(l.Gateway); ok {
 				if gateways[g] {
-					v.errs.Add(at+".Role", ErrDuplicate, "one listener for the gateway", "%s has a listener already", GatewayPath(g))
+					v.errs.Add(at+".Role", ErrDuplicate, "one listener for the gateway", "%s has a listener already", paths.Gateway(g))
 				}
 				gateways[g] = true
 			}
@@ -265,7 +263,7 @@ func (v *validator) loop(p Policy) {
 	if other := commonHeader(condition.Reserved{Prefix: l.OriginHeader, Exact: true}); other != "" {
 		v.errs.Add("Loop.OriginHeader", ErrInvalid, "choose a name that nobody uses", "%s is everybody's", other)
 	}
-	for _, r := range p.ReservedPrefixes() {
+	for _, r := range p.reservedPrefixes() {
 		if !strings.EqualFold(r.Prefix, l.OriginHeader) && len(l.OriginHeader) >= len(r.Prefix) &&
 			strings.EqualFold(l.OriginHeader[:len(r.Prefix)], r.Prefix) {
 			v.errs.Add("Loop.OriginHeader", ErrConflict, "choose another name", "the gateway may set %s too (%s)", l.OriginHeader, r.Path)

@@ -6,6 +6,7 @@ import (
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/postfix"
 	"github.com/oxmailroute/oxmailroute/relay/internal/condition"
+	"github.com/oxmailroute/oxmailroute/relay/internal/fixed"
 	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 )
 
@@ -13,7 +14,7 @@ func (v *validator) gateway(at string, g Gateway, p Policy) {
 	switch {
 	case g.Name == "":
 		v.errs.Required(at+".Name", "a short lower-case word, such as \"conbool\"")
-	case !GatewayName.MatchString(g.Name):
+	case !fixed.GatewayName.MatchString(g.Name):
 		v.errs.Add(at+".Name", ErrInvalid, "a lower-case letter, then up to 15 lower-case letters or digits", "%q", g.Name)
 	case postfixServices[g.Name]:
 		v.errs.Add(at+".Name", ErrConflict, "choose another", "%q is a name of Postfix's own", g.Name)
@@ -81,7 +82,7 @@ func (v *validator) condition(at string, c headers.Condition) {
 }
 
 func (v *validator) markers(at string, m Markers, p Policy) {
-	for _, r := range ReservedOf(Gateway{Markers: m}, strings.TrimSuffix(at, ".Markers")) {
+	for _, r := range reservedOf(Gateway{Markers: m}, strings.TrimSuffix(at, ".Markers")) {
 		if other := commonHeader(r); other != "" {
 			v.errs.Add(r.Path, ErrInvalid, "name the gateway's own header", "%q would remove %s from everybody's mail", r.Prefix, other)
 		}

@@ -8,6 +8,7 @@ import (
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/headers"
+	"github.com/oxmailroute/oxmailroute/relay/internal/fixed"
 	"github.com/oxmailroute/oxmailroute/relay/internal/mailaddr"
 	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 )
@@ -71,7 +72,7 @@ func (v *validator) smartHostHost(at string, h FallbackHost, level TLSLevel) {
 }
 
 func (v *validator) fingerprint(at, f string) {
-	if !Fingerprint.MatchString(f) {
+	if !fixed.Fingerprint.MatchString(f) {
 		v.errs.Add(at, ErrInvalid, "32 octets in hex with colons (openssl x509 -noout -fingerprint -sha256)", "%q is not a SHA-256 fingerprint",
 			f)
 	}
@@ -116,8 +117,8 @@ func (v *validator) auth(at string, a Auth, p Policy) {
 			v.errs.Add(here, ErrInvalid, "up to 20 letters, digits, dashes and underscores, such as \"PLAIN\"", "not the name of a SASL mechanism")
 		case strings.EqualFold(m, "ANONYMOUS"):
 			v.errs.Add(here, ErrConflict, "remove it", "ANONYMOUS is no login")
-		case strings.EqualFold(m, LoginDemand):
-			v.errs.Add(here, ErrConflict, "remove it", "%s stands for a missing login", LoginDemand)
+		case strings.EqualFold(m, fixed.LoginDemand):
+			v.errs.Add(here, ErrConflict, "remove it", "%s stands for a missing login", fixed.LoginDemand)
 		case slices.ContainsFunc(a.Mechanisms[:i], func(o string) bool { return strings.EqualFold(o, m) }):
 			v.errs.Add(here, ErrDuplicate, "remove one", "%s stands there already", m)
 		}

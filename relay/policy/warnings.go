@@ -11,19 +11,11 @@ import (
 )
 
 // Warnings are what works and may not be what was meant. They are no errors;
-// Validate finds those. A policy that is not valid has none.
+// Validate finds those.
 func (p Policy) Warnings() []Warning {
-	if p.Validate() != nil {
-		return nil
-	}
-	return p.Noticed()
-}
-
-// Noticed are the warnings of a policy that is valid.
-func (p Policy) Noticed() []Warning {
 	var out []Warning
 	add := func(path, format string, args ...any) {
-		out = append(out, Warning{Position: fault.At(path), Tenant: p.TenantAt(path), Text: fmt.Sprintf(format, args...)})
+		out = append(out, Warning{Position: fault.At(path), Tenant: p.tenantAt(path), Text: fmt.Sprintf(format, args...)})
 	}
 	for g, gateway := range p.Gateways() {
 		prefix := gateway.Markers.Domain.Prefix
@@ -50,11 +42,11 @@ func (p Policy) Noticed() []Warning {
 		}
 	}
 	for i, g := range p.Gateways() {
-		g.SmartHost.ports(GatewayPath(i)+".SmartHost", add)
+		g.SmartHost.ports(paths.Gateway(i)+".SmartHost", add)
 		if p.Topology == TopologyOutbound || len(g.Client.Names)+len(g.Client.Fingerprints) > 0 {
 			continue
 		}
-		add(GatewayPath(i)+".Client", "no certificate is asked for: whoever can send from the gateway's addresses is believed")
+		add(paths.Gateway(i)+".Client", "no certificate is asked for: whoever can send from the gateway's addresses is believed")
 	}
 	if p.Loop.AnyDomain {
 		add("Loop.AnyDomain", "the marker of any domain counts, of domains that are not hosted here too")

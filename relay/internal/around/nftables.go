@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"github.com/oxmailroute/oxmailroute/relay/internal/derived"
 	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 	"github.com/oxmailroute/oxmailroute/relay/policy"
 )
@@ -65,7 +66,7 @@ func Nftables(p policy.Policy, table, mark, off string) []byte {
 		if len(p.Further) > 0 {
 			comment += ", and those of Further"
 		}
-		set("gateway", comment, p.AllNetworks())
+		set("gateway", comment, derived.Networks(p))
 	}
 	if len(ports) > 0 && len(p.Inbound.Allow) > 0 {
 		set("allowed", "Inbound.Allow", p.Inbound.Allow)

@@ -9,6 +9,7 @@ import (
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/postfix"
+	"github.com/oxmailroute/oxmailroute/relay/internal/derived"
 	"github.com/oxmailroute/oxmailroute/relay/internal/mailaddr"
 	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 	"github.com/oxmailroute/oxmailroute/relay/policy"
@@ -37,7 +38,7 @@ func Main(p policy.Policy, tables string, mailboxes, aliases postfix.MapSpec) st
 	set("local_transport", "error:5.1.1 no local users here")
 	if p.Topology == policy.TopologyMailboxes {
 		var domains []string
-		for _, t := range p.OrderedTenants() {
+		for _, t := range derived.Tenants(p) {
 			if t.Store != "" {
 				continue
 			}
