@@ -104,7 +104,7 @@ func (c checker) checkBehind() {
 	if !c.policy.Inbound.Shared || c.policy.Inbound.Anybody {
 		return
 	}
-	local := c.domains(c.base, "mydestination")
+	local := c.conf.Domains(c.base.Settings, "mydestination")
 	for i, t := range c.policy.Tenants {
 		uses := t.Uses()
 		for j, d := range t.Domains {

@@ -95,7 +95,7 @@ func (c checker) checkCopies() {
 // a route of its own for it.
 func (c *site) isLocal(domain string) bool {
 	for _, name := range []string{"mydestination", "virtual_alias_domains", "virtual_mailbox_domains", "relay_domains"} {
-		if c.domains(c.base, name).Has(domain) {
+		if c.conf.Domains(c.base.Settings, name).Has(domain) {
 			return true
 		}
 	}

@@ -92,7 +92,7 @@ func (c *site) namesHost(value, host string) bool {
 	}
 	for _, word := range list(value) {
 		if _, path, ok := strings.Cut(word, ":"); ok {
-			if name, inside := c.fileName(path); inside {
+			if name, inside := c.conf.FileName(path); inside {
 				if text := strings.ToLower(string(c.stock[name])); strings.Contains(text, host) || c.namesAddress(text) {
 					return true
 				}
@@ -116,7 +116,7 @@ func (c *site) unknownName(fix string) string {
 // brings back would have no listener.
 func (c checker) checkOutbound() {
 	for _, name := range []string{"mydestination", "virtual_alias_domains", "virtual_mailbox_domains"} {
-		l := c.domains(c.base, name)
+		l := c.conf.Domains(c.base.Settings, name)
 		for i, t := range c.policy.Tenants {
 			for j, d := range t.Domains {
 				ascii, _ := headers.ASCIIDomain(d)
@@ -131,8 +131,8 @@ func (c checker) checkOutbound() {
 
 // checkHosted compares the policy's domains with the installation's.
 func (c checker) checkHosted() {
-	local := []*mta.DomainList{c.domains(c.base, "mydestination"), c.domains(c.base, "virtual_alias_domains"),
-		c.domains(c.base, "virtual_mailbox_domains")}
+	local := []*mta.DomainList{c.conf.Domains(c.base.Settings, "mydestination"), c.conf.Domains(c.base.Settings, "virtual_alias_domains"),
+		c.conf.Domains(c.base.Settings, "virtual_mailbox_domains")}
 	opaque := false
 	for _, l := range local {
 		opaque = opaque || len(l.Opaque) > 0
@@ -203,7 +203,7 @@ func (c checker) checkNetworks() {
 	if c.policy.Topology == TopologyOutbound {
 		return
 	}
-	nets, _ := c.networks(c.base)
+	nets, _ := c.conf.Networks(c.base.Settings)
 	for _, g := range c.gateways {
 		for i, own := range g.policy.Gateway.Networks {
 			for _, n := range nets {

@@ -54,10 +54,10 @@ func (c checker) checkIdle() {
 // empty: one does, or it isn't known.
 func (c *site) deliveries() func(domain string) (at, why string) {
 	search := postfix.Search{Delimiter: c.base.get("recipient_delimiter"),
-		MatchParents: hasWord(list(c.base.get(parentDomains)), "transport_maps")}
+		MatchParents: slices.Contains(list(c.base.get(parentDomains)), "transport_maps")}
 	known, _ := c.conf.Maps(c.base.get("transport_maps"))
-	local, aliases, mailboxes := c.domains(c.base, "mydestination"), c.domains(c.base, "virtual_alias_domains"),
-		c.domains(c.base, "virtual_mailbox_domains")
+	local, aliases, mailboxes := c.conf.Domains(c.base.Settings, "mydestination"), c.conf.Domains(c.base.Settings, "virtual_alias_domains"),
+		c.conf.Domains(c.base.Settings, "virtual_mailbox_domains")
 	transports := map[string]string{}
 	for _, name := range []string{"local_transport", "virtual_transport"} {
 		transports[name] = c.withoutSieve(c.base.get(name), name+" = "+c.base.get(name))

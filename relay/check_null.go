@@ -79,7 +79,7 @@ func (c checker) checkNullSender() {
 // rewritesSender reports whether a list of classes has the envelope sender.
 func (s settings) rewritesSender(name, otherwise string) bool {
 	value := otherwise
-	if s.set(name) {
+	if s.Set(name) {
 		value = s.get(name)
 	}
 	return slices.ContainsFunc(list(value), func(w string) bool { return strings.EqualFold(w, "envelope_sender") })

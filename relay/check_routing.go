@@ -32,7 +32,7 @@ func (c checker) checkRouting() {
 		c.errs.Add(at, ErrConflict, fix, "%s is %q for %s and %q in main.cf: %s", name, own, sv.Name, main, why)
 	}
 	router := c.base.get(rewriteService)
-	if sv, ok := c.master.Lookup(router, "unix"); c.base.set(rewriteService) && (!ok || sv.Command != "trivial-rewrite") {
+	if sv, ok := c.master.Lookup(router, "unix"); c.base.Set(rewriteService) && (!ok || sv.Command != "trivial-rewrite") {
 		c.conflict(rewriteService, "name the service that runs trivial-rewrite(8)", "master.cf has no such service %q", router)
 	}
 	for _, sv := range c.master.Services() {

@@ -63,7 +63,7 @@ func (c checker) checkSenderRows(name string) {
 	}
 	late := c.lateSenders(scope, inScope)
 	site := "@" + mailaddr.Fold(c.base.get("myorigin"))
-	local := c.domains(c.base, "mydestination")
+	local := c.conf.Domains(c.base.Settings, "mydestination")
 	for _, e := range scope {
 		if domain, ok := strings.CutPrefix(e.Key, "@"); ok && e.Value != "DUNNO" && local.Has(domain) {
 			site = e.Key
@@ -111,7 +111,7 @@ func (c checker) checkSenderRows(name string) {
 					continue
 				}
 				at := c.at(name)
-				if file, inside := c.fileName(leaf.Name); inside && e.Line > 0 {
+				if file, inside := c.conf.FileName(leaf.Name); inside && e.Line > 0 {
 					at = place{file, e.Line}.String()
 				}
 				c.errs.Add(at, ErrConflict, fix, "%s: %q comes before %q of the scope: the sender would leave past the gateway", name,
@@ -143,7 +143,7 @@ func (c checker) checkNextHops(name string) {
 					continue
 				}
 				at := c.at(name)
-				if file, inside := c.fileName(leaf.Name); inside && e.Line > 0 {
+				if file, inside := c.conf.FileName(leaf.Name); inside && e.Line > 0 {
 					at = place{file, e.Line}.String()
 				}
 				c.errs.Add(at, ErrConflict, "name the transport, such as "+c.direct+e.Value,
@@ -169,9 +169,9 @@ func (c *site) classed() func(key string) bool {
 	}
 	var lists []*mta.DomainList
 	for _, name := range []string{"mydestination", "virtual_alias_domains", "virtual_mailbox_domains", "relay_domains"} {
-		lists = append(lists, c.domains(c.base, name))
+		lists = append(lists, c.conf.Domains(c.base.Settings, name))
 	}
-	parents := hasWord(list(c.base.get(parentDomains)), "transport_maps")
+	parents := slices.Contains(list(c.base.get(parentDomains)), "transport_maps")
 	has := func(domain string) bool {
 		return hosted[domain] || slices.ContainsFunc(lists, func(l *mta.DomainList) bool { return l.Has(domain) })
 	}

@@ -2,7 +2,6 @@ package relay
 
 import (
 	"cmp"
-	"net/netip"
 	"strconv"
 
 	"github.com/oxmailroute/oxmailroute/postfix"
@@ -41,29 +40,9 @@ func (s settings) service(sv postfix.Service) settings { return settings{s.Of(sv
 // ([task.checkExpansion]).
 func (s settings) get(name string) string { return s.Value(name) }
 
-// lookup returns the value as it is written, or the default.
-func (s settings) lookup(name string) (string, bool) { return s.Lookup(name) }
-
-// set reports whether the installation itself sets the parameter.
-func (s settings) set(name string) bool { return s.Set(name) }
-
 func (s settings) yes(name string) bool { return s.Yes(name) }
 
-// domains reads a list of domains.
-func (c *site) domains(s settings, name string) *mta.DomainList {
-	return c.conf.Domains(s.Settings, name)
-}
-
-// networks reads mynetworks; opaque are its elements that can't be known here.
-func (c *site) networks(s settings) (nets []netip.Prefix, opaque []string) {
-	return c.conf.Networks(s.Settings)
-}
-
 func (c *site) at(name string) string { return c.conf.At(name) }
-
-// fileName maps a path of the server to a name in stock; false: a file outside
-// of the configuration directory that isn't there.
-func (c *site) fileName(p string) (string, bool) { return c.conf.FileName(p) }
 
 // label is what traces call a file of stock.
 func label(name string) string {
@@ -92,13 +71,3 @@ const (
 	mainFile   = postfixDir + "main.cf"
 	masterFile = postfixDir + "master.cf"
 )
-
-// hasWord reports whether a list has a word.
-func hasWord(words []string, word string) bool {
-	for _, w := range words {
-		if w == word {
-			return true
-		}
-	}
-	return false
-}

@@ -81,7 +81,7 @@ func (c *reader) variant(by cleanedBy) int {
 // cleanedBy is how a listener's mail is cleaned.
 func (c *site) cleanedBy(sv postfix.Service) cleanedBy {
 	s := c.base.service(sv)
-	return cleanedBy{s.get("cleanup_service_name"), hasWord(list(s.get("receive_override_options")), noChecks)}
+	return cleanedBy{s.get("cleanup_service_name"), slices.Contains(list(s.get("receive_override_options")), noChecks)}
 }
 
 // cleanupSettings are the settings of a cleanup service of the installation's.

@@ -11,24 +11,13 @@ import (
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/relay/internal/condition"
 	"github.com/oxmailroute/oxmailroute/relay/internal/derived"
+	"github.com/oxmailroute/oxmailroute/relay/internal/doveconf"
 	"github.com/oxmailroute/oxmailroute/relay/internal/paths"
 )
 
 // deliverySections are where settings for the delivery of mail may stand; the
 // later ones win.
 var deliverySections = []string{"", "protocol lda/", "protocol lmtp/"}
-
-func doveconfPlace(section, setting string) string {
-	return "doveconf: " + strings.ReplaceAll(section, "/", ": ") + setting
-}
-
-// beforeName is the setting of a slot: sieve_before, sieve_before2, ...
-func beforeName(slot int) string {
-	if slot == 1 {
-		return "sieve_before"
-	}
-	return fmt.Sprintf("sieve_before%d", slot)
-}
 
 // emitDovecot writes the fragment that installs the global script and brings
 // what Sieve sends back in at the re-entry listener, in the language of the server's
@@ -45,10 +34,10 @@ func (c fileWriter) emitDovecot(d deliveryScripts) {
 	for _, section := range deliverySections[1:] {
 		fmt.Fprintf(&b, "%s {\n  submission_host = %s\n}\n", strings.TrimSuffix(section, "/"), c.policy.ReEntry())
 	}
-	conf := parseDoveconf(c.in.Doveconf)
+	conf := doveconf.Parse(c.in.Doveconf)
 	for _, section := range deliverySections {
 		if have := conf[section+"submission_host"]; have != "" && have != c.policy.ReEntry().String() {
-			c.errs.Add(doveconfPlace(section, "submission_host"), ErrConflict,
+			c.errs.Add(doveconf.Place(section, "submission_host"), ErrConflict,
 				"remove it, and give that server's mail a listener of role \"reentry\"", "redirects go to %s, where markers may be lost", have)
 		}
 	}
@@ -63,7 +52,7 @@ func (c fileWriter) emitDovecot(d deliveryScripts) {
 }
 
 // checkSievePlugin: without the plugin no script runs, the generated one neither.
-func (c fileWriter) checkSievePlugin(conf doveconf, d deliveryScripts) {
+func (c fileWriter) checkSievePlugin(conf doveconf.Settings, d deliveryScripts) {
 	if c.in.Doveconf == nil || d.global == nil {
 		return
 	}
@@ -98,7 +87,7 @@ func (c *site) ownScript(path string) bool {
 
 // editheader reports whether users' scripts may use the extension, which takes
 // words in 2.3 and a block in 2.4.
-func (c fileWriter) editheader(conf doveconf) bool {
+func (c fileWriter) editheader(conf doveconf.Settings) bool {
 	on := c.policy.Sieve.UserEditheader
 	for _, section := range deliverySections {
 		for _, e := range list(conf[section+"plugin/sieve_extensions"]) {
@@ -115,14 +104,14 @@ func (c fileWriter) editheader(conf doveconf) bool {
 
 // fragment23 is in the language of Dovecot 2.3: scripts and extensions are
 // numbered and listed settings of plugin { }.
-func (c fileWriter) fragment23(b *bytes.Buffer, conf doveconf, d deliveryScripts) {
+func (c fileWriter) fragment23(b *bytes.Buffer, conf doveconf.Settings, d deliveryScripts) {
 	known := c.in.Doveconf != nil
 	for _, section := range deliverySections[1:] {
 		// What stands in a protocol's section wins over the generated fragment.
 		for _, name := range slices.Sorted(maps.Keys(conf)) {
 			if setting, ok := strings.CutPrefix(name, section+"plugin/"); ok &&
 				(strings.HasPrefix(setting, "sieve_before") || strings.HasPrefix(setting, "sieve_editheader_forbid")) {
-				c.errs.Add(doveconfPlace(section+"plugin/", setting), ErrConflict, "move it to the plugin section outside of the protocol's",
+				c.errs.Add(doveconf.Place(section+"plugin/", setting), ErrConflict, "move it to the plugin section outside of the protocol's",
 					"it would hide what the fragment sets")
 			}
 		}
@@ -131,7 +120,7 @@ func (c fileWriter) fragment23(b *bytes.Buffer, conf doveconf, d deliveryScripts
 	if d.global != nil {
 		file := c.scriptFile()
 		if slot := c.slot(conf, known); slot > 0 {
-			fmt.Fprintf(&plugin, "  %s = %s\n", beforeName(slot), file)
+			fmt.Fprintf(&plugin, "  %s = %s\n", doveconf.BeforeName(slot), file)
 		}
 	}
 	if c.editheader(conf) {
@@ -168,13 +157,13 @@ const forbidComment = "No script may forge what the gateway says, nor hide it."
 // fragment24 is in the language of Dovecot 2.4: a script is a block with a name
 // of its own, so that it replaces nothing, and its precedence puts it before
 // the installation's; forbidden header names are blocks, too.
-func (c fileWriter) fragment24(b *bytes.Buffer, conf doveconf, d deliveryScripts) {
+func (c fileWriter) fragment24(b *bytes.Buffer, conf doveconf.Settings, d deliveryScripts) {
 	script := "sieve_script " + c.names.owner
 	if d.global != nil {
 		file := c.scriptFile()
 		for _, section := range deliverySections {
 			if have := conf[section+script+"/path"]; have != "" && !c.ownScript(have) {
-				c.errs.Add(doveconfPlace(section, script), ErrConflict, "rename it, or choose another Gateway.Name", "%s is its path, not %s", have,
+				c.errs.Add(doveconf.Place(section, script), ErrConflict, "rename it, or choose another Gateway.Name", "%s is its path, not %s", have,
 					file)
 			}
 		}
@@ -208,7 +197,7 @@ func (c fileWriter) fragment24(b *bytes.Buffer, conf doveconf, d deliveryScripts
 func (c *site) fragmentName() string { return "dovecot/99-" + c.policy.Gateway.Name + ".conf" }
 
 // slot is the number of a free sieve_before<N>.
-func (c task) slot(conf doveconf, known bool) int {
+func (c task) slot(conf doveconf.Settings, known bool) int {
 	if !known {
 		if c.policy.Sieve.Slot == 0 && !c.noDoveconf {
 			c.errs.Required("Sieve.Slot",
@@ -217,15 +206,15 @@ func (c task) slot(conf doveconf, known bool) int {
 		return c.policy.Sieve.Slot
 	}
 	for n := 1; n < 1000; n++ {
-		have := conf["plugin/"+beforeName(n)]
+		have := conf["plugin/"+doveconf.BeforeName(n)]
 		free := have == "" || c.ownScript(have)
 		switch {
 		case c.policy.Sieve.Slot == n && !free:
-			c.errs.Add("Sieve.Slot", ErrConflict, "leave it out: the next free number is taken", "%s is %s already", beforeName(n), have)
+			c.errs.Add("Sieve.Slot", ErrConflict, "leave it out: the next free number is taken", "%s is %s already", doveconf.BeforeName(n), have)
 			return 0
 		case c.policy.Sieve.Slot > n && free:
 			c.errs.Add("Sieve.Slot", ErrConflict, fmt.Sprintf("use %d, or leave it out", n), "Pigeonhole stops at the first gap, and %s is free",
-				beforeName(n))
+				doveconf.BeforeName(n))
 			return 0
 		case free:
 			return n

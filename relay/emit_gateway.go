@@ -107,7 +107,7 @@ func (c *masterWriter) gatewayListener(g *gateway, name, kind string) {
 		)
 		o = append(o, c.returnOptions(g, own)...)
 	}
-	if raw, _ := own.lookup(endOfData); strings.Contains(raw, "$") {
+	if raw, _ := own.Lookup(endOfData); strings.Contains(raw, "$") {
 		// It could lead back into a generated list, where PREPEND has no place.
 		o = append(o, opt(endOfData, "$"+g.names.endOfData))
 	}
@@ -187,7 +187,7 @@ func (c *mainWriter) emitRestrictions(g *gateway) {
 	if g.ehloTable() {
 		c.param(n.ehloMaps, "", "cidr:"+c.path(n.ehlo), c.copied(own, ehloAddressMaps))
 	}
-	if raw, _ := own.lookup(endOfData); strings.Contains(raw, "$") {
+	if raw, _ := own.Lookup(endOfData); strings.Contains(raw, "$") {
 		c.param(n.endOfData, "", c.copied(own, endOfData))
 	}
 	if !g.policy.Inbound.Shared {
@@ -235,14 +235,14 @@ func (c *mainWriter) emitClasses() {
 // for itself: a $name in it could be one of those that have ours on this
 // listener, or become one, and a parameter that leads to itself is fatal.
 func (c task) copied(own settings, name string) string {
-	raw, _ := own.lookup(name)
+	raw, _ := own.Lookup(name)
 	if strings.TrimSpace(raw) == "" {
 		return ""
 	}
 	// A name that is not known here is one of Postfix's own, and stays a reference.
 	const mark = "\x00"
 	v, err := c.main.Expand(raw, func(name string) (string, bool) {
-		if v, ok := own.lookup(name); ok {
+		if v, ok := own.Lookup(name); ok {
 			return v, true
 		}
 		return mark + name + mark, true
@@ -293,7 +293,7 @@ func (c task) traceable(g *gateway, service string) []postfix.Param {
 	}
 	s := c.cleanupSettings(service)
 	for _, name := range []string{"message_strip_characters", "message_reject_characters"} {
-		if v := s.get(name); slices.ContainsFunc([]byte(unescapedCharacters(v)),
+		if v := s.get(name); slices.ContainsFunc([]byte(paths.Unescape(v)),
 			func(b byte) bool { return b >= ' ' && b <= '~' || b == '\t' || b == '\n' }) {
 			c.conflict(name, "take what can be printed out of it, or use Gateway.Client.Fingerprints",
 				"%q has characters of the line in which the certificate's name is looked for", v)
@@ -306,32 +306,4 @@ func (c task) traceable(g *gateway, service string) []postfix.Param {
 		return []postfix.Param{opt("header_size_limit", paths.Itoa(enough))}
 	}
 	return nil
-}
-
-// unescapedCharacters reads the C-like escapes of message_strip_characters (postconf(5)).
-func unescapedCharacters(s string) string {
-	var b strings.Builder
-	for i := 0; i < len(s); i++ {
-		if s[i] != '\\' || i+1 == len(s) {
-			b.WriteByte(s[i])
-			continue
-		}
-		i++
-		if j := strings.IndexByte("abfnrtv", s[i]); j >= 0 {
-			b.WriteByte("\a\b\f\n\r\t\v"[j])
-			continue
-		}
-		n := 0
-		for n < 3 && i+n < len(s) && s[i+n] >= '0' && s[i+n] <= '7' {
-			n++
-		}
-		if n == 0 {
-			b.WriteByte(s[i])
-			continue
-		}
-		v, _ := strconv.ParseUint(s[i:i+n], 8, 16)
-		b.WriteByte(byte(v))
-		i += n - 1
-	}
-	return b.String()
 }

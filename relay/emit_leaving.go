@@ -108,7 +108,7 @@ func (c *site) hostedKey(key string) bool {
 		domain = strings.TrimPrefix(mailaddr.Fold(key), ".")
 	}
 	for _, name := range []string{"mydestination", "virtual_alias_domains", "virtual_mailbox_domains", "relay_domains"} {
-		if c.domains(c.base, name).Has(domain) {
+		if c.conf.Domains(c.base.Settings, name).Has(domain) {
 			return true
 		}
 	}

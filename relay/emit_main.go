@@ -78,7 +78,7 @@ func (c *mainWriter) emitProbes() {
 	}
 	const comment = "probes of address verification are no mail of a sender in scope"
 	switch raw, _ := c.main.Get(name); {
-	case !c.base.set(name):
+	case !c.base.Set(name):
 		c.param(name, comment, c.own(of))
 	case strings.Contains(raw, "$"): // it may lead to the generated value
 		c.param(name, comment, postfix.Quote(c.base.get(name)))
@@ -118,7 +118,7 @@ func (c *site) ref(name, value string) string {
 
 // emitRelayDomains makes Postfix accept mail for tenants with a store.
 func (c *mainWriter) emitRelayDomains() {
-	have := c.domains(c.base, "relay_domains")
+	have := c.conf.Domains(c.base.Settings, "relay_domains")
 	var missing []string
 	for _, t := range derived.Tenants(c.policy) {
 		if t.Store == "" {

@@ -95,39 +95,10 @@ func (c fileWriter) markerTables(g *gateway) {
 	spec := c.indexedSpec(g.names.markers)
 	c.set(func(conf *mta.Configuration) {
 		index, _ := conf.Table(spec)
-		conf.SetCheckMap(g.markerMap, mta.CheckFile{File: postfixDir + g.names.markers, Checks: markerChecks{
-			prefix: len(m.Prefix), value: value, index: index.Table, action: direct,
+		conf.SetCheckMap(g.markerMap, mta.CheckFile{File: postfixDir + g.names.markers, Checks: fold.Checks{
+			Prefix: len(m.Prefix), Value: value, Index: index.Table, Action: direct,
 		}})
 	})
-}
-
-// markerChecks is that pipemap: a marker line with the right value, and a name
-// that the table has in lower case.
-type markerChecks struct {
-	prefix int
-	value  *headers.Matcher
-	index  postfix.Map
-	action postfix.CheckAction
-}
-
-// Lookup answers for a header line as the pipemap does.
-func (t markerChecks) Lookup(f headers.Field) (hit postfix.CheckHit, ok bool) {
-	if len(f.Name) <= t.prefix || !t.value.MatchField(f) {
-		return hit, false
-	}
-	var buf [128]byte
-	key := buf[:0]
-	for _, b := range f.Name[t.prefix:] {
-		if b >= 'A' && b <= 'Z' {
-			b += 'a' - 'A'
-		}
-		key = append(key, b)
-	}
-	e, ok, _ := t.index.Lookup(string(key))
-	if !ok {
-		return hit, false
-	}
-	return postfix.CheckHit{Action: t.action, Rule: e.Rule, Line: e.Line}, true
 }
 
 // bypassOption is the value of -o header_checks of the second pass. A value

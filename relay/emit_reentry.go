@@ -83,7 +83,7 @@ func (c *masterWriter) sorters() {
 // looked for.
 func (c *site) wholeHeaders() []postfix.Param {
 	const byDefault = 102400
-	if limit, err := strconv.Atoi(c.base.get("header_size_limit")); c.base.set("header_size_limit") && err == nil && limit < byDefault {
+	if limit, err := strconv.Atoi(c.base.get("header_size_limit")); c.base.Set("header_size_limit") && err == nil && limit < byDefault {
 		return []postfix.Param{opt("header_size_limit", paths.Itoa(byDefault))}
 	}
 	return nil

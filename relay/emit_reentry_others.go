@@ -44,7 +44,7 @@ func (c checker) checkOthers() {
 		words := list(s.get("receive_override_options"))
 		by := c.cleanedBy(sv)
 		milters := ""
-		if !hasWord(words, "no_milters") {
+		if !slices.Contains(words, "no_milters") {
 			milters = s.get("smtpd_milters") + s.get("smtpd_milter_maps")
 		}
 		c.checkSorted(by, milters, l.Service, "mail of other servers' Sieve comes in at "+l.Service)
@@ -79,7 +79,7 @@ func (c checker) checkReach() {
 // ask about the recipient "postmaster" (smtpd(8)): that is known to DATA and later,
 // or before, without smtpd_delay_reject.
 func (c *site) refusesStrangers(s settings) bool {
-	if nets, _ := c.networks(s); slices.ContainsFunc(nets, func(n netip.Prefix) bool { return n.Bits() == 0 }) {
+	if nets, _ := c.conf.Networks(s.Settings); slices.ContainsFunc(nets, func(n netip.Prefix) bool { return n.Bits() == 0 }) {
 		return false
 	}
 	refuses := func(list string) bool {

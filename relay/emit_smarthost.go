@@ -121,7 +121,7 @@ func (c *site) login(s SmartHost) []postfix.Param {
 		opt("smtp_sender_dependent_authentication", "no"),
 		opt("smtp_reply_filter", "regexp:"+c.path(c.names.authDemand)),
 	}
-	if c.base.set("smtp_sasl_password_result_delimiter") {
+	if c.base.Set("smtp_sasl_password_result_delimiter") {
 		o = append(o, opt("smtp_sasl_password_result_delimiter", ":"))
 	}
 	return o
@@ -131,7 +131,7 @@ func (c *site) login(s SmartHost) []postfix.Param {
 // was read whole may have brought along.
 func (c *reader) withoutSecrets() {
 	for _, g := range c.policy.Gateways() {
-		file, inside := c.fileName(g.SmartHost.Auth.PasswordFile)
+		file, inside := c.conf.FileName(g.SmartHost.Auth.PasswordFile)
 		if inside {
 			delete(c.stock, file)
 		}

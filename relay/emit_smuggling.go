@@ -2,6 +2,7 @@ package relay
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/postfix"
@@ -68,7 +69,7 @@ func (c *masterWriter) lineEnds(g *gateway, sv postfix.Service, own settings) []
 	if v := c.bareNewlineValue(own); v != "" {
 		o = append(o, opt(bareNewline, v), opt(bareNewline+"_exclusions"))
 	}
-	if hasWord(list(own.get(ehloKeywords)), "starttls") {
+	if slices.Contains(list(own.get(ehloKeywords)), "starttls") {
 		c.errs.Add(place{"master.cf", sv.Line}.String(), ErrConflict, "take starttls out of it for this listener",
 			"%s = %s: the gateway could not use TLS", ehloKeywords, own.get(ehloKeywords))
 	}
@@ -84,7 +85,7 @@ func (g *gateway) quiet() []string {
 	words := list(g.own.get(ehloKeywords))
 	// BDAT has no end that could be forged, but servers before this one may
 	// disagree with it on what it is.
-	if !hasWord(words, "chunking") {
+	if !slices.Contains(words, "chunking") {
 		words = append(words, "chunking")
 	}
 	return words

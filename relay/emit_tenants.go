@@ -2,13 +2,12 @@ package relay
 
 import (
 	"maps"
-	"regexp"
 	"slices"
-	"strings"
 
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/relay/internal/derived"
 	"github.com/oxmailroute/oxmailroute/relay/internal/fixed"
+	"github.com/oxmailroute/oxmailroute/relay/internal/doveconf"
 	"github.com/oxmailroute/oxmailroute/relay/internal/mailaddr"
 )
 
@@ -61,26 +60,9 @@ func tenantKey(mailbox string) string {
 	return string(d)
 }
 
-// userVariable is a variable of Dovecot's in its two forms: "%Lu", "%{user | lower}".
-var userVariable = regexp.MustCompile(`%[A-Z0-9.-]*([a-z])|%\{([^}]*)\}`)
-
-// keepsDomain reports whether a value of auth_username_format leaves the domain
-// of a user name where it is.
-func keepsDomain(format string) bool {
-	for _, m := range userVariable.FindAllStringSubmatch(format, -1) {
-		switch {
-		case m[1] == "u", m[1] == "d":
-			return true
-		case strings.Contains(m[2], "domain"), strings.Contains(m[2], "user") && !strings.Contains(m[2], "username"):
-			return true
-		}
-	}
-	return false
-}
-
 // checkUserName: where Dovecot takes the domain off its users' names, no script
 // is found by it.
-func (c fileWriter) checkUserName(conf doveconf, d deliveryScripts) {
+func (c fileWriter) checkUserName(conf doveconf.Settings, d deliveryScripts) {
 	if d.tenants == nil || d.global == nil {
 		return
 	}
@@ -90,10 +72,10 @@ func (c fileWriter) checkUserName(conf doveconf, d deliveryScripts) {
 	}
 	for _, section := range deliverySections {
 		have, ok := conf[section+"auth_username_format"]
-		if !ok || have == "" || keepsDomain(have) {
+		if !ok || have == "" || doveconf.KeepsDomain(have) {
 			continue
 		}
-		c.errs.Add(doveconfPlace(section, "auth_username_format"), ErrConflict, "keep the domain in users' names, or use Sieve.Form \"global\"",
+		c.errs.Add(doveconf.Place(section, "auth_username_format"), ErrConflict, "keep the domain in users' names, or use Sieve.Form \"global\"",
 			"%s takes the domain off, by which a tenant's script is found", have)
 	}
 }

@@ -74,7 +74,7 @@ func (c *site) genericScope(t postfix.Table) (postfix.Table, Errors) {
 				add(key, hit.Value, s, e.Line)
 			default: // a bare name matches at every name of this host (generic(5))
 				if sites == nil {
-					sites = append([]string{mailaddr.Fold(c.base.get("myorigin"))}, c.domains(c.base, "mydestination").Names()...)
+					sites = append([]string{mailaddr.Fold(c.base.get("myorigin"))}, c.conf.Domains(c.base.Settings, "mydestination").Names()...)
 				}
 				for _, site := range slices.Compact(sites) {
 					add(key+"@"+site, hit.Value, s, e.Line)

@@ -112,13 +112,9 @@ func intact(data []byte) bool {
 }
 
 // Loses reports whether writing new contents over those that are there would
-// lose what somebody wrote into a file that was emitted, for whatever gateway.
-func Loses(there, now []byte) bool { return loses(there, now) }
-
-// loses reports whether there is anything of somebody's in a generated file that
-// new contents don't have. A file of old with nothing but what is written now
-// has not.
-func loses(there, now []byte) bool {
+// lose what somebody wrote into a file that was emitted, for whatever gateway. A
+// file of old with nothing but what is written now has nothing of somebody's.
+func Loses(there, now []byte) bool {
 	if intact(there) || bytes.Equal(there, now) {
 		return false
 	}
@@ -194,10 +190,7 @@ func ReadWritten(dir fs.FS) (map[string][]byte, error) {
 
 // LeftFile is a file of the gateway's, or beside it, that stays: why, and what to
 // do about it. name is as in File.Name.
-func LeftFile(name string, data []byte) Left { return leftFile(name, data) }
-
-// leftFile is a generated file that stays.
-func leftFile(name string, data []byte) Left {
+func LeftFile(name string, data []byte) Left {
 	why := "was edited by hand"
 	switch m, _ := cutMark(data); {
 	case strings.Contains(name, ".edited-"):
@@ -231,7 +224,7 @@ func readerOf(name string) string {
 func (c *evaluator) collectObsolete() {
 	gateway := c.policy.Gateway.Name
 	stays := func(name string, data []byte) {
-		l := leftFile(name, data)
+		l := LeftFile(name, data)
 		c.warn(strings.TrimPrefix(name, "postfix/"), "%s; it isn't emitted any more and stays: %s", l.Why, l.Fix)
 	}
 	for _, base := range slices.Sorted(maps.Keys(c.in.configured())) {

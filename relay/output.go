@@ -80,7 +80,7 @@ func (c fileWriter) emit(name string, data []byte) {
 	case !c.names.owns(there): // the first gateway's owner, also for a further one
 		c.errs.Add(at, ErrConflict, "rename it, or choose another Gateway.Name",
 			"the installation has a file of this name that was not generated")
-	case loses(there, data):
+	case Loses(there, data):
 		kept := File{Name: keptName(name, there), Mode: 0o600, Data: bytes.Clone(there)}
 		c.warn(at, "was edited by hand, or has no checksum that tells; it is written anew, and what it was is kept in %s: put what you need of "+
 			"it into the policy, then delete that file", kept.Name)

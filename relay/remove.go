@@ -166,7 +166,7 @@ func (r *Removal) tables(gateway string, in Installation, before, inUse []use) {
 			r.Left = append(r.Left, Left{File: file, Why: "the configuration still names it",
 				Fix: "change or delete the lines that name it, then delete it"})
 		case !intact(data):
-			r.Left = append(r.Left, leftFile(file, data))
+			r.Left = append(r.Left, LeftFile(file, data))
 		case name == newNames(gateway).seals && slices.ContainsFunc(r.Files, func(f File) bool { return newNames(gateway).stillSealed(in, f.Data) }):
 			r.Left = append(r.Left, Left{File: file, Why: "tells the lines of a damaged block apart, which stays",
 				Fix: "mend the block and remove the gateway again, or delete the file with what is left of the block"})
@@ -192,7 +192,7 @@ func (r *Removal) written(gateway string, in Installation) {
 				r.Obsolete = append(r.Obsolete, withCompiled(name)...)
 			}
 		case Managed(gateway, data):
-			r.Left = append(r.Left, leftFile(name, data))
+			r.Left = append(r.Left, LeftFile(name, data))
 		case isFixed || isTenantScript(name) && resembles(gateway, name, data):
 			r.Left = append(r.Left, unmarked(name))
 		}
@@ -201,7 +201,7 @@ func (r *Removal) written(gateway string, in Installation) {
 
 // unmarked is a generated file that doesn't say so.
 func unmarked(name string) Left {
-	l := leftFile(name, nil)
+	l := LeftFile(name, nil)
 	l.Why = strings.Replace(l.Why, "was edited by hand", "looks like a generated file, but the line is damaged or gone that says so", 1)
 	return l
 }

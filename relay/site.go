@@ -7,6 +7,7 @@ import (
 
 	"github.com/oxmailroute/oxmailroute/postfix"
 	"github.com/oxmailroute/oxmailroute/postfix/mta"
+	"github.com/oxmailroute/oxmailroute/relay/internal/doveconf"
 	"github.com/oxmailroute/oxmailroute/relay/internal/release"
 	"github.com/oxmailroute/oxmailroute/relay/internal/tables"
 )
@@ -101,7 +102,7 @@ func readAnyway(p Policy, in Installation, r *report) {
 		c.load()
 	}
 	if c.policy.Topology == TopologyMailboxes && c.policy.SieveForm() != SievePerMailbox && c.dovecot.Before(dovecotBlocks) {
-		c.slot(parseDoveconf(c.in.Doveconf), c.in.Doveconf != nil)
+		c.slot(doveconf.Parse(c.in.Doveconf), c.in.Doveconf != nil)
 	}
 }
 

@@ -2,9 +2,9 @@ package relay
 
 import (
 	"cmp"
-	"strings"
 
 	"github.com/oxmailroute/oxmailroute/postfix"
+	"github.com/oxmailroute/oxmailroute/relay/internal/doveconf"
 	"github.com/oxmailroute/oxmailroute/relay/internal/release"
 )
 
@@ -41,22 +41,8 @@ func (c *reader) versions() {
 	}
 	c.dovecot = release.Dovecot.Resolve(&c.errs, c.policy.Server.Dovecot, []release.Found{
 		{At: "Installation.DovecotVersion", Text: c.in.DovecotVersion},
-		{At: "Installation.Doveconf", Text: doveconfVersion(c.in.Doveconf)},
+		{At: "Installation.Doveconf", Text: doveconf.Version(c.in.Doveconf)},
 	})
-}
-
-// doveconfVersion is the version that `doveconf -n` names in its first line
-// ("# 2.3.19.1 (9b53102964): /etc/dovecot/dovecot.conf").
-func doveconfVersion(text []byte) string {
-	line, _, _ := strings.Cut(string(text), "\n")
-	rest, ok := strings.CutPrefix(line, "# ")
-	if !ok {
-		return ""
-	}
-	if _, ok := release.Parse(rest); !ok {
-		return "" // another comment
-	}
-	return rest
 }
 
 // sessionShown are the options by which the Received: line of the gateway's
@@ -76,7 +62,7 @@ func (c *site) sessionShown() []postfix.Param {
 // noPerSite empties smtp_tls_per_site, which is asked where there are no policy
 // maps; in the releases that warn of it only where the installation sets it.
 func (c *site) noPerSite() []postfix.Param {
-	if c.postfix.Before(warnsOfPerSite) || c.base.set("smtp_tls_per_site") {
+	if c.postfix.Before(warnsOfPerSite) || c.base.Set("smtp_tls_per_site") {
 		return []postfix.Param{opt("smtp_tls_per_site")}
 	}
 	return nil

@@ -5,6 +5,9 @@ import (
 	"bytes"
 	"fmt"
 	"strings"
+
+	"github.com/oxmailroute/oxmailroute/headers"
+	"github.com/oxmailroute/oxmailroute/postfix"
 )
 
 // groups is how many letters one rule of the fold table changes: what a regular
@@ -54,4 +57,33 @@ func Table(names []string) (text []byte, passes int) {
 		b.WriteString("endif\n")
 	}
 	return b.Bytes(), passes
+}
+
+// Checks are what a pipemap with such a table answers for header lines: those with
+// the right value, of whose name the index has what is behind the prefix.
+type Checks struct {
+	Prefix int
+	Value  *headers.Matcher
+	Index  postfix.Map
+	Action postfix.CheckAction
+}
+
+// Lookup answers for a header line as the pipemap does.
+func (t Checks) Lookup(f headers.Field) (hit postfix.CheckHit, ok bool) {
+	if len(f.Name) <= t.Prefix || !t.Value.MatchField(f) {
+		return hit, false
+	}
+	var buf [128]byte
+	key := buf[:0]
+	for _, b := range f.Name[t.Prefix:] {
+		if b >= 'A' && b <= 'Z' {
+			b += 'a' - 'A'
+		}
+		key = append(key, b)
+	}
+	e, ok, _ := t.Index.Lookup(string(key))
+	if !ok {
+		return hit, false
+	}
+	return postfix.CheckHit{Action: t.Action, Rule: e.Rule, Line: e.Line}, true
 }

@@ -8,6 +8,7 @@ import (
 	"maps"
 	"slices"
 	"strconv"
+	"strings"
 )
 
 // What a caller lists comes from a query that may have no order: the rows of the
@@ -78,4 +79,32 @@ func Nearest(word string, names map[string]bool) string {
 		}
 	}
 	return best
+}
+
+// Unescape reads the C-like escapes of message_strip_characters (postconf(5)).
+func Unescape(s string) string {
+	var b strings.Builder
+	for i := 0; i < len(s); i++ {
+		if s[i] != '\\' || i+1 == len(s) {
+			b.WriteByte(s[i])
+			continue
+		}
+		i++
+		if j := strings.IndexByte("abfnrtv", s[i]); j >= 0 {
+			b.WriteByte("\a\b\f\n\r\t\v"[j])
+			continue
+		}
+		n := 0
+		for n < 3 && i+n < len(s) && s[i+n] >= '0' && s[i+n] <= '7' {
+			n++
+		}
+		if n == 0 {
+			b.WriteByte(s[i])
+			continue
+		}
+		v, _ := strconv.ParseUint(s[i:i+n], 8, 16)
+		b.WriteByte(byte(v))
+		i += n - 1
+	}
+	return b.String()
 }
