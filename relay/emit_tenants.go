@@ -6,8 +6,8 @@ import (
 
 	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/relay/internal/derived"
-	"github.com/oxmailroute/oxmailroute/relay/internal/fixed"
 	"github.com/oxmailroute/oxmailroute/relay/internal/doveconf"
+	"github.com/oxmailroute/oxmailroute/relay/internal/fixed"
 	"github.com/oxmailroute/oxmailroute/relay/internal/mailaddr"
 )
 
