@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/postfix"
+	"github.com/oxmailroute/oxmailroute/relay/internal/ciphers"
 )
 
 // sessionCommands are what the gateway needs for a message.
@@ -28,36 +29,9 @@ func (c task) checkSession(sv postfix.Service, own settings) {
 		c.errs.Add(at, ErrConflict, "set smtpd_tls_security_level to may or encrypt for this listener",
 			"smtpd_tls_security_level is %q: the gateway could not use TLS, and without it its mail is refused", level)
 	}
-	for _, name := range cipherGrades(own) {
-		if weak := weakCiphers(own, name); weak != "" {
+	for _, name := range ciphers.Grades(own.Settings) {
+		if weak := ciphers.Weak(own.Settings, name); weak != "" {
 			c.errs.Add(at, ErrConflict, "set "+name+" to medium or high for this listener", "%s: the gateway's mail would not be encrypted, or not come by TLS 1.2", weak)
 		}
 	}
-}
-
-// cipherGrades are the parameters by which smtpd(8) takes the grade of its ciphers,
-// which depends on the level.
-func cipherGrades(own settings) []string {
-	const mandatory, optional = "smtpd_tls_mandatory_ciphers", "smtpd_tls_ciphers"
-	switch level := strings.ToLower(own.get("smtpd_tls_security_level")); {
-	case level == "encrypt":
-		return []string{mandatory}
-	case level == "may" && own.get("smtpd_tls_wrappermode") == "no":
-		return []string{optional}
-	}
-	return []string{mandatory, optional}
-}
-
-// weakCiphers says which setting allows TLS without encryption, by the grade that
-// one names: empty where none does. postconf(5) has "null" for that, and whoever
-// changes a grade's list can do it with every other grade.
-func weakCiphers(s settings, name string) string {
-	grade := strings.ToLower(s.get(name))
-	cipherlist := "tls_" + grade + "_cipherlist"
-	for _, word := range strings.FieldsFunc(s.get(cipherlist), func(r rune) bool { return strings.ContainsRune(": ,+", r) }) {
-		if word == "eNULL" || word == "NULL" || word == "COMPLEMENTOFALL" {
-			return name + " = " + grade + " (" + cipherlist + " has " + word + ")"
-		}
-	}
-	return ""
 }
