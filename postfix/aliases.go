@@ -18,6 +18,9 @@ type Aliases struct {
 	// Rewrite, where it isn't nil, gives results the form that
 	// trivial-rewrite(8) gives addresses, in the place of Origin.
 	Rewrite func(address string) string
+	// Split, where it isn't nil, takes a value apart into its addresses, in place of
+	// what [Aliases.Expand] says of that: by RFC 822, say.
+	Split func(value string) []string
 	// Propagate says that propagate_unmatched_extensions lists virtual, as it
 	// does by default: an extension that wasn't part of the key is added to
 	// the results.
@@ -127,7 +130,12 @@ func (a *Aliases) Results(addr string, hit Hit) []string {
 		// The extension goes here, and comes back below where it propagates.
 		value = strings.TrimSuffix(user, hit.Extension) + value
 	}
-	list := splitAddresses(value)
+	var list []string
+	if a.Split != nil {
+		list = a.Split(value)
+	} else {
+		list = splitAddresses(value)
+	}
 	for i, one := range list {
 		if a.Rewrite != nil {
 			one = a.Rewrite(one)

@@ -118,6 +118,9 @@ type Search struct {
 	// sub.example.com too, and ".example.com" is never asked for. By default
 	// access tables are listed (smtpd_access_maps), and transport_maps isn't.
 	MatchParents bool
+	// OwnersSplit is owner_request_special = no: owner-list and list-request have
+	// extensions where "-" is a delimiter.
+	OwnersSplit bool
 }
 
 // Hit is the row that a search found.
@@ -213,7 +216,7 @@ func (s *Search) Mailbox(m Map, addr string) (hit Hit, ok bool, err error) {
 	if s == nil {
 		s = new(Search)
 	}
-	one := Search{Delimiter: s.Delimiter}
+	one := Search{Delimiter: s.Delimiter, OwnersSplit: s.OwnersSplit}
 	return one.Address(m, addr)
 }
 
@@ -339,7 +342,7 @@ func (s *Search) strip(addr string) (bare, ext string) {
 	if at := strings.LastIndexByte(addr, '@'); at >= 0 {
 		user, domain = addr[:at], addr[at:]
 	}
-	n := extension(user, s.Delimiter)
+	n := extension(user, s.Delimiter, s.OwnersSplit)
 	if n < 0 {
 		return addr, ""
 	}
@@ -348,7 +351,7 @@ func (s *Search) strip(addr string) (bare, ext string) {
 
 // extension returns where the extension of the user part begins, delimiter
 // included, or -1 (split_addr(3)).
-func extension(user, delimiter string) int {
+func extension(user, delimiter string, owners bool) int {
 	if n := strings.IndexAny(user, delimiter); n <= 0 {
 		return -1
 	}
@@ -359,7 +362,7 @@ func extension(user, delimiter string) int {
 	}
 	// owner-list and list-request are not extensions where "-" is a delimiter
 	// (owner_request_special, on by default).
-	if strings.Contains(delimiter, "-") {
+	if !owners && strings.Contains(delimiter, "-") {
 		if len(user) >= 6 && strings.EqualFold(user[:6], "owner-") {
 			return -1
 		}

@@ -170,7 +170,11 @@ func (c *client) connect(w *World, m *Message, dial dialer) error {
 		return err
 	}
 	c.conn, c.in = conn, bufio.NewReader(conn)
-	conn.SetDeadline(time.Now().Add(2 * time.Minute))
+	reply := w.Reply
+	if reply == 0 {
+		reply = 2 * time.Minute
+	}
+	conn.SetDeadline(time.Now().Add(reply))
 	if m.Proxy != "" {
 		if _, err := conn.Write([]byte(m.Proxy + "\r\n")); err != nil {
 			return err

@@ -326,7 +326,7 @@ func (e *evidence) places(f *queueFile, h *hop, depth int) []Place {
 
 // fill completes the place from a sink's record.
 func (e *evidence) fill(p *Place, r *record) {
-	p.Kind, p.Name = r.sink.Kind, r.sink.Name
+	p.Kind, p.Name, p.Sink = r.sink.Kind, r.sink.Name, r.sink.Address
 	if _, domain, ok := cutAddress(p.Address); ok && p.Kind == KindMX {
 		ip, _, _ := net.SplitHostPort(r.sink.Address)
 		if e.world.exchanges(domain, ip) {

@@ -40,6 +40,9 @@ type Site struct {
 	After []string
 	// NoDovecot starts Postfix alone.
 	NoDovecot bool
+	// Direct starts master(8) itself, at every TEST_SCALE: without Postfix's script
+	// and its checks, which take a second for each instance.
+	Direct bool
 	// HAProxy is the configuration of a haproxy(1) in front of Postfix, installed
 	// as /etc/haproxy/haproxy.cfg; nil starts none. Its log is in Result.Log if
 	// the configuration says "log /dev/log local0".

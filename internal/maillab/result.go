@@ -119,6 +119,8 @@ type Place struct {
 	// asked for, Login the name it logged in with. For sinks only.
 	Peer, TLS, ClientCert, SNI, Login string
 	Verified                          bool
+	// Sink is the address of the sink that took it, as in World.Sinks.
+	Sink string
 	// Agent is the log name of the delivery agent, as "postfix/smtp".
 	Agent string
 }

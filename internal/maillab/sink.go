@@ -25,6 +25,7 @@ type record struct {
 	verified   bool
 	sni        string
 	login      string
+	lmtp       bool
 }
 
 // recordBook numbers the transactions of all sinks. The number is in the reply
@@ -162,7 +163,9 @@ func (s *sinkServer) session(conn net.Conn) {
 		line = strings.TrimRight(line, "\r\n")
 		verb, rest, _ := strings.Cut(line, " ")
 		switch verb = strings.ToUpper(verb); verb {
-		case "EHLO":
+		case "EHLO", "LHLO": // LMTP has a reply for each recipient (RFC 2033)
+			base.lmtp = verb == "LHLO"
+			current = base
 			ok = say(s.greeting(name, base.tls != ""))
 		case "HELO":
 			ok = say("250 " + name)
@@ -223,6 +226,11 @@ func (s *sinkServer) session(conn net.Conn) {
 			reply = s.reply(".", "")
 			if reply == "" || reply[0] == '2' {
 				reply = fmt.Sprintf("250 2.0.0 %s%d", recordedAs, s.book.add(current))
+			}
+			for range len(current.recipients) - 1 {
+				if current.lmtp {
+					ok = say(reply)
+				}
 			}
 			current, begun = base, false
 			ok = say(reply)

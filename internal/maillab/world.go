@@ -59,6 +59,8 @@ type World struct {
 	// queues after the last message, Timeout the whole run. 0 is 20 s (3 s under
 	// Site.NFTables, which may leave a client without answer), 60 s and 5 min.
 	Connect, Settle, Timeout time.Duration
+	// Reply bounds one dialogue; 0 is 2 min.
+	Reply time.Duration
 }
 
 // CertificateDir is where the certificates are in the run's file system. The

@@ -34,7 +34,11 @@ func (w *Way) bodyChecks(c *cleanup, v *cleaned) {
 		changed = append(append(changed, w.body[kept:start]...), text...)
 		kept = end
 	}
-	headers.Lines(w.fields, w.body, func(line []byte, offset int) bool {
+	fields := w.fields
+	if c.flat { // the body is one part
+		fields = nil
+	}
+	headers.Lines(fields, w.body, func(line []byte, offset int) bool {
 		if c.bodyLimit > 0 && offset >= c.bodyLimit {
 			return true // the next part begins anew
 		}
@@ -69,21 +73,17 @@ func (w *Way) bodyChecks(c *cleanup, v *cleaned) {
 				prepend(line, a.Text)
 			case postfix.Redirect:
 				w.step("cleanup", hit.Rule, at, input, "redirected to "+a.Address)
-				w.redirected(a.Address)
-				v.done = true
+				v.to, v.final = a.Address, true
 				return false
 			case postfix.Discard:
 				w.step("cleanup", hit.Rule, at, input, "discarded")
 				w.rule = hit.Rule
-				w.end(ActionDiscard, "", w.m.To, "")
-				v.done = true
+				v.discard, v.final = true, true
 				return false
 			case postfix.Hold:
 				w.step("cleanup", hit.Rule, at, input, "held until postsuper -H")
 				w.rule = hit.Rule
-				w.end(ActionDefer, "", w.m.To, "held in the queue")
-				v.done = true
-				return false
+				v.hold = true
 			case postfix.BCC:
 				v.copies = append(v.copies, bcc{c.body[i].File, w.e.canonical(a.Address), input, at})
 			case postfix.Pass:

@@ -26,7 +26,8 @@ func New(c *Configuration, o Options) (*Instance, error) {
 		c = new(Configuration)
 	}
 	if c.Main == nil || c.Master == nil {
-		return nil, postfix.Errors{{Position: postfix.Position{File: "main.cf"}, Err: fmt.Errorf("%w: there is no main.cf or no master.cf", postfix.ErrConflict)}}
+		return nil, postfix.Errors{{Position: postfix.Position{File: "main.cf"}, Err: fmt.Errorf("%w: there is no main.cf or no master.cf",
+			postfix.ErrConflict)}}
 	}
 	b := &builder{Configuration: c, o: o, main: c.Settings(), e: &Instance{}}
 	b.build()
@@ -83,13 +84,20 @@ func (c *builder) build() {
 		}
 		e.remote = &remote
 	}
-	delimiter := main.Value("recipient_delimiter")
+	delimiter, owners := main.Value("recipient_delimiter"), !main.Yes("owner_request_special")
+	e.limits = [3]int{main.Int("virtual_alias_recursion_limit"), main.Int("virtual_alias_expansion_limit"),
+		main.Int("virtual_alias_address_length_limit")}
+	e.soft = main.Yes("soft_bounce")
+	e.mailName = main.Value("mail_name")
+	e.filterHop = main.Value("default_filter_nexthop")
+	e.putOff = list(main.Value("defer_transports"))
+	e.doubleBounce = fold(main.Value("double_bounce_sender"))
 	e.expand = slices.Contains(list(main.Value("propagate_unmatched_extensions")), "virtual")
 	origin := main.Value("myorigin")
-	e.addresses = postfix.Search{Delimiter: delimiter, Local: func(domain string) bool {
+	e.addresses = postfix.Search{Delimiter: delimiter, OwnersSplit: owners, Local: func(domain string) bool {
 		return strings.EqualFold(domain, origin) || e.router.isLocal(fold(domain))
 	}}
-	e.access = postfix.Search{Delimiter: delimiter}
+	e.access = postfix.Search{Delimiter: delimiter, OwnersSplit: owners}
 	c.buildRouter(main)
 	agent := main
 	if sv, ok := c.Master.Lookup(e.router.toLocal.transport, "unix"); ok && sv.Command == "local" {
@@ -181,8 +189,7 @@ func (c *builder) screen(s Settings) *screen {
 	if first != "permit_mynetworks" {
 		return &screen{}
 	}
-	nets, _ := c.Networks(s)
-	return &screen{nets}
+	return &screen{c.networks(s)}
 }
 
 // buildPass makes the listeners of a pass.
@@ -220,13 +227,14 @@ func (c *builder) buildLeaves() {
 			if sv.Command == "lmtp" {
 				keywords = "lmtp_discard_lhlo_keywords"
 			}
-			l := leaf{checks: c.HeaderChecks(s.Value(sv.Command + "_header_checks")), forwards: s.Yes(sv.Command + "_send_xforward_command"),
+			l := leaf{checks: c.HeaderChecks(s.Value(sv.Command + "_header_checks")),
+				mime: c.HeaderChecks(s.Value(sv.Command + "_mime_header_checks")), forwards: s.Yes(sv.Command + "_send_xforward_command"),
 				ascii: hasWord(list(s.Value(keywords)), "smtputf8")}
 			l.fresh = !s.Yes(sv.Command+"_connection_cache_on_demand") && s.Value(sv.Command+"_connection_cache_destinations") == ""
 			if maps := c.tables(s, sv.Command+"_generic_maps"); maps != nil {
 				l.generic = &generic{maps, hasWord(list(s.Value("propagate_unmatched_extensions")), "generic")}
 			}
-			if len(l.checks) > 0 || l.generic != nil || l.forwards || l.ascii || l.fresh {
+			if len(l.checks) > 0 || len(l.mime) > 0 || l.generic != nil || l.forwards || l.ascii || l.fresh {
 				c.e.leaves[sv.Name] = &l
 			}
 		}

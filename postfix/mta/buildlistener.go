@@ -34,6 +34,7 @@ func (c *builder) buildListener(sv postfix.Service, judged bool) *listener {
 	l.local = c.rewriteClients(s)
 	l.own, l.ownOpen = c.interfaceAddresses(s)
 	l.forwarded = authorizes(s.Value("smtpd_authorized_xforward_hosts"))
+	l.soft = s.Yes("soft_bounce")
 	l.limit, _ = strconv.ParseInt(s.Value("message_size_limit"), 10, 64)
 	if judged {
 		l.rules = c.buildRules(s, at, override) // tells what can't be judged
@@ -49,12 +50,17 @@ func (c *builder) buildRules(s Settings, at place, override []string) *smtpd {
 	r := &smtpd{
 		at: at, hostname: s.Value("myhostname"),
 		sasl:          s.Yes("smtpd_sasl_auth_enable"),
-		plaintextCode: s.Value("plaintext_reject_code"),
-		parents:       slices.Contains(list(s.Value("parent_domain_matches_subdomains")), "smtpd_access_maps"),
-		unlisted:      !hasWord(override, "no_unknown_recipient_checks") && s.Yes("smtpd_reject_unlisted_recipient"),
-		unlistedFrom:  s.Yes("smtpd_reject_unlisted_sender"),
-		logins:        c.tables(s, "smtpd_sender_login_maps"),
-		listings:      c.buildListings(s),
+		plaintextCode: s.Value("plaintext_reject_code"), codes: map[string]string{},
+		nullKey: s.Value("smtpd_null_access_lookup_key"), delayed: s.Yes("smtpd_delay_reject"), strict: s.Yes("strict_rfc821_envelopes"),
+		parents:      slices.Contains(list(s.Value("parent_domain_matches_subdomains")), "smtpd_access_maps"),
+		unlisted:     !hasWord(override, "no_unknown_recipient_checks") && s.Yes("smtpd_reject_unlisted_recipient"),
+		unlistedFrom: s.Yes("smtpd_reject_unlisted_sender"),
+		logins:       c.tables(s, "smtpd_sender_login_maps"),
+		listings:     c.buildListings(s),
+	}
+	for _, name := range []string{"access_map_reject_code", "access_map_defer_code", "reject_code", "defer_code", "relay_domains_reject_code",
+		"non_fqdn_reject_code", "invalid_hostname_reject_code"} {
+		r.codes[name] = s.Value(name)
 	}
 	for _, name := range []string{"virtual_alias_maps", "virtual_mailbox_maps", "relocated_maps", "recipient_delimiter"} {
 		here, main := s.Value(name), c.Settings().Value(name)
@@ -74,7 +80,7 @@ func (c *builder) buildRules(s Settings, at place, override []string) *smtpd {
 	if s.Yes("smtpd_tls_wrappermode") {
 		r.encrypt, r.offersTLS = true, true
 	}
-	r.networks, _ = c.Networks(s)
+	r.networks = c.networks(s)
 	names := []string{"smtpd_client_restrictions", "smtpd_helo_restrictions", "smtpd_sender_restrictions", "smtpd_relay_restrictions",
 		"smtpd_recipient_restrictions"}
 	if !s.Yes("smtpd_relay_before_recipient_restrictions") {
@@ -119,6 +125,8 @@ func (c *builder) buildCleanup(name string, main Settings) *cleanup {
 
 		mapping:   c.buildMapping(s),
 		rules:     buildHeaderRules(s),
+		hopLimit:  s.Int("hopcount_limit"),
+		flat:      s.Yes("disable_mime_input_processing"),
 		noAliases: main.Value("virtual_alias_maps") != "" && s.Value("virtual_alias_maps") == "",
 	}
 	for _, name := range []string{"header_checks", "mime_header_checks", "nested_header_checks", "body_checks"} {

@@ -50,8 +50,11 @@ func (c *builder) buildRouter(main Settings) {
 	}
 	delimiter := main.Value("recipient_delimiter")
 	parents := list(main.Value("parent_domain_matches_subdomains"))
-	r.search = postfix.Search{Delimiter: delimiter}
-	r.transportSearch = postfix.Search{Delimiter: delimiter, MatchParents: slices.Contains(parents, "transport_maps")}
+	owners := !main.Yes("owner_request_special")
+	r.search = postfix.Search{Delimiter: delimiter, OwnersSplit: owners}
+	r.nullRelayhost, r.nullTransport = main.Value("empty_address_relayhost_maps_lookup_key"),
+		main.Value("empty_address_default_transport_maps_lookup_key")
+	r.transportSearch = postfix.Search{Delimiter: delimiter, OwnersSplit: owners, MatchParents: slices.Contains(parents, "transport_maps")}
 	r.transport = c.tables(main, "transport_maps")
 	r.senders = c.tables(main, "sender_dependent_default_transport_maps")
 	r.relayhosts = c.tables(main, "sender_dependent_relayhost_maps")

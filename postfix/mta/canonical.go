@@ -99,7 +99,7 @@ func (w *Way) canonicalAddress(l *tableList, address string, propagate bool) str
 	if l == nil {
 		return address
 	}
-	a := postfix.Aliases{Rewrite: w.e.canonical, Propagate: propagate}
+	a := postfix.Aliases{Rewrite: w.e.canonical, Split: addressesOf, Propagate: propagate}
 	for range maxCanonical {
 		// The null sender is looked up, too: patterns may match it.
 		l.unknown(w, address)
@@ -232,7 +232,7 @@ func (w *Way) genericResult(g *generic, address string) (string, bool) {
 	if !ok {
 		return address, false
 	}
-	a := postfix.Aliases{Rewrite: w.e.canonical, Propagate: g.propagate}
+	a := postfix.Aliases{Rewrite: w.e.canonical, Split: addressesOf, Propagate: g.propagate}
 	results := a.Results(address, hit)
 	if len(results) == 0 {
 		return address, false

@@ -1,6 +1,8 @@
 package mta
 
 import (
+	"bytes"
+	"cmp"
 	"slices"
 	"strings"
 
@@ -29,16 +31,79 @@ type cleaned struct {
 	rule   string
 	at     place
 	copies []bcc // of BCC actions
+	// hold, discard and to are HOLD, DISCARD and REDIRECT; final says that no
+	// further checks apply.
+	hold, discard, final bool
+	to                   string
 }
 
 // cleanup is a cleanup(8) service: its checks see the message as it came, then
 // the header is rewritten. maps says that addresses are mapped there.
 func (w *Way) cleanup(c *cleanup, maps bool) cleaned {
+	hops := w.received()
+	if !w.e.follow {
+		hops += w.hops + 1
+	}
+	if c.hopLimit > 0 && hops >= c.hopLimit {
+		w.step("cleanup", "", place{"hopcount_limit", 0}, "Received", "too many hops")
+		if w.pickup() {
+			w.end(ActionBounce, "554", w.m.To, "5.4.0 too many hops")
+		} else {
+			w.end(ActionReject, "554", w.m.To, "5.4.0 Error: too many hops")
+		}
+		return cleaned{done: true}
+	}
 	v, prepended := w.checks(c)
 	if !v.done {
 		w.rewriteHeader(c, maps, prepended)
 	}
 	return v
+}
+
+// remove notes that a field is gone, but for what this server has just written.
+func (w *Way) remove(f headers.Field) {
+	if !bytes.Contains(f.Body, []byte(stampMark)) {
+		w.edits = append(w.edits, Edit{Removed: true, Name: string(f.Name), Value: strings.TrimSpace(string(f.Body))})
+	}
+}
+
+// stampMark is in the Received: fields of this server's own: a queue file's name
+// that no server has.
+const stampMark = "id 0000000000"
+
+// stamp puts the Received: field before the header by which a message comes in,
+// for checks see it. Its date and the queue file's name are not known here.
+func (w *Way) stamp(l *listener) {
+	if !w.e.follow {
+		return
+	}
+	o, host := &w.m.Origin, w.e.hostname
+	text := "by " + host + " (" + w.e.mailName + ", from userid 0)\n\t" + stampMark + "; Thu, 01 Jan 1970 00:00:00 +0000 (UTC)"
+	if l.rules != nil {
+		with := "ESMTP"
+		if o.TLS == TLSEncrypted {
+			with += "S"
+		}
+		if o.Authenticated {
+			with += "A"
+		}
+		text = "from " + cmp.Or(o.Helo, "unknown") + " (" + cmp.Or(o.Name,
+			"unknown") + " [" + o.Client.String() + "])\n\tby " + host + " (" + w.e.mailName +
+			") with " + with + " " + stampMark + "\n\tfor <" + w.m.To + ">; Thu, 01 Jan 1970 00:00:00 +0000 (UTC)"
+	}
+	w.fields = slices.Concat(headers.Section{{Name: []byte("Received"), Body: []byte(" " + text)}}, w.fields)
+	w.shared = false
+}
+
+// received counts the fields that say by which servers the message has come.
+func (w *Way) received() int {
+	n := 0
+	for i := range w.fields {
+		if name := w.fields[i].Name; len(name) == len("Received") && bytes.EqualFold(name, []byte("Received")) {
+			n++
+		}
+	}
+	return n
 }
 
 // checks runs a service's header checks: over all headers the last FILTER
@@ -52,17 +117,16 @@ func (w *Way) checks(c *cleanup) (v cleaned, prepended int) {
 		return v, 0
 	}
 	body := w.body
-	if len(c.mime) == 0 && len(c.nested) == 0 {
+	if c.flat || len(c.mime) == 0 && len(c.nested) == 0 {
 		body = nil
 	}
 	top, dropped := 0, false
-	passed := false
 	var added, replaced []string
 	count := len(w.fields)
 	headers.Walk(w.fields, body, func(class headers.Class, f headers.Field) bool {
 		position := top
 		top++
-		if passed {
+		if v.final {
 			return true
 		}
 		checks := c.header
@@ -91,7 +155,7 @@ func (w *Way) checks(c *cleanup) (v cleaned, prepended int) {
 			case postfix.Strip, postfix.Ignore:
 				w.step("cleanup", hit.Rule, at, string(f.Name), "removed")
 				if position < count {
-					w.edits = append(w.edits, Edit{Removed: true, Name: string(f.Name), Value: strings.TrimSpace(string(f.Body))})
+					w.remove(f)
 					w.drop(position, &dropped)
 				}
 			case postfix.Prepend:
@@ -102,30 +166,24 @@ func (w *Way) checks(c *cleanup) (v cleaned, prepended int) {
 			case postfix.Replace:
 				w.step("cleanup", hit.Rule, at, string(f.Name), "replaced")
 				if position < count {
-					w.edits = append(w.edits, Edit{Removed: true, Name: string(f.Name), Value: strings.TrimSpace(string(f.Body))})
+					w.remove(f)
 					w.drop(position, &dropped)
 					replaced = append(replaced, a.Text)
 				}
 			case postfix.Redirect:
 				w.step("cleanup", hit.Rule, at, string(f.Name), "redirected to "+a.Address)
-				w.redirected(a.Address)
-				v.done = true
-				return false
+				v.to, v.final = a.Address, true
 			case postfix.Discard:
 				w.step("cleanup", hit.Rule, at, string(f.Name), "discarded")
 				w.rule = hit.Rule
-				w.end(ActionDiscard, "", w.m.To, "")
-				v.done = true
-				return false
+				v.discard, v.final = true, true
 			case postfix.Hold:
 				w.step("cleanup", hit.Rule, at, string(f.Name), "held until postsuper -H")
 				w.rule = hit.Rule
-				w.end(ActionDefer, "", w.m.To, "held in the queue")
-				v.done = true
-				return false
+				v.hold = true
 			case postfix.Pass:
 				w.step("cleanup", hit.Rule, at, string(f.Name), "no further checks")
-				passed = true
+				v.final = true
 			case postfix.BCC:
 				v.copies = append(v.copies, bcc{checks[i].File, w.e.canonical(a.Address), string(f.Name), at})
 			case postfix.Dunno, postfix.Warn, postfix.Info:
@@ -138,7 +196,7 @@ func (w *Way) checks(c *cleanup) (v cleaned, prepended int) {
 	if dropped {
 		w.compact()
 	}
-	if !v.done && !passed && len(c.body) > 0 {
+	if !v.done && !v.final && len(c.body) > 0 {
 		w.bodyChecks(c, &v)
 	}
 	if !v.done {
@@ -152,11 +210,17 @@ func (w *Way) checks(c *cleanup) (v cleaned, prepended int) {
 // refuse is cleanup(8)'s REJECT: the SMTP client is told; what sendmail(1) took
 // is returned.
 func (w *Way) refuse(text string) {
+	action, code := ActionReject, "550"
 	if w.pickup() {
-		w.end(ActionBounce, "550", w.m.To, text)
-		return
+		action = ActionBounce
 	}
-	w.end(ActionReject, "550", w.m.To, text)
+	if text[0] == '4' { // tried again by whoever has it
+		code = "451"
+		if w.pickup() {
+			action = ActionDefer
+		}
+	}
+	w.end(action, code, w.m.To, text)
 }
 
 // own makes the section the walk's own before it is changed: forks share it.

@@ -64,7 +64,7 @@ func isNameOctet(c byte) bool {
 // their names in lower case. Those of the client aren't known here.
 func (w *Way) macros(h hop, to string) func(name string) (string, bool) {
 	local, domain := splitAddress(to)
-	user, extension, _ := (&localAgent{delimiter: w.e.agent.delimiter}).split(local)
+	user, extension, _ := w.e.agent.split(local)
 	return func(name string) (string, bool) {
 		switch strings.ToLower(name) {
 		case "recipient":

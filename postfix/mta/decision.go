@@ -43,6 +43,10 @@ type Origin struct {
 	// inet one ("smtp", "127.0.0.1:10025"), else name and type ("smtpd/pass"), or
 	// [Pickup]. Empty: the first.
 	Service string
+	// Name is the client's host name as smtpd(8) has verified it, "unknown" where
+	// it has none; empty: it isn't told, and no table is asked for it. Helo is what
+	// it says with HELO or EHLO; empty: it isn't told.
+	Name, Helo string
 	// Client is the client's address.
 	Client netip.Addr
 	// TLS is the state of the client's connection.

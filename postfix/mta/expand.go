@@ -15,6 +15,10 @@ func (w *Way) redirected(address string) {
 	f.forward(address) // not expanded again
 }
 
+// aliasError is cleanup(8)'s answer where an alias has too many members, or is
+// nested too deep.
+const aliasError = "4.6.0 Alias expansion error"
+
 // expand is cleanup(8)'s virtual alias expansion, and a way for each result.
 func (w *Way) expand(l *listener, next func(w *Way, to string)) {
 	if !l.maps || l.cleanup.noAliases {
@@ -22,7 +26,8 @@ func (w *Way) expand(l *listener, next func(w *Way, to string)) {
 		next(w, w.m.To)
 		return
 	}
-	a := postfix.Aliases{Search: w.e.addresses, Rewrite: w.e.canonical, Propagate: w.e.expand}
+	a := postfix.Aliases{Search: w.e.addresses, Rewrite: w.e.canonical, Split: addressesOf, Propagate: w.e.expand,
+		RecursionLimit: w.e.limits[0], ExpansionLimit: w.e.limits[1], AddressLimit: w.e.limits[2]}
 	if w.e.aliases != nil {
 		if len(w.e.aliases.maps) == 0 && len(w.e.aliases.opaque) == 0 {
 			w.phase = queued
@@ -48,9 +53,9 @@ func (w *Way) expand(l *listener, next func(w *Way, to string)) {
 	if err != nil {
 		w.step("aliases", "", place{"virtual_alias_maps", 0}, w.m.To, err.Error())
 		if w.pickup() {
-			w.end(ActionDefer, "451", w.m.To, "4.6.0 Alias expansion error")
+			w.end(ActionDefer, "451", w.m.To, aliasError)
 		} else {
-			w.end(ActionReject, "451", w.m.To, "4.6.0 Alias expansion error")
+			w.end(ActionReject, "451", w.m.To, aliasError)
 		}
 		return
 	}
@@ -77,4 +82,17 @@ func (w *Way) alias(a postfix.Alias, next func(w *Way, to string)) {
 		w.step("aliases", "", at, h.Key, "expands")
 	}
 	next(w, a.Address)
+}
+
+// addressesOf takes the value of an address table apart as cleanup(8) does: by
+// RFC 822, where names, comments and groups are no addresses.
+func addressesOf(value string) (list []string) {
+	for _, t := range parseAddresses(value) {
+		if t.kind == addressToken {
+			if one := externalAddress(t.parts); one != "" {
+				list = append(list, one)
+			}
+		}
+	}
+	return list
 }

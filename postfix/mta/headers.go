@@ -314,7 +314,7 @@ func (w *Way) addMissing(r *headerRules, s seenFields) {
 	if !s.from {
 		from := "MAILER-DAEMON"
 		if w.m.From != "" {
-			from = quoteLocal(w.m.From)
+			from = quoteLocal(unquoteLocal(w.m.From))
 		}
 		w.edits = append(w.edits, Edit{Name: prefix + "From", Value: from})
 		add(prefix+"From", from)
@@ -406,7 +406,7 @@ func (w *Way) setContext(l *listener) {
 				unknown = r.name
 			}
 		case "permit_mynetworks":
-			local = inNetworks(l.rules.networks, client)
+			local = l.rules.networks.has(client)
 		case "permit_sasl_authenticated":
 			local = l.rules.sasl && o.Authenticated
 		case "permit_tls_all_clientcerts":

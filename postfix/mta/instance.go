@@ -44,6 +44,16 @@ type Instance struct {
 	standing []Assumption
 	follow   bool
 	own      []netip.Addr
+	// limits are virtual_alias_recursion_limit, virtual_alias_expansion_limit and
+	// virtual_alias_address_length_limit; soft is soft_bounce, filterHop
+	// default_filter_nexthop, putOff defer_transports, and doubleBounce the name in
+	// double_bounce_sender.
+	limits       [3]int
+	soft         bool
+	filterHop    string
+	mailName     string
+	putOff       []string
+	doubleBounce string
 }
 
 // maxHops is how often a message comes back in before it is returned.
@@ -62,6 +72,7 @@ type listener struct {
 	maps    bool
 	milters string // the parameter that names some
 	limit   int64  // message_size_limit, 0: none
+	soft    bool   // soft_bounce
 	// local are the clients whose headers are rewritten
 	// (local_header_rewrite_clients), own the server's addresses among them;
 	// ownOpen: there are more.
@@ -74,7 +85,7 @@ type listener struct {
 }
 
 // screen is postscreen(8): clients of the networks it hands over untested.
-type screen struct{ untested []netip.Prefix }
+type screen struct{ untested networks }
 
 // cleanup is one cleanup(8) service with its checks and mappings.
 type cleanup struct {
@@ -87,11 +98,14 @@ type cleanup struct {
 	rules                headerRules // for the header beside the checks
 	noAliases            bool        // virtual_alias_maps is empty here
 	milters              string      // non_smtpd_milters
+	hopLimit             int         // hopcount_limit
+	flat                 bool        // disable_mime_input_processing
 }
 
 // leaf is what a transport does to mail that it sends.
 type leaf struct {
 	checks   []CheckFile // smtp_header_checks
+	mime     []CheckFile // smtp_mime_header_checks
 	generic  *generic    // smtp_generic_maps
 	forwards bool        // smtp_send_xforward_command
 	ascii    bool        // smtp_discard_ehlo_keywords has smtputf8
@@ -105,10 +119,14 @@ type smtpd struct {
 	encrypt       bool
 	offersTLS     bool
 	sasl          bool
-	networks      []netip.Prefix
+	networks      networks
 	plaintextCode string
-	unlisted      bool // recipients
-	unlistedFrom  bool // senders
+	codes         map[string]string // by the parameter that has one
+	nullKey       string            // smtpd_null_access_lookup_key
+	delayed       bool              // smtpd_delay_reject
+	strict        bool              // strict_rfc821_envelopes
+	unlisted      bool              // recipients
+	unlistedFrom  bool              // senders
 	logins        *tableList
 	classes       map[string]restrictions
 	listings      listings
@@ -137,6 +155,7 @@ type router struct {
 	search                                            postfix.Search
 	byDefault, toLocal, toMailbox, toRelay            hop
 	relayhost                                         string
+	nullRelayhost, nullTransport                      string // keys for the empty sender
 	relayhostAt                                       place
 	commands                                          map[string]string
 }

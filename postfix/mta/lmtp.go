@@ -6,6 +6,14 @@ import "bytes"
 // knows of it ([Options].Deliver).
 func (w *Way) mailbox(h hop, to string) {
 	if h.command != "lmtp" {
+		if _, found, _, err := w.Mailbox(to); err != nil {
+			w.end(ActionDefer, "451", to, "4.3.0 Temporary lookup failure")
+			return
+		} else if h.command == "virtual" && !found && (w.e.lists == nil || len(w.e.lists.opaque) == 0) {
+			w.step(h.command, w.rule, h.at, to, "no such mailbox (virtual_mailbox_maps)")
+			w.end(ActionBounce, "550", to, "5.1.1 unknown user: \""+fold(to)+"\"")
+			return
+		}
 		w.step(h.command, w.rule, h.at, to, "delivered without Sieve")
 		w.end(ActionMailbox, "INBOX", to, "")
 		return

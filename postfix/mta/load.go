@@ -25,12 +25,13 @@ var firstRelease, lastRelease = [2]int{3, 7}, [2]int{3, 10}
 // all that keeps Postfix from starting.
 func Load(root fs.FS, o Options) (*Instance, error) {
 	if root == nil {
-		return nil, postfix.Errors{{Position: postfix.Position{File: "root"}, Err: fmt.Errorf("%w: there is no file system", postfix.ErrConflict)}}
+		return nil, postfix.Errors{{Position: postfix.Position{File: "root"}, Err: fmt.Errorf("%w: there is no file system",
+			postfix.ErrConflict)}}
 	}
 	l := loader{root: root, o: o}
 	l.c = &Configuration{
 		Directory: path.Clean(cmp.Or(o.ConfigDirectory, "/etc/postfix")), Release: o.Release, Hostname: o.Hostname,
-		Files: map[string][]byte{}, Read: l.read, Given: func(spec postfix.MapSpec) postfix.Map { return o.Tables[spec.String()] },
+		Files: map[string][]byte{}, Read: l.read, Given: l.given,
 	}
 	l.c.compiled = l.compiled
 	l.defaults()
@@ -104,6 +105,25 @@ type loader struct {
 	o        Options
 	c        *Configuration
 	standing []Assumption
+}
+
+// given is a table that the caller has: passwd(5) by its users.
+func (l *loader) given(spec postfix.MapSpec) postfix.Map {
+	if m := l.o.Tables[spec.String()]; m != nil {
+		return m
+	}
+	if spec.Type == "unix" && spec.Name == "passwd.byname" && l.o.Users != nil {
+		return passwd(l.o.Users)
+	}
+	return nil
+}
+
+// passwd answers for the system's users.
+type passwd map[string]bool
+
+// Lookup finds a user's name.
+func (p passwd) Lookup(key string) (postfix.Row, bool, error) {
+	return postfix.Row{Entry: postfix.Entry{Key: key, Value: key}}, p[key], nil
 }
 
 // read reads a file by its absolute path.

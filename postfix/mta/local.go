@@ -1,6 +1,7 @@
 package mta
 
 import (
+	"cmp"
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/postfix"
@@ -14,8 +15,11 @@ type localAgent struct {
 	luser              string     // luser_relay
 	luserAt            place
 	delimiter          string
+	owners             bool // owner_request_special = no
 	expandOwner        bool // expand_owner_alias
 	forwards           bool // forward_path names files
+	toCommands         bool // allow_mail_to_commands has alias
+	toFiles            bool // and allow_mail_to_files
 	// commands are mailbox_command_maps, command is mailbox_command.
 	commands  *tableList
 	command   string
@@ -24,7 +28,7 @@ type localAgent struct {
 
 // split takes a user and an extension apart.
 func (a *localAgent) split(local string) (user, extension string, found bool) {
-	search := postfix.Search{Delimiter: a.delimiter}
+	search := postfix.Search{Delimiter: a.delimiter, OwnersSplit: a.owners}
 	user = search.Bare(local)
 	if len(user) < len(local) {
 		return user, local[len(user)+1:], true
@@ -38,8 +42,9 @@ func (c *builder) buildLocal(s Settings) localAgent {
 		missing:   c.tables(s, "fallback_transport_maps"),
 		luser:     s.Value("luser_relay"), luserAt: c.placeOf(s, "luser_relay"),
 		forwards: s.Value("forward_path") != "", commands: c.tables(s, "mailbox_command_maps"),
+		toCommands: hasWord(list(s.Value("allow_mail_to_commands")), "alias"), toFiles: hasWord(list(s.Value("allow_mail_to_files")), "alias"),
 		command: s.Value("mailbox_command"), commandAt: c.placeOf(s, "mailbox_command"),
-		delimiter: s.Value("recipient_delimiter"), expandOwner: s.Yes("expand_owner_alias"),
+		delimiter: s.Value("recipient_delimiter"), owners: !s.Yes("owner_request_special"), expandOwner: s.Yes("expand_owner_alias"),
 	}
 	if v := s.Value("mailbox_transport"); v != "" {
 		a.mailbox = c.hop(v, c.placeOf(s, "mailbox_transport"))
@@ -138,9 +143,13 @@ func (w *Way) toUser(h hop, to string) {
 			return false
 		}
 		if next.nexthop == "" {
-			next.nexthop = domain
+			next.nexthop = cmp.Or(h.nexthop, domain) // as local(8) was asked
 		}
 		w.step("local", "", next.at, bare, what)
+		if w.passes++; w.passes > maxHops { // to local(8) itself, without an end
+			w.end(ActionDefer, "451", to, "4.3.0 "+next.transport+" leads to itself")
+			return true
+		}
 		if next.command == "lmtp" || next.command == "virtual" {
 			w.mailbox(next, to)
 		} else {
@@ -157,6 +166,11 @@ func (w *Way) toUser(h hop, to string) {
 		}
 		if a.luser != "" {
 			w.toLuser(user, domain)
+			return
+		}
+		if bare == "postmaster" || bare == "mailer-daemon" {
+			w.step("local", "", h.at, to, "unknown user, discarded")
+			w.end(ActionDiscard, "", to, "")
 			return
 		}
 		w.step("local", "", h.at, to, "unknown user")
@@ -219,7 +233,7 @@ func (w *Way) localAlias(user string) (postfix.Hit, bool) {
 	if row, ok := w.tookRow(a.aliases.asked.Lookup(user)); ok {
 		return postfix.Hit{Row: row, Key: user}, true
 	}
-	search := postfix.Search{Delimiter: a.delimiter}
+	search := postfix.Search{Delimiter: a.delimiter, OwnersSplit: a.owners}
 	if bare := search.Bare(user); bare != user {
 		if row, ok := w.tookRow(a.aliases.asked.Lookup(bare)); ok {
 			return postfix.Hit{Row: row, Key: bare}, true
@@ -244,6 +258,9 @@ func (w *Way) localMembers(h hop, to string, hit postfix.Hit, depth int, seen ma
 	for _, member := range postfix.AliasMembers(hit.Entry.Value) {
 		f := w.fork()
 		switch {
+		case member[0] == '|' && !w.e.agent.toCommands || member[0] == '/' && !w.e.agent.toFiles:
+			f.step("local", "", placeOfRow(hit.Row), member, "not allowed")
+			f.end(ActionBounce, "550", to, "5.7.1 mail to it is restricted")
 		case strings.HasPrefix(member, "|"):
 			f.program(h, to, member[1:], placeOfRow(hit.Row))
 		case strings.HasPrefix(member, "/"):

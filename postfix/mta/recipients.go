@@ -1,6 +1,9 @@
 package mta
 
-import "strings"
+import (
+	"cmp"
+	"strings"
+)
 
 // listings are the tables by which smtpd(8) knows which addresses exist.
 type listings struct {
@@ -49,9 +52,7 @@ func (s *session) verdictOf(at place, name, code, text string) verdict {
 	if code == "" {
 		return dunno
 	}
-	s.code, s.text = code, text
-	s.w.step("smtpd", "", at, name, "rejected with "+code)
-	return rejected
+	return s.deny(at, name, code, text)
 }
 
 // exists is smtpd(8)'s check of an address against the tables of its class; an
@@ -93,35 +94,22 @@ func (s *session) exists(address string, sender bool) (code, text string) {
 	}
 	if class == failedClass {
 		failed = w.q.err()
-	}
-	// smtpd(8) has the recipient resolved as one of the null sender's.
-	if senders := w.e.router.senders; senders != nil && class == defaultClass {
-		if _, _, err := w.e.addresses.Sender(senders.asked, ""); err != nil {
-			w.down(err)
+	} else if h, ok := w.e.routeOf(w, to); ok && failed == nil && (h.transport == "error" || h.transport == "retry") {
+		code, reason := "550", h.nexthop
+		if class == aliasClass {
+			code = l.codes[class]
 		}
-	}
-	if class == aliasClass && failed == nil {
-		return unknown("virtual alias")
-	}
-	if t := w.e.router.transport; t != nil {
-		if hit, ok := w.took(w.e.router.transportSearch.Transport(t.asked, to)); ok {
-			if reason, isError := strings.CutPrefix(hit.Entry.Value, "error:"); isError {
-				if reason == "" {
-					reason = "Address is undeliverable"
-				}
-				if enhanced, rest, ok := cutStatus(reason); ok {
-					status, reason = enhanced, rest
-				}
-				return "550", status + " <" + address + ">: " + what + " rejected: " + reason
-			}
+		if h.transport == "retry" {
+			code, status = "450", "4"+status[1:]
 		}
-	}
-	if hit, ok := w.find(w.e.router.relocated, to); ok {
-		return "550", "5.1.6 <" + address + ">: " + what + " rejected: User has moved to " + hit.Entry.Value
+		if own, rest, ok := cutStatus(reason); ok {
+			status, reason = own, rest
+		}
+		return code, fixStatus(status, what) + " <" + address + ">: " + what + " rejected: " + cmp.Or(reason, "Address is undeliverable")
 	}
 	switch class {
 	case localClass:
-		if l.local == nil || local == "postmaster" || local == "mailer-daemon" || local == "double-bounce" {
+		if l.local == nil || local == "postmaster" || local == "mailer-daemon" || local == w.e.doubleBounce {
 			break
 		}
 		if _, ok := w.took(w.e.addresses.Address(l.local.asked, to)); ok {

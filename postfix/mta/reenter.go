@@ -23,8 +23,18 @@ func (w *Way) reenter(h hop, to string) bool {
 	if !w.takesUTF8(h, h.nexthop, to, offered) {
 		return true
 	}
+	host, port := cutPort(strings.TrimPrefix(h.nexthop, "inet:"))
+	at, err := netip.ParseAddr(host)
+	if err != nil {
+		at = netip.AddrFrom4([4]byte{127, 0, 0, 1})
+	}
+	if h.command == "smtp" && portOf(port) == 25 && contains(w.e.own, at) {
+		w.step("smtp", w.rule, h.at, h.nexthop, "to this server itself")
+		w.end(ActionBounce, "554", to, "5.4.6 mail for "+host+" loops back to myself")
+		return true
+	}
 	w.step("smtp", w.rule, h.at, h.nexthop, "to a listener of this server")
-	w.reinject(h, to, l, Origin{Service: l.name, Client: netip.AddrFrom4([4]byte{127, 0, 0, 1})})
+	w.reinject(h, to, l, Origin{Service: l.name, Client: at})
 	return true
 }
 
@@ -35,7 +45,8 @@ func (e *Instance) listening(nexthop string) *listener {
 	if strings.EqualFold(host, "localhost") {
 		at, err = netip.AddrFrom4([4]byte{127, 0, 0, 1}), nil
 	}
-	if err != nil || !at.IsLoopback() && !contains(e.own, at) {
+	own := contains(e.own, at) || at.IsLoopback() && contains(e.own, netip.AddrFrom4([4]byte{127, 0, 0, 1}))
+	if err != nil || !own && !at.IsLoopback() {
 		return nil
 	}
 	for _, l := range e.listeners {
@@ -47,7 +58,7 @@ func (e *Instance) listening(nexthop string) *listener {
 			continue
 		}
 		bound, err := netip.ParseAddr(address)
-		if address == "" || err == nil && bound == at || strings.EqualFold(address, "localhost") && at.IsLoopback() {
+		if address == "" && own || err == nil && bound == at || strings.EqualFold(address, "localhost") && at.IsLoopback() {
 			return l
 		}
 	}

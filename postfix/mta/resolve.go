@@ -1,6 +1,7 @@
 package mta
 
 import (
+	"cmp"
 	"slices"
 	"strings"
 
@@ -153,8 +154,9 @@ func (w *Way) resolve(to string) (h hop, class addressClass, rcpt string, ok boo
 		w.rule = ""
 	case aliasClass:
 		w.step("route", "", place{"virtual_alias_domains", 0}, domain, "no such alias")
-		w.end(ActionBounce, "550", to, "5.1.1 User unknown in virtual alias table")
-		return hop{}, class, to, false
+		h = r.errorHop("5.1.1 User unknown in virtual alias table", place{"virtual_alias_domains", 0})
+		w.relocated(&h, to)
+		return h, class, to, true
 	case mailboxClass:
 		h = r.toMailbox
 		w.rule = ""
@@ -166,7 +168,8 @@ func (w *Way) resolve(to string) (h hop, class addressClass, rcpt string, ok boo
 		t.unknown(w, to)
 		if hit, found := w.took(r.transportSearch.Transport(t.asked, to)); found && hit.Entry.Value != "" {
 			if done := w.transport(&h, class, hit, t, domain); done {
-				return h, class, to, w.relocated(to)
+				w.relocated(&h, to)
+				return h, class, to, true
 			}
 		}
 	}
@@ -182,7 +185,25 @@ func (w *Way) resolve(to string) (h hop, class addressClass, rcpt string, ok boo
 		h = w.defaultRoute()
 		w.relayhost(&h)
 	}
-	return h, class, to, w.relocated(to)
+	w.relocated(&h, to)
+	return h, class, to, true
+}
+
+// errorHop is the error(8) transport with a text.
+func (r *router) errorHop(text string, at place) hop {
+	return hop{transport: "error", nexthop: text, command: r.commands["error"], at: at}
+}
+
+// routeOf is resolve without a trace, for smtpd(8)'s look at an address.
+func (e *Instance) routeOf(w *Way, to string) (hop, bool) {
+	f := w.fork()
+	f.out, f.assumed = new([]Outcome), new([]Assumption)
+	// smtpd(8) has addresses resolved as recipients of the null sender's.
+	m := *w.m
+	m.From = ""
+	f.m = &m
+	h, _, _, ok := f.resolve(to)
+	return h, ok
 }
 
 // notNamed says of a sender that no table names: with generated files, that no
@@ -203,7 +224,7 @@ func (w *Way) defaultRoute() hop {
 		return h
 	}
 	r.senders.unknown(w, w.m.From)
-	hit, ok := w.took(w.e.addresses.Sender(r.senders.asked, w.m.From))
+	hit, ok := w.took(w.e.addresses.Address(r.senders.asked, cmp.Or(w.m.From, r.nullTransport)))
 	if !ok {
 		w.step("route", "", h.at, w.m.From, w.notNamed())
 		return h
@@ -227,7 +248,7 @@ func (w *Way) relayhost(h *hop) {
 	}
 	if r.relayhosts != nil {
 		r.relayhosts.unknown(w, w.m.From)
-		if hit, ok := w.took(w.e.addresses.Sender(r.relayhosts.asked, w.m.From)); ok && hit.Entry.Value != "" &&
+		if hit, ok := w.took(w.e.addresses.Address(r.relayhosts.asked, cmp.Or(w.m.From, r.nullRelayhost))); ok && hit.Entry.Value != "" &&
 			!strings.EqualFold(hit.Entry.Value, "DUNNO") {
 			h.nexthop = hit.Entry.Value
 			w.step("route", "", placeOfRow(hit.Row), hit.Key, "by the sender's relay host")
@@ -261,18 +282,18 @@ func (w *Way) transport(h *hop, class addressClass, hit postfix.Hit, t *tableLis
 	return true
 }
 
-// relocated reports false for a recipient that relocated_maps has moved.
-func (w *Way) relocated(to string) bool {
+// relocated makes the route of a recipient that relocated_maps has moved one to
+// error(8).
+func (w *Way) relocated(h *hop, to string) {
 	l := w.e.router.relocated
 	if l == nil {
-		return true
+		return
 	}
 	hit, ok := w.find(l, to)
 	if !ok {
-		return true
+		return
 	}
 	text := "5.1.6 User has moved to " + hit.Entry.Value
 	w.step("route", "", placeOfRow(hit.Row), hit.Key, text)
-	w.end(ActionBounce, "550", to, text)
-	return false
+	*h = w.e.router.errorHop(text, placeOfRow(hit.Row))
 }

@@ -2,6 +2,7 @@ package mta
 
 import (
 	"cmp"
+	"slices"
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/postfix"
@@ -51,6 +52,12 @@ const (
 	knownSenderLogin
 	authSenderLogin
 	anonSenderLogin
+	checkHeloMap
+	permitInterfaces
+	invalidHelo
+	nonFQDNHelo
+	deferIfPermit
+	deferIfReject
 )
 
 var restrictionKinds = map[string]restrictionKind{
@@ -69,6 +76,14 @@ var restrictionKinds = map[string]restrictionKind{
 	"reject_plaintext_session":  rejectPlaintextSession,
 	"warn_if_reject":            warnIfReject,
 	"reject_unlisted_sender":    rejectUnlistedSender,
+
+	"permit_inet_interfaces":        permitInterfaces,
+	"reject_invalid_helo_hostname":  invalidHelo,
+	"reject_invalid_hostname":       invalidHelo,
+	"reject_non_fqdn_helo_hostname": nonFQDNHelo,
+	"reject_non_fqdn_hostname":      nonFQDNHelo,
+	"defer_if_permit":               deferIfPermit,
+	"defer_if_reject":               deferIfReject,
 
 	"reject_sender_login_mismatch":                 senderLogin,
 	"reject_known_sender_login_mismatch":           knownSenderLogin,
@@ -101,12 +116,15 @@ func (c *Configuration) restrictions(s Settings, value, parameter string, at pla
 		case r.kind != unknownRestriction:
 		case name == "check_client_access":
 			c.clientAccess(&r, s, p.Arg, at, depth)
-		case name == "check_sender_access" || name == "check_recipient_access":
+		case name == "check_sender_access" || name == "check_recipient_access" || name == "check_helo_access":
 			if specs, err := postfix.ParseMaps(p.Arg); err == nil && len(specs) == 1 {
 				if src, ok := c.Table(specs[0]); ok {
 					r.kind, r.table, r.file = checkSenderMap, src.Table, src.File
-					if name == "check_recipient_access" {
+					switch name {
+					case "check_recipient_access":
 						r.kind = checkRecipientMap
+					case "check_helo_access":
+						r.kind = checkHeloMap
 					}
 				}
 			}
@@ -178,22 +196,6 @@ func (c *Configuration) clientAccess(r *restriction, s Settings, arg string, at 
 	}
 }
 
-// access is a compiled right-hand side of access(5).
-type access struct {
-	postfix.AccessAction
-	list restrictions
-}
-
-// access reads a right-hand side. Lists of restrictions are only understood
-// where they can be compiled beforehand.
-func (c *Configuration) access(s Settings, value string, at place, depth int) access {
-	a, known := postfix.ParseAccess(value)
-	if known {
-		return access{AccessAction: a}
-	}
-	return access{a, c.restrictions(s, value, "access table", at, depth+1)}
-}
-
 // verdict is what a list says.
 type verdict uint8
 
@@ -201,7 +203,6 @@ const (
 	dunno verdict = iota
 	permitted
 	rejected
-	discarded
 )
 
 // session is one recipient's way through smtpd(8).
@@ -218,14 +219,29 @@ type session struct {
 	hold    bool
 	to      string // REDIRECT
 	copies  []bcc
+	discard bool
+	// early says that the recipient isn't known yet, unsent that the sender isn't.
+	early, unsent bool
+	// put and lift are the first defer_if_permit and defer_if_reject.
+	putOff, lift *reply
 }
+
+// reply is one that may be given later.
+type reply struct{ code, text string }
 
 // run judges by a list; the first opinion counts.
 func (s *session) run(list restrictions) verdict {
 	skip := false
 	for i := range list {
 		r := &list[i]
+		lift, putOff := s.lift, s.putOff
+		if skip {
+			s.lift = nil
+		}
 		v := s.one(r)
+		if skip {
+			s.lift, s.putOff = lift, putOff
+		}
 		if skip && v == rejected {
 			v, s.code, s.text = dunno, "", ""
 		}
@@ -243,11 +259,11 @@ func (s *session) one(r *restriction) verdict {
 	case permit:
 		return permitted
 	case reject:
-		return s.refuse(r, "554", "5.7.1 ", ": "+s.class+" rejected: Access denied", "")
+		return s.refuse(r, rules.codes["reject_code"], "5.7.1 ", ": "+s.class+" rejected: Access denied", "")
 	case deferAll:
-		return s.refuse(r, "450", "4.7.1 ", ": "+s.class+" rejected: Try again later", "")
+		return s.refuse(r, rules.codes["defer_code"], "4.3.2 ", ": "+s.class+" rejected: Try again later", "")
 	case permitMynetworks:
-		if inNetworks(rules.networks, w.m.Origin.Client) {
+		if rules.networks.has(w.m.Origin.Client) {
 			return permitted
 		}
 	case permitSASL:
@@ -255,6 +271,9 @@ func (s *session) one(r *restriction) verdict {
 			return permitted
 		}
 	case permitAuthDestination, rejectUnauthDestination, deferUnauthDestination:
+		if s.early {
+			break
+		}
 		switch class := w.destination(); {
 		case class == failedClass:
 			return s.refuse(r, "451", "4.3.0 ", ": Temporary lookup failure", "")
@@ -262,19 +281,23 @@ func (s *session) one(r *restriction) verdict {
 			return permitted
 		case class != defaultClass || r.kind == permitAuthDestination:
 		case r.kind == rejectUnauthDestination:
-			return s.refuse(r, "554", "5.7.1 ", ": Relay access denied", "")
+			return s.refuse(r, rules.codes["relay_domains_reject_code"], "5.7.1 ", ": Relay access denied", "")
 		default:
-			return s.refuse(r, "454", "4.7.1 ", ": Relay access denied", "")
+			return s.refuse(r, less(rules.codes["relay_domains_reject_code"]), "4.7.1 ", ": Relay access denied", "")
 		}
 	case rejectUnlistedRecipient:
+		if s.early {
+			break
+		}
 		return s.unlisted(r.at)
 	case rejectNonFQDNRecipient:
-		if _, d := splitAddress(w.written[1]); !fullyQualified(strings.TrimSuffix(d, ".")) && !strings.EqualFold(w.written[1], "postmaster") {
-			return s.refuse(r, "504", "5.5.2 ", ": Recipient address rejected: need fully-qualified address", "")
+		if _, d := splitAddress(w.written[1]); !s.early && !fullyQualified(strings.TrimSuffix(d, ".")) && !strings.EqualFold(w.written[1],
+			"postmaster") {
+			return s.refuse(r, rules.codes["non_fqdn_reject_code"], "5.5.2 ", ": Recipient address rejected: need fully-qualified address", "")
 		}
 	case rejectNonFQDNSender:
-		if _, d := splitAddress(w.written[0]); w.written[0] != "" && !fullyQualified(strings.TrimSuffix(d, ".")) {
-			return s.refuse(r, "504", "5.5.2 ", ": Sender address rejected: need fully-qualified address", "")
+		if _, d := splitAddress(w.written[0]); !s.unsent && w.written[0] != "" && !fullyQualified(strings.TrimSuffix(d, ".")) {
+			return s.refuse(r, rules.codes["non_fqdn_reject_code"], "5.5.2 ", ": Sender address rejected: need fully-qualified address", "")
 		}
 	case rejectPlaintextSession:
 		if w.m.Origin.TLS == TLSPlaintext {
@@ -285,7 +308,8 @@ func (s *session) one(r *restriction) verdict {
 			return s.access(r, r.actions[e.Value], place{r.file, e.Line}, e.Rule)
 		}
 	case checkClientMap:
-		h, ok, err := w.e.router.search.Client(r.table, "", w.m.Origin.Client)
+		search := postfix.Search{MatchParents: rules.parents}
+		h, ok, err := search.Client(r.table, fold(w.m.Origin.Name), w.m.Origin.Client)
 		if err != nil {
 			w.downAs(err, "4.3.5 <unknown["+w.m.Origin.Client.String()+"]>: Client host rejected: Server configuration error")
 		}
@@ -293,9 +317,52 @@ func (s *session) one(r *restriction) verdict {
 			return s.entry(r, h.Entry, h.Line, h.Key)
 		}
 	case checkSenderMap:
-		return s.address(r, w.m.From, "Sender address")
+		if s.unsent {
+			break
+		}
+		return s.address(r, w.m.From)
 	case checkRecipientMap:
-		return s.address(r, w.m.To, "Recipient address")
+		if s.early || w.m.To == "" {
+			break
+		}
+		return s.address(r, w.m.To)
+	case checkHeloMap:
+		if w.m.Origin.Helo == "" {
+			w.depends(r.name, r.at, "", "no opinion")
+			break
+		}
+		search := postfix.Search{MatchParents: rules.parents}
+		h, ok, err := search.Domain(r.table, fold(w.m.Origin.Helo))
+		if err != nil {
+			w.downAs(err, "4.3.5 <"+w.m.Origin.Helo+">: Helo command rejected: Server configuration error")
+		}
+		if ok {
+			return s.entry(r, h.Entry, h.Line, h.Key)
+		}
+	case invalidHelo, nonFQDNHelo:
+		switch helo := w.m.Origin.Helo; {
+		case helo == "":
+			w.depends(r.name, r.at, "", "no opinion")
+		case strings.HasPrefix(helo, "["):
+			if !validLiteral(helo) {
+				return s.refuse(r, rules.codes["invalid_hostname_reject_code"], "5.5.2 ", ": Helo command rejected: invalid ip address", "")
+			}
+		case !w.e.rewriting.validDomain(helo) && r.kind == invalidHelo:
+			return s.refuse(r, rules.codes["invalid_hostname_reject_code"], "5.5.2 ", ": Helo command rejected: Invalid name", "")
+		case r.kind == nonFQDNHelo && (!w.e.rewriting.validDomain(helo) || !strings.Contains(helo, ".")):
+			return s.refuse(r, rules.codes["non_fqdn_reject_code"], "5.5.2 ", ": Helo command rejected: need fully-qualified hostname", "")
+		}
+	case permitInterfaces:
+		if slices.Contains(s.l.own, w.m.Origin.Client.Unmap()) {
+			return permitted
+		}
+		if s.l.ownOpen {
+			w.depends(r.name, r.at, w.m.Origin.Client.String(), "no opinion")
+		}
+	case deferIfPermit:
+		s.later(&s.putOff, "450", "4.7.0 <"+w.m.To+">: "+s.class+" rejected: defer_if_permit requested")
+	case deferIfReject:
+		s.later(&s.lift, "450", "4.7.0 <"+w.m.To+">: "+s.class+" rejected: defer_if_reject requested")
 	case checkCertificate:
 		if f := w.m.Origin.Certificate.Fingerprint; f != "" && w.m.Origin.TLS == TLSEncrypted {
 			if row, ok := w.tookRow(r.table.Lookup(f)); ok {
@@ -313,6 +380,9 @@ func (s *session) one(r *restriction) verdict {
 			}
 		}
 	case rejectUnlistedSender:
+		if s.unsent {
+			break
+		}
 		return s.unlistedSender(r.at)
 	case senderLogin, knownSenderLogin, authSenderLogin, anonSenderLogin:
 		return s.senderLogins(r)
@@ -329,129 +399,29 @@ func (s *session) one(r *restriction) verdict {
 
 // refuse rejects; the trace names the list's place.
 func (s *session) refuse(r *restriction, code, status, text, rule string) verdict {
-	s.code, s.text, s.rule = code, status+"<"+cmp.Or(s.on, s.w.m.To)+">"+text, rule
-	s.w.step("smtpd", rule, r.at, r.name, "rejected with "+code)
-	return rejected
-}
-
-func (s *session) access(r *restriction, a access, at place, rule string) verdict {
-	switch a.Kind {
-	case postfix.AccessOK:
-		s.w.step("smtpd", rule, at, "", "permitted")
-		return permitted
-	case postfix.AccessReject:
-		status := "5.7.1"
-		if a.Code[0] == '4' {
-			status = "4.7.1"
-		}
-		text := a.Text
-		if text == "" {
-			text = "Access denied"
-		}
-		s.code, s.text, s.rule = a.Code, status+" <"+s.w.m.Origin.Client.String()+">: Client host rejected: "+text, rule
-		s.w.step("smtpd", rule, at, "", "client rejected")
-		return rejected
-	case postfix.AccessFilter:
-		s.filter = a.Text
-		s.w.step("smtpd", rule, at, "", "filtered")
-	case postfix.AccessPrepend:
-		s.prepend = append(s.prepend, a.Text)
-		s.w.step("smtpd", rule, at, a.Text, "header added")
-	case postfix.AccessDiscard:
-		s.w.step("smtpd", rule, at, "", "discarded")
-		return discarded
-	case postfix.AccessHold:
-		s.hold = true
-		s.w.step("smtpd", rule, at, "", "held until postsuper -H")
-	case postfix.AccessRedirect:
-		if strings.Contains(a.Text, "@") {
-			s.to = a.Text
-			s.w.step("smtpd", rule, at, "", "redirected to "+a.Text)
-		}
-	case postfix.AccessBCC:
-		if strings.Contains(a.Text, "@") {
-			s.copies = append(s.copies, bcc{r.file, s.w.e.canonical(a.Text), "", at})
-		}
-	case postfix.AccessList:
-		return s.run(a.list)
-	case postfix.AccessDunno:
-		s.w.step("smtpd", rule, at, "", "client known")
-	}
-	return dunno
-}
-
-// entry obeys the row of an access table.
-func (s *session) entry(r *restriction, e postfix.Entry, line int, key string) verdict {
-	a, v, known := s.read(r, e, line, key)
-	if !known {
-		return v
-	}
-	return s.access(r, a, place{r.file, line}, e.Rule)
-}
-
-// read reads the row of an access table. Where it names restrictions, they are
-// run and known is false.
-func (s *session) read(r *restriction, e postfix.Entry, line int, key string) (a access, v verdict, known bool) {
-	if a.AccessAction, known = postfix.ParseAccess(e.Value); known {
-		return a, dunno, true
-	}
-	words := list(e.Value)
-	all := make(restrictions, 0, len(words))
-	for _, word := range words {
-		if class, ok := s.l.rules.classes[strings.ToLower(word)]; ok {
-			all = append(all, class...)
-			continue
-		}
-		kind, ok := restrictionKinds[strings.ToLower(word)]
-		if !ok {
-			s.w.depends(e.Value, place{r.file, line}, key, "no opinion")
-			return a, dunno, false
-		}
-		all = append(all, restriction{kind: kind, name: word, at: place{r.file, line}})
-	}
-	return a, s.run(all), false
-}
-
-// address is check_sender_access and check_recipient_access: access(5)'s search
-// for e-mail addresses, where the null sender is "<>".
-func (s *session) address(r *restriction, address, class string) verdict {
-	e := s.w.e
-	var hit postfix.Hit
-	var ok bool
-	var err error
-	// smtpd(8) looks at the address as it would be delivered.
-	if address = fold(e.reachable(address)); address == "" {
-		hit.Row, ok, err = r.table.Lookup("<>")
-	} else {
-		search := e.access
-		search.MatchParents = s.l.rules.parents
-		hit, ok, err = search.Access(r.table, address)
-	}
-	if err != nil {
-		s.w.downAs(err, "4.3.5 <"+address+">: "+class+" rejected: Server configuration error")
-	}
-	if !ok {
-		return dunno
-	}
-	a, v, known := s.read(r, hit.Entry, hit.Line, hit.Key)
-	if !known {
-		return v
-	}
-	v = s.access(r, a, place{r.file, hit.Line}, hit.Entry.Rule)
-	if v == rejected {
-		status, text := "5.7.1 ", a.Text
-		if a.Code[0] == '4' {
-			status = "4.7.1 "
-		}
-		if text == "" {
-			text = "Access denied"
-		}
-		s.text = status + "<" + address + ">: " + class + " rejected: " + text
-	}
-	return v
+	s.rule = rule
+	return s.deny(r.at, r.name, code, status+"<"+cmp.Or(s.on, s.w.m.To)+">"+text)
 }
 
 func fullyQualified(domain string) bool {
 	return strings.Contains(domain, ".") && !strings.HasPrefix(domain, ".") && !strings.HasSuffix(domain, ".") ||
 		strings.HasPrefix(domain, "[") && strings.HasSuffix(domain, "]")
+}
+
+// guarded reports whether a list has what smtpd(8) demands of one of
+// smtpd_relay_restrictions and smtpd_recipient_restrictions.
+func guarded(list restrictions) bool {
+	for i := range list {
+		switch r := &list[i]; r.kind {
+		case rejectUnauthDestination, deferUnauthDestination, reject, deferAll, deferIfPermit:
+			return true
+		case permit: // what is behind it doesn't work
+			return false
+		case restrictionClass:
+			if guarded(r.class) {
+				return true
+			}
+		}
+	}
+	return false
 }

@@ -58,7 +58,8 @@ func (r *rewriting) plain(a string) bool {
 		return false
 	}
 	for i := range at {
-		if c := a[i]; c <= ' ' || c == '"' || c == '\\' || c == '(' || c == ')' || c == '<' || c == '>' || c == '@' || c == ',' || c == ':' ||
+		if c := a[i]; c <= ' ' || c == '"' || c == '\\' || c == '(' || c == ')' || c == '.' && (i == 0 || a[i+1] == '.' || a[i+1] == '@') ||
+			c == '<' || c == '>' || c == '@' || c == ',' || c == ':' ||
 			c == ';' || c == '[' || c == ']' {
 			return false
 		}
@@ -141,17 +142,33 @@ func (r *rewriting) written(address string) string {
 // where there is more than one, or none.
 func extract(written string) (address string, ok bool) {
 	text := written
+	if strings.HasPrefix(text, "<") != strings.HasSuffix(text, ">") && strings.HasPrefix(text, "<") {
+		return text, false // no end
+	}
 	if i := strings.IndexByte(text, ':'); i >= 0 && text[0] == '@' {
 		text = text[i+1:]
 	}
 	n := 0
 	for _, t := range parseAddresses(text) {
 		if t.kind == addressToken {
-			address = quoteLocal(internal(t.parts))
+			if n == 0 {
+				address = quoteLocal(internal(t.parts))
+			}
 			n++
 		}
 	}
 	return address, n == 1
+}
+
+// commented reports whether an address has more around it, which
+// strict_rfc821_envelopes doesn't allow.
+func commented(written string) bool {
+	for _, t := range parseAddresses(written) {
+		if t.kind != addressToken {
+			return true
+		}
+	}
+	return false
 }
 
 // unroute strips local domains from an address while what is left of it names
@@ -160,7 +177,7 @@ func extract(written string) (address string, ok bool) {
 // reports false where the domain that is left can't be one.
 func (e *Instance) unroute(to string) (string, bool) {
 	r := &e.rewriting
-	if i := strings.LastIndexByte(to, '@'); i >= 0 && r.plain(to) && !e.router.isLocal(fold(to[i+1:])) {
+	if i := strings.LastIndexByte(to, '@'); i >= 0 && !r.numeric && r.plain(to) && !e.router.isLocal(fold(to[i+1:])) {
 		return to, r.validDomain(to[i+1:])
 	}
 	t := scanTokens(quoteLocal(unquoteLocal(to)), 0)
@@ -324,6 +341,7 @@ func (s *session) wellFormed() bool {
 		ok := w.e.rewriting.plain(written)
 		if !ok {
 			_, ok = extract(written)
+			ok = ok && (!s.l.rules.strict || !commented(written))
 		}
 		if ok && address != "" {
 			var to string

@@ -72,6 +72,13 @@ func (w *Way) step(stage, rule string, at place, input, note string) {
 func (w *Way) end(a Action, target, to, text string) { w.endAt(a, targetOf(a, target), to, text) }
 
 func (w *Way) endAt(a Action, target Target, to, text string) {
+	if reply, ok := target.(TargetReply); ok && strings.HasPrefix(string(reply), "5") &&
+		(a == ActionBounce && w.e.soft || a == ActionReject && w.at != nil && w.at.soft) {
+		target = "4" + reply[1:]
+		if text = softly(text); a == ActionBounce {
+			a = ActionDefer
+		}
+	}
 	o := Outcome{
 		Action: a, Target: target, To: to, Text: text, Rule: w.rule, Edits: w.edits, Trace: w.trace, BCC: w.bcc,
 	}
@@ -79,6 +86,14 @@ func (w *Way) endAt(a Action, target Target, to, text string) {
 		o.MailFrom, o.RcptTo = w.m.From, to
 	}
 	*w.out = append(*w.out, o)
+}
+
+// softly makes the status code at the front of a text one of a refusal for now.
+func softly(text string) string {
+	if _, _, ok := cutStatus(text); ok {
+		return "4" + text[1:]
+	}
+	return text
 }
 
 // fork is a copy that can go its own way.
@@ -94,11 +109,16 @@ func (w *Way) fork() *Way {
 func (w *Way) enter(l *listener) {
 	w.at = l
 	w.step("smtpd", l.rule, l.at, l.label, "enters")
-	if w.e.follow && l.screen != nil && !inNetworks(l.screen.untested, w.m.Origin.Client) {
+	if w.e.follow && l.screen != nil && !l.screen.untested.has(w.m.Origin.Client) {
 		w.depends("postscreen", l.at, w.m.Origin.Client.String(), "handed over to smtpd(8)")
 	}
+	if w.e.follow && l.rules != nil && !guarded(l.rules.lists[3]) && !guarded(l.rules.lists[4]) {
+		w.step("smtpd", "", l.at, "smtpd_relay_restrictions", "nothing in it keeps strangers from relaying: smtpd(8) stops")
+		w.end(ActionReject, "", w.m.To, "no session")
+		return
+	}
 	w.declare(l)
-	filter, to, hold := "", "", false
+	filter, to, hold, discard := "", "", false, false
 	var copies []bcc
 	if l.rules != nil {
 		s := session{w: w, l: l}
@@ -107,10 +127,8 @@ func (w *Way) enter(l *listener) {
 			w.rule = s.rule
 			w.end(ActionReject, s.code, w.m.To, s.text)
 			return
-		} else if v == discarded {
-			w.end(ActionDiscard, "", w.m.To, "")
-			return
 		}
+		discard = s.discard
 		filter = s.filter
 		hold, to = s.hold, s.to
 		copies = s.copies
@@ -128,6 +146,7 @@ func (w *Way) enter(l *listener) {
 		return
 	}
 	w.setContext(l)
+	w.stamp(l)
 	if m := l.cleanup.mapping; m != nil && l.maps {
 		copies = append(copies, w.envelope(m)...)
 	}
@@ -139,6 +158,14 @@ func (w *Way) enter(l *listener) {
 		return
 	}
 	w.detect()
+	hold, discard = hold || verdict.hold, discard || verdict.discard
+	if verdict.to != "" {
+		to = verdict.to
+	}
+	if discard {
+		w.end(ActionDiscard, "", w.m.To, "")
+		return
+	}
 	if hold { // cleanup(8) has done all its work
 		w.end(ActionDefer, "", w.m.To, "held in the queue")
 		return
@@ -165,9 +192,17 @@ func (w *Way) enter(l *listener) {
 	for i, c := range copies {
 		ways[i] = w.copyTo(c)
 	}
+	before := len(*w.out)
 	w.proceed(l, filter, verdict)
 	for _, f := range ways {
 		f.proceed(l, filter, verdict)
+	}
+	// A message one of whose addresses can't be expanded isn't taken at all.
+	for _, o := range (*w.out)[before:] {
+		if o.Text == aliasError {
+			*w.out = append((*w.out)[:before], o)
+			break
+		}
 	}
 }
 
@@ -186,6 +221,9 @@ func (w *Way) proceed(l *listener, filter string, v cleaned) {
 		return
 	}
 	h := w.e.router.parse(filter, at)
+	if h.nexthop == "" {
+		h.nexthop = w.e.filterHop
+	}
 	if p := w.e.pass(PassExpanded, h); p != nil {
 		w.expand(l, func(w *Way, to string) { w.expanded(p, h, to) })
 		return
@@ -196,12 +234,29 @@ func (w *Way) proceed(l *listener, filter string, v cleaned) {
 		return
 	}
 	if w.e.reinjects == nil || w.e.reinjects == l || !w.e.returns(h) {
-		w.expand(l, func(w *Way, to string) { w.handOver(h, to) })
+		w.expand(l, func(w *Way, to string) { w.filtered(h, to) })
 		return
 	}
 	w.step("filter", "", at, filter, "through the installation's content filter and back")
 	back := Origin{Service: w.e.reinjects.name, Client: netip.AddrFrom4([4]byte{127, 0, 0, 1})}
 	w.expand(l, func(w *Way, to string) { w.reinject(h, to, w.e.reinjects, back) })
+}
+
+// filtered hands a message to a content filter that doesn't hand it back.
+func (w *Way) filtered(h hop, to string) {
+	if !w.postponed(h, to) {
+		w.handOver(h, to)
+	}
+}
+
+// postponed is defer_transports.
+func (w *Way) postponed(h hop, to string) bool {
+	if !hasWord(w.e.putOff, h.transport) {
+		return false
+	}
+	w.step("qmgr", "", place{"defer_transports", 0}, h.transport, "put off")
+	w.end(ActionDefer, "450", to, "4.3.2 deferred transport")
+	return true
 }
 
 // returns reports whether a hop is a content filter that hands mail back:
@@ -224,7 +279,7 @@ func (e *Instance) returns(h hop) bool {
 func (w *Way) reinject(h hop, to string, l *listener, back Origin) {
 	if w.hops >= maxHops {
 		w.step("filter", "", h.at, to, "filtered too often")
-		w.end(ActionBounce, "554", to, "5.4.6 too many hops")
+		w.end(ActionBounce, "554", to, "5.4.0 too many hops")
 		return
 	}
 	if l == w.e.reinjects && (h.command == "smtp" || h.command == "lmtp") && !w.takesUTF8(h, h.nexthop, to, w.m.NextHops) {
@@ -323,7 +378,7 @@ func (e *Instance) Networks(service string) []netip.Prefix {
 		return nil
 	}
 	if l := e.listener(service); l != nil && l.rules != nil {
-		return slices.Clone(l.rules.networks)
+		return slices.Clone(l.rules.networks.prefixes)
 	}
 	return nil
 }
@@ -342,16 +397,56 @@ func (s *session) judge() verdict {
 	if !s.offered() || !s.wellFormed() {
 		return rejected
 	}
-	if !barePostmaster(s.w.written[1]) {
-		if v := s.judgeRecipient(); v != dunno {
+	if v := s.judgeEnvelope(); v != dunno {
+		return v
+	}
+	for i, class := range []string{"Data command", "End-of-data"} {
+		s.lift = nil
+		s.class, s.on = class, [2]string{"DATA", "END-OF-MESSAGE"}[i]
+		if v := s.run(rules.atData[i]); v == rejected || s.put() {
+			return rejected
+		}
+	}
+	return dunno
+}
+
+// judgeEnvelope is the answer up to RCPT TO. Without smtpd_delay_reject the first
+// three lists are asked before there is a recipient.
+func (s *session) judgeEnvelope() verdict {
+	rules, bare := s.l.rules, barePostmaster(s.w.written[1])
+	if bare && rules.delayed {
+		return dunno
+	}
+	if !rules.delayed {
+		s.early = true
+	}
+	for i, class := range []string{"Client host", "Helo command", "Sender address"} {
+		s.class, s.unsent, s.lift = class, s.early && i < 2, nil
+		if v := s.run(rules.lists[i]); v == rejected {
+			return rejected
+		}
+	}
+	s.unsent = false
+	if rules.unlistedFrom && !s.discard {
+		if v := s.unlistedSender(rules.at); v != dunno {
 			return v
 		}
 	}
-	for i, class := range []string{"Data command", "End-of-data"} {
-		s.class, s.on = class, [2]string{"DATA", "END-OF-MESSAGE"}[i]
-		if v := s.run(rules.atData[i]); v == rejected || v == discarded {
-			return v
+	s.early = false
+	if bare {
+		return dunno
+	}
+	s.class, s.lift = "Recipient address", nil
+	for i := 3; i < len(rules.lists); i++ {
+		if v := s.run(rules.lists[i]); v == rejected {
+			return rejected
 		}
+	}
+	if s.put() {
+		return rejected
+	}
+	if rules.unlisted && !s.discard {
+		return s.unlisted(rules.at)
 	}
 	return dunno
 }
@@ -361,43 +456,22 @@ func barePostmaster(recipient string) bool {
 	return strings.EqualFold(strings.Trim(recipient, `"`), "postmaster")
 }
 
-// judgeRecipient is the answer to RCPT TO, behind all delayed rejects.
-func (s *session) judgeRecipient() verdict {
-	rules := s.l.rules
-	for i := range rules.lists {
-		switch i {
-		case 0:
-			s.class = "Client host"
-		case 1:
-			s.class = "Helo command"
-		case 2:
-			s.class = "Sender address"
-		default:
-			s.class = "Recipient address"
-		}
-		if v := s.run(rules.lists[i]); v == rejected || v == discarded {
-			return v
-		}
-		if i == 2 && rules.unlistedFrom {
-			if v := s.unlistedSender(rules.at); v != dunno {
-				return v
-			}
-		}
-	}
-	if rules.unlisted {
-		return s.unlisted(rules.at)
-	}
-	return dunno
-}
-
 // forward routes one final address.
 func (w *Way) forward(to string) {
 	h, class, to, ok := w.resolve(to)
 	if !ok {
 		return
 	}
+	if local, _ := splitAddress(to); class == localClass && w.e.doubleBounce != "" && fold(local) == w.e.doubleBounce {
+		w.step("qmgr", "", place{"double_bounce_sender", 0}, to, "discarded")
+		w.end(ActionDiscard, "", to, "")
+		return
+	}
 	if p := w.e.pass(PassRouted, h); p != nil {
 		w.routed(p, to)
+		return
+	}
+	if w.postponed(h, to) {
 		return
 	}
 	if (class == mailboxClass || class == localClass) && (h.command == "lmtp" || h.command == "virtual") {

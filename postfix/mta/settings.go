@@ -1,6 +1,7 @@
 package mta
 
 import (
+	"strconv"
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/postfix"
@@ -28,6 +29,12 @@ func (s Settings) Value(name string) string {
 
 // Yes reports whether a parameter is "yes".
 func (s Settings) Yes(name string) bool { return strings.EqualFold(s.Value(name), "yes") }
+
+// Int is a parameter's number; 0 where it has none.
+func (s Settings) Int(name string) int {
+	n, _ := strconv.Atoi(s.Value(name))
+	return n
+}
 
 // Canonical is an address as trivial-rewrite(8) writes it with these settings.
 func (s Settings) Canonical(address string) string {

@@ -55,14 +55,19 @@ func (w *Way) agent(h hop, to, domain string) {
 		w.step("discard", w.rule, h.at, to, "discarded")
 		w.end(ActionDiscard, "", to, "")
 	case "error":
-		text := h.nexthop
+		text, action, code, status := h.nexthop, ActionBounce, "550", "5.0.0"
 		if text == "" || text == domain {
 			text = "Address is undeliverable"
 		}
-		action, code := ActionBounce, "550"
 		if h.transport == "retry" {
-			action, code = ActionDefer, "450"
+			action, code, status = ActionDefer, "450", "4.0.0"
 		}
+		if own, rest, ok := cutStatus(text); ok && own[0] == status[0] {
+			status, text = own, rest
+		} else if ok {
+			text = rest
+		}
+		text = status + " " + text
 		w.step("error", w.rule, h.at, to, text)
 		w.end(action, code, to, text)
 	case "local":
@@ -108,7 +113,7 @@ func (w *Way) leaveBy(transport, to string) string {
 		}
 		to = w.genericAddress(g, to)
 	}
-	if g != nil || len(leaf.checks) > 0 {
+	if g != nil || len(leaf.checks) > 0 || len(leaf.mime) > 0 {
 		w.leaveHeader(leaf)
 	}
 	return to
@@ -123,11 +128,11 @@ func (w *Way) leaveHeader(leaf *leaf) {
 	for position, f := range w.fields {
 		class := classOfField(f.Name)
 		if hit, at, ok := leaf.check(f); ok {
-			name, value := string(f.Name), strings.TrimSpace(string(f.Body))
+			name := string(f.Name)
 			switch a := hit.Action.(type) {
 			case postfix.Ignore, postfix.Strip:
 				w.step("smtp", hit.Rule, at, name, "removed")
-				w.edits = append(w.edits, Edit{Removed: true, Name: name, Value: value})
+				w.remove(f)
 				w.drop(position, &dropped)
 				continue
 			case postfix.Prepend:
@@ -138,10 +143,11 @@ func (w *Way) leaveHeader(leaf *leaf) {
 			case postfix.Replace:
 				w.step("smtp", hit.Rule, at, name, "replaced")
 				w.own()
+				before := f
 				w.fields[position] = fieldOf(a.Text)
 				f = w.fields[position]
-				w.edits = append(w.edits, Edit{Removed: true, Name: name, Value: value},
-					Edit{Name: string(f.Name), Value: strings.TrimSpace(string(f.Body))})
+				w.remove(before)
+				w.edits = append(w.edits, Edit{Name: string(f.Name), Value: strings.TrimSpace(string(f.Body))})
 			default: // smtp(8) logs it at most: a delivery is too late for the rest
 			}
 		}
@@ -166,9 +172,13 @@ type insertion struct {
 
 // check looks a field up in smtp_header_checks.
 func (l *leaf) check(f headers.Field) (hit postfix.CheckHit, at place, ok bool) {
-	for i := range l.checks {
-		if hit, ok := l.checks[i].Checks.Lookup(f); ok {
-			return hit, l.checks[i].at(hit), true
+	checks := l.checks
+	if headers.IsMIME(f.Name) {
+		checks = l.mime
+	}
+	for i := range checks {
+		if hit, ok := checks[i].Checks.Lookup(f); ok {
+			return hit, checks[i].at(hit), true
 		}
 	}
 	return hit, at, false

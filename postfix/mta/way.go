@@ -27,6 +27,7 @@ type Way struct {
 	out     *[]Outcome
 	rule    string // what is behind the row that decided last
 	hops    int    // how often the message came back in
+	passes  int    // how often local(8) has handed it to another transport
 	bcc     string // the setting that made this copy
 	phase   phase
 	// context is that in which addresses of the header are rewritten; nil: they
