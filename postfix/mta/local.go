@@ -1,9 +1,11 @@
 package mta
 
 import (
+	"bytes"
 	"cmp"
 	"strings"
 
+	"github.com/oxmailroute/oxmailroute/headers"
 	"github.com/oxmailroute/oxmailroute/postfix"
 )
 
@@ -164,8 +166,8 @@ func (w *Way) toUser(h hop, to string) {
 		if pass(a.fallback, a.missing, "to fallback_transport") {
 			return
 		}
-		if a.luser != "" {
-			w.toLuser(user, domain)
+		if a.luser != "" && !w.luser {
+			w.toLuser(h, user, domain)
 			return
 		}
 		if bare == "postmaster" || bare == "mailer-daemon" {
@@ -188,7 +190,7 @@ func (w *Way) toUser(h hop, to string) {
 }
 
 // toLuser is luser_relay: the address in whose place an unknown user's mail goes.
-func (w *Way) toLuser(user, domain string) {
+func (w *Way) toLuser(h hop, user, domain string) {
 	a := &w.e.agent
 	bare, extension, _ := a.split(user)
 	address := expandMacros(a.luser, func(name string) (string, bool) {
@@ -220,7 +222,14 @@ func (w *Way) toLuser(user, domain string) {
 		w.endAt(ActionMailbox, target, user+"@"+domain, "")
 		return
 	}
-	w.resubmit(w.e.reachable(w.e.canonical(address)))
+	address = w.e.reachable(w.e.canonical(address))
+	if w.e.router.isLocal(domainOf(fold(address))) { // once: another unknown user is returned
+		w.luser = true
+		w.local(h, address, 1, nil)
+		w.luser = false
+		return
+	}
+	w.resubmit(address)
 }
 
 // localAlias looks a user up with extension and without.
@@ -285,6 +294,20 @@ func (w *Way) localMembers(h hop, to string, hit postfix.Hit, depth int, seen ma
 	}
 }
 
+// deliveredTo is the field by which local(8) knows mail that it has forwarded.
+const deliveredTo = "Delivered-To"
+
+// deliveredTo reports whether a message has been forwarded for an address.
+func (w *Way) deliveredTo(address string) bool {
+	for i := range w.fields {
+		f := &w.fields[i]
+		if len(f.Name) == len(deliveredTo) && strings.EqualFold(string(f.Name), deliveredTo) && strings.EqualFold(string(bytes.TrimSpace(f.Body)), address) {
+			return true
+		}
+	}
+	return false
+}
+
 // resubmit is mail that local(8) forwards: it goes through the mappings of the
 // cleanup service once more, and no checks.
 func (w *Way) resubmit(to string) {
@@ -292,11 +315,11 @@ func (w *Way) resubmit(to string) {
 	m.To = to
 	w.m = &m
 	l := w.e.forwarding
-	if l == nil || w.hops >= maxHops {
-		w.forward(to)
+	if w.hops++; l == nil || w.hops > maxHops {
+		w.end(ActionBounce, "554", to, "5.4.0 too many hops")
 		return
 	}
-	w.hops++
+	w.fields = append(w.fields[:len(w.fields):len(w.fields)], headers.Field{Name: []byte(deliveredTo), Body: []byte(" " + w.localTo)})
 	w.detects = l.utf8.detects
 	if c := l.cleanup.mapping; c != nil {
 		if from, rcpt := w.envelopeSender(c, m.From), w.envelopeRecipient(c, to); from != m.From || rcpt != to {

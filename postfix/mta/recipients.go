@@ -94,7 +94,7 @@ func (s *session) exists(address string, sender bool) (code, text string) {
 	}
 	if class == failedClass {
 		failed = w.q.err()
-	} else if h, ok := w.e.routeOf(w, to); ok && failed == nil && (h.transport == "error" || h.transport == "retry") {
+	} else if h, ok := w.e.routeOf(w, to, sender); ok && failed == nil && (h.transport == "error" || h.transport == "retry") {
 		code, reason := "550", h.nexthop
 		if class == aliasClass {
 			code = l.codes[class]

@@ -195,13 +195,13 @@ func (r *router) errorHop(text string, at place) hop {
 }
 
 // routeOf is resolve without a trace, for smtpd(8)'s look at an address.
-func (e *Instance) routeOf(w *Way, to string) (hop, bool) {
+func (e *Instance) routeOf(w *Way, to string, sender bool) (hop, bool) {
 	f := w.fork()
 	f.out, f.assumed = new([]Outcome), new([]Assumption)
-	// smtpd(8) has addresses resolved as recipients of the null sender's.
-	m := *w.m
-	m.From = ""
-	f.m = &m
+	if m := *w.m; sender {
+		m.From = ""
+		f.m = &m
+	}
 	h, _, _, ok := f.resolve(to)
 	return h, ok
 }

@@ -71,6 +71,12 @@ func (w *Way) agent(h hop, to, domain string) {
 		w.step("error", w.rule, h.at, to, text)
 		w.end(action, code, to, text)
 	case "local":
+		if w.deliveredTo(to) {
+			w.step("local", "", h.at, to, "it was here before (Delivered-To)")
+			w.end(ActionBounce, "554", to, "5.4.6 mail forwarding loop for "+to)
+			return
+		}
+		w.localTo = to
 		w.local(h, to, 0, nil)
 	case "virtual":
 		w.mailbox(h, to)
