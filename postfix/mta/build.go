@@ -89,6 +89,7 @@ func (c *builder) build() {
 		main.Int("virtual_alias_address_length_limit")}
 	e.soft = main.Yes("soft_bounce")
 	e.mailName = main.Value("mail_name")
+	e.oneCopy = !main.Yes("enable_original_recipient")
 	e.filterHop = main.Value("default_filter_nexthop")
 	e.putOff = list(main.Value("defer_transports"))
 	e.doubleBounce = fold(main.Value("double_bounce_sender"))

@@ -21,6 +21,17 @@ const aliasError = "4.6.0 Alias expansion error"
 
 // expand is cleanup(8)'s virtual alias expansion, and a way for each result.
 func (w *Way) expand(l *listener, next func(w *Way, to string)) {
+	if w.taken != nil {
+		each := next
+		next = func(w *Way, to string) {
+			taken, key := w.taken, fold(to)
+			if w.taken = nil; taken[key] {
+				return
+			}
+			taken[key] = true
+			each(w, to)
+		}
+	}
 	if !l.maps || l.cleanup.noAliases {
 		w.phase = queued
 		next(w, w.m.To)

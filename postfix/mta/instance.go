@@ -51,6 +51,7 @@ type Instance struct {
 	limits       [3]int
 	soft         bool
 	filterHop    string
+	oneCopy      bool // enable_original_recipient = no: the address before aliases makes no difference
 	mailName     string
 	putOff       []string
 	doubleBounce string

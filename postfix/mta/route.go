@@ -188,6 +188,9 @@ func (w *Way) enter(l *listener) {
 		w.proceed(l, filter, verdict)
 		return
 	}
+	if w.e.oneCopy {
+		w.taken = map[string]bool{}
+	}
 	ways := make([]*Way, len(copies))
 	for i, c := range copies {
 		ways[i] = w.copyTo(c)

@@ -27,6 +27,9 @@ type Way struct {
 	out     *[]Outcome
 	rule    string // what is behind the row that decided last
 	hops    int    // how often the message came back in
+	// taken are the recipients that a message has already, where it has copies: none
+	// is there twice. Nil: nobody looks.
+	taken   map[string]bool
 	luser   bool   // it goes to luser_relay, which is a user of this machine
 	localTo string // the recipient that local(8) has had last
 	passes  int    // how often local(8) has handed it to another transport
