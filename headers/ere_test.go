@@ -272,7 +272,7 @@ func TestEREPostfix(t *testing.T) {
 	texts := []string{"a", "b", "ab", "ba", "aab", "abab", "bbb", "a.b", "-", "\xe4", "\xc3\xa4", "A", "x", "*", "]", "}", "aa", "a]"}
 	r := rand.New(rand.NewSource(1))
 	compiled := 0
-	for compiled < servertest.Scaled(t, 50) {
+	for compiled < servertest.Deep(t, 20, 75) {
 		var b strings.Builder
 		for n := r.Intn(7); n >= 0; n-- {
 			b.WriteString(pieces[r.Intn(len(pieces))])

@@ -279,7 +279,7 @@ func TestPostfixReads(t *testing.T) {
 		"Content-Type: multipart/mixed;boundary=\n", "Content-Type: multipart/mixed;boundary=\"\"\n", long(1500), strings.Repeat(" y", 700),
 	}
 	r := rand.New(rand.NewSource(1))
-	for range servertest.Scaled(t, 150) {
+	for range servertest.Deep(t, 50, 225) {
 		var b strings.Builder
 		for n := r.Intn(16); n >= 0; n-- {
 			b.WriteString(pieces[r.Intn(len(pieces))])

@@ -154,7 +154,7 @@ func TestSieveRandom(t *testing.T) {
 	}
 	r := rand.New(rand.NewSource(1))
 	var raws [][]byte
-	for range servertest.Scaled(t, 300) {
+	for range servertest.Deep(t, 100, 450) {
 		b := "A:"
 		for n := r.Intn(12); n >= 0; n-- {
 			b += pieces[r.Intn(len(pieces))]

@@ -166,7 +166,7 @@ func TestParseCheckTableRandom(t *testing.T) {
 		warnings []Warning
 	}
 	tables := make(map[string][]drawn)
-	for i := range servertest.Scaled(t, 300) {
+	for i := range servertest.Deep(t, 100, 450) {
 		kind := []string{"regexp", "pcre"}[i%2]
 		text := randomText(r, pieces, 25)
 		table, warnings := ParseCheckTable("t", kind, []byte(text))

@@ -162,7 +162,7 @@ func TestSearchAsPostfix(t *testing.T) {
 			s := Search{Delimiter: c.delimiter, Local: local, MatchParents: c.parents != ""}
 			hits := 0
 			resolve := p.resolver(fmt.Sprintf("rewrite%d", i))
-			for range servertest.Scaled(t, 150) {
+			for range servertest.Deep(t, 50, 225) {
 				from, to := pick(users)+"@"+pick(domains), pick(users)+"@"+pick(domains)
 				if r.IntN(8) == 0 {
 					from = ""
@@ -387,7 +387,7 @@ smtpd_recipient_restrictions = check_client_access static:HOLD, permit_mynetwork
 	}
 	var all []sent
 	expanded, failed := 0, 0
-	for i := range servertest.Scaled(t, 60) {
+	for i := range servertest.Deep(t, 20, 90) {
 		rcpt := address()
 		if i < 2 {
 			rcpt = []string{"plain@x.test", "self@x.test"}[i]
@@ -559,7 +559,7 @@ func TestParseCIDRAsPostmap(t *testing.T) {
 	}
 	r := rand.New(rand.NewPCG(15, 16))
 	pieces := []string{"10.0.0.0/8", "10.1.2.3", "2001:db8::/32", "0.0.0.0/0", "!", "if ", "if ", "endif\n", "endif\n", " a", " b\n", " c\n", "\n", "\n ", "#", "[", "]", "/", "::", "1", ".", " "}
-	for range servertest.Scaled(t, 300) {
+	for range servertest.Deep(t, 100, 450) {
 		texts = append(texts, randomText(r, pieces, 20))
 	}
 	for part := range slices.Chunk(texts, 100) {

@@ -125,8 +125,8 @@ func TestParseTableRandom(t *testing.T) {
 	t.Parallel()
 	dir := confDir(t, minimalMain, "")
 	r := rand.New(rand.NewPCG(1, 2))
-	long := servertest.Scaled(t, 8)
-	for i := range long + servertest.Deep(t, 24, 300) {
+	long := servertest.Deep(t, 3, 12)
+	for i := range long + servertest.Deep(t, 12, 300) {
 		n := 40
 		if i < long {
 			n = 4000 // many lines in one process

@@ -71,7 +71,7 @@ func TestExamplesRun(t *testing.T) {
 	}
 	compared := 0
 	// An odd step, so that each of the messages is taken.
-	for _, e := range servertest.Part(t, examples, len(examples)/25) {
+	for _, e := range servertest.Part(t, examples, len(examples)/50) {
 		if !taken(e) {
 			continue
 		}

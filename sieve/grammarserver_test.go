@@ -26,7 +26,7 @@ func TestGrammarLines(t *testing.T) {
 	g := &grammar{Generator: sievetest.NewGenerator(*sievetest.Seed + 500), wrong: 4}
 	bad := 0
 	const perScript = 30
-	for range servertest.Scaled(t, 10) {
+	for range servertest.Deep(t, 5, 15) {
 		g.once = map[string]bool{}
 		g.requires(true)
 		lines := []string{strings.TrimSuffix(g.header(), "\n")}

@@ -359,7 +359,7 @@ func TestParseServer(t *testing.T) {
 			others = append(others, tt)
 		}
 	}
-	cases := servertest.Part(t, others, 40)
+	cases := servertest.Part(t, others, 20)
 	if !o.AcceptsAll(t, taken...) {
 		cases = parseCases // one of them tells which
 	}

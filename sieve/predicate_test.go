@@ -170,13 +170,13 @@ func TestPredicateAgrees(t *testing.T) {
 			}
 		}
 	}
-	for range servertest.Deep(t, 100, 300) {
+	for range servertest.Deep(t, 50, 300) {
 		check(t, nil, "")
 	}
 	t.Run("server", func(t *testing.T) {
 		o := sievetest.NewOracle(t)
 		mailbox := o.Mailbox(t, "mail", messages)
-		for range servertest.Deep(t, 12, 60) {
+		for range servertest.Deep(t, 6, 60) {
 			check(t, o, mailbox)
 		}
 	})

@@ -13,7 +13,7 @@ import (
 // TestMany is a run of the size that the comparison with the evaluator needs.
 func TestMany(t *testing.T) {
 	Need(t)
-	n := servertest.Scaled(t, 120)
+	n := servertest.Deep(t, 60, 180)
 	want := map[string]string{}
 	var msgs []Message
 	for i := range n {

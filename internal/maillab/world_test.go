@@ -39,7 +39,7 @@ func TestSmartHostModes(t *testing.T) {
 		WrongName: "deferred", Expired: "deferred", OtherCA: "deferred", SelfSigned: "deferred", NoTLS: "deferred",
 		Reject: "bounced:550", TempFail: "deferred:451", Down: "deferred",
 	}
-	for _, mode := range servertest.Part(t, Modes(), 3) {
+	for _, mode := range servertest.Part(t, Modes(), 1) {
 		t.Run(string(mode), func(t *testing.T) {
 			t.Parallel()
 			w := DefaultWorld()

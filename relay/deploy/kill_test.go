@@ -445,7 +445,7 @@ func TestKilledBySignal(t *testing.T) {
 	if len(at) < 40 {
 		t.Fatalf("%d calls in\n%s", len(at), log)
 	}
-	runs := min(servertest.Scaled(t, 16), len(at))
+	runs := min(servertest.Deep(t, 8, 24), len(at))
 	dead := 0
 	for i := range runs {
 		inject := at[i*len(at)/runs]

@@ -67,7 +67,7 @@ func optionsOf(t *testing.T, l *sievetest.LDA, scripts []string) interp.Options 
 
 // TestPeriodsServer looks for how long the server remembers.
 func TestPeriodsServer(t *testing.T) {
-	for i, tt := range servertest.Part(t, periods, 5) {
+	for i, tt := range servertest.Part(t, periods, 3) {
 		for _, is24 := range []bool{false, true} {
 			if servertest.Scale(t) < 1.5 && is24 != (i%2 == 0) {
 				continue
@@ -158,7 +158,7 @@ func TestIncludeLimitsServer(t *testing.T) {
 		{"sieve_include_max_includes = 2", `include :global "c0";`},
 		{"sieve_include_max_nesting_depth = 2", `foreverypart { include :global "c0"; }`},
 	}
-	for i, tt := range servertest.Part(t, cases, 4) {
+	for i, tt := range servertest.Part(t, cases, 2) {
 		for _, is24 := range []bool{false, true} {
 			if servertest.Scale(t) < 1.5 && is24 != (i%2 == 0) {
 				continue

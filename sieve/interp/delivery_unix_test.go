@@ -129,7 +129,7 @@ func stored(tb testing.TB, dir string) []string {
 func TestSequenceServer(t *testing.T) {
 	servertest.Need(t, "dovecot-lda")
 	o := sievetest.NewOracle(t)
-	for _, tt := range servertest.Part(t, sequenceCases, 10) {
+	for _, tt := range servertest.Part(t, sequenceCases, 5) {
 		t.Run(tt.name, func(t *testing.T) {
 			var scripts [][]byte
 			for _, s := range tt.scripts {

@@ -29,7 +29,7 @@ func differential(t *testing.T, rel release) {
 	pairs, failures := 0, 0
 	var mailbox string
 	var messages [][]byte
-	scriptCount := servertest.Scaled(t, 15)
+	scriptCount := servertest.Deep(t, 6, 23)
 	for i := range scriptCount {
 		if i%30 == 0 {
 			messages = nil

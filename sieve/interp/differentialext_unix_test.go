@@ -62,7 +62,7 @@ func differentialExtensions(t *testing.T, rel release) {
 	pairs, failures, refused := 0, 0, 0
 	var mailbox string
 	var messages [][]byte
-	scriptCount := servertest.Scaled(t, 15)
+	scriptCount := servertest.Deep(t, 6, 23)
 	for i := range scriptCount {
 		if i%30 == 0 {
 			messages = nil
@@ -121,7 +121,7 @@ func differentialEnvelope(t *testing.T, rel release) {
 	on, o.Settings = rel.whole()
 	g := &sievetest.Wide{Generator: sievetest.NewGenerator(*sievetest.Seed + 2000), Size: sievetest.ScriptSize, Envelope: true}
 	tests, failures := 0, 0
-	envelopeCount := servertest.Scaled(t, 6)
+	envelopeCount := servertest.Deep(t, 3, 9)
 	for i := range envelopeCount {
 		var s *sieve.Script
 		if g.Chance(30) {

@@ -34,7 +34,7 @@ func hostilePair(tb testing.TB, seed uint64, size int) (p *interp.Program, scrip
 // or within the steps, the message stays, and the memory is bounded by both.
 // What a step takes is measured by BenchmarkHostilePairs.
 func TestHostilePairs(t *testing.T) {
-	for i := range servertest.Scaled(t, 25) {
+	for i := range servertest.Deep(t, 10, 38) {
 		seed := *servertest.Seed*1_000_000 + uint64(i)
 		p, script, message := hostilePair(t, seed, 1<<17)
 		var r interp.Result

@@ -59,7 +59,7 @@ func TestNastyArguments(t *testing.T) {
 			c := dovecot.Read(s.Doveconf(t, "-n"))
 			g := sievetest.NewGenerator(*sievetest.Seed)
 			var pairs []nastyPair
-			for range servertest.Scaled(t, 40) {
+			for range servertest.Deep(t, 15, 60) {
 				pairs = append(pairs, nastyPair{sievetest.Pick(g, nastyArguments...), sievetest.Pick(g, nastyValues...)})
 			}
 			compareNasty(t, s, c, pairs)

@@ -151,7 +151,7 @@ func TestSizeOfEdited(t *testing.T) {
 func TestOddities(t *testing.T) {
 	servertest.Need(t, "dovecot-lda")
 	o := sievetest.NewOracle(t)
-	for _, tt := range servertest.Part(t, oddities, 12) {
+	for _, tt := range servertest.Part(t, oddities, 6) {
 		t.Run(tt.name, func(t *testing.T) {
 			src := []byte(oddRequire + tt.src)
 			want := deliver(o, t, []byte(odd), "sender@example.net", "user@example.org", src)

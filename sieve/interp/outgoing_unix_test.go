@@ -122,7 +122,7 @@ func TestOutgoingServer(t *testing.T) {
 	o := sievetest.NewOracle(t)
 	s := sievetest.NewSubmission(t)
 	sent := 0
-	for _, tt := range servertest.Part(t, outgoingCases(), 14) {
+	for _, tt := range servertest.Part(t, outgoingCases(), 7) {
 		t.Run(tt.name, func(t *testing.T) {
 			want, logged := sends(o, t, s, tt.script, tt.message, tt.from, tt.to)
 			p := compileSequence(t, [][]byte{[]byte(tt.script)})

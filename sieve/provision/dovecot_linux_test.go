@@ -167,7 +167,7 @@ func dovecotOptions(d *managesievetest.Dovecot, dial func(context.Context, strin
 // started again at random points and connections break at random bytes.
 func TestDovecotKilled(t *testing.T) {
 	t.Parallel()
-	mailboxes := servertest.Scaled(t, 150)
+	mailboxes := servertest.Deep(t, 60, 225)
 	seed := uint64(time.Now().UnixNano())
 	t.Logf("seed %d", seed)
 	random := rand.New(rand.NewPCG(seed, 1))
