@@ -1,4 +1,4 @@
-package relay
+package policy_test
 
 import (
 	"errors"
@@ -9,7 +9,30 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/oxmailroute/oxmailroute/headers"
+	"github.com/oxmailroute/oxmailroute/internal/fault"
+	. "github.com/oxmailroute/oxmailroute/relay/policy"
 )
+
+// testdata has the policies of the tests' world.
+const testdata = "../../examples/oxmailroute/testdata/"
+
+// remedied holds every problem to a place and to a remedy of its own, which the
+// text of the problem does not have, and which is not what is said of anything.
+func remedied(tb testing.TB, err error) {
+	tb.Helper()
+	if err == nil {
+		return
+	}
+	var list Errors
+	if !errors.As(err, &list) || len(list) == 0 {
+		tb.Errorf("%T, not Errors: %v", err, err)
+	}
+	for _, e := range list {
+		if e.Position.String() == "" || e.Fix == "" || e.Fix == fault.RemedyOf(errors.New("anything")) || strings.Contains(e.Err.Error(), e.Fix) {
+			tb.Errorf("place %q, problem %q, remedy %q", e.Position.String(), e.Err, e.Fix)
+		}
+	}
+}
 
 // valid is a policy with nothing wrong, which each case spoils in one place.
 func valid() Policy {
@@ -162,7 +185,7 @@ func TestValidate(t *testing.T) {
 			p := valid()
 			tt.spoil(&p)
 			err := p.Validate()
-			Remedied(t, err)
+			remedied(t, err)
 			var list Errors
 			if !errors.As(err, &list) {
 				t.Fatalf("Validate: %v, want Errors", err)

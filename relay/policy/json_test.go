@@ -1,4 +1,4 @@
-package relay_test
+package policy_test
 
 import (
 	"bytes"
@@ -13,7 +13,7 @@ import (
 	"github.com/google/go-cmp/cmp"
 
 	"github.com/oxmailroute/oxmailroute/headers"
-	"github.com/oxmailroute/oxmailroute/relay"
+	"github.com/oxmailroute/oxmailroute/relay/policy"
 )
 
 func TestParsePolicy(t *testing.T) {
@@ -93,8 +93,8 @@ func TestParsePolicy(t *testing.T) {
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
-			p, err := relay.ParsePolicy("p.json", []byte(tt.text))
-			relay.Remedied(t, err)
+			p, err := policy.ParsePolicy("p.json", []byte(tt.text))
+			remedied(t, err)
 			var got []string
 			if err != nil {
 				got = strings.Split(err.Error(), "\n")
@@ -102,10 +102,10 @@ func TestParsePolicy(t *testing.T) {
 			if diff := cmp.Diff(tt.want, got); diff != "" {
 				t.Errorf("(-want +got)\n%s", diff)
 			}
-			if err != nil && !errors.Is(err, relay.ErrInvalid) && !errors.Is(err, relay.ErrDuplicate) {
+			if err != nil && !errors.Is(err, policy.ErrInvalid) && !errors.Is(err, policy.ErrDuplicate) {
 				t.Error("the error has no sentinel")
 			}
-			if diff := cmp.Diff(relay.Policy{}.Topology, p.Topology); diff != "" {
+			if diff := cmp.Diff(policy.Policy{}.Topology, p.Topology); diff != "" {
 				t.Errorf("half a policy: %s", diff)
 			}
 		})
@@ -115,12 +115,12 @@ func TestParsePolicy(t *testing.T) {
 // TestParsePolicyPaths: the paths are those of Validate, so that both kinds of
 // error are looked up alike.
 func TestParsePolicyPaths(t *testing.T) {
-	_, err := relay.ParsePolicy("p.json", []byte("{\"Tenants\": [{\"Domains\": [\"a.test\", 5]}]}"))
-	var e *relay.Error
+	_, err := policy.ParsePolicy("p.json", []byte("{\"Tenants\": [{\"Domains\": [\"a.test\", 5]}]}"))
+	var e *policy.Error
 	if !errors.As(err, &e) || e.Path != "Tenants[0].Domains[1]" || e.Position.String() != "p.json:1:37: Tenants[0].Domains[1]" {
 		t.Errorf("%+v", e)
 	}
-	_, err = relay.ParsePolicy("p.json", []byte(`{"Gateway": {"Markers": {"Spam": {"Match": 5}}}}`))
+	_, err = policy.ParsePolicy("p.json", []byte(`{"Gateway": {"Markers": {"Spam": {"Match": 5}}}}`))
 	if !errors.Is(err, headers.ErrInvalid) {
 		t.Errorf("%v: not an error of package headers", err)
 	}
@@ -146,9 +146,9 @@ func FuzzParsePolicy(f *testing.F) {
 		f.Add([]byte(text))
 	}
 	f.Fuzz(func(t *testing.T, data []byte) {
-		got, err := relay.ParsePolicy("p.json", data)
-		relay.Remedied(t, err)
-		var want relay.Policy
+		got, err := policy.ParsePolicy("p.json", data)
+		remedied(t, err)
+		var want policy.Policy
 		d := json.NewDecoder(bytes.NewReader(data))
 		d.DisallowUnknownFields()
 		wantErr := d.Decode(&want)
@@ -158,7 +158,7 @@ func FuzzParsePolicy(f *testing.F) {
 			}
 		}
 		preset := bytes.Contains(data, []byte("Pr")) || bytes.Contains(data, []byte(`\u00`))
-		stricter := errors.Is(err, relay.ErrDuplicate) || err != nil && strings.Contains(err.Error(), "there is no such field") ||
+		stricter := errors.Is(err, policy.ErrDuplicate) || err != nil && strings.Contains(err.Error(), "there is no such field") ||
 			err != nil && strings.Contains(err.Error(), "is no header of")
 		if err == nil && wantErr != nil && !preset || err != nil && wantErr == nil && !stricter {
 			t.Fatalf("%v, encoding/json says %v", err, wantErr)
@@ -176,9 +176,9 @@ func FuzzParsePolicy(f *testing.F) {
 
 // TestPreset: the fields beside a preset override its own, wherever it stands.
 func TestPreset(t *testing.T) {
-	want := relay.Conbool(netip.MustParsePrefix("198.51.100.0/28"))
+	want := policy.Conbool(netip.MustParsePrefix("198.51.100.0/28"))
 	want.SmartHost.CertFile, want.SmartHost.KeyFile, want.SmartHost.Port = "/c", "/k", 587
-	want.Client = relay.ClientCertificate{Names: []string{"a.test"}}
+	want.Client = policy.ClientCertificate{Names: []string{"a.test"}}
 	want.Markers.Spam = headers.When(headers.Exists{Name: "X-Other"})
 	for name, text := range map[string]string{
 		"first": `{"Preset": "conbool", "Networks": ["198.51.100.0/28"], "SmartHost": {"CertFile": "/c", "KeyFile": "/k", "Port": 587},
@@ -186,18 +186,18 @@ func TestPreset(t *testing.T) {
 		"last": `{"Networks": ["198.51.100.0/28"], "SmartHost": {"CertFile": "/c", "KeyFile": "/k", "Port": 587},
 			"Client": {"Names": ["a.test"]}, "Markers": {"Spam": {"Exists": {"Name": "X-Other"}}}, "Preset": "conbool"}`,
 	} {
-		p, err := relay.ParsePolicy("p.json", []byte(`{"Gateway": `+text+`, "Further": [`+text+`]}`))
+		p, err := policy.ParsePolicy("p.json", []byte(`{"Gateway": `+text+`, "Further": [`+text+`]}`))
 		if err != nil {
 			t.Fatalf("%s: %v", name, err)
 		}
-		for _, got := range []relay.Gateway{p.Gateway, p.Further[0].Gateway} {
+		for _, got := range []policy.Gateway{p.Gateway, p.Further[0].Gateway} {
 			if diff := cmp.Diff(want, got, cmp.Comparer(func(a, b netip.Prefix) bool { return a == b })); diff != "" {
 				t.Errorf("%s: %s", name, diff)
 			}
 		}
 	}
-	p, err := relay.ParsePolicy("p.json", []byte(`{"Gateway": {"Preset": "proofpoint", "SmartHost": {"Host": "outbound-eu1.ppe-hosted.com", "Auth": {"PasswordFile": "/etc/p"}}}}`))
-	if diff := cmp.Diff(relay.ProofpointEssentials(relay.ProofpointEU, "/etc/p"), p.Gateway); err != nil || diff != "" {
+	p, err := policy.ParsePolicy("p.json", []byte(`{"Gateway": {"Preset": "proofpoint", "SmartHost": {"Host": "outbound-eu1.ppe-hosted.com", "Auth": {"PasswordFile": "/etc/p"}}}}`))
+	if diff := cmp.Diff(policy.ProofpointEssentials(policy.ProofpointEU, "/etc/p"), p.Gateway); err != nil || diff != "" {
 		t.Errorf("%v %s", err, diff)
 	}
 }
