@@ -5,9 +5,9 @@ package sieve
 type Duplicate struct {
 	// Handle keeps apart what tests with another handle saw.
 	Handle *string
-	// Header is the field that tells messages apart; empty leaves the tag out,
-	// which means Message-ID.
-	Header string
+	// Header is the field that tells messages apart, Message-ID where it is nil. No
+	// message has a field of the name "".
+	Header *string
 	// UniqueID is what tells messages apart; it excludes Header.
 	UniqueID *string
 	// Seconds is how long a message is remembered.
@@ -20,11 +20,8 @@ func (Duplicate) test() {}
 
 func (r *reader) duplicate() Test {
 	t := Duplicate{
-		Handle: r.optionalText(nameHandle), UniqueID: r.optionalText(nameUniqueID),
+		Handle: r.optionalText(nameHandle), Header: r.optionalText(nameHeader), UniqueID: r.optionalText(nameUniqueID),
 		Seconds: r.number(nameSeconds), Last: r.has(nameLast),
-	}
-	if f := r.tagged(nameHeader); f != nil {
-		t.Header = r.str(f.param)
 	}
 	if f := r.tagged(nameValue); f != nil {
 		t.UniqueID = r.optionalText(nameValue)
@@ -34,9 +31,6 @@ func (r *reader) duplicate() Test {
 
 func (w *writer) duplicate(t Duplicate) *node {
 	w.use(ExtDuplicate)
-	n := newNode("duplicate").text("handle", t.Handle)
-	if t.Header != "" {
-		n.tag("header").str(t.Header)
-	}
+	n := newNode("duplicate").text("handle", t.Handle).text("header", t.Header)
 	return n.text("uniqueid", t.UniqueID).number("seconds", t.Seconds).flag(w, ExtDuplicate, "last", t.Last)
 }

@@ -96,7 +96,7 @@ func TestValidate(t *testing.T) {
 			sieve.CurrentDate{Part: sieve.Year}}}},
 			[]string{"Commands[0].Test[0].Part", "Commands[0].Test[0].Zone", "Commands[0].Test[1].Keys"}},
 		{"body", []sieve.Command{sieve.If{Test: sieve.Body{Content: []string{"a"}, Keys: []string{"x"}}}}, bad("Commands[0].Test.Content")},
-		{"duplicate", []sieve.Command{sieve.If{Test: sieve.Duplicate{Header: "a", UniqueID: sievetest.Ptr("x")}}},
+		{"duplicate", []sieve.Command{sieve.If{Test: sieve.Duplicate{Header: sievetest.Ptr("a"), UniqueID: sievetest.Ptr("x")}}},
 			bad("Commands[0].Test.UniqueID")},
 		{"parameters", header(sieve.Header{Names: []string{"a"}, Keys: []string{"b"}, MIME: true, MIMEPart: sieve.MIMEParam}),
 			bad("Commands[0].Test")},

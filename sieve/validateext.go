@@ -130,11 +130,9 @@ func (v *validator) testExtension(t Test, where string) {
 		v.strings(t.Attributes, where+".Attributes", v.line)
 	case Duplicate:
 		v.optional(t.Handle, where+".Handle")
-		if t.Header != "" {
-			v.fieldName(t.Header, where+".Header")
-		}
+		v.optional(t.Header, where+".Header")
 		v.optional(t.UniqueID, where+".UniqueID")
-		if t.Header != "" && t.UniqueID != nil {
+		if t.Header != nil && t.UniqueID != nil {
 			v.errorf(where+".UniqueID", "excludes Header")
 		}
 	case SpamTest:

@@ -157,7 +157,7 @@ func (c *valueChecker) test(t Test, where string) {
 		c.nonEmpty(t.Flags, where+".Flags")
 		c.matching(t.Match, t.Relation, t.Comparator, t.Flags, where)
 		for _, name := range t.Variables {
-			c.named(name, where+".Variables")
+			c.read(name, where+".Variables")
 		}
 	case String:
 		c.texts(t.Sources, where+".Sources")
@@ -209,9 +209,9 @@ func (c *valueChecker) extensionTest(t Test, where string) {
 		c.texts(t.Attributes, where+".Attributes")
 	case Duplicate:
 		c.optional(t.Handle, where+".Handle")
-		c.text(t.Header, where+".Header")
+		c.optional(t.Header, where+".Header")
 		c.optional(t.UniqueID, where+".UniqueID")
-		if t.UniqueID != nil && t.Header != "" {
+		if t.UniqueID != nil && t.Header != nil {
 			c.errorf(where+".UniqueID", "excludes Header")
 		}
 	case SpamTest:

@@ -72,6 +72,14 @@ func (c *valueChecker) named(name, where string) {
 	}
 }
 
+// read checks the variable that a test names, which a match variable can be.
+func (c *valueChecker) read(name, where string) {
+	if ref, end, ok := varname.Parse(name, 0); ok && end == len(name) && ref.Name == "" && ref.Index <= varname.MaxMatchValue {
+		return
+	}
+	c.named(name, where)
+}
+
 // namespaced checks a variable of a namespace.
 func (c *valueChecker) namespaced(ref varname.Reference, where string) {
 	switch ns := ascii.Lower(ref.Namespace); {

@@ -156,7 +156,10 @@ func formatZone(minutes int) string {
 
 // dateReader reads a date as Dovecot does (RFC 2822 section 3.3, with the
 // obsolete forms).
-type dateReader struct{ mailaddr.Parser }
+type dateReader struct {
+	mailaddr.Parser
+	broken bool // a comment behind a token has no end
+}
 
 // token reads an atom; its octets stand in s.
 func (d *dateReader) token() []byte {
@@ -165,7 +168,7 @@ func (d *dateReader) token() []byte {
 		d.I++
 	}
 	out := d.S[start:d.I]
-	d.Blank()
+	d.broken = d.Blank() == mailaddr.Broken || d.broken
 	return out
 }
 
@@ -196,7 +199,7 @@ var monthNames = [...]string{"jan", "feb", "mar", "apr", "may", "jun", "jul", "a
 
 // parseDate reads a date: its seconds since 1970 and the zone in minutes.
 func parseDate(b []byte) (unix int64, zone int, ok bool) {
-	d := dateReader{mailaddr.Parser{S: b}}
+	d := dateReader{Parser: mailaddr.Parser{S: b}}
 	if d.Blank() != mailaddr.More {
 		return 0, 0, false
 	}
@@ -233,8 +236,10 @@ func parseDate(b []byte) (unix int64, zone int, ok bool) {
 			year += 100
 		}
 		year += 1900
-	case 3:
-		return 0, 0, false
+	default:
+		if year < 1900 {
+			return 0, 0, false
+		}
 	}
 	hour, ok := number(d.token(), 1, 2)
 	if !ok || !d.At(':') && !d.At('.') {
@@ -256,7 +261,15 @@ func parseDate(b []byte) (unix int64, zone int, ok bool) {
 		return 0, 0, false
 	}
 	second = min(second, 59) // a leap second
-	zone = dateZone(d.token())
+	if d.I < len(d.S) {
+		if !mailaddr.Atext[d.S[d.I]] {
+			return 0, 0, false
+		}
+		zone = dateZone(d.token())
+	}
+	if d.broken {
+		return 0, 0, false
+	}
 	when := time.Date(year, time.Month(month), day, hour, minute, second, 0, time.UTC)
 	return when.Unix() - int64(zone)*60, zone, true
 }
@@ -266,34 +279,41 @@ func daysIn(year, month int) int {
 }
 
 // dateZone reads a zone in its present and obsolete forms (RFC 2822 section
-// 4.3); an unknown one is 0.
+// 4.3); an unknown one is 0. The server counts military zones from the capital
+// letters, whatever octet stands there.
 func dateZone(b []byte) int {
 	if len(b) == 5 {
 		z, _ := parseZone(string(b))
 		return z
 	}
 	if len(b) == 1 {
-		c := b[0] &^ 0x20
+		c := int(b[0])
+		upper := c
+		if 'a' <= c && c <= 'z' {
+			upper = c - 'a' + 'A'
+		}
 		switch {
-		case 'A' <= c && c <= 'I':
-			return int(c-'A'+1) * 60
-		case 'K' <= c && c <= 'M':
-			return int(c-'K'+10) * 60
-		case 'N' <= c && c <= 'Y':
-			return -int(c-'N'+1) * 60
+		case upper < 'J':
+			return (c - 'A' + 1) * 60
+		case upper == 'J':
+			return 0
+		case upper <= 'M':
+			return (c - 'A') * 60
+		case upper < 'Z':
+			return ('M' - c) * 60
 		}
 		return 0
 	}
-	switch ascii.Lower(string(b)) {
-	case "edt":
+	switch string(b) {
+	case "EDT":
 		return -4 * 60
-	case "est", "cdt":
+	case "EST", "CDT":
 		return -5 * 60
-	case "cst", "mdt":
+	case "CST", "MDT":
 		return -6 * 60
-	case "mst", "pdt":
+	case "MST", "PDT":
 		return -7 * 60
-	case "pst":
+	case "PST":
 		return -8 * 60
 	}
 	return 0

@@ -38,6 +38,12 @@ var drawnKinds = []drawnKind{
 	{"", `require "vacation"; vacation :addresses "all@example.com" "gone";`, "nobody@example.com", "joe@example.net", "", ""},
 	{"", `require "vacation"; vacation "gone";`, "", "joe@example.net", "", ""},
 	{"", `require "vacation"; vacation :addresses "ME@Example.com" "gone";`, "me@example.com", "joe@example.net", "", ""},
+	// Whose script it is has logged in.
+	{"", `require ["envelope", "relational"]; if envelope :count "eq" ["auth", "from"] "2" { discard; }`, "", joe, "", ""},
+	{"", `require ["envelope", "variables", "fileinto", "mailbox"]; if envelope :matches "auth" "*" { fileinto :create "${1}"; }`, "", joe, "", ""},
+	// No message has a field of an empty name.
+	{"", `require ["duplicate", "variables"]; if duplicate :header "${a}" { discard; }`, "", joe, "", ""},
+	{"", `require "duplicate"; if duplicate :header "" { discard; }`, "", joe, "", ""},
 	// What is never run is not compiled; the depth counts for a script that is missing.
 	{"", `require ["include", "ihave"]; if ihave "variables" { include "none"; } elsif false { redirect "no address"; } elsif true { discard; } else { include "none"; }`, "", "joe@example.net", "", ""},
 	{"", `require "include"; if true { discard; } elsif true { include "none"; } else { include "none"; }`, "", "joe@example.net", "", ""},
@@ -110,6 +116,9 @@ var otherKinds = []drawnKind{
 	{"", `require "envelope"; if envelope "from" "rp@x" { discard; }`, "", "", "o@example.com", "Return-Path: rp@x\n"},
 	{"", `require "vacation"; vacation "gone";`, "", "", "o@example.com", "Return-Path: <rp@x>\n"},
 	{"", `require "enotify"; notify "mailto:a@b";`, "", "", "o@example.com", "Return-Path: <rp@x>\n"},
+	// 2.4 takes local parts beyond ASCII in a message.
+	{"", `redirect "a@b";`, "", "", "o@example.com", "Return-Path: <jö@x>\n"},
+	{"", `require "vacation"; vacation "gone";`, "", "", "o@example.com", "Return-Path: <jö@x>\n"},
 	// The user's name stands for his address, but not in what is written.
 	{"", `redirect "a@b";`, "", joe, "", "X-Sieve-Redirected-From: USER\n"},
 	{"", `redirect "a@b";`, "", joe, "", "X-Sieve-Redirected-From: DETAIL\n"},
@@ -121,6 +130,14 @@ var otherKinds = []drawnKind{
 	{"", `require ["special-use", "fileinto", "mailbox"]; fileinto :create :specialuse "\\Junk" "A";`, "", joe, "", ""},
 	{`require ["fileinto", "mailbox", "copy"]; fileinto :copy :create "Spam";`,
 		`require ["special-use", "fileinto", "mailbox"]; if specialuse_exists "\\junk" { fileinto :create :specialuse "\\Junk" "A"; }`, "", joe, "", ""},
+}
+
+// noRedirects are kinds where redirects are forbidden: they fail once they are
+// to be done.
+var noRedirects = []drawnKind{
+	{"", `if exists "x-none" { redirect "a@b"; } discard;`, "", joe, "", ""},
+	{"", `discard; redirect "a@b";`, "", joe, "", ""},
+	{"discard;", `require "copy"; redirect :copy "a@b"; discard;`, "", joe, "", ""},
 }
 
 // TestDrawnKinds delivers each of the kinds twice on both releases.
@@ -141,6 +158,8 @@ func TestDrawnKinds(t *testing.T) {
 				w.settings[2] = "sieve_extensions {\n  special-use = yes\n  vacation-seconds = yes\n  vacation = no\n  vnd.dovecot.environment = yes\n  environment = no\n  imapflags = yes\n}"
 			}
 			runKinds(t, w, otherKinds, true)
+			w = &drawnWorld{dovecot24: rel.is24, settings: []string{"sieve_max_redirects = 0"}}
+			runKinds(t, w, noRedirects, false)
 		})
 	}
 }

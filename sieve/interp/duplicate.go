@@ -11,16 +11,16 @@ import (
 type duplicateTest struct {
 	step     int
 	handle   *text
-	header   text
+	header   *text
 	uniqueID *text
 	seconds  uint64
 	last     bool
 }
 
 func (c *compiler) duplicate(t sieve.Duplicate, step int) condition {
-	d := &duplicateTest{step: step, handle: c.optional(t.Handle, "Handle"), header: c.text(t.Header, "Header"),
+	d := &duplicateTest{step: step, handle: c.optional(t.Handle, "Handle"), header: c.optional(t.Header, "Header"),
 		uniqueID: c.optional(t.UniqueID, "UniqueID"), seconds: uint64(c.program.settings.DuplicatePeriod / time.Second), last: t.Last}
-	if t.UniqueID != nil && t.Header != "" {
+	if t.UniqueID != nil && t.Header != nil {
 		c.errorf("UniqueID", "excludes Header")
 	}
 	if t.Seconds != nil {
@@ -39,20 +39,18 @@ func (c *duplicateTest) eval(r *run) bool {
 		return false
 	}
 	id := ""
-	if c.uniqueID != nil {
+	switch {
+	case c.uniqueID != nil:
 		id = r.str(c.uniqueID)
-	} else {
-		name := r.str(&c.header)
-		if name == "" {
-			if id = messageID(r.arrived()); id == "" {
-				return r.note(c.step, false, nil)
-			}
-		} else {
-			s, ok := r.decodedFirst(name)
-			if !ok {
-				return r.note(c.step, false, nil)
-			}
-			id = s
+	case c.header != nil:
+		s, ok := r.decodedFirst(r.str(c.header))
+		if !ok {
+			return r.note(c.step, false, nil)
+		}
+		id = s
+	default:
+		if id = messageID(r.arrived()); id == "" {
+			return r.note(c.step, false, nil)
 		}
 	}
 	if r.spend(2 * costAlloc * len(id)); r.failed != nil {

@@ -1,6 +1,8 @@
 package interp
 
 import (
+	"cmp"
+
 	"github.com/oxmailroute/oxmailroute/sieve"
 	"github.com/oxmailroute/oxmailroute/sieve/internal/mailaddr"
 )
@@ -46,12 +48,13 @@ func (r *run) envelopePart(field string, part sieve.AddressPart) (*value, int) {
 	case foldEqual(field, "to"):
 		side, s = 1, r.originalTo()
 	case foldEqual(field, "auth"):
-		if r.in.Auth == "" {
+		name := cmp.Or(r.in.Auth, r.in.Environment["username"])
+		if name == "" {
 			return nil, 0
 		}
 		// It is a name and has no parts.
 		if part == sieve.All {
-			return &value{text: []byte(r.in.Auth)}, 1
+			return &value{text: []byte(name)}, 1
 		}
 		return nil, 1
 	default:

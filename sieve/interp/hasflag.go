@@ -23,7 +23,7 @@ func (c *compiler) hasFlag(t sieve.HasFlag, step int) condition {
 	}
 	f := &flagTest{step: step, match: c.matcher(t.Match, t.Relation, t.Comparator, flags), split: split}
 	for _, name := range t.Variables {
-		f.variables = append(f.variables, c.named(name, "Variables"))
+		f.variables = append(f.variables, c.read(name, "Variables"))
 	}
 	return f
 }

@@ -24,8 +24,8 @@ type Input struct {
 	// an empty From is the null sender: in a [Sequence] then the first field
 	// Return-Path says whose the message is, as in dovecot-lda; LMTP puts one with "<>"
 	// before all others. Auth is what the envelope part "auth"
-	// has: sieve-test and imapsieve give the name of the user whose script it is,
-	// dovecot-lda and LMTP give none.
+	// has. All servers give the name of the user whose script it is; "" means
+	// Environment["username"].
 	From, To, Auth string
 	// OriginalTo is the recipient before the mail system rewrote it (dovecot-lda
 	// -a, ORCPT of LMTP), which the envelope part "to" has; "" means To.

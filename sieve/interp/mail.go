@@ -332,7 +332,7 @@ func (r *run) parse(body []byte, parts *[5][]value, arena *[]byte) int {
 		}
 		return 1
 	}
-	p := mailaddr.Parser{S: raw, Buf: *arena}
+	p := mailaddr.Parser{S: raw, Buf: *arena, UTF8: r.program.pigeonhole24}
 	list, ok := p.Addresses(r.found[:0])
 	r.found = list
 	*arena = p.Buf

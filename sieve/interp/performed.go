@@ -174,7 +174,10 @@ func (r *run) add(in *instruction) error {
 	if limit := r.program.maxActions; limit >= 0 && r.counted() >= limit {
 		return r.errorf(in, "more than %d actions", limit)
 	}
-	if limit := r.program.maxRedirects; in.kind == opRedirect && same >= limit {
+	if limit := max(r.program.maxRedirects, 0); in.kind == opRedirect && same >= limit {
+		if limit == 0 {
+			return r.errorf(in, "redirect is forbidden (MaxRedirects)")
+		}
 		return r.errorf(in, "more than %d redirects", limit)
 	}
 	r.actions = append(r.actions, next)

@@ -9,9 +9,6 @@ import (
 
 func (c *compiler) redirect(in *instruction, cmd sieve.Redirect) {
 	in.kind = opRedirect
-	if c.program.maxRedirects < 0 {
-		c.errorf("", "redirect is forbidden (MaxRedirects)")
-	}
 	if !c.hasVariables(cmd.Address) {
 		target, err := mailaddr.Target(cmd.Address)
 		if err != nil {

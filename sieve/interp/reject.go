@@ -86,7 +86,7 @@ func (r *run) returnPath() (mailaddr.Address, bool) {
 		return mailaddr.Address{}, false
 	}
 	return mailaddr.Address{Local: string(a.Local), Domain: string(a.Domain)},
-		len(a.Local) > 0 && len(a.Domain) > 0 && mailaddr.Sendable(a.Local)
+		len(a.Local) > 0 && len(a.Domain) > 0 && mailaddr.Sendable(a.Local, r.program.pigeonhole24)
 }
 
 // arrivedText is the header as it came, with the lines that are no fields and

@@ -86,6 +86,15 @@ func (c *compiler) named(name, where string) part {
 	return c.variable(ref.Name, where)
 }
 
+// read returns what stands for a variable that a test names, which a match
+// variable can be as well.
+func (c *compiler) read(name, where string) part {
+	if ref, end, ok := varname.Parse(name, 0); ok && end == len(name) && ref.Name == "" && ref.Index <= varname.MaxMatchValue {
+		return part{kind: partMatch, index: ref.Index}
+	}
+	return c.named(name, where)
+}
+
 // global returns the index of a global variable.
 func (c *compiler) global(name, where string) int {
 	i, ok := c.globals[name]

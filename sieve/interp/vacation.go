@@ -197,7 +197,7 @@ func (r *run) correspondent(sender mailaddr.Address) string {
 		if !ok {
 			continue
 		}
-		p := mailaddr.Parser{S: []byte(unread(f)), Names: true}
+		p := mailaddr.Parser{S: []byte(unread(f)), Names: true, UTF8: r.program.pigeonhole24}
 		list, _ := p.Addresses(nil)
 		for _, a := range list {
 			if sender.Is(a) || r.program.settings.Vacation.HeaderOnly {
@@ -233,7 +233,7 @@ func (r *run) addressed(mine []mailaddr.Address) (mailaddr.Address, bool) {
 	for _, name := range []string{"to", "cc", "bcc", "resent-to", "resent-cc", "resent-bcc"} {
 		var list []mailaddr.Found
 		for f := range r.fieldsNamed(name) {
-			p := mailaddr.Parser{S: []byte(unread(f))}
+			p := mailaddr.Parser{S: []byte(unread(f)), UTF8: r.program.pigeonhole24}
 			list, _ = p.Addresses(list)
 		}
 		for _, m := range mine {

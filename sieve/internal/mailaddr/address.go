@@ -20,10 +20,11 @@ var Atext = func() (set [256]bool) {
 	return set
 }()
 
-// Sendable reports whether SMTP could say the local part.
-func Sendable(local []byte) bool {
+// Sendable reports whether SMTP could say the local part, with SMTPUTF8 or
+// without. Of UTF-8 the server looks at each octet by itself.
+func Sendable(local []byte, utf8 bool) bool {
 	for _, c := range local {
-		if c < ' ' || c >= 0x7f {
+		if c < ' ' || c == 0x7f || c > 0x7f && (!utf8 || c > 0xfd) {
 			return false
 		}
 	}

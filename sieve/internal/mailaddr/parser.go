@@ -25,7 +25,10 @@ type Parser struct {
 	Buf []byte
 	// names asks for display names; phrases and comments leave theirs in name
 	// and note.
-	Names      bool
+	Names bool
+	// UTF8 takes local parts with octets over 127 in Addresses, as 2.4 does. For
+	// the addresses of scripts it doesn't.
+	UTF8       bool
 	name, note []byte
 }
 
@@ -361,7 +364,7 @@ func (p *Parser) Addresses(dst []Found) (list []Found, ok bool) {
 			p.I = start
 			var a Found
 			a, r = p.mailbox()
-			dst = a.appendTo(dst)
+			dst = p.good(dst, a)
 		}
 		if r == AtEnd || !p.At(',') {
 			break
@@ -374,9 +377,9 @@ func (p *Parser) Addresses(dst []Found) (list []Found, ok bool) {
 	return dst, len(dst) > n
 }
 
-// appendTo appends the address to a list, if it is good.
-func (a Found) appendTo(list []Found) []Found {
-	if a.bad || !Sendable(a.Local) {
+// good appends the address to a list, if it is good.
+func (p *Parser) good(list []Found, a Found) []Found {
+	if a.bad || !Sendable(a.Local, p.UTF8) {
 		return list
 	}
 	return append(list, a)
@@ -389,7 +392,7 @@ func (p *Parser) group(dst []Found) ([]Found, Outcome) {
 	if r == More && !p.At(';') {
 		for {
 			a, _ := p.mailbox()
-			dst = a.appendTo(dst)
+			dst = p.good(dst, a)
 			if !p.At(',') {
 				break
 			}
@@ -453,7 +456,7 @@ func Parse(s string) (Address, error) {
 		return Address{}, errors.New("has text behind the address")
 	case len(a.Local) == 0:
 		return Address{}, errors.New("has an empty local part")
-	case !Sendable(a.Local):
+	case !Sendable(a.Local, false):
 		return Address{}, errors.New("has a local part that is not ASCII")
 	}
 	return Address{string(a.Local), string(a.Domain)}, nil

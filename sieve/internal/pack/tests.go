@@ -246,7 +246,7 @@ func (c *codec) currentDate(t *sieve.CurrentDate) {
 
 func (c *codec) duplicate(t *sieve.Duplicate) {
 	c.optional(&t.Handle)
-	c.str(&t.Header)
+	c.optional(&t.Header)
 	c.optional(&t.UniqueID)
 	c.optionalNum(&t.Seconds)
 	c.flag(&t.Last)

@@ -168,11 +168,11 @@ func (g *Wide) Test(depth int) sieve.Test {
 		}
 		return sieve.HasFlag{Match: m, Relation: r, Comparator: c, Flags: keys, Variables: Pick(p, nil, nil, []string{"a"}, []string{"b", "c"})}
 	case 16:
-		t := sieve.Duplicate{Header: Pick(p, "", "Subject", "X-Missing"), Last: g.Chance(30)}
+		t := sieve.Duplicate{Header: Pick(p, nil, Ptr("Subject"), Ptr("X-Missing"), Ptr("")), Last: g.Chance(30)}
 		if g.Chance(40) {
 			t.Handle = Ptr(Pick(p, "h", "h2"))
 		}
-		if t.Header == "" && g.Chance(40) {
+		if t.Header == nil && g.Chance(40) {
 			t.UniqueID = Ptr(g.str("u", "v", ""))
 		}
 		return t
