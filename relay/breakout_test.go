@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"regexp"
 	"slices"
 	"strings"
 	"testing"
@@ -232,6 +233,9 @@ func (s shape) beyond(other shape) (out []string) {
 	return out
 }
 
+// sealsLine is a line of the file with the sums of managed blocks.
+var sealsLine = regexp.MustCompile(`^(# [ -~]*|[A-Za-z0-9_-]{8} [A-Za-z0-9_-]+)$`)
+
 // shape asks the readers about every file that is not as it was before.
 func (r readers) shape(tb testing.TB, c *relay.Config, before shape) shape {
 	tb.Helper()
@@ -290,6 +294,12 @@ func (r readers) shape(tb testing.TB, c *relay.Config, before shape) shape {
 		case strings.HasSuffix(f.Name, ".cfg"):
 			r.output(tb, r.haproxy, "-c", "-q", "-f", path)
 			s.Balancer = tokens(f.Data)
+		case strings.HasSuffix(f.Name, "_seals"): // no server reads it
+			for i, line := range strings.Split(strings.TrimSuffix(string(f.Data), "\n"), "\n") {
+				if !sealsLine.MatchString(line) {
+					tb.Errorf("%s:%d: %q", f.Name, i+1, line)
+				}
+			}
 		case strings.HasPrefix(f.Name, "postfix/") && !strings.HasSuffix(f.Name, ".cf"):
 			r.output(tb, r.postmap, "-c", r.dir, "-q", "X-Nothing: of the kind", "regexp:"+path)
 		case strings.HasSuffix(f.Name, ".sieve"):
