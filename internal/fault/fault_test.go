@@ -24,7 +24,7 @@ func TestPositions(t *testing.T) {
 		"Tenants[2].Domains[0]":               {Path: "Tenants[2].Domains[0]"},
 		"[3].Key":                             {Path: "[3].Key"},
 		"Installation.Files[\"/etc/a:b\"]":    {Path: "Installation.Files[\"/etc/a:b\"]"},
-		"/etc/Postfix/A File:4294967295":      {File: "/etc/Postfix/A File", Line: 4294967295},
+		"/etc/Postfix/A File:2147483647":      {File: "/etc/Postfix/A File", Line: 2147483647},
 		"master.cf:99999999999999999999999:x": {File: "master.cf:99999999999999999999999:x"},
 	} {
 		got := fault.At(text)

@@ -229,7 +229,7 @@ func (s *sinkServer) session(conn net.Conn) {
 			}
 			for range len(current.recipients) - 1 {
 				if current.lmtp {
-					ok = say(reply)
+					say(reply)
 				}
 			}
 			current, begun = base, false

@@ -38,7 +38,6 @@ type drawer struct {
 	n int // of tables
 	// classes are the restriction classes that there are.
 	classes []string
-	depth   int
 }
 
 func pick[T any](g *drawer, l ...T) T { return l[g.IntN(len(l))] }

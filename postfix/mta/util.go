@@ -1,7 +1,6 @@
 package mta
 
 import (
-	"net/netip"
 	"strings"
 	"unicode/utf8"
 
@@ -52,14 +51,4 @@ func asciiHost(host string) string {
 		return host
 	}
 	return ascii
-}
-
-func inNetworks(nets []netip.Prefix, a netip.Addr) bool {
-	a = a.Unmap()
-	for _, n := range nets {
-		if n.Contains(a) {
-			return true
-		}
-	}
-	return false
 }
