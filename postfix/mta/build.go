@@ -100,6 +100,14 @@ func (c *builder) build() {
 	}}
 	e.access = postfix.Search{Delimiter: delimiter, OwnersSplit: owners}
 	c.buildRouter(main)
+	for _, sv := range c.Master.Services() {
+		if why := oversized(sv.Command, main.Of(sv)); why != "" && sv.Type == "unix" {
+			if e.dead == nil {
+				e.dead = map[string]string{}
+			}
+			e.dead[sv.Name] = why
+		}
+	}
 	agent := main
 	if sv, ok := c.Master.Lookup(e.router.toLocal.transport, "unix"); ok && sv.Command == "local" {
 		agent = main.Of(sv)

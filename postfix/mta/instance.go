@@ -26,8 +26,9 @@ type Instance struct {
 	leaves     map[string]*leaf // by transport, where it changes something
 	reinjects  *listener        // where mail comes back from a content filter
 	agent      localAgent
-	forwarding *listener // where local(8) brings mail back in
-	untrusted  bool      // allow_untrusted_routing
+	dead       map[string]string // transports whose agent ends when it is started, and why
+	forwarding *listener         // where local(8) brings mail back in
+	untrusted  bool              // allow_untrusted_routing
 	// submits are the transports of filters that hand mail back to sendmail(1).
 	submits map[string]bool
 	// agents and deliver are the caller's, received its look at the line that

@@ -3,6 +3,7 @@ package mta
 import (
 	"bytes"
 	"cmp"
+	"strconv"
 	"strings"
 
 	"github.com/oxmailroute/oxmailroute/headers"
@@ -69,6 +70,26 @@ func (c *builder) buildLocal(s Settings) localAgent {
 	}
 	a.aliases.seal()
 	return a
+}
+
+// oversized says why local(8) or virtual(8) ends when it is started: the limit of a
+// mailbox must not be below that of a message.
+func oversized(command string, s Settings) (why string) {
+	parameter := map[string]string{"local": "mailbox_size_limit", "virtual": "virtual_mailbox_limit"}[command]
+	if parameter == "" {
+		return ""
+	}
+	limit, err := strconv.ParseInt(s.Value(parameter), 10, 64)
+	message, err2 := strconv.ParseInt(s.Value("message_size_limit"), 10, 64)
+	switch {
+	case err != nil || err2 != nil || limit <= 0:
+		return ""
+	case message <= 0:
+		return "ends: " + parameter + " is limited but message_size_limit is unlimited"
+	case limit < message:
+		return "ends: " + parameter + " is smaller than message_size_limit"
+	}
+	return ""
 }
 
 // aliasTable reads a table of alias_maps, whose files are postalias(1)'s.

@@ -474,7 +474,7 @@ func (w *Way) forward(to string) {
 		w.routed(p, to)
 		return
 	}
-	if w.postponed(h, to) {
+	if w.postponed(h, to) || w.ended(h, to) {
 		return
 	}
 	if (class == mailboxClass || class == localClass) && (h.command == "lmtp" || h.command == "virtual") {

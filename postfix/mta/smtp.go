@@ -33,8 +33,21 @@ func (w *Way) handOver(h hop, to string) {
 	}
 }
 
+// ended is a delivery agent that ends whenever it is started: qmgr(8) tries again.
+func (w *Way) ended(h hop, to string) bool {
+	why, ok := w.e.dead[h.transport]
+	if ok {
+		w.step(h.command, w.rule, h.at, h.transport, why)
+		w.end(ActionDefer, "451", to, "4.3.0 unknown mail transport error")
+	}
+	return ok
+}
+
 // agent is what the delivery agent does.
 func (w *Way) agent(h hop, to, domain string) {
+	if w.ended(h, to) {
+		return
+	}
 	switch h.command {
 	case "smtp":
 		if a := w.e.agents[h.transport]; a != nil {
