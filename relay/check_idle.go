@@ -99,7 +99,7 @@ func (c *site) withoutSieve(value, setting string) string {
 	case "local":
 		for _, name := range []string{"mailbox_transport_maps", "mailbox_command_maps"} {
 			if s.get(name) != "" {
-				return "" // each user has a way of his own
+				return "" // each user may have another
 			}
 		}
 		if t := s.get("mailbox_transport"); t != "" {

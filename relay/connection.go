@@ -15,7 +15,7 @@ type connections struct {
 	firewallFile string
 	proxyPort    uint16 // which only the balancer reaches; 0: none
 	balancer     *Balancer
-	balancerFile string // empty: not HAProxy as we configure it
+	balancerFile string // empty: not HAProxy as it is generated
 	shared       bool
 	allowed      []netip.Prefix // the gateway, and Inbound.Allow
 }

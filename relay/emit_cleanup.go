@@ -15,7 +15,7 @@ type cleanedBy struct {
 	off     bool // receive_override_options has no_header_body_checks
 }
 
-// variant is a cleanup service of the installation's beside which ours do its
+// variant is a cleanup service of the installation's beside which generated ones do its
 // work: one that removes markers, one for the gateway's mail, or both. The
 // first is that of the distributed master.cf, its names are without numbers.
 type variant struct {
@@ -90,9 +90,9 @@ func (c *site) cleanupSettings(service string) settings {
 	return c.base.service(sv)
 }
 
-// cleaned adds the options by which ours does the work of the listener's own
+// cleaned adds the options by which a generated one does the work of the listener's own
 // cleanup service. The header checks are on in any case; where the installation
-// has them off for the listener, only ours run.
+// has them off for the listener, only the generated ones run.
 func (c *site) cleaned(sv postfix.Service, role Role, g *gateway) []postfix.Param {
 	by := c.cleanedBy(sv)
 	name := c.names.cleanupStrip
@@ -115,7 +115,7 @@ func (c *site) cleaned(sv postfix.Service, role Role, g *gateway) []postfix.Para
 const noChecks = "no_header_body_checks"
 
 // merged are options that a service of the installation's may have with other
-// values: ours do what they say, too.
+// values: the generated ones do what they say, too.
 var merged = []string{"cleanup_service_name", "receive_override_options", "smtp_header_checks"}
 
 // emitCleanups adds the cleanup services of all variants.
@@ -146,7 +146,7 @@ func (c *masterWriter) emitCleanupsIn(g *gateway) {
 	}
 }
 
-// variantOptions are the options of one of our cleanup services: our header
+// variantOptions are the options of one of the generated cleanup services: their header
 // checks with the installation's behind them, and what its own service has
 // besides.
 func (c *site) variantOptions(i int, header string, more ...postfix.Param) []postfix.Param {

@@ -78,7 +78,7 @@ func (c *site) globalPath() string {
 	return c.policy.SieveDir() + "/10-" + c.policy.Gateway.Name + ".sieve"
 }
 
-// ownScript reports whether a path that Dovecot has is ours, of an earlier run
+// ownScript reports whether a path that Dovecot has is a generated one, of an earlier run
 // with the other form too.
 func (c *site) ownScript(path string) bool {
 	path = strings.Join(strings.Fields(path), "")

@@ -19,7 +19,7 @@ const (
 )
 
 // kept are options that a listener of the installation's may have itself: what
-// they say is in ours.
+// they say is in the generated ones.
 var kept = append([]string{
 	dataRestrictions, endOfData, ehloKeywords, ehloAddressMaps, restrictClasses, sslOptions,
 	bareNewline, bareNewline + "_exclusions", // exceptions from it are made for nobody
@@ -171,7 +171,7 @@ func (c *mainWriter) emitRestrictions(g *gateway) {
 	if m := c.hashMap(n.certs); m != "" {
 		certs, after = "check_ccert_access "+m, "reject"
 	}
-	// At DATA: our header before anything that can permit, so that all mail of the
+	// At DATA: the origin header before anything that can permit, so that all mail of the
 	// gateway carries it, and once. A client that does not wait for the answer to
 	// DATA is no mail server's (SMTP smuggling).
 	prepend, pipelining := "", "reject_unauth_pipelining"
@@ -232,7 +232,7 @@ func (c *mainWriter) emitClasses() {
 }
 
 // copied is a value of the listener's, main.cf's or its own, as text that stands
-// for itself: a $name in it could be one of those that have ours on this
+// for itself: a $name in it could be one of those that are generated for this
 // listener, or become one, and a parameter that leads to itself is fatal.
 func (c task) copied(own settings, name string) string {
 	raw, _ := own.Lookup(name)

@@ -24,8 +24,8 @@ func (l *leaving) set(transport, checks string) {
 
 // leaving removes markers where mail leaves: on each transport by which mail
 // goes to MX hosts. Not in main.cf, because a content filter is reached by smtp(8)
-// too, and mail must come back from it as it went. Hosts that we relay to are
-// the installation's own and may want the markers; our header is not for them.
+// too, and mail must come back from it as it went. Hosts that mail is relayed to are
+// the installation's own and may want the markers; the origin header is not for them.
 func (c task) leaving() leaving {
 	var l leaving
 	own := func(sv postfix.Service) string {

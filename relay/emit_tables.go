@@ -184,8 +184,8 @@ func (c *site) transportTable() postfix.Table {
 	return t
 }
 
-// reservedTable takes the headers away that only the gateway may set, and our
-// own.
+// reservedTable takes the headers away that only the gateway may set, and the
+// origin header.
 func (c *site) reservedTable(action postfix.CheckAction) postfix.CheckTable {
 	t := reservedRules(derived.AllReserved(c.policy), action)
 	if c.origin() {

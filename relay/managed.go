@@ -17,7 +17,7 @@ import (
 	"github.com/oxmailroute/oxmailroute/relay/internal/fixed"
 )
 
-// Every file that is ours alone says so in a comment, which ends in a checksum
+// Every file that is generated as a whole says so in a comment, which ends in a checksum
 // over the owner's name and all other lines:
 //
 //	# oxmailroute-conbool: managed file, change the policy instead [Jx4uNQ]
@@ -126,7 +126,7 @@ func Loses(there, now []byte) bool {
 	return !ok || !bytes.Equal(was.head, is.head) || !bytes.Equal(was.tail, is.tail)
 }
 
-// resembles reports whether a file looks like one of ours that lost its mark, and
+// resembles reports whether a file looks like a generated one that lost its mark, and
 // not like another gateway's.
 func resembles(gateway, name string, data []byte) bool {
 	if m, ok := cutMark(data); ok && (m.line == m.text() || strings.Contains(name, strings.TrimPrefix(m.owner, ownerPrefix))) {
@@ -145,7 +145,7 @@ func keptName(name string, data []byte) string {
 	return name + ".edited-" + hex.EncodeToString(sum[:4])
 }
 
-// there is a file of the installation by its name among ours.
+// there is a file of the installation by its name among the generated ones.
 func (in Installation) there(name string) ([]byte, bool) {
 	if base, ok := strings.CutPrefix(name, "postfix/"); ok {
 		data, ok := in.Files[in.configDir()+"/"+base]

@@ -136,7 +136,7 @@ func Remove(gateway string, in Installation) (Removal, error) {
 	return r, nil
 }
 
-// tables finds our files in Postfix's directory.
+// tables finds the generated files in Postfix's directory.
 func (r *Removal) tables(gateway string, in Installation, before, inUse []use) {
 	for name, data := range in.configured() {
 		if name == "main.cf" || name == "master.cf" {
@@ -146,9 +146,9 @@ func (r *Removal) tables(gateway string, in Installation, before, inUse []use) {
 		names := func(u use) bool { return named.MatchString(u.value) }
 		file := "postfix/" + name
 		if !Managed(gateway, data) {
-			// The file of a customer's that our block names is named elsewhere, too,
+			// The installation's file that the block names is named elsewhere, too,
 			// or is a file of the policy's.
-			if resembles(gateway, name, data) || ourTable(gateway, name) && slices.ContainsFunc(before, names) &&
+			if resembles(gateway, name, data) || generatedTable(gateway, name) && slices.ContainsFunc(before, names) &&
 				!slices.ContainsFunc(inUse, names) {
 				r.Left = append(r.Left, unmarked(file))
 			}
@@ -176,7 +176,7 @@ func (r *Removal) tables(gateway string, in Installation, before, inUse []use) {
 	}
 }
 
-// written finds our files outside of it. What isn't known is named all the same.
+// written finds the generated files outside of it. What isn't known is named all the same.
 func (r *Removal) written(gateway string, in Installation) {
 	names := newNames(gateway).fixedFiles(gateway)
 	for _, name := range names {
@@ -206,9 +206,9 @@ func unmarked(name string) Left {
 	return l
 }
 
-// ourTable reports whether a table's name is one that ours have, of this
+// generatedTable reports whether a table's name is one that generated ones have, of this
 // gateway or of one beside it.
-func ourTable(gateway, name string) bool {
+func generatedTable(gateway, name string) bool {
 	g, suffix, ok := strings.Cut(name, "_")
 	return ok && (g == gateway || fixed.GatewayName.MatchString(g)) && tableSuffixes[suffix]
 }

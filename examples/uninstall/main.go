@@ -30,7 +30,7 @@ func main() {
 	}
 	now := install(before)
 
-	// The administrator was there: a line of his own, and one in our block.
+	// The administrator was there: a line of their own, and one in the generated block.
 	main := string(now.Files["/etc/postfix/main.cf"])
 	main = "message_size_limit = 50000000\n" + main
 	main = strings.Replace(main, "# END oxmailroute-conbool", "smtpd_banner = $myhostname ESMTP\n# END oxmailroute-conbool", 1)

@@ -45,7 +45,7 @@ func conduct(t task) (Result, error) {
 	if err := checkMessages(&t.World, t.Messages); err != nil {
 		return Result{}, err
 	}
-	// Programs need neither our settings nor the caller's environment.
+	// Programs need neither this program's settings nor the caller's environment.
 	os.Clearenv()
 	os.Setenv("PATH", "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin")
 	os.Setenv("LC_ALL", "C.UTF-8")
@@ -141,7 +141,7 @@ func (r *runner) setUp() error {
 		return err
 	}
 	// More log lines may wait than the default of ten; where the system doesn't
-	// let us, the programs wait instead.
+	// let this program, the programs wait instead.
 	os.WriteFile("/proc/sys/net/unix/max_dgram_qlen", []byte("1000"), 0)
 	if r.log, err = listenSyslog("/dev/log", r.start); err != nil {
 		return err

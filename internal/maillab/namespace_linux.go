@@ -138,7 +138,7 @@ func privateEtc(scratch string) error {
 }
 
 // privateDev replaces /dev by one with the harmless devices only, so that
-// /dev/log can be ours.
+// /dev/log can be another.
 func privateDev(dev string) error {
 	if err := os.Mkdir(dev, 0o755); err != nil {
 		return err

@@ -310,7 +310,7 @@ func (i *instance) queued() (moving int, resting map[string][]string) {
 			if err == nil && entry.Type().IsRegular() {
 				file(entry.Name())
 			}
-			return nil // files come and go under our eyes
+			return nil // files come and go meanwhile
 		})
 	}
 	for _, queue := range []string{"maildrop", "incoming", "active"} {

@@ -105,7 +105,7 @@ func (v *validator) markers(at string, m Markers, p Policy) {
 	}
 	v.lineCondition(at+".Released", m.Released)
 	v.lineCondition(at+".Spam", m.Spam)
-	// The origin header alone ends loops through our own listeners.
+	// The origin header alone ends loops through the generated listeners.
 	own := !p.Loop.NoOrigin && (p.Topology == TopologyMailboxes || p.Topology == TopologyStore)
 	if d.Prefix == "" && len(m.Loop) == 0 && !own {
 		v.errs.Required(at, "a loop marker: Domain, or one in Loop; or leave the origin header on, in topology \"mailboxes\" or \"store\"")

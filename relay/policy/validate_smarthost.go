@@ -78,7 +78,7 @@ func (v *validator) fingerprint(at, f string) {
 	}
 }
 
-// identity is how the gateway knows us.
+// identity is how the gateway knows this server.
 func (v *validator) identity(at string, s SmartHost) {
 	if s.KnownByAddress {
 		for _, f := range []struct {

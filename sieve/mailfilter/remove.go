@@ -90,7 +90,7 @@ func (d *Document) cut(i int) (eol string, err error) {
 	s := d.line(g.off, r.end, eol)
 	if slices.Contains(g.flags, inlineFlag) {
 		if next := i + 1; next < len(d.rules) && d.rules[next].tag >= 0 && slices.Contains(d.rules[next].Flags, ManagedFlag) && d.tags[d.rules[next].tag].off == s.end {
-			// The next rule of ours takes over the line end before this one.
+			// The next managed rule takes over the line end before this one.
 			if err := d.remember(next, []string{inlineFlag}); err != nil {
 				return eol, err
 			}

@@ -102,7 +102,7 @@ func (c *Client) saslEnd(mechanism sasl.Client, resp response, sent [][]byte) er
 	}
 	answer, err := nextStep(mechanism, resp.arg)
 	if err != nil {
-		return fmt.Errorf("the server's proof: %w", err) // not the server we wanted: the connection is closed
+		return fmt.Errorf("the server's proof: %w", err) // not the server that was wanted: the connection is closed
 	}
 	if len(answer) > 0 {
 		return syntaxError("final data where the mechanism was not at its end")

@@ -91,7 +91,7 @@ func (l *loss) find(all []element, inside bool) []Leftover {
 	if len(l.units) == 0 {
 		return nil
 	}
-	// Of two that are like the same missing one, either may be ours.
+	// Of two that are like the same missing one, either may be the written one.
 	found := map[string]bool{}
 	for _, e := range stay {
 		if _, code := e.codes(l.src); l.units[code] > 0 {

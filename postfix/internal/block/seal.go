@@ -136,10 +136,10 @@ type Leftover struct {
 
 // sorted are the parts of an edited block.
 type sorted struct {
-	ours     []element      // as we wrote them
-	changed  []element      // by their name ours, by their text not
+	ours     []element      // as they were written
+	changed  []element      // by their name written here, by their text not
 	theirs   []element      // neither
-	missing  map[string]int // units of the seal that are not among ours
+	missing  map[string]int // units of the seal that are not among those written
 	complete bool           // there are none
 }
 

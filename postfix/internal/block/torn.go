@@ -388,7 +388,7 @@ func (f Frame) Salvage(src []byte, list []Frame, why string) (edits []Edit, left
 	units := countUnits(f.Seal)
 	if f.Line == 0 {
 		left = []Leftover{{f.EndLine, LineAt(src, f.bodyEnd), why}}
-		// All that may be, up to the highest that is like one of ours.
+		// All that may be, up to the highest that is like a written one.
 		above := 0
 		for _, g := range list {
 			if at := max(g.End, g.body); at <= f.bodyEnd {
@@ -452,7 +452,7 @@ func (f Frame) Salvage(src []byte, list []Frame, why string) (edits []Edit, left
 	}
 	s := tellApart(src, all, units, !f.Managed)
 	edits = append(edits, Edit{start: f.Start, end: start})
-	last := 0 // up to which it may be ours
+	last := 0 // up to which it may be written here
 	for _, e := range s.ours {
 		edits = append(edits, Edit{start: e.start, end: e.end})
 		last = e.start

@@ -70,7 +70,7 @@ func Main(p policy.Policy, tables string, mailboxes, aliases postfix.MapSpec) st
 	return b.String()
 }
 
-// interfaces are the addresses of the listeners, and loopback for our own.
+// interfaces are the addresses of the listeners, and loopback for the generated ones.
 func interfaces(p policy.Policy) string {
 	addresses := []string{}
 	for _, l := range p.Listeners {

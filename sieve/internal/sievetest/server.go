@@ -25,7 +25,7 @@ import (
 
 // Server is a Dovecot of one of the releases that delivers to its users by LMTP
 // and by dovecot-lda. User u@example.com has the home Dir/u@example.com with the
-// scripts .before.sieve, .active.sieve and .after.sieve, and his own to include in
+// scripts .before.sieve, .active.sieve and .after.sieve, and the user's own to include in
 // sieve/; others to include are in Dir/global.
 type Server struct {
 	Dovecot24 bool
