@@ -49,17 +49,6 @@
 //			world.Root = system.Root
 //			...
 //
-// # How a message is followed
-//
-// Nothing relies on a header field that the configuration under test might
-// change. The reply to a message names its queue file; each delivery line of
-// Postfix's log names the next one ("queued as"), the sink's record or the
-// LMTP session; a mailbox copy names its LMTP session in the Received field
-// that Dovecot adds. Mail that re-enters from Sieve is joined by the chain of
-// its Received fields. The field [IDHeader], which Run puts before the message
-// unless [Message.NoID] is set, and the Message-ID decide only where the chain
-// is broken.
-//
 // Dovecot remembers across the messages of a run: a redirect of a Message-ID it
 // has redirected before is suppressed, and a vacation reply goes to each sender
 // once per mailbox. Messages whose copies are compared need Message-IDs and, for

@@ -6,7 +6,14 @@ import (
 	"strings"
 )
 
-// Result is what a run saw.
+// Result is what a run saw. How a message is followed: nothing relies on a header
+// field that the configuration under test might change. The reply to a message names
+// its queue file; each delivery line of Postfix's log names the next one ("queued
+// as"), the sink's record or the LMTP session; a mailbox copy names its LMTP session in
+// the Received field that Dovecot adds. Mail that re-enters from Sieve is joined by
+// the chain of its Received fields. The field [IDHeader], which Run puts before the
+// message unless [Message.NoID] is set, and the Message-ID decide only where the
+// chain is broken.
 type Result struct {
 	// Messages are the outcomes by Message.ID.
 	Messages map[string]Outcome

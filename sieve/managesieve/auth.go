@@ -15,7 +15,9 @@ import (
 // Authenticate logs in by a SASL mechanism (RFC 5804 section 2.1), which must be
 // among the server's. Where the server refuses, the connection can be used for
 // another try. Nothing of what was sent is in the error: a text of the server
-// that repeats it is left out.
+// that repeats it is left out. go-sasl has PLAIN, EXTERNAL, OAUTHBEARER and LOGIN; it
+// has no SCRAM, but any implementation of its Client interface will do, since
+// challenges and the server's final data are passed on.
 func (c *Client) Authenticate(ctx context.Context, mechanism sasl.Client) error {
 	if c == nil {
 		c = new(Client)

@@ -16,7 +16,9 @@ type Script struct {
 }
 
 // ListScripts lists the mailbox's scripts in the server's order (RFC 5804
-// section 2.7).
+// section 2.7). Cyrus 3.6 stores a name beyond ASCII as an encoded word, lists it
+// so, and finds it under that name only; a name with quotes it lists unescaped,
+// which is a [*ProtocolError].
 func (c *Client) ListScripts(ctx context.Context) ([]Script, error) {
 	if c == nil {
 		c = new(Client)

@@ -11,22 +11,18 @@
 //	...
 //	err = c.Authenticate(ctx, sasl.NewPlainClient("alice@example.com", "master", password))
 //
-// go-sasl has PLAIN, EXTERNAL, OAUTHBEARER and LOGIN; it has no SCRAM, but any
-// implementation of its Client interface will do, since challenges and the
-// server's final data are passed on. Without TLS nothing is authenticated, except
-// over loopback where [LoopbackCleartext] asks for it.
+// Without TLS nothing is authenticated, except over loopback where
+// [LoopbackCleartext] asks for it.
 //
 // # Errors
 //
 // A refusal of the server is a [*ResponseError]. Its response code is a [Code],
 // and codes are found by errors.Is along their hierarchy: an error with
 // QUOTA/MAXSIZE is both [CodeQuotaMaxSize] and [CodeQuota]. What breaks the
-// protocol is a [*ProtocolError], a broken or silent connection a [*ConnError].
-// After either of those, after BYE and after a cancelled call the position in
-// the stream isn't known any more, so the connection is closed and every later
-// call fails with [ErrClosed] and the first cause; so it does after a refusal
-// whose text is no string, as Cyrus's timsieved ends a connection. No error holds credentials or
-// bytes of what the server sent out of order.
+// protocol is a [*ProtocolError], a broken or silent connection a [*ConnError];
+// after either, and after BYE and a cancelled call, the connection is closed
+// ([ErrClosed]). No error holds credentials or bytes of what the server sent out of
+// order.
 //
 // # What is and isn't guaranteed
 //
@@ -38,9 +34,7 @@
 // sent and before the answer, the client can't know which of the two is there:
 // GETSCRIPT tells.
 //
-// The tests run against Dovecot 2.3 and Cyrus 3.6. Cyrus 3.6 stores a name beyond
-// ASCII as an encoded word, lists it so, and finds it under that name only; a
-// name with quotes it lists unescaped, which is a [*ProtocolError].
+// The tests run against Dovecot 2.3 and Cyrus 3.6.
 //
 // The protocol has no compare-and-swap: between GETSCRIPT and PUTSCRIPT somebody
 // else may store the script. Package

@@ -8,6 +8,9 @@ import (
 
 // ErrClosed is in every error of a call on a connection that was closed, by
 // Close, Logout, BYE or an earlier failure. The first cause is in the error, too.
+// After an error of the protocol or of the connection, a cancelled call, and a
+// refusal whose text is no string (as Cyrus's timsieved ends a connection), the
+// position in the stream isn't known any more.
 var ErrClosed = errors.New("connection is closed")
 
 // ErrNoTLS is in the error of [Dial] and [NewClient] where STARTTLS is wanted and

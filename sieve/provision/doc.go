@@ -26,8 +26,7 @@
 // [Options.Script] is the name of the script to edit, and empty for the one that
 // is active. Open-Xchange has one script per user, [OpenXchange] by default, and
 // other clients may have theirs beside it; only the active one runs. Where the
-// named script isn't active the caller decides by [Options.Inactive]; the default
-// is to leave the mailbox alone with an [*InactiveError]. No script is activated
+// named script isn't active [Options.Inactive] decides. No script is activated
 // that wasn't active, except one that Sync creates where none is active and
 // Options.Activate asks for it.
 //

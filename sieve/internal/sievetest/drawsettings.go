@@ -28,7 +28,7 @@ func DrawSettings(g *Generator, dovecot24 bool) []string {
 	set(20, "sieve_max_redirects", "0", "1", "2", "10")
 	source(25, "sieve_redirect_envelope_from")
 	set(20, "sieve_redirect_duplicate_period", in("1h", "3600"), in("2days", "172800"), in("90mins", "5400"))
-	set(30, "sieve_user_email", "me@example.com", "Me@Example.com", "a@b", "me", "joe@example.org")
+	set(30, "sieve_user_email", "me@example.com", "Me@Example.com", "a@b", in("me", "jo@b"), "joe@example.org") // 2.4 doesn't start with a name alone
 	set(25, "recipient_delimiter", "-", "+-", "_", "+")
 	yes(25, "lda_mailbox_autocreate")
 	if g.Chance(40) {
