@@ -73,16 +73,23 @@ func compile(p Policy, in Installation, r *report) *Config {
 		e := emit(s, r)
 		if len(r.errs) == 0 {
 			c := evaluate(s, e, r)
-			if s.failures.report(r); len(r.errs) == 0 {
+			if s.tablesAnswered(r); len(r.errs) == 0 {
 				task{s, r}.unnamedTables(settings{e.conf.Settings()}, e.master, false)
 				c.warnings = r.warnings
 				return c
 			}
 		}
 	}
-	s.failures.report(r)
+	s.tablesAnswered(r)
 	if s.master != nil && s.base.Main != nil {
 		task{s, r}.unnamedTables(s.base, s.master, true)
 	}
 	return nil
+}
+
+// tablesAnswered adds an error for each table of the caller's that could not be asked.
+func (s *site) tablesAnswered(r *report) {
+	for _, err := range s.failures.End() {
+		r.errs.Add("Installation.Tables", ErrConflict, "try again when it answers, or give its Rows", "%w", err)
+	}
 }

@@ -22,7 +22,7 @@ func (c *reader) newConf(p Policy) *mta.Configuration {
 func (c *site) given(spec postfix.MapSpec) postfix.Map {
 	switch t := c.in.Tables[spec.String()]; {
 	case t.Map != nil:
-		return c.failures.watch(spec.String(), t.Map)
+		return c.failures.Watch(spec.String(), t.Map)
 	case t.Rows != nil:
 		return t.Rows.Index()
 	}

@@ -24,7 +24,7 @@ type site struct {
 	// stock are the installation's files: those of the configuration directory by
 	// their names there, others by their paths.
 	stock    map[string][]byte
-	failures *failures // of the caller's tables
+	failures *tables.Failures // of the caller's tables
 	main     *postfix.Main
 	master   *postfix.Master
 	base     settings // main.cf's, before anything is generated
@@ -52,7 +52,7 @@ type reader struct{ task }
 
 // newReader begins with what no file says.
 func newReader(p Policy, in Installation, r *report) *reader {
-	c := &reader{task{&site{policy: p, names: newNames(p.Gateway.Name), in: in, failures: new(failures), indexTypes: map[string]string{}}, r}}
+	c := &reader{task{&site{policy: p, names: newNames(p.Gateway.Name), in: in, failures: new(tables.Failures), indexTypes: map[string]string{}}, r}}
 	c.lists = &output{site: c.site, files: map[string][]byte{}}
 	c.conf = c.newConf(p)
 	c.tables = tables.Reader{

@@ -1,6 +1,7 @@
-package relay
+package tables
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"sync"
@@ -8,9 +9,9 @@ import (
 	"github.com/oxmailroute/oxmailroute/postfix"
 )
 
-// failures are the tables of the caller's that could not be asked while Compile ran:
-// what they would have said may be what a guarantee hangs on.
-type failures struct {
+// Failures are the tables of the caller's that could not be asked: what they would
+// have said may be what a guarantee hangs on.
+type Failures struct {
 	mu   sync.Mutex
 	over bool // Route's questions are its own
 	errs map[string]error
@@ -20,7 +21,7 @@ type failures struct {
 type asked struct {
 	postfix.Map
 	name string
-	to   *failures
+	to   *Failures
 }
 
 // Lookup asks the table.
@@ -45,9 +46,9 @@ func (a asked) Patterns() bool {
 	return ok && p.Patterns()
 }
 
-// watch makes a table of the caller's one whose errors are kept; the tables of
+// Watch makes a table of the caller's one whose errors are kept; the tables of
 // package postfix have none.
-func (f *failures) watch(name string, m postfix.Map) postfix.Map {
+func (f *Failures) Watch(name string, m postfix.Map) postfix.Map {
 	switch m.(type) {
 	case *postfix.Index, *postfix.PatternTable, postfix.Static:
 		return m
@@ -55,13 +56,16 @@ func (f *failures) watch(name string, m postfix.Map) postfix.Map {
 	return asked{m, name, f}
 }
 
-// report adds an error for each table that could not be asked, once.
-func (f *failures) report(r *report) {
+// End returns an error for each table that could not be asked, once; what comes
+// later isn't kept.
+func (f *Failures) End() []error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.over = true
+	var out []error
 	for _, name := range slices.Sorted(maps.Keys(f.errs)) {
-		r.errs.Add("Installation.Tables", ErrConflict, "try again when it answers, or give its Rows", "%s can't be asked: %w", name, f.errs[name])
+		out = append(out, fmt.Errorf("%s can't be asked: %w", name, f.errs[name]))
 	}
 	clear(f.errs)
+	return out
 }
