@@ -11,7 +11,8 @@ type Matcher struct {
 }
 
 // Compile binds a predicate to a view. It fails with [Errors] where [Validate]
-// does, with an error that wraps [ErrInvalid] for an unknown view, and with a [NotExpressibleError] where the view's server has no such test:
+// does, with an error that wraps [ErrInvalid] for an unknown view, and with a [NotExpressibleError] where the view's server has no such
+// test:
 //
 //   - in [Sieve], a [MatchPrefix];
 //   - in [HeaderChecks], [Exists] and [Match] of a name for which [IsMIME]

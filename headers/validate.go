@@ -124,7 +124,8 @@ func (v *validator) name(at *place, name string) {
 func checkName(name string) error {
 	for i := range len(name) {
 		if !nameOctet(name[i]) {
-			return mistake(ErrInvalid, "write printable ASCII without space and colon", "%q is not a legal header name: %q may not stand in it", name, name[i])
+			return mistake(ErrInvalid, "write printable ASCII without space and colon", "%q is not a legal header name: %q may not stand in it",
+				name, name[i])
 		}
 	}
 	if len(name) > 997 {

@@ -24,7 +24,8 @@ func ParseBodyTable(name, kind string, src []byte) (CheckTable, []Warning) {
 func parseChecks(p checkParser, name, kind string, src []byte) (CheckTable, []Warning) {
 	p.s.src = src
 	if kind != "regexp" && kind != "pcre" {
-		return nil, []Warning{{Position: Position{File: name, Line: 1}, Text: fmt.Sprintf("tables of kind %q can't be evaluated", kind), Unevaluated: true}}
+		return nil, []Warning{{Position: Position{File: name, Line: 1}, Text: fmt.Sprintf("tables of kind %q can't be evaluated", kind),
+			Unevaluated: true}}
 	}
 	for p.s.next() {
 		p.line()
@@ -57,7 +58,8 @@ type checkBlock struct {
 }
 
 func (p *checkParser) warn(unevaluated bool, format string, args ...any) {
-	p.warnings = append(p.warnings, Warning{Position: Position{File: p.name, Line: p.s.first()}, Text: fmt.Sprintf(format, args...), Unevaluated: unevaluated})
+	p.warnings = append(p.warnings, Warning{Position: Position{File: p.name, Line: p.s.first()}, Text: fmt.Sprintf(format, args...),
+		Unevaluated: unevaluated})
 }
 
 // line reads one logical line.

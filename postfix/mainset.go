@@ -306,7 +306,8 @@ func breakAt(line string, from int) int {
 
 func checkOwner(owner string) *Error {
 	if !block.ValidOwner(owner) {
-		return &Error{Position: Position{Path: "owner"}, Err: fault.New(ErrIllegal, fmt.Sprintf("%q: write letters, digits, \".\", \"_\", \"-\"", owner))}
+		return &Error{Position: Position{Path: "owner"}, Err: fault.New(ErrIllegal, fmt.Sprintf("%q: write letters, digits, \".\", \"_\", \"-\"",
+			owner))}
 	}
 	return nil
 }

@@ -43,7 +43,8 @@ type patternPart struct {
 func ParsePatternTable(name, kind string, src []byte) (*PatternTable, []Warning) {
 	t := &PatternTable{kind: kind}
 	if kind != "regexp" && kind != "pcre" {
-		return t, []Warning{{Position: Position{File: name, Line: 1}, Text: fmt.Sprintf("tables of kind %q can't be evaluated", kind), Unevaluated: true}}
+		return t, []Warning{{Position: Position{File: name, Line: 1}, Text: fmt.Sprintf("tables of kind %q can't be evaluated", kind),
+			Unevaluated: true}}
 	}
 	p := checkParser{name: name, pcre: kind == "pcre"}
 	p.s.src = src

@@ -105,7 +105,8 @@ func checkServices(add []Service) Errors {
 	seen := make(map[key]int, len(add))
 	for i, s := range add {
 		fail := func(field string, kind error, format string, args ...any) {
-			errs = append(errs, &Error{Position: Position{Path: fmt.Sprintf("[%d]%s", i, field)}, Err: fault.New(kind, fmt.Sprintf(format, args...))})
+			errs = append(errs, &Error{Position: Position{Path: fmt.Sprintf("[%d]%s", i, field)}, Err: fault.New(kind,
+				fmt.Sprintf(format, args...))})
 		}
 		s = withDefaults(s)
 		if why := badField(s.Name); why != "" || s.Name != "" && s.Name[0] == '#' {

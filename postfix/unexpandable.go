@@ -79,6 +79,7 @@ func (c *expansionCheck) check(s Settings, name, file string, line int) {
 	key := name + "\n" + raw
 	if !c.seen[key] {
 		c.seen[key] = true
-		c.errs = append(c.errs, &Error{Position: Position{File: file, Line: line}, Err: fault.New(ErrSyntax, fmt.Sprintf("%s = %s: Postfix would stop: %s", name, raw, err))})
+		c.errs = append(c.errs, &Error{Position: Position{File: file, Line: line}, Err: fault.New(ErrSyntax,
+			fmt.Sprintf("%s = %s: Postfix would stop: %s", name, raw, err))})
 	}
 }

@@ -29,8 +29,9 @@ func (c fileWriter) behindTable(g *gateway) postfix.Table {
 			}
 			for _, k := range mailaddr.DomainKeys(d) {
 				behind[k] = true
-				t = append(t, postfix.Entry{Key: k, Value: "REJECT 5.7.1 mail for this domain comes by its gateway", Rule: paths.Index(paths.Index("Tenants",
-					i)+".Domains", j)})
+				t = append(t, postfix.Entry{Key: k, Value: "REJECT 5.7.1 mail for this domain comes by its gateway",
+					Rule: paths.Index(paths.Index("Tenants",
+						i)+".Domains", j)})
 			}
 		}
 	}

@@ -30,7 +30,8 @@ func (c checker) all() {
 			strings.TrimPrefix(b.get("relayhost")+" "+nexthop, " "))
 	}
 	c.checkPast()
-	if v := b.get("smtp_tls_mandatory_ciphers"); strings.EqualFold(v, "null") { // others that hide nothing smtp(8) doesn't offer whom it verifies
+	if v := b.get("smtp_tls_mandatory_ciphers"); strings.EqualFold(v,
+		"null") { // others that hide nothing smtp(8) doesn't offer whom it verifies
 		c.conflict("smtp_tls_mandatory_ciphers", "set it to medium or high", "with %q no mail could go to the gateway by TLS 1.2", v)
 	}
 	if v := b.get("empty_address_default_transport_maps_lookup_key"); v != "" && v != "<>" {
@@ -121,7 +122,8 @@ func (c checker) checkOutbound() {
 			for j, d := range t.Domains {
 				ascii, _ := headers.ASCIIDomain(d)
 				if slices.ContainsFunc(mailaddr.DomainKeys(ascii), l.Has) {
-					c.errs.Add(paths.Index(paths.Index("Tenants", i)+".Domains", j), ErrConflict, `use topology "mailboxes" or "store", or take it out of `+name,
+					c.errs.Add(paths.Index(paths.Index("Tenants", i)+".Domains", j), ErrConflict,
+						`use topology "mailboxes" or "store", or take it out of `+name,
 						"%s is local to the installation (%s, %s), but topology \"outbound\" has no hosted recipients", ascii, name, c.at(name))
 				}
 			}
@@ -225,7 +227,8 @@ func (c checker) checkServices() {
 		sv, ok := c.master.Lookup(name, kind)
 		switch {
 		case !ok:
-			c.errs.Add(paths.Index("Listeners", i)+".Service", ErrConflict, "write the name as master.cf has it", "master.cf has no service %q of type %s",
+			c.errs.Add(paths.Index("Listeners", i)+".Service", ErrConflict, "write the name as master.cf has it",
+				"master.cf has no service %q of type %s",
 				name, kind)
 		case sv.Command != "smtpd":
 			c.errs.Add(paths.Index("Listeners", i)+".Service", ErrConflict, "name the service that runs smtpd(8)", "%q runs %s (master.cf:%d)", name,

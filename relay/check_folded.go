@@ -45,8 +45,9 @@ func (c checker) checkFolded(scope postfix.Table) {
 		for j, a := range t.Scope.Except {
 			// In lower case alone it would be another sender's exception, too.
 			if local, domain := mailaddr.Split(a); strings.Contains(a, "@") && mailaddr.Fold(local) != strings.ToLower(local) {
-				c.errs.Add(paths.Index(paths.Index("Tenants", i)+".Scope.Except", j), headers.ErrNotExpressible, "write "+mailaddr.Fold(local)+"@"+domain+
-					", if both are meant, or remove it",
+				c.errs.Add(paths.Index(paths.Index("Tenants", i)+".Scope.Except", j), headers.ErrNotExpressible,
+					"write "+mailaddr.Fold(local)+"@"+domain+
+						", if both are meant, or remove it",
 					"Postfix takes %s for %s@%s, since it compares folded text: both would be out of scope", a, mailaddr.Fold(local), domain)
 			}
 		}

@@ -24,7 +24,8 @@ func (c checker) checkPatterns(name string) {
 	}
 	for _, spec := range specs {
 		c.tables.EachPattern(spec, func(file string, r postfix.RuleEndings) {
-			if r.Value == "" || r.Value == ":" || c.ends(r.Value) || slices.ContainsFunc(r.Endings, tables.Limited) { // (":" changes nothing, transport(5))
+			if r.Value == "" || r.Value == ":" || c.ends(r.Value) || slices.ContainsFunc(r.Endings,
+				tables.Limited) { // (":" changes nothing, transport(5))
 				return
 			}
 			c.errs.Add(place{file, r.Line}.String(), ErrConflict, fix,

@@ -18,7 +18,8 @@ func (c task) checkSession(sv postfix.Service, own settings) {
 	const noop = "smtpd_noop_commands" // smtpd_forbidden_commands is asked for unknown ones only
 	for _, word := range list(own.get(noop)) {
 		if slices.Contains(sessionCommands, strings.ToLower(word)) {
-			c.errs.Add(at, ErrConflict, "take "+word+" out of it for this listener", "%s has %s, without which the gateway can't send mail here", noop, word)
+			c.errs.Add(at, ErrConflict, "take "+word+" out of it for this listener", "%s has %s, without which the gateway can't send mail here",
+				noop, word)
 		}
 	}
 	// Where only main.cf says so, the listener gets an option of its own.
@@ -31,7 +32,8 @@ func (c task) checkSession(sv postfix.Service, own settings) {
 	}
 	for _, name := range ciphers.Grades(own.Settings) {
 		if weak := ciphers.Weak(own.Settings, name); weak != "" {
-			c.errs.Add(at, ErrConflict, "set "+name+" to medium or high for this listener", "%s: the gateway's mail would not be encrypted, or not come by TLS 1.2", weak)
+			c.errs.Add(at, ErrConflict, "set "+name+" to medium or high for this listener",
+				"%s: the gateway's mail would not be encrypted, or not come by TLS 1.2", weak)
 		}
 	}
 }

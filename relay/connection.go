@@ -59,7 +59,8 @@ func (c *connections) connect(m *mta.Message, o *Origin, d *door) {
 			noConnection(m, "Balancer", place{c.balancerFile, 0}, o.Client, "the load balancer takes the gateway's connections alone")
 			return
 		default:
-			before(m, "balancer", "Balancer", place{c.balancerFile, 0}, o.Client.String(), "announced to Postfix from "+derived.BalancerFrom(*c.balancer))
+			before(m, "balancer", "Balancer", place{c.balancerFile, 0}, o.Client.String(),
+				"announced to Postfix from "+derived.BalancerFrom(*c.balancer))
 			return
 		}
 	}

@@ -172,7 +172,8 @@ func (c *site) transportTable() postfix.Table {
 		}
 		for j, d := range paths.Ordered(tenant.Domains) {
 			for _, k := range mailaddr.DomainKeys(d) {
-				t = append(t, postfix.Entry{Key: k, Value: c.names.store + ":" + tenant.Store, Rule: paths.Index(paths.Index("Tenants", i)+".Domains", j)})
+				t = append(t, postfix.Entry{Key: k, Value: c.names.store + ":" + tenant.Store, Rule: paths.Index(paths.Index("Tenants", i)+".Domains",
+					j)})
 			}
 		}
 	}

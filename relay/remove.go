@@ -167,7 +167,9 @@ func (r *Removal) tables(gateway string, in Installation, before, inUse []use) {
 				Fix: "change or delete the lines that name it, then delete it"})
 		case !intact(data):
 			r.Left = append(r.Left, LeftFile(file, data))
-		case name == newNames(gateway).seals && slices.ContainsFunc(r.Files, func(f File) bool { return newNames(gateway).stillSealed(in, f.Data) }):
+		case name == newNames(gateway).seals && slices.ContainsFunc(r.Files, func(f File) bool {
+			return newNames(gateway).stillSealed(in, f.Data)
+		}):
 			r.Left = append(r.Left, Left{File: file, Why: "tells the lines of a damaged block apart, which stays",
 				Fix: "mend the block and remove the gateway again, or delete the file with what is left of the block"})
 		default:

@@ -20,7 +20,8 @@ type report struct {
 }
 
 func newReport(p Policy) *report {
-	return &report{tenantAt: func(path string) string { return derived.TenantAt(p, path) }, warned: map[Warning]bool{}, told: map[string]bool{}}
+	return &report{tenantAt: func(path string) string { return derived.TenantAt(p, path) }, warned: map[Warning]bool{},
+		told: map[string]bool{}}
 }
 
 // task is what a step has to work on: the site that it reads, and where it says

@@ -52,7 +52,8 @@ type reader struct{ task }
 
 // newReader begins with what no file says.
 func newReader(p Policy, in Installation, r *report) *reader {
-	c := &reader{task{&site{policy: p, names: newNames(p.Gateway.Name), in: in, failures: new(tables.Failures), indexTypes: map[string]string{}}, r}}
+	c := &reader{task{&site{policy: p, names: newNames(p.Gateway.Name), in: in, failures: new(tables.Failures),
+		indexTypes: map[string]string{}}, r}}
 	c.lists = &output{site: c.site, files: map[string][]byte{}}
 	c.conf = c.newConf(p)
 	c.tables = tables.Reader{

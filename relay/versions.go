@@ -34,7 +34,8 @@ func (c *reader) versions() {
 		c.postfix, c.dovecot = cmp.Or(c.postfix, release.FirstPostfix), cmp.Or(c.dovecot, release.FirstDovecot)
 		c.conf.Release = c.postfix.String()
 	}()
-	c.postfix = release.Postfix.Resolve(&c.errs, c.policy.Server.Postfix, []release.Found{{At: "Installation.PostfixVersion", Text: c.in.PostfixVersion}})
+	c.postfix = release.Postfix.Resolve(&c.errs, c.policy.Server.Postfix, []release.Found{{At: "Installation.PostfixVersion",
+		Text: c.in.PostfixVersion}})
 	c.patchRelease()
 	if c.policy.Topology != TopologyMailboxes {
 		return

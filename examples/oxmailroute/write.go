@@ -205,7 +205,8 @@ func keep(files *[]relay.File, base, gateway string, obsolete []string) error {
 		if err != nil {
 			return err
 		}
-		if slices.Contains(obsolete, name) && (slices.Contains([]string{".db", ".lmdb", ".cdb"}, filepath.Ext(name)) || relay.Intact(gateway, data)) {
+		if slices.Contains(obsolete, name) && (slices.Contains([]string{".db", ".lmdb", ".cdb"}, filepath.Ext(name)) ||
+			relay.Intact(gateway, data)) {
 			return nil
 		}
 		*files = append(*files, relay.File{Name: name, Mode: info.Mode().Perm(), Owner: ownerThere(info), Data: data})

@@ -22,7 +22,8 @@ type instance struct {
 
 // machinery are the files of /etc/postfix that belong to the program, not to a
 // configuration.
-var machinery = []string{"dynamicmaps.cf", "dynamicmaps.cf.d", "postfix-files", "postfix-files.d", "postfix-script", "post-install", "makedefs.out"}
+var machinery = []string{"dynamicmaps.cf", "dynamicmaps.cf.d", "postfix-files", "postfix-files.d", "postfix-script", "post-install",
+	"makedefs.out"}
 
 // stockMaster is where distributions keep an untouched master.cf.
 var stockMaster = []string{"/usr/share/postfix/master.cf.dist", "/etc/postfix/master.cf.proto", "/etc/postfix/master.cf"}

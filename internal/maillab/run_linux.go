@@ -101,7 +101,8 @@ func run(w World, s Site, msgs []Message, scale float64) (Result, error) {
 	defer cancel()
 	deadline := time.Now().Add(w.Timeout - w.Timeout/20)
 	return inner(ctx, "run", task{
-		World: w, Site: s, Messages: msgs, Check: scale >= 2 && !s.Direct, Script: scale > 1 && !s.Direct, Defaults: versions(w.Root), Scratch: scratch, Deadline: deadline,
+		World: w, Site: s, Messages: msgs, Check: scale >= 2 && !s.Direct, Script: scale > 1 &&
+			!s.Direct, Defaults: versions(w.Root), Scratch: scratch, Deadline: deadline,
 	})
 }
 

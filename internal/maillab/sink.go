@@ -66,7 +66,8 @@ type sinkServer struct {
 
 // listenSink starts a sink with the world's keys. A sink that is Down gives
 // nil.
-func listenSink(world *World, spec *Sink, keys map[string]KeyPair, book *recordBook, listen func(string) (net.Listener, error)) (*sinkServer, error) {
+func listenSink(world *World, spec *Sink, keys map[string]KeyPair, book *recordBook, listen func(string) (net.Listener,
+	error)) (*sinkServer, error) {
 	s := &sinkServer{spec: spec, mode: world.mode(*spec), book: book, trusted: x509.NewCertPool()}
 	if s.mode == Down {
 		return nil, nil

@@ -97,7 +97,8 @@ func StartCyrus(tb testing.TB, mailboxes ...string) *Cyrus {
 			tb.Fatal(err)
 		}
 	}
-	for _, sub := range []string{"conf/socket", "conf/proc", "conf/db", "conf/lock", "conf/msg", "conf/log", "conf/quota", "conf/user", "spool", "sieve"} {
+	for _, sub := range []string{"conf/socket", "conf/proc", "conf/db", "conf/lock", "conf/msg", "conf/log", "conf/quota", "conf/user",
+		"spool", "sieve"} {
 		if err := os.MkdirAll(filepath.Join(dir, sub), 0o755); err != nil {
 			tb.Fatal(err)
 		}

@@ -322,7 +322,8 @@ const deliveredTo = "Delivered-To"
 func (w *Way) deliveredTo(address string) bool {
 	for i := range w.fields {
 		f := &w.fields[i]
-		if len(f.Name) == len(deliveredTo) && strings.EqualFold(string(f.Name), deliveredTo) && strings.EqualFold(string(bytes.TrimSpace(f.Body)), address) {
+		if len(f.Name) == len(deliveredTo) && strings.EqualFold(string(f.Name), deliveredTo) && strings.EqualFold(string(bytes.TrimSpace(f.Body)),
+			address) {
 			return true
 		}
 	}

@@ -75,7 +75,8 @@ func (v *validator) further(p Policy) {
 	for i, t := range p.Tenants {
 		g, ok := p.GatewayNamed(t.Gateway)
 		if !ok {
-			v.errs.Add(paths.Index("Tenants", i)+".Gateway", ErrConflict, "the Name of Gateway or of one of Further", "there is no gateway %q", t.Gateway)
+			v.errs.Add(paths.Index("Tenants", i)+".Gateway", ErrConflict, "the Name of Gateway or of one of Further", "there is no gateway %q",
+				t.Gateway)
 		}
 		used[g] = true
 	}

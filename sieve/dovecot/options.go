@@ -106,7 +106,8 @@ func (c *Config) Options(protocol string) (interp.Options, error) {
 	if !c.Is24() {
 		least, usual, most := cmp.Or(v.MinPeriod, 24*time.Hour), cmp.Or(v.DefaultPeriod, 7*24*time.Hour), v.MaxPeriod
 		if most > 0 && (max(least, 0) > most || max(usual, 0) < max(least, 0) || usual > most) {
-			r.refuse("sieve_vacation_max_period", v.MaxPeriod.String(), "let min_period < default_period < max_period; 2.3 takes the defaults of all three")
+			r.refuse("sieve_vacation_max_period", v.MaxPeriod.String(),
+				"let min_period < default_period < max_period; 2.3 takes the defaults of all three")
 			v.DefaultPeriod, v.MinPeriod, v.MaxPeriod = 0, 0, 0
 		}
 	}

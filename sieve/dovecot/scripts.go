@@ -228,7 +228,8 @@ func (c *Config) expand(path string, user User) (string, error) {
 			}
 			name, rest = after[i:i+1], after[i+1:]
 		}
-		value, ok := map[string]string{"u": user.Name, "user": user.Name, "n": local, "username": local, "d": domain, "domain": domain, "h": user.Home, "home": user.Home}[name]
+		value, ok := map[string]string{"u": user.Name, "user": user.Name, "n": local, "username": local, "d": domain, "domain": domain,
+			"h": user.Home, "home": user.Home}[name]
 		if (name == "h" || name == "home") && user.Home == "" {
 			return "", fmt.Errorf("%q: %w", path, ErrHome)
 		}

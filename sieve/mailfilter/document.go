@@ -71,11 +71,13 @@ func Parse(name string, src []byte) (*Document, error) {
 	for _, n := range t.Commands {
 		name := strings.ToLower(n.Name)
 		if (name == "elsif" || name == "else") && !chain {
-			errs = append(errs, &sieve.Error{Position: sieve.Position{File: t.name, Line: n.Line, Column: n.Column}, Err: errors.New(name + " must follow an if")})
+			errs = append(errs, &sieve.Error{Position: sieve.Position{File: t.name, Line: n.Line, Column: n.Column},
+				Err: errors.New(name + " must follow an if")})
 		}
 		chain = name == "if" || name == "elsif"
 		if isRequire(n) && (len(n.Arguments) != 1 || n.Arguments[0].Strings == nil || n.BlockStart > 0 || n.Tests != nil) {
-			errs = append(errs, &sieve.Error{Position: sieve.Position{File: name, Line: n.Line, Column: n.Column}, Err: errors.New("require takes a list of strings and nothing else")})
+			errs = append(errs, &sieve.Error{Position: sieve.Position{File: name, Line: n.Line, Column: n.Column},
+				Err: errors.New("require takes a list of strings and nothing else")})
 		}
 	}
 	if len(errs) > 0 {
@@ -112,7 +114,8 @@ func newDocument(t *source) *Document {
 		} else if name, ok := strings.CutPrefix(line, roundcubeStart); ok {
 			roundcube = append(roundcube, tag{name: strings.TrimSuffix(name, "]"), off: c.Start, end: end})
 		} else if strings.HasPrefix(line, disabledPrefix) {
-			if n := len(disabled); n > 0 && strings.Trim(src[disabled[n-1].End:c.Start], "\r\n") == "" && strings.Count(src[disabled[n-1].End:c.Start], "\n") == 1 {
+			if n := len(disabled); n > 0 && strings.Trim(src[disabled[n-1].End:c.Start], "\r\n") == "" &&
+				strings.Count(src[disabled[n-1].End:c.Start], "\n") == 1 {
 				disabled[n-1].End = end
 			} else {
 				disabled = append(disabled, sieve.Span{Start: c.Start, End: end})
@@ -203,7 +206,8 @@ func disabledRules(t *source, s sieve.Span) []rule {
 				end--
 			}
 		}
-		out = append(out, rule{Rule: Rule{Disabled: true, Text: inner.src[r.off:r.end]}, off: starts[first], end: end, tag: -1, nodes: r.nodes, text: inner})
+		out = append(out, rule{Rule: Rule{Disabled: true, Text: inner.src[r.off:r.end]}, off: starts[first], end: end, tag: -1, nodes: r.nodes,
+			text: inner})
 	}
 	return out
 }

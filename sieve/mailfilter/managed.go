@@ -67,7 +67,8 @@ func (d *Document) prepare(rules []Managed) ([]want, error) {
 		bad := func(err error) { errs = append(errs, fmt.Errorf("mailfilter: rules[%d]: %w", i, err)) }
 		if err := checkFlag(m.Flag); err != nil {
 			bad(err)
-		} else if m.Flag == ManagedFlag || m.Flag == bracketedFlag || m.Flag == inlineFlag || m.Flag == headedFlag || strings.HasPrefix(m.Flag, addedFlag) {
+		} else if m.Flag == ManagedFlag || m.Flag == bracketedFlag || m.Flag == inlineFlag || m.Flag == headedFlag ||
+			strings.HasPrefix(m.Flag, addedFlag) {
 			bad(fmt.Errorf("flag %q is taken: choose another", m.Flag))
 		}
 		if slices.ContainsFunc(rules[:i], func(o Managed) bool { return o.Flag == m.Flag }) {

@@ -71,7 +71,8 @@ func (d *Document) Findings(flags ...string) []Finding {
 		default:
 			for k := range j {
 				if places[k] > i {
-					add(Order, i, flag, "rule %q (line %d) runs before rule %q (line %d), which must come first: move it", d.rules[i].Name, d.rules[i].Line, d.rules[places[k]].Name, d.rules[places[k]].Line)
+					add(Order, i, flag, "rule %q (line %d) runs before rule %q (line %d), which must come first: move it", d.rules[i].Name,
+						d.rules[i].Line, d.rules[places[k]].Name, d.rules[places[k]].Line)
 					break
 				}
 			}
@@ -100,7 +101,8 @@ func (d *Document) Findings(flags ...string) []Finding {
 			}
 		}
 		if what := takes(r.nodes); what != "" {
-			add(Shadowed, i, flag, "the user's rule %q (line %d) stands before a managed one and has %s: mail it catches may not get there", r.Name, r.Line, what)
+			add(Shadowed, i, flag, "the user's rule %q (line %d) stands before a managed one and has %s: mail it catches may not get there", r.Name,
+				r.Line, what)
 		}
 	}
 	return out

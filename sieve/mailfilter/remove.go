@@ -25,7 +25,9 @@ func (d *Document) Remove(flags ...string) (int, error) {
 		i := len(edited.rules) - 1
 		for ; i >= 0; i-- {
 			f := edited.rules[i].Flags
-			if slices.Contains(f, ManagedFlag) && (len(flags) == 0 || slices.ContainsFunc(flags, func(g string) bool { return slices.Contains(f, g) })) {
+			if slices.Contains(f, ManagedFlag) && (len(flags) == 0 || slices.ContainsFunc(flags, func(g string) bool {
+				return slices.Contains(f, g)
+			})) {
 				break
 			}
 		}
@@ -89,7 +91,8 @@ func (d *Document) cut(i int) (eol string, err error) {
 	}
 	s := d.line(g.off, r.end, eol)
 	if slices.Contains(g.flags, inlineFlag) {
-		if next := i + 1; next < len(d.rules) && d.rules[next].tag >= 0 && slices.Contains(d.rules[next].Flags, ManagedFlag) && d.tags[d.rules[next].tag].off == s.end {
+		if next := i + 1; next < len(d.rules) && d.rules[next].tag >= 0 && slices.Contains(d.rules[next].Flags, ManagedFlag) &&
+			d.tags[d.rules[next].tag].off == s.end {
 			// The next managed rule takes over the line end before this one.
 			if err := d.remember(next, []string{inlineFlag}); err != nil {
 				return eol, err
@@ -98,7 +101,8 @@ func (d *Document) cut(i int) (eol string, err error) {
 		}
 		// OX, when it writes a script, puts a tag behind every rule; then these
 		// line ends are its own.
-		if before := strings.TrimSuffix(strings.TrimSuffix(src[:s.off], "\n"), strings.TrimSuffix(eol, "\n")); s.off > 0 && src[s.off-1] == '\n' &&
+		if before := strings.TrimSuffix(strings.TrimSuffix(src[:s.off], "\n"), strings.TrimSuffix(eol, "\n")); s.off > 0 &&
+			src[s.off-1] == '\n' &&
 			before != "" && before[len(before)-1] != '\n' && s.end < len(src) && !strings.ContainsRune("#\r\n", rune(src[s.end])) {
 			s.off = len(before)
 		}

@@ -118,7 +118,8 @@ func (c *Client) CheckScript(ctx context.Context, script []byte) (warnings strin
 
 func (c *Client) upload(ctx context.Context, name string, line, script []byte) (string, error) {
 	if len(script) > c.options.Limits.Script {
-		return "", fmt.Errorf("managesieve: %s: the script has %d bytes, more than Limits.Script of %d", name, len(script), c.options.Limits.Script)
+		return "", fmt.Errorf("managesieve: %s: the script has %d bytes, more than Limits.Script of %d", name, len(script),
+			c.options.Limits.Script)
 	}
 	command := make([]byte, 0, len(line)+len(script)+20)
 	command = literal(append(command, line...), script)

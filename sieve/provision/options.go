@@ -165,7 +165,8 @@ func (b Backoff) delay(attempt int) time.Duration {
 //
 // TLS sessions are resumed from one connection to the next unless options.TLS has
 // a cache of its own; the certificate is verified at each.
-func Connector(address string, options managesieve.Options, auth func(mailbox string) sasl.Client) func(context.Context, string) (*managesieve.Client, error) {
+func Connector(address string, options managesieve.Options, auth func(mailbox string) sasl.Client) func(context.Context,
+	string) (*managesieve.Client, error) {
 	if options.TLS == nil {
 		options.TLS = &tls.Config{}
 	}

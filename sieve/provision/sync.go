@@ -26,7 +26,8 @@ func Sync(ctx context.Context, mailboxes []string, options Options) ([]Report, e
 			return nil, fmt.Errorf("provision: mailboxes[%d] is empty: leave it out", i)
 		}
 		if first, ok := seen[m]; ok {
-			return nil, fmt.Errorf("provision: mailboxes[%d] is mailboxes[%d] again, %q: two edits of one script would disturb each other", i, first, m)
+			return nil, fmt.Errorf("provision: mailboxes[%d] is mailboxes[%d] again, %q: two edits of one script would disturb each other", i, first,
+				m)
 		}
 		seen[m] = i
 	}

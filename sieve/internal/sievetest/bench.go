@@ -15,7 +15,8 @@ func BenchScript(n int) *sieve.Script {
 	s := &sieve.Script{}
 	for i := range n {
 		s.Commands = append(s.Commands, sieve.If{
-			Test: sieve.Header{Match: sieve.Is, Names: []string{[]string{"X-Conbool-Released", "X-Conbool-Flag", "Subject", "X-Spam"}[i%4]}, Keys: []string{fmt.Sprint("value ", i)}},
+			Test: sieve.Header{Match: sieve.Is, Names: []string{[]string{"X-Conbool-Released", "X-Conbool-Flag", "Subject", "X-Spam"}[i%4]},
+				Keys: []string{fmt.Sprint("value ", i)}},
 			Then: []sieve.Command{sieve.FileInto{Mailbox: fmt.Sprint("Folder ", i)}, sieve.Stop{}},
 		})
 	}
@@ -40,7 +41,8 @@ func BenchMessage() []byte {
 		fmt.Fprintf(&b, "Received: from mx%d.example.net (mx%d.example.net [192.0.2.%d])\n\tby mail.example.org with ESMTPS id 4abc%d\n\tfor <user@example.org>; Sun, 22 Nov 2026 17:00:0%d +0000 (UTC)\n", i, i, i, i, i)
 	}
 	b.WriteString("DKIM-Signature: v=1; a=rsa-sha256; d=example.net; s=s1;\n\th=from:to:subject; bh=abcdefghijklmnopqrstuvwxyz0123456789abcdefg=;\n\tb=abcdefghijklmnopqrstuvwxyz\n")
-	for _, f := range []string{"From: Alice <alice@example.net>", "To: user@example.org", "Subject: Minutes of the meeting", "Date: Sun, 22 Nov 2026 17:00:00 +0000",
+	for _, f := range []string{"From: Alice <alice@example.net>", "To: user@example.org", "Subject: Minutes of the meeting",
+		"Date: Sun, 22 Nov 2026 17:00:00 +0000",
 		"Message-ID: <1@example.net>", "MIME-Version: 1.0", "Content-Type: text/plain; charset=utf-8", "Content-Transfer-Encoding: 8bit",
 		"X-Mailer: Example", "X-Conbool-example-org: true", "X-Conbool-Flag: YES", "Return-Path: <alice@example.net>"} {
 		b.WriteString(f + "\n")

@@ -26,7 +26,8 @@ func NewDeliverable(g *Generator, dovecot24 bool) *Deliverable {
 var drawnBoxes = []string{"A", "A", "B", "C.D", "INBOX", "inbox", "Inbox", "", "x${1}", "y${a}", "é", "a b", "A.B", "Spam"}
 
 // oddBoxes are refused by stores.
-var oddBoxes = []string{"a..b", ".x", "x.", "~x", "a\x07b", strings.Repeat("x", 254), strings.Repeat("x", 255), strings.Repeat("é", 127), strings.Repeat("é", 128), "INBOX.a", "a\tb", "%*", "&", "a\x7fb"}
+var oddBoxes = []string{"a..b", ".x", "x.", "~x", "a\x07b", strings.Repeat("x", 254), strings.Repeat("x", 255), strings.Repeat("é", 127),
+	strings.Repeat("é", 128), "INBOX.a", "a\tb", "%*", "&", "a\x7fb"}
 
 func (g *Deliverable) box() string {
 	if g.Chance(6) {
@@ -35,7 +36,8 @@ func (g *Deliverable) box() string {
 	return Pick(g.Generator, drawnBoxes...)
 }
 
-var drawnAddresses = []string{"a@b", "c@D.org", "X <c@d.org>", "joe@example.net", "me@example.com", "\"a b\"@c.example", "${a}@c.example", "${1}", "x${2}@b.org", "a.b@c.example", "(c) a@b", "a@b"}
+var drawnAddresses = []string{"a@b", "c@D.org", "X <c@d.org>", "joe@example.net", "me@example.com", "\"a b\"@c.example", "${a}@c.example",
+	"${1}", "x${2}@b.org", "a.b@c.example", "(c) a@b", "a@b"}
 
 func (g *Deliverable) text() string {
 	return g.str("gone", "hello world", "é ü", "", "a\r\nb", strings.Repeat("long word ", 12), "x", "Subject: y")
@@ -78,7 +80,8 @@ func (g *Deliverable) command(int) (sieve.Command, bool) {
 			v.From = Pick(p, "me@example.com", "Me M. <me@example.com>", "é <me@example.com>", "a@b", "\"x, y\" <a@b>", "${a}", "${1}")
 		}
 		for g.Chance(40) {
-			v.Addresses = append(v.Addresses, Pick(p, "me@example.com", "joe@example.net", "JOE@Example.net", "all@example.com", "a@b", "${a}", "joe@example.org"))
+			v.Addresses = append(v.Addresses, Pick(p, "me@example.com", "joe@example.net", "JOE@Example.net", "all@example.com", "a@b", "${a}",
+				"joe@example.org"))
 		}
 		switch g.IntN(4) {
 		case 0:
@@ -92,7 +95,8 @@ func (g *Deliverable) command(int) (sieve.Command, bool) {
 		}
 		return v, true
 	case 10, 11, 12:
-		n := sieve.Notify{Method: Pick(p, "mailto:a@b", "mailto:a@b?cc=c@d&bcc=e@f", "mailto:?to=e@f&subject=hey", "mailto:x@y?body=text%20here&x-h=v", "mailto:a@b%2Cc@d", "mailto:${a}@b", "mailto:a@b?header=x", "mailto:%22a%20b%22@c"),
+		n := sieve.Notify{Method: Pick(p, "mailto:a@b", "mailto:a@b?cc=c@d&bcc=e@f", "mailto:?to=e@f&subject=hey",
+			"mailto:x@y?body=text%20here&x-h=v", "mailto:a@b%2Cc@d", "mailto:${a}@b", "mailto:a@b?header=x", "mailto:%22a%20b%22@c"),
 			Importance: Pick(p, "", "", sieve.Importance("1"), sieve.Importance("2"), sieve.Importance("3")), Message: g.maybe(50, g.text)}
 		if g.Chance(30) {
 			n.From = Pick(p, "me@example.com", "N <n@example.com>", "${a}", "${1}")
@@ -106,14 +110,16 @@ func (g *Deliverable) command(int) (sieve.Command, bool) {
 			return sieve.EReject{Reason: g.text()}, true
 		}
 		if g.Chance(20) {
-			return sieve.Report{HeadersOnly: g.Chance(50), Type: Pick(p, "abuse", "fraud", "virus", "x${1}", "other"), Text: g.text(), Address: Pick(p, drawnAddresses...)}, true
+			return sieve.Report{HeadersOnly: g.Chance(50), Type: Pick(p, "abuse", "fraud", "virus", "x${1}", "other"), Text: g.text(),
+				Address: Pick(p, drawnAddresses...)}, true
 		}
 		return sieve.Reject{Reason: g.text()}, true
 	case 14, 15:
 		if len(g.Included) == 0 {
 			return nil, false
 		}
-		return sieve.Include{Script: Pick(p, append([]string{"none"}, g.Included...)...), Location: Pick(p, "", sieve.PersonalScript, sieve.GlobalScript), Once: g.Chance(30), Optional: g.Chance(70)}, true
+		return sieve.Include{Script: Pick(p, append([]string{"none"}, g.Included...)...), Location: Pick(p, "", sieve.PersonalScript,
+			sieve.GlobalScript), Once: g.Chance(30), Optional: g.Chance(70)}, true
 	case 16:
 		if len(g.Included) == 0 {
 			return nil, false
@@ -134,7 +140,8 @@ func (g *Deliverable) command(int) (sieve.Command, bool) {
 		}
 		return sieve.DebugLog{Text: "x"}, true
 	}
-	return sieve.If{Test: g.Test(1), Then: []sieve.Command{sieve.FileInto{Mailbox: fmt.Sprintf("t%d", g.IntN(5)), Create: true, Copy: g.Chance(70)}}}, true
+	return sieve.If{Test: g.Test(1), Then: []sieve.Command{sieve.FileInto{Mailbox: fmt.Sprintf("t%d", g.IntN(5)), Create: true,
+		Copy: g.Chance(70)}}}, true
 }
 
 func (g *Deliverable) test() (sieve.Test, bool) {
@@ -146,7 +153,8 @@ func (g *Deliverable) test() (sieve.Test, bool) {
 	case 8:
 		return g.storeTest(), true
 	case 0, 1, 2:
-		t := sieve.Duplicate{Last: g.Chance(40), Handle: g.maybe(50, func() string { return g.str("h", "h2", "") }), Seconds: g.number(3600, 1000000)}
+		t := sieve.Duplicate{Last: g.Chance(40), Handle: g.maybe(50, func() string { return g.str("h", "h2", "") }),
+			Seconds: g.number(3600, 1000000)}
 		switch g.IntN(3) {
 		case 0:
 			t.Header = Ptr(Pick(p, "Subject", "X-A", "X-Missing", "Message-ID", "x-b", "x-b", "${a}", ""))
@@ -162,7 +170,8 @@ func (g *Deliverable) test() (sieve.Test, bool) {
 		return sieve.MailboxExists{Mailboxes: list}, true
 	case 5:
 		m, r, c, keys := g.match(nil)
-		return sieve.Environment{Item: g.item("location", "phase", "name", "domain", "host", "vnd.dovecot.default-mailbox", "vnd.dovecot.username", "vnd.dovecot.config.x"), Match: m, Relation: r, Comparator: c, Keys: keys}, true
+		return sieve.Environment{Item: g.item("location", "phase", "name", "domain", "host", "vnd.dovecot.default-mailbox",
+			"vnd.dovecot.username", "vnd.dovecot.config.x"), Match: m, Relation: r, Comparator: c, Keys: keys}, true
 	case 6:
 		return g.envelopeTest(), true
 	}
@@ -244,9 +253,11 @@ func (g *Generator) Broken(src string) string {
 	case 1:
 		words[i] += words[i]
 	case 2:
-		words[i] = Pick(g, ":copy ", ":is ", ":contains ", ":create ", ":flags ", "stop; ", "keep; ", "\"x\" ", "; ", "[\"x\"] ", "10 ", "not ", "{ ", "} ", ":count \"gt\" ", ":mime ")
+		words[i] = Pick(g, ":copy ", ":is ", ":contains ", ":create ", ":flags ", "stop; ", "keep; ", "\"x\" ", "; ", "[\"x\"] ", "10 ", "not ",
+			"{ ", "} ", ":count \"gt\" ", ":mime ")
 	case 3:
-		words[i] = Pick(g, ":copy ", ":days 3 ", ":seconds 3 ", ":index 1 ", ":last ", ":all ", ":handle \"h\" ", ":matches ", ":regex ", ":comparator \"i;octet\" ", ":anychild ", ":user ") + words[i]
+		words[i] = Pick(g, ":copy ", ":days 3 ", ":seconds 3 ", ":index 1 ", ":last ", ":all ", ":handle \"h\" ", ":matches ", ":regex ",
+			":comparator \"i;octet\" ", ":anychild ", ":user ") + words[i]
 	case 4:
 		j := g.IntN(len(src))
 		return src[:j] + src[j+1:]

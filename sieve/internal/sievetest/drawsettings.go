@@ -28,11 +28,13 @@ func DrawSettings(g *Generator, dovecot24 bool) []string {
 	set(20, "sieve_max_redirects", "0", "1", "2", "10")
 	source(25, "sieve_redirect_envelope_from")
 	set(20, "sieve_redirect_duplicate_period", in("1h", "3600"), in("2days", "172800"), in("90mins", "5400"))
-	set(30, "sieve_user_email", "me@example.com", "Me@Example.com", "a@b", in("me", "jo@b"), "joe@example.org") // 2.4 doesn't start with a name alone
+	set(30, "sieve_user_email", "me@example.com", "Me@Example.com", "a@b", in("me", "jo@b"),
+		"joe@example.org") // 2.4 doesn't start with a name alone
 	set(25, "recipient_delimiter", "-", "+-", "_", "+")
 	yes(25, "lda_mailbox_autocreate")
 	if g.Chance(40) {
-		lines = append(lines, "namespace inbox {\n  inbox = yes\n  mailbox "+Pick(g, "Spam", "A")+" {\n    special_use = \\Junk\n  }\n  mailbox B {\n    special_use = \\Sent\n  }\n}")
+		lines = append(lines, "namespace inbox {\n  inbox = yes\n  mailbox "+Pick(g, "Spam",
+			"A")+" {\n    special_use = \\Junk\n  }\n  mailbox B {\n    special_use = \\Sent\n  }\n}")
 	}
 	if !dovecot24 {
 		set(20, "sieve_vacation_default_period", "0", "1h", "3d", "100d")
@@ -40,10 +42,12 @@ func DrawSettings(g *Generator, dovecot24 bool) []string {
 		set(20, "sieve_vacation_max_period", "0", "3h", "30d")
 	} else if g.Chance(50) { // which must be in order
 		list := Pick(g, []string{"0", "3d", "30d"}, []string{"2h", "1d", "3d"}, []string{"2d", "3d", "100d"}, []string{"1h", "2h", "3h"})
-		lines = append(lines, "sieve_vacation_min_period = "+list[0], "sieve_vacation_default_period = "+list[1], "sieve_vacation_max_period = "+list[2])
+		lines = append(lines, "sieve_vacation_min_period = "+list[0], "sieve_vacation_default_period = "+list[1],
+			"sieve_vacation_max_period = "+list[2])
 	}
 	set(15, "sieve_vacation_default_subject", "Gone", "Weg für immer", `"a b"`)
-	set(20, "sieve_vacation_default_subject_template", in("Re: %%$ %%{subject}", "Re: %%{subject} %%{subject}"), "Away", "%%{subject}", "%%{subject} é")
+	set(20, "sieve_vacation_default_subject_template", in("Re: %%$ %%{subject}", "Re: %%{subject} %%{subject}"), "Away", "%%{subject}",
+		"%%{subject} é")
 	if !dovecot24 {
 		set(15, "sieve_vacation_max_subject_codepoints", "9", "20", "1")
 	}
@@ -93,7 +97,8 @@ func DrawSettings(g *Generator, dovecot24 bool) []string {
 			lines = append(lines, block+"}")
 		}
 	}
-	on := []string{"editheader", "vacation-seconds", "imapflags", "vnd.dovecot.environment", "special-use", "vnd.dovecot.report", "vnd.dovecot.debug", "spamtest", "spamtestplus", "virustest", "mboxmetadata", "servermetadata"}
+	on := []string{"editheader", "vacation-seconds", "imapflags", "vnd.dovecot.environment", "special-use", "vnd.dovecot.report",
+		"vnd.dovecot.debug", "spamtest", "spamtestplus", "virustest", "mboxmetadata", "servermetadata"}
 	var off []string
 	for i := 0; i < len(on); i++ {
 		if g.Chance(5) {
@@ -101,7 +106,8 @@ func DrawSettings(g *Generator, dovecot24 bool) []string {
 		}
 	}
 	for g.Chance(20) {
-		off = append(off, Pick(g, "enotify", "reject", "vacation", "variables", "duplicate", "mime", "regex", "include", "copy", "imap4flags", "body", "date", "foreverypart"))
+		off = append(off, Pick(g, "enotify", "reject", "vacation", "variables", "duplicate", "mime", "regex", "include", "copy", "imap4flags",
+			"body", "date", "foreverypart"))
 	}
 	if dovecot24 {
 		block := "sieve_extensions {\n"
@@ -122,7 +128,8 @@ func DrawSettings(g *Generator, dovecot24 bool) []string {
 	for _, x := range []struct {
 		name, field, most string
 	}{{"spamtest", "X-Spam-Score", "10"}, {"virustest", "X-Virus-Score", "5"}} {
-		lines = append(lines, fmt.Sprintf("sieve_%s_status_type = score", x.name), fmt.Sprintf("sieve_%s_status_header = %s: ([0-9.]+)", x.name, x.field),
+		lines = append(lines, fmt.Sprintf("sieve_%s_status_type = score", x.name), fmt.Sprintf("sieve_%s_status_header = %s: ([0-9.]+)", x.name,
+			x.field),
 			fmt.Sprintf("sieve_%s_%s = %s", x.name, in("max_value", "score_max_value"), x.most))
 	}
 	return lines

@@ -110,7 +110,8 @@ func (g *Generator) Message() []byte {
 		b.WriteString("Content-Type: text/calendar; method=REQUEST\n\nbody\n")
 	case 1:
 		b.WriteString("MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=x\n\n--x\n\ntext\n--x\nContent-Type: " +
-			Pick(g, "text/calendar", "Text/Calendar; a=b", "text/plain", "application/ics", "text / calendar", "text/calendarx") + "\n\ntext\n--x--\n")
+			Pick(g, "text/calendar", "Text/Calendar; a=b", "text/plain", "application/ics", "text / calendar",
+				"text/calendarx") + "\n\ntext\n--x--\n")
 	default:
 		b.WriteString("\n" + strings.Repeat("line\n", g.IntN(40)))
 	}
@@ -206,7 +207,8 @@ func (g *Generator) test(depth int) sieve.Test {
 		m, r, c, keys := g.Matching()
 		if m != sieve.Regex && m != sieve.Count && g.Chance(70) {
 			for i := range keys {
-				keys[i] = Pick(g, "a@b", "b", "a", "example.org", "joe", "j.doe@example.org", "", "a b", "\"a b\"@c", "@", "a..b", "A@B.org", "c", "x y")
+				keys[i] = Pick(g, "a@b", "b", "a", "example.org", "joe", "j.doe@example.org", "", "a b", "\"a b\"@c", "@", "a..b", "A@B.org", "c",
+					"x y")
 			}
 		}
 		return sieve.Address{

@@ -288,9 +288,11 @@ func (l *LDA) Deliver(tb testing.TB, d Delivery) Delivered {
 	if err := cmd.Run(); err != nil {
 		tb.Fatalf("dovecot-lda: %v\n%s", err, logged.String())
 	}
-	out := Delivered{Stored: l.take(tb), Log: logged.String(), Failed: strings.Contains(logged.String(), "failed, but implicit keep was successful")}
+	out := Delivered{Stored: l.take(tb), Log: logged.String(), Failed: strings.Contains(logged.String(),
+		"failed, but implicit keep was successful")}
 	l.Dupes, _ = os.ReadFile(filepath.Join(l.dir, ".dovecot.lda-dupes"))
-	if out.Refused = strings.Contains(out.Log, "Failed to compile") || strings.Contains(out.Log, "Failed to open"); out.Refused && !d.Refusable {
+	if out.Refused = strings.Contains(out.Log, "Failed to compile") || strings.Contains(out.Log, "Failed to open"); out.Refused &&
+		!d.Refusable {
 		text, _ := os.ReadFile(filepath.Join(l.dir, fmt.Sprintf("s%d.sieve.log", len(d.Scripts)-1)))
 		tb.Fatalf("dovecot-lda: %s\n%s", out.Log, text)
 	}

@@ -57,7 +57,8 @@ var RunCases = []struct {
 	{"address count", "To: a@b, c@d\nCc: e@f", `address :count "eq" :comparator "i;ascii-numeric" ["to", "cc"] "3"`, true},
 	{"calendar", "Content-Type: text/calendar; method=REQUEST", `header :mime :anychild :contenttype "Content-Type" "text/calendar"`, true},
 	{"calendar in another case", "Content-Type: TEXT/Calendar", `header :mime :contenttype "Content-Type" "text/calendar"`, true},
-	{"calendar as a part", "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/calendar\n\nx\n--b--", `header :mime :anychild :contenttype "Content-Type" "text/calendar"`, true},
+	{"calendar as a part", "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/calendar\n\nx\n--b--",
+		`header :mime :anychild :contenttype "Content-Type" "text/calendar"`, true},
 	{"calendar at the top only", "MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/calendar\n\nx\n--b--", `header :mime :contenttype "Content-Type" "text/calendar"`, false},
 	{"junk in the header", "X-A: 1\njunk\nX-B: 2", `exists "x-b"`, true},
 }

@@ -425,7 +425,8 @@ func (s *Server) LDA(tb testing.TB, m Mail) Outcome {
 	home := filepath.Join(s.Dir, m.User)
 	file := s.ldaSrv.write(tb, m.User+"/.message", m.Text, 0o644)
 	// The daemon's config service spares a doveconf for each message.
-	args := []string{s.ldaSrv.lda, "-c", filepath.Join(s.Dir, "run", "config"), "-o", "log_path=/dev/stderr", "-f", m.From, "-a", m.Original, "-r", m.To, "-p", file}
+	args := []string{s.ldaSrv.lda, "-c", filepath.Join(s.Dir, "run", "config"), "-o", "log_path=/dev/stderr", "-f", m.From, "-a", m.Original,
+		"-r", m.To, "-p", file}
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
 	cmd := exec.CommandContext(ctx, args[0], args[1:]...)

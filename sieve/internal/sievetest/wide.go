@@ -115,7 +115,8 @@ func (g *Wide) Test(depth int) sieve.Test {
 			return sieve.True{}
 		}
 		m, r, c, keys := g.match(func() []string {
-			return []string{Pick(p, "text", "html", "line", "Hello", "é", "bold", "x", "", "line\r\nline", "inner", "X-Part", "preamble", "epilogue", "caf")}
+			return []string{Pick(p, "text", "html", "line", "Hello", "é", "bold", "x", "", "line\r\nline", "inner", "X-Part", "preamble", "epilogue",
+				"caf")}
 		})
 		if m == sieve.Is || m == "" {
 			m = sieve.Contains
@@ -124,9 +125,11 @@ func (g *Wide) Test(depth int) sieve.Test {
 				c = ""
 			}
 		}
-		t := sieve.Body{Transform: Pick(p, "", sieve.BodyRaw, sieve.BodyText, sieve.BodyContent), Match: m, Relation: r, Comparator: c, Keys: keys}
+		t := sieve.Body{Transform: Pick(p, "", sieve.BodyRaw, sieve.BodyText, sieve.BodyContent), Match: m, Relation: r, Comparator: c,
+			Keys: keys}
 		if t.Transform == sieve.BodyContent {
-			t.Content = Pick(p, []string{"text"}, []string{"text/html"}, []string{""}, []string{"multipart"}, []string{"message/rfc822"}, []string{"application", "text/plain"}, []string{"image"})
+			t.Content = Pick(p, []string{"text"}, []string{"text/html"}, []string{""}, []string{"multipart"}, []string{"message/rfc822"},
+				[]string{"application", "text/plain"}, []string{"image"})
 		}
 		return t
 	case 9, 10:
@@ -136,7 +139,8 @@ func (g *Wide) Test(depth int) sieve.Test {
 			r, c = g.relation(), Pick(p, c, sieve.ASCIINumeric)
 		}
 		i, last := g.index()
-		t := sieve.Date{Name: Pick(p, "Date", "X-Date", "Received", "date", "X-Missing"), Part: part, Match: m, Relation: r, Comparator: c, Keys: keys, Index: i, Last: last}
+		t := sieve.Date{Name: Pick(p, "Date", "X-Date", "Received", "date", "X-Missing"), Part: part, Match: m, Relation: r, Comparator: c,
+			Keys: keys, Index: i, Last: last}
 		switch g.IntN(3) {
 		case 0:
 			t.Zone = Pick(p, "+0000", "+0100", "-0330", "bad", "+1300")
@@ -145,15 +149,18 @@ func (g *Wide) Test(depth int) sieve.Test {
 		}
 		return t
 	case 11:
-		t := sieve.CurrentDate{Part: Pick(p, sieve.Year, sieve.Month, sieve.Day, sieve.FullDate, sieve.JulianDay, sieve.DayOfTheWeek, sieve.ZoneOffset), Match: sieve.Value, Relation: g.relation(),
-			Comparator: Pick(p, "", sieve.Octet, sieve.ASCIINumeric), Keys: []string{Pick(p, "2026", "11", "22", "61000", "0", "+0000", "2026-01-01", "3")}}
+		t := sieve.CurrentDate{Part: Pick(p, sieve.Year, sieve.Month, sieve.Day, sieve.FullDate, sieve.JulianDay, sieve.DayOfTheWeek,
+			sieve.ZoneOffset), Match: sieve.Value, Relation: g.relation(),
+			Comparator: Pick(p, "", sieve.Octet, sieve.ASCIINumeric), Keys: []string{Pick(p, "2026", "11", "22", "61000", "0", "+0000", "2026-01-01",
+				"3")}}
 		if g.Chance(40) {
 			t.Zone = Pick(p, "+0000", "+1300", "-1200")
 		}
 		return t
 	case 12:
 		m, r, c, keys := g.match(func() []string { return []string{Pick(p, "MS", "post", "Pigeonhole Sieve", "", "0.5")} })
-		return sieve.Environment{Item: g.item("location", "phase", "name", "version", "domain", "host", "vnd.dovecot.default-mailbox", "nothing", "LOCATION"),
+		return sieve.Environment{Item: g.item("location", "phase", "name", "version", "domain", "host", "vnd.dovecot.default-mailbox", "nothing",
+			"LOCATION"),
 			Match: m, Relation: r, Comparator: c, Keys: keys}
 	case 13:
 		m, r, c, keys := g.match(nil)
@@ -181,9 +188,11 @@ func (g *Wide) Test(depth int) sieve.Test {
 			return sieve.False{}
 		}
 		m, r, c, keys := g.match(func() []string {
-			return []string{Pick(p, "text", "plain", "text/plain", "text/html", "attachment", "inline", "a.txt", "utf-8", "", "yes", "b", "mixed", "message/rfc822")}
+			return []string{Pick(p, "text", "plain", "text/plain", "text/html", "attachment", "inline", "a.txt", "utf-8", "", "yes", "b", "mixed",
+				"message/rfc822")}
 		})
-		t := sieve.Header{Names: []string{Pick(p, genMIMENames...)}, Match: m, Relation: r, Comparator: c, Keys: keys, MIME: true, AnyChild: g.Chance(50),
+		t := sieve.Header{Names: []string{Pick(p, genMIMENames...)}, Match: m, Relation: r, Comparator: c, Keys: keys, MIME: true,
+			AnyChild: g.Chance(50),
 			MIMEPart: Pick(p, "", "", sieve.MIMEType, sieve.MIMESubtype, sieve.MIMEContentType, sieve.MIMEParam)}
 		if t.MIMEPart == sieve.MIMEParam {
 			t.MIMEParams = Pick(p, []string{"charset"}, []string{"filename"}, []string{"boundary", "name"}, []string{"FILENAME", "charset"})
@@ -195,9 +204,11 @@ func (g *Wide) Test(depth int) sieve.Test {
 		}
 		return sieve.Exists{Names: []string{Pick(p, genMIMENames...)}, MIME: true, AnyChild: g.Chance(50)}
 	case 21:
-		return Pick[sieve.Test](p, sieve.ValidNotifyMethod{URIs: []string{"mailto:a@b"}}, sieve.ValidNotifyMethod{URIs: []string{"mailto:a@b", "xmpp:a@b"}}, sieve.ValidNotifyMethod{URIs: []string{"mailto:${a}@b"}},
+		return Pick[sieve.Test](p, sieve.ValidNotifyMethod{URIs: []string{"mailto:a@b"}}, sieve.ValidNotifyMethod{URIs: []string{"mailto:a@b",
+			"xmpp:a@b"}}, sieve.ValidNotifyMethod{URIs: []string{"mailto:${a}@b"}},
 			sieve.NotifyMethodCapability{URI: "mailto:a@b", Capability: "online", Match: sieve.Is, Keys: []string{Pick(p, "maybe", "yes")}},
-			sieve.NotifyMethodCapability{URI: "mailto:a@b", Capability: "Online", Match: sieve.Value, Relation: g.relation(), Comparator: Pick(p, "", sieve.Octet), Keys: []string{g.word()}},
+			sieve.NotifyMethodCapability{URI: "mailto:a@b", Capability: "Online", Match: sieve.Value, Relation: g.relation(),
+				Comparator: Pick(p, "", sieve.Octet), Keys: []string{g.word()}},
 			sieve.NotifyMethodCapability{URI: "mailto:a@b", Capability: "Online", Match: sieve.Contains, Keys: []string{"A"}})
 	case 22:
 		return sieve.IHave{Extensions: []string{Pick(p, "envelope", "ereject", "unknown", "variables")}}
@@ -224,8 +235,10 @@ func (g *Wide) addressTest() sieve.Test {
 	p := g.Generator
 	m, r, c, keys := g.match(func() []string { return []string{Pick(p, "a@b", "b", "a", "example.org", "joe", "x y", "z@z")} })
 	i, last := g.index()
-	t := sieve.Address{Names: Pick(p, []string{"From"}, []string{"to"}, []string{"from", "To"}, []string{"cc"}, []string{"reply-to"}, []string{"Cc", "TO", "From"}),
-		Part: Pick(p, "", sieve.All, sieve.LocalPart, sieve.Domain, sieve.User, sieve.Detail), Match: m, Relation: r, Comparator: c, Keys: keys, Index: i, Last: last}
+	t := sieve.Address{Names: Pick(p, []string{"From"}, []string{"to"}, []string{"from", "To"}, []string{"cc"}, []string{"reply-to"},
+		[]string{"Cc", "TO", "From"}),
+		Part: Pick(p, "", sieve.All, sieve.LocalPart, sieve.Domain, sieve.User,
+			sieve.Detail), Match: m, Relation: r, Comparator: c, Keys: keys, Index: i, Last: last}
 	if !g.Edits && g.Chance(15) {
 		t.MIME, t.AnyChild = true, g.Chance(60)
 	}
@@ -233,16 +246,19 @@ func (g *Wide) addressTest() sieve.Test {
 }
 
 // GenMailboxes are senders and recipients of envelopes.
-var GenMailboxes = []string{"s@x.org", "S@X.Org", "a@b", "A@B.org", "a.b@c", "\"a b\"@c.example", "joe+detail@example.org", "user+d+e@Example.org", "u-d@example.org",
+var GenMailboxes = []string{"s@x.org", "S@X.Org", "a@b", "A@B.org", "a.b@c", "\"a b\"@c.example", "joe+detail@example.org",
+	"user+d+e@Example.org", "u-d@example.org",
 	"a@[192.0.2.1]", "x@sub.example.org", "\"q\\\"r\"@c", "10@9", "abc@abc", "\"a+b\"@c", "+x@b", "a+@b", "yes@no"}
 
 func (g *Wide) envelopeTest() sieve.Test {
 	p := g.Generator
 	m, r, c, keys := g.match(func() []string {
-		return []string{Pick(p, append([]string{"s", "x.org", "a", "b", "org", "a b", "joe", "detail", "d+e", "", "@", "example.org", "10", "9", "X.ORG"}, GenMailboxes...)...)}
+		return []string{Pick(p, append([]string{"s", "x.org", "a", "b", "org", "a b", "joe", "detail", "d+e", "", "@", "example.org", "10", "9",
+			"X.ORG"}, GenMailboxes...)...)}
 	})
 	t := sieve.Envelope{Fields: Pick(p, []string{"from"}, []string{"to"}, []string{"FROM"}, []string{"from", "To"}, []string{"to", "from"}),
-		Part: Pick(p, "", "", sieve.All, sieve.LocalPart, sieve.Domain, sieve.User, sieve.Detail), Match: m, Relation: r, Comparator: c, Keys: keys}
+		Part: Pick(p, "", "", sieve.All, sieve.LocalPart, sieve.Domain, sieve.User,
+			sieve.Detail), Match: m, Relation: r, Comparator: c, Keys: keys}
 	if t.Part == "" && g.Chance(30) {
 		t.Fields = append(t.Fields, "auth") // which has no parts
 	}
@@ -312,12 +328,14 @@ func (g *Wide) command(depth int) sieve.Command {
 	switch g.IntN(26) {
 	case 0, 1, 2, 3, 4:
 		var mods []sieve.Modifier
-		for _, m := range [][]sieve.Modifier{{sieve.Lower, sieve.Upper}, {sieve.LowerFirst, sieve.UpperFirst}, {sieve.QuoteWildcard}, {sieve.EncodeURL}, {sieve.Length}} {
+		for _, m := range [][]sieve.Modifier{{sieve.Lower, sieve.Upper}, {sieve.LowerFirst, sieve.UpperFirst}, {sieve.QuoteWildcard},
+			{sieve.EncodeURL}, {sieve.Length}} {
 			if g.Chance(15) {
 				mods = append(mods, Pick(p, m...))
 			}
 		}
-		return sieve.Set{Name: Pick(p, "a", "b", "c", "A"), Modifiers: mods, Value: g.str("yes", "a*b", "é X", "", "${1}${2}", "${a}${b}", "a.b?", "\\Seen x")}
+		return sieve.Set{Name: Pick(p, "a", "b", "c", "A"), Modifiers: mods, Value: g.str("yes", "a*b", "é X", "", "${1}${2}", "${a}${b}", "a.b?",
+			"\\Seen x")}
 	case 5:
 		if g.loops == 0 && g.Chance(70) {
 			return sieve.Set{Name: "b", Value: "${a}"}
@@ -338,11 +356,13 @@ func (g *Wide) command(depth int) sieve.Command {
 		}
 		text := sieve.ExtractText{Variable: Pick(p, "a", "b", "c"), First: Pick(p, nil, Ptr(uint64(5)), Ptr(uint64(20)))}
 		if g.Chance(25) {
-			text.Modifiers = Pick(p, []sieve.Modifier{sieve.Upper}, []sieve.Modifier{sieve.Length}, []sieve.Modifier{sieve.Lower, sieve.QuoteWildcard}, []sieve.Modifier{sieve.UpperFirst})
+			text.Modifiers = Pick(p, []sieve.Modifier{sieve.Upper}, []sieve.Modifier{sieve.Length}, []sieve.Modifier{sieve.Lower,
+				sieve.QuoteWildcard}, []sieve.Modifier{sieve.UpperFirst})
 		}
 		c.Block = append(c.Block, text)
 		if g.Chance(50) {
-			c.Block = append(c.Block, sieve.If{Test: sieve.String{Sources: []string{"${a}"}, Match: sieve.Contains, Keys: []string{Pick(p, "text", "Hello", "bold", "line")}}, Then: []sieve.Command{sieve.FileInto{Mailbox: Pick(p, "P", "Q")}}})
+			c.Block = append(c.Block, sieve.If{Test: sieve.String{Sources: []string{"${a}"}, Match: sieve.Contains,
+				Keys: []string{Pick(p, "text", "Hello", "bold", "line")}}, Then: []sieve.Command{sieve.FileInto{Mailbox: Pick(p, "P", "Q")}}})
 		}
 		g.loops--
 		return c
@@ -350,12 +370,14 @@ func (g *Wide) command(depth int) sieve.Command {
 		if !g.Edits {
 			return sieve.Keep{}
 		}
-		c := sieve.AddHeader{Name: Pick(p, "X-A", "x-b", "X-New", "Subject", "From", "Date"), Value: g.str("yes", "a", "v w", "10", "é", "", " ", "a\r\nbcd", "a\r\n b\r\n", "=?utf-8?q?yes?=", "a=?utf-8?q?b?="), Last: g.Chance(40)}
+		c := sieve.AddHeader{Name: Pick(p, "X-A", "x-b", "X-New", "Subject", "From", "Date"), Value: g.str("yes", "a", "v w", "10", "é", "", " ",
+			"a\r\nbcd", "a\r\n b\r\n", "=?utf-8?q?yes?=", "a=?utf-8?q?b?="), Last: g.Chance(40)}
 		if g.Chance(50) {
 			c.Name = Pick(p, genAddressNames...)
 			c.Value = strings.ReplaceAll(strings.TrimSpace(g.addressValue()), "\n", "\r\n")
 			if g.Chance(15) {
-				c.Value += Pick(p, "\r\nx, a@b", "\r\n\ta@b", " =?utf-8?q?x?=", " x=?utf-8?q?y?=", ", ${1}", ", ${a}@b", "\r\n", " ,", ", "+strings.Repeat("long.local.part@example.org, ", 5)+"z@z")
+				c.Value += Pick(p, "\r\nx, a@b", "\r\n\ta@b", " =?utf-8?q?x?=", " x=?utf-8?q?y?=", ", ${1}", ", ${a}@b", "\r\n", " ,",
+					", "+strings.Repeat("long.local.part@example.org, ", 5)+"z@z")
 			}
 		}
 		return c
@@ -388,7 +410,8 @@ func (g *Wide) command(depth int) sieve.Command {
 		// With "${a}" of the variable a itself the server loses its place in it.
 		return sieve.RemoveFlag{Flags: append(g.flags(), Pick(p, "${c}", "y")), Variable: Pick(p, "", "", "a", "b")}
 	case 15:
-		n := sieve.Notify{Method: Pick(p, "mailto:a@b", "mailto:a@b?cc=c@d", "mailto:?to=e@f&subject=hey", "mailto:x@y?body=text%20here", "mailto:a@b%2Cc@d")}
+		n := sieve.Notify{Method: Pick(p, "mailto:a@b", "mailto:a@b?cc=c@d", "mailto:?to=e@f&subject=hey", "mailto:x@y?body=text%20here",
+			"mailto:a@b%2Cc@d")}
 		if g.Chance(40) {
 			n.Message = Ptr(g.str("hello", "note"))
 		}

@@ -50,7 +50,8 @@ func (g *Wide) entity(b *strings.Builder, depth int) {
 		b.WriteString("X-Part: " + Pick(p, "yes", "b", "x") + "\n")
 	}
 	if depth > 0 && g.Chance(30) {
-		b.WriteString("Content-Disposition: " + Pick(p, "attachment; filename=a.txt", "inline", "attachment; filename*=utf-8''a%2Etxt", "attachment; filename*0=a.; filename*1=txt",
+		b.WriteString("Content-Disposition: " + Pick(p, "attachment; filename=a.txt", "inline", "attachment; filename*=utf-8''a%2Etxt",
+			"attachment; filename*0=a.; filename*1=txt",
 			"attachment; filename=\"a.txt\"; x=y", "in line", "attachment;filename=a.txt") + "\n")
 	}
 	switch kind := g.IntN(10); {
@@ -81,9 +82,11 @@ func (g *Wide) entity(b *strings.Builder, depth int) {
 	case kind == 5:
 		b.WriteString("Content-Type: text/plain; charset=iso-8859-1\nContent-Transfer-Encoding: quoted-printable\n\ncaf=E9 line=\nline text \nx=3Dy\n")
 	case kind == 6:
-		b.WriteString("Content-Type: " + Pick(p, "text/plain", "application/octet-stream", "image/png") + "\nContent-Transfer-Encoding: base64\n\nSGVsbG8gdGV4dCBsaW5l\nCmxpbmU=\n")
+		b.WriteString("Content-Type: " + Pick(p, "text/plain", "application/octet-stream",
+			"image/png") + "\nContent-Transfer-Encoding: base64\n\nSGVsbG8gdGV4dCBsaW5l\nCmxpbmU=\n")
 	case kind == 7:
-		b.WriteString("Content-Type: " + Pick(p, "text/plain; charset=\"utf-8\"", "TEXT/Plain; Charset=UTF-8; name=x", "text", "text/plain (c)", "text / plain", "image/png; name=\"b c\"") + "\n\nline\nline text\n")
+		b.WriteString("Content-Type: " + Pick(p, "text/plain; charset=\"utf-8\"", "TEXT/Plain; Charset=UTF-8; name=x", "text", "text/plain (c)",
+			"text / plain", "image/png; name=\"b c\"") + "\n\nline\nline text\n")
 	case kind == 8 && depth > 0:
 		// No MIME fields.
 		b.WriteString("\ntext\n")
