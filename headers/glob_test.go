@@ -37,8 +37,10 @@ var globTests = []struct {
 	{"*?X", []string{"aX", "abX"}, []string{"X"}, true},
 	{"a*/", []string{"a/", "ab/"}, []string{"a"}, true},
 	{"*a?c*e?g*", []string{"abcefg", "xaacxeegx"}, []string{"acefg", "abceg"}, true},
-	{strings.Repeat("a?", 40) + "*" + strings.Repeat("?b", 40) + "*" + strings.Repeat("?c", 200), []string{strings.Repeat("ax", 40) + "zz" + strings.Repeat("xb", 40) + strings.Repeat("xc", 200)}, []string{"a"}, true},
-	{"* " + strings.Repeat("?b", 40) + "*" + strings.Repeat("x?", 150) + "*", []string{"y " + strings.Repeat("xb", 40) + "q" + strings.Repeat("xy", 150)}, []string{"a"}, true},
+	{strings.Repeat("a?", 40) + "*" + strings.Repeat("?b", 40) + "*" + strings.Repeat("?c", 200),
+		[]string{strings.Repeat("ax", 40) + "zz" + strings.Repeat("xb", 40) + strings.Repeat("xc", 200)}, []string{"a"}, true},
+	{"* " + strings.Repeat("?b", 40) + "*" + strings.Repeat("x?", 150) + "*", []string{"y " + strings.Repeat("xb",
+		40) + "q" + strings.Repeat("xy", 150)}, []string{"a"}, true},
 }
 
 func TestGlob(t *testing.T) {

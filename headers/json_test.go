@@ -18,12 +18,15 @@ var jsonTests = []struct {
 	{"exists", Exists{"X-A"}, `{"Exists":{"Name":"X-A"}}`},
 	{"match", is("X-A", "yes", "<ä>"), `{"Match":{"Name":"X-A","Op":"is","Values":["yes","\u003cä\u003e"]}}`},
 	{"comparator", Match{"X-A", Regex, []string{`a\.`}, Octet}, `{"Match":{"Name":"X-A","Op":"regex","Values":["a\\."],"Comparator":"i;octet"}}`},
-	{"prefix", MatchPrefix{"X-", Contains, []string{""}, ASCIICasemap}, `{"MatchPrefix":{"Prefix":"X-","Op":"contains","Values":[""],"Comparator":"i;ascii-casemap"}}`},
+	{"prefix", MatchPrefix{"X-", Contains, []string{""}, ASCIICasemap},
+		`{"MatchPrefix":{"Prefix":"X-","Op":"contains","Values":[""],"Comparator":"i;ascii-casemap"}}`},
 	{"content type", ContentType{Types: []string{"a/b"}}, `{"ContentType":{"Types":["a/b"]}}`},
-	{"content type, all fields", ContentType{Types: []string{"a/b"}, Top: true, Param: "c"}, `{"ContentType":{"Types":["a/b"],"Top":true,"Param":"c"}}`},
+	{"content type, all fields", ContentType{Types: []string{"a/b"}, Top: true, Param: "c"},
+		`{"ContentType":{"Types":["a/b"],"Top":true,"Param":"c"}}`},
 	{"not", Not{Exists{"A"}}, `{"Not":{"Exists":{"Name":"A"}}}`},
 	{"all and any", All{Any{Exists{"A"}}, All{}, Any(nil)}, `{"All":[{"Any":[{"Exists":{"Name":"A"}}]},{"All":[]},{"Any":null}]}`},
-	{"zero values", All{Match{}, MatchPrefix{Values: []string{}}, ContentType{}, Exists{}, Not{}, nil}, `{"All":[{"Match":{"Name":"","Op":"","Values":null}},{"MatchPrefix":{"Prefix":"","Op":"","Values":[]}},{"ContentType":{"Types":null}},{"Exists":{"Name":""}},{"Not":null},null]}`},
+	{"zero values", All{Match{}, MatchPrefix{Values: []string{}}, ContentType{}, Exists{}, Not{}, nil},
+		`{"All":[{"Match":{"Name":"","Op":"","Values":null}},{"MatchPrefix":{"Prefix":"","Op":"","Values":[]}},{"ContentType":{"Types":null}},{"Exists":{"Name":""}},{"Not":null},null]}`},
 }
 
 func TestConditionJSON(t *testing.T) {

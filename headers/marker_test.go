@@ -119,7 +119,8 @@ func TestMarkerName(t *testing.T) {
 }
 
 func TestMarkers(t *testing.T) {
-	m, err := NewMarkers("X-Conbool-", []string{"a.b.com", "Example.com", "a-b.com", "bücher.example", "example.com.", "a.b-com", "x.y-z", "x-y.z"})
+	m, err := NewMarkers("X-Conbool-", []string{"a.b.com", "Example.com", "a-b.com", "bücher.example", "example.com.", "a.b-com", "x.y-z",
+		"x-y.z"})
 	if err != nil {
 		t.Fatal(err)
 	}

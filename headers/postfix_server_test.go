@@ -72,7 +72,8 @@ func startPostfix(t *testing.T) *realPostfix {
 	}
 	check(os.Chown(filepath.Join(dir, "data"), uid, -1))
 	check(os.Mkdir(filepath.Join(dir, "queue", "pid"), 0o755))
-	for _, sub := range []string{"active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming", "private", "public", "saved", "trace", "maildrop"} {
+	for _, sub := range []string{"active", "bounce", "corrupt", "defer", "deferred", "flush", "hold", "incoming", "private", "public", "saved",
+		"trace", "maildrop"} {
 		path := filepath.Join(dir, "queue", sub)
 		check(os.Mkdir(path, 0o700))
 		check(os.Chown(path, uid, -1))

@@ -73,7 +73,8 @@ func realSieve(t *testing.T, script string, messages [][]byte) []string {
 	check(os.WriteFile(filepath.Join(dir, "s.sieve"), []byte(script), 0o644))
 	ctx, cancel := context.WithTimeout(context.Background(), time.Minute)
 	defer cancel()
-	if out, err := exec.CommandContext(ctx, compiler, "-c", filepath.Join(dir, "c"), filepath.Join(dir, "s.sieve")).CombinedOutput(); err != nil {
+	if out, err := exec.CommandContext(ctx, compiler, "-c", filepath.Join(dir, "c"), filepath.Join(dir,
+		"s.sieve")).CombinedOutput(); err != nil {
 		t.Fatalf("sievec: %v\n%s", err, out)
 	}
 	cmd := exec.CommandContext(ctx, filter, "-c", filepath.Join(dir, "c"), filepath.Join(dir, "s.sieve"), "INBOX")
@@ -182,7 +183,8 @@ func TestSieveMatches(t *testing.T) {
 			raws = append(raws, []byte(raw))
 			wants = append(wants, fmt.Sprint(want))
 		}
-		script := fmt.Sprintf("require [\"vnd.dovecot.debug\"%s];\nif %s { debug_log \"true\"; } else { debug_log \"false\"; }\n", extensions, test)
+		script := fmt.Sprintf("require [\"vnd.dovecot.debug\"%s];\nif %s { debug_log \"true\"; } else { debug_log \"false\"; }\n", extensions,
+			test)
 		for i, line := range realSieve(t, script, raws) {
 			if line != wants[i] {
 				t.Errorf("%s: %q: Pigeonhole says %s\n%s", tt.name, raws[i], line, script)

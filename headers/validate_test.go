@@ -47,19 +47,29 @@ func TestValidate(t *testing.T) {
 		predicate Predicate
 		want      []wrong
 	}{
-		{"right", Any{Exists{"A"}, All{}, Not{Any{}}, Match{"X-!", Matches, []string{"", "ä"}, Octet}, MatchPrefix{"X-", Regex, []string{"a+"}, ASCIICasemap}, ContentType{Types: []string{"text/calendar", "application/vnd.x+json"}, Param: "method", Top: true}}, nil},
+		{"right", Any{Exists{"A"}, All{}, Not{Any{}}, Match{"X-!", Matches, []string{"", "ä"}, Octet},
+			MatchPrefix{"X-", Regex, []string{"a+"}, ASCIICasemap}, ContentType{Types: []string{"text/calendar", "application/vnd.x+json"},
+				Param: "method", Top: true}}, nil},
 		{"nil", nil, []wrong{{"", ErrRequired}}},
 		{"nil inside", Not{}, []wrong{{"Not", ErrRequired}}},
 		{"pointer", &Exists{"A"}, []wrong{{"", ErrInvalid}}},
 		{"condition", All{When(Exists{"A"})}, []wrong{{"All[0]", ErrInvalid}}},
 		{"everything empty", Match{}, []wrong{{"Name", ErrRequired}, {"Op", ErrRequired}, {"Values", ErrRequired}}},
-		{"everything at once", Any{Exists{"A:"}, Match{"A b", "equals", []string{"x", "a\nb"}, "i;unicode"}, MatchPrefix{"", Is, nil, ""}, ContentType{}, Not{All{nil}}}, []wrong{
-			{"Any[0].Name", ErrInvalid}, {"Any[1].Name", ErrInvalid}, {"Any[1].Op", ErrInvalid}, {"Any[1].Values[1]", ErrInvalid}, {"Any[1].Comparator", ErrInvalid},
+		{"everything at once", Any{Exists{"A:"}, Match{"A b", "equals", []string{"x", "a\nb"}, "i;unicode"}, MatchPrefix{"", Is, nil, ""},
+			ContentType{}, Not{All{nil}}}, []wrong{
+			{"Any[0].Name", ErrInvalid}, {"Any[1].Name", ErrInvalid}, {"Any[1].Op", ErrInvalid}, {"Any[1].Values[1]",
+				ErrInvalid}, {"Any[1].Comparator", ErrInvalid},
 			{"Any[2].Prefix", ErrRequired}, {"Any[2].Values", ErrRequired}, {"Any[3].Types", ErrRequired}, {"Any[4].Not.All[0]", ErrRequired}}},
-		{"names", All{Exists{"Ä"}, Exists{"A\n"}, Exists{" A"}, Exists{"A\x7f"}, Exists{long(998)}, Exists{long(997)}}, []wrong{{"All[0].Name", ErrInvalid}, {"All[1].Name", ErrInvalid}, {"All[2].Name", ErrInvalid}, {"All[3].Name", ErrInvalid}, {"All[4].Name", ErrInvalid}}},
-		{"values", is("A", "\r", "a\x00", "\xe4", "\t"), []wrong{{"Values[0]", ErrInvalid}, {"Values[1]", ErrInvalid}, {"Values[2]", ErrInvalid}}},
-		{"expressions", Match{"A", Regex, []string{"", "(", `\1`, "a"}, ""}, []wrong{{"Values[0]", ErrInvalid}, {"Values[1]", ErrInvalid}, {"Values[2]", ErrInvalid}}},
-		{"media types", ContentType{Types: []string{"text", "text/", "/x", "text/x;a=b", "te xt/x", "text/x/y", ""}, Param: "a=b"}, []wrong{{"Types[0]", ErrInvalid}, {"Types[1]", ErrInvalid}, {"Types[2]", ErrInvalid}, {"Types[3]", ErrInvalid}, {"Types[4]", ErrInvalid}, {"Types[5]", ErrInvalid}, {"Types[6]", ErrInvalid}, {"Param", ErrInvalid}}},
+		{"names", All{Exists{"Ä"}, Exists{"A\n"}, Exists{" A"}, Exists{"A\x7f"}, Exists{long(998)}, Exists{long(997)}},
+			[]wrong{{"All[0].Name", ErrInvalid}, {"All[1].Name", ErrInvalid}, {"All[2].Name", ErrInvalid}, {"All[3].Name", ErrInvalid},
+				{"All[4].Name", ErrInvalid}}},
+		{"values", is("A", "\r", "a\x00", "\xe4", "\t"), []wrong{{"Values[0]", ErrInvalid}, {"Values[1]", ErrInvalid},
+			{"Values[2]", ErrInvalid}}},
+		{"expressions", Match{"A", Regex, []string{"", "(", `\1`, "a"}, ""}, []wrong{{"Values[0]", ErrInvalid}, {"Values[1]", ErrInvalid},
+			{"Values[2]", ErrInvalid}}},
+		{"media types", ContentType{Types: []string{"text", "text/", "/x", "text/x;a=b", "te xt/x", "text/x/y", ""}, Param: "a=b"},
+			[]wrong{{"Types[0]", ErrInvalid}, {"Types[1]", ErrInvalid}, {"Types[2]", ErrInvalid}, {"Types[3]", ErrInvalid}, {"Types[4]", ErrInvalid},
+				{"Types[5]", ErrInvalid}, {"Types[6]", ErrInvalid}, {"Param", ErrInvalid}}},
 		{"too deep", deep, []wrong{{strings.Repeat("Not.", 100) + "Not", ErrInvalid}}},
 	} {
 		t.Run(tt.name, func(t *testing.T) {

@@ -100,7 +100,8 @@ func headerLines(n int) []string {
 		case 6:
 			list[i] = "DKIM-Signature: v=1; a=rsa-sha256; c=relaxed/relaxed; d=example.com; s=2026;\n t=1772439164; h=from:from:reply-to:subject:date:message-id;\n b=" + strings.Repeat("Zm9v", 30)
 		default:
-			list[i] = fmt.Sprintf("Content-Type: application/octet-stream; name=\"%s.%s\"", words[r.IntN(len(words))], []string{"pdf", "exe", "txt"}[r.IntN(3)])
+			list[i] = fmt.Sprintf("Content-Type: application/octet-stream; name=\"%s.%s\"", words[r.IntN(len(words))],
+				[]string{"pdf", "exe", "txt"}[r.IntN(3)])
 		}
 	}
 	return list

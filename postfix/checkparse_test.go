@@ -62,8 +62,10 @@ endif
 `
 
 func customerLines(r *rand.Rand, n int) []string {
-	names := []string{"X-One", "x-two", "X-Three", "X-Four/Five", "X-Six", "X-Seven", "X-Eight", "X-Nine", "X-Ten", "X-Eleven", "X-Twelve", "Unknown"}
-	values := []string{" ac", " abbc", " a\r\n bc", " two", "\r\n two", " \r\n\t  two words", " three", " THREE", " Three x", " xx", " a/b", " a", " b", " ab", " a\r\n b", " (x)",
+	names := []string{"X-One", "x-two", "X-Three", "X-Four/Five", "X-Six", "X-Seven", "X-Eight", "X-Nine", "X-Ten", "X-Eleven", "X-Twelve",
+		"Unknown"}
+	values := []string{" ac", " abbc", " a\r\n bc", " two", "\r\n two", " \r\n\t  two words", " three", " THREE", " Three x", " xx", " a/b",
+		" a", " b", " ab", " a\r\n b", " (x)",
 		" never", " 12", " 12x ", " 12\r\n ", " bz", " b]", " z", " ABC", " abc", " a\xffc", " a\u00fcc", " $", " ", "", " zX-Eleven: z", " two\r\n two"}
 	var list []string
 	for range n {
@@ -79,11 +81,14 @@ func TestParseCheckTable(t *testing.T) {
 		want       CheckTable
 		warnings   []int // lines; negative: can't be evaluated
 	}{
-		"plain":             {"regexp", "/^A:/ IGNORE\n", CheckTable{{Regexp: "^A:", Action: Ignore{}, Line: 1}}, nil},
-		"continued":         {"regexp", "/^A:/\n  reject  no\n # c\n  thanks \n", CheckTable{{Regexp: "^A:", Action: Reject{"no  thanks"}, Line: 1}}, nil},
-		"guard":             {"regexp", "if /^X-/\n/a/ DUNNO\nendif\n", CheckTable{{Regexp: "a", Guard: "^X-", Action: Dunno{}, Line: 2}}, nil},
-		"nested":            {"regexp", "if /x/\nif !/y/i\n/a/ DUNNO\nendif\nendif\n", CheckTable{{Regexp: "a", Guards: []CheckGuard{{Regexp: "x"}, {Regexp: "y", Flags: "i", Negate: true}}, Action: Dunno{}, Line: 3}}, nil},
-		"but not":           {"regexp", "/a/!/b/ OK\n", CheckTable{{Regexp: "a", Guards: []CheckGuard{{Regexp: "b", Negate: true}}, Action: Dunno{}, Line: 1}}, nil},
+		"plain": {"regexp", "/^A:/ IGNORE\n", CheckTable{{Regexp: "^A:", Action: Ignore{}, Line: 1}}, nil},
+		"continued": {"regexp", "/^A:/\n  reject  no\n # c\n  thanks \n", CheckTable{{Regexp: "^A:", Action: Reject{"no  thanks"},
+			Line: 1}}, nil},
+		"guard": {"regexp", "if /^X-/\n/a/ DUNNO\nendif\n", CheckTable{{Regexp: "a", Guard: "^X-", Action: Dunno{}, Line: 2}}, nil},
+		"nested": {"regexp", "if /x/\nif !/y/i\n/a/ DUNNO\nendif\nendif\n", CheckTable{{Regexp: "a",
+			Guards: []CheckGuard{{Regexp: "x"}, {Regexp: "y", Flags: "i", Negate: true}}, Action: Dunno{}, Line: 3}}, nil},
+		"but not": {"regexp", "/a/!/b/ OK\n", CheckTable{{Regexp: "a", Guards: []CheckGuard{{Regexp: "b", Negate: true}},
+			Action: Dunno{}, Line: 1}}, nil},
 		"two negations":     {"regexp", "!!/a/ OK\n", CheckTable{{Regexp: "a", Action: Dunno{}, Line: 1}}, nil},
 		"macro in filter":   {"regexp", "/(a)/ FILTER smtp:$1\n", CheckTable{{Regexp: "(a)", Action: Unknown{"FILTER smtp:$1"}, Line: 1}}, nil},
 		"macro in reject":   {"regexp", "/(a)/ REJECT ${1}\n", CheckTable{{Regexp: "(a)", Action: Reject{"${1}"}, Line: 1}}, nil},
@@ -158,7 +163,8 @@ func TestParseCheckTableRandom(t *testing.T) {
 	t.Parallel()
 	dir := confDir(t, minimalMain, "")
 	r := rand.New(rand.NewPCG(9, 10))
-	pieces := []string{"/a/", "/b/", "/^X:/", "!", "if ", "if ", "endif\n", "endif\n", " ", "\n", "\n", "\n", "OK", "REJECT x", "$1", "$$", "(", ")", "i", "m", "x", "~", "#", "\\", "/", "[", "]", "*", "|", "^", "\t", "{", "a", "1", "/a/ WARN 1\n", "/b/ WARN 2\n", "!/c/ WARN 3\n", "if /a/\n"}
+	pieces := []string{"/a/", "/b/", "/^X:/", "!", "if ", "if ", "endif\n", "endif\n", " ", "\n", "\n", "\n", "OK", "REJECT x", "$1", "$$",
+		"(", ")", "i", "m", "x", "~", "#", "\\", "/", "[", "]", "*", "|", "^", "\t", "{", "a", "1", "/a/ WARN 1\n", "/b/ WARN 2\n", "!/c/ WARN 3\n", "if /a/\n"}
 	queries := []string{"a", "b", "c", "X: a", "ab", "X:", "B", "1", "i", "ca", "$"}
 	type drawn struct {
 		text     string
@@ -267,7 +273,8 @@ func BenchmarkChecksLookup(b *testing.B) {
 		if err != nil {
 			b.Fatal(err)
 		}
-		for name, line := range map[string]string{"hit": "X-Conbool-domain0-example-com: true", "miss": "X-Conbool-domainx-example-com: true", "other": "Received: from a by b"} {
+		for name, line := range map[string]string{"hit": "X-Conbool-domain0-example-com: true", "miss": "X-Conbool-domainx-example-com: true",
+			"other": "Received: from a by b"} {
 			f := field(line)
 			b.Run(fmt.Sprintf("%d/%s", n, name), func(b *testing.B) {
 				b.ReportAllocs()

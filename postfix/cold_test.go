@@ -41,7 +41,8 @@ endif
 	var fields []headers.Field
 	for _, name := range []string{"X-Known", "X-Other", "Subject", "To", "Cc", "Received", "A", ""} {
 		for _, n := range lengths {
-			for _, body := range []string{strings.Repeat("x", n), strings.Repeat("from a ", n/7) + "end", "from " + strings.Repeat("y", n) + "\r\n\tb"} {
+			for _, body := range []string{strings.Repeat("x", n), strings.Repeat("from a ", n/7) + "end",
+				"from " + strings.Repeat("y", n) + "\r\n\tb"} {
 				fields = append(fields, headers.Field{Name: []byte(name), Body: []byte(" " + body)})
 			}
 		}

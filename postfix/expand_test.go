@@ -74,7 +74,8 @@ func TestMainExpand(t *testing.T) {
 func TestMainExpandRandom(t *testing.T) {
 	t.Parallel()
 	r := rand.New(rand.NewPCG(21, 22))
-	pieces := []string{"a", "$a", "$b", "${a}", "${", "}", "{", "}", "?", ":", "$$", "$(", ")", "x", " ", "==", "!=", "<", "${a?", "${b:", "{x}", "${{", "n"}
+	pieces := []string{"a", "$a", "$b", "${a}", "${", "}", "{", "}", "?", ":", "$$", "$(", ")", "x", " ", "==", "!=", "<", "${a?", "${b:",
+		"{x}", "${{", "n"}
 	var text strings.Builder
 	m, err := ParseMain("main.cf", []byte(plainMain))
 	if err != nil {

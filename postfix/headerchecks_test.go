@@ -16,9 +16,12 @@ import (
 
 // byp is the bypass table of the gateway's second pass.
 var bypass = CheckTable{
-	{When: headers.Match{Name: "X-Conbool-example-com", Op: headers.Is, Values: []string{"true"}}, Action: Filter{Transport: "direct"}, Rule: "Loop[0]", Comment: "markers"},
-	{When: headers.Match{Name: "X-Conbool-example-net", Op: headers.Is, Values: []string{"true"}}, Action: Filter{Transport: "direct"}, Rule: "Loop[1]"},
-	{When: headers.Match{Name: "X-Conbool-Released", Op: headers.Is, Values: []string{"yes"}}, Action: Filter{Transport: "direct"}, Rule: "Release"},
+	{When: headers.Match{Name: "X-Conbool-example-com", Op: headers.Is, Values: []string{"true"}}, Action: Filter{Transport: "direct"},
+		Rule: "Loop[0]", Comment: "markers"},
+	{When: headers.Match{Name: "X-Conbool-example-net", Op: headers.Is, Values: []string{"true"}}, Action: Filter{Transport: "direct"},
+		Rule: "Loop[1]"},
+	{When: headers.Match{Name: "X-Conbool-Released", Op: headers.Is, Values: []string{"yes"}}, Action: Filter{Transport: "direct"},
+		Rule: "Release"},
 	{When: headers.ContentType{Types: []string{"text/calendar"}}, Action: Filter{Transport: "direct"}, Rule: "Calendar"},
 }
 
@@ -108,34 +111,40 @@ func TestCheckTableFormatRefuses(t *testing.T) {
 		path string
 		kind error
 	}{
-		"not":                    {CheckRule{When: headers.Not{Predicate: exists}, Action: Ignore{}}, "[1].When", headers.ErrNotExpressible},
-		"all":                    {CheckRule{When: headers.All{exists}, Action: Ignore{}}, "[1].When", headers.ErrNotExpressible},
-		"empty any":              {CheckRule{When: headers.Any{}, Action: Ignore{}}, "[1].When", headers.ErrNotExpressible},
-		"all in any":             {CheckRule{When: headers.Any{headers.All{exists}}, Action: Ignore{}}, "[1].When", headers.ErrNotExpressible},
-		"top":                    {CheckRule{When: headers.ContentType{Types: []string{"a/b"}, Top: true}, Action: Ignore{}}, "[1].When", headers.ErrNotExpressible},
-		"MIME field":             {CheckRule{When: headers.Exists{Name: "Content-Type"}, Action: Ignore{}}, "[1].When", headers.ErrNotExpressible},
-		"negated any":            {CheckRule{When: headers.Any{exists, exists}, Negate: true, Action: Ignore{}}, "[1].When", headers.ErrNotExpressible},
-		"white space in value":   {CheckRule{When: headers.Match{Name: "A", Op: headers.Is, Values: []string{" x"}}, Action: Ignore{}}, "[1].When", headers.ErrNotExpressible},
-		"regex with white space": {CheckRule{When: headers.Match{Name: "A", Op: headers.Regex, Values: []string{"[[:space:]]x"}}, Action: Ignore{}}, "[1].When", headers.ErrNotExpressible},
-		"newline in value":       {CheckRule{When: headers.Match{Name: "A", Op: headers.Is, Values: []string{"x\ny"}}, Action: Ignore{}}, "[1].When", headers.ErrInvalid},
-		"bad name":               {CheckRule{When: headers.Exists{Name: "A:"}, Action: Ignore{}}, "[1].When", headers.ErrInvalid},
-		"nothing":                {CheckRule{Action: Ignore{}}, "[1].Regexp", ErrIllegal},
-		"both":                   {CheckRule{When: exists, Regexp: "x", Action: Ignore{}}, "[1].When", ErrIllegal},
-		"no action":              {CheckRule{When: exists}, "[1].Action", ErrIllegal},
-		"filter without name":    {CheckRule{When: exists, Action: Filter{}}, "[1].Action", ErrIllegal},
-		"filter with space":      {CheckRule{When: exists, Action: Filter{"a", "b c"}}, "[1].Action", ErrIllegal},
-		"text with newline":      {CheckRule{When: exists, Action: Reject{"a\nb"}}, "[1].Action", ErrIllegal},
-		"text with space":        {CheckRule{When: exists, Action: Reject{" a"}}, "[1].Action", ErrIllegal},
-		"prepend no header":      {CheckRule{When: exists, Action: Prepend{"a b"}}, "[1].Action", ErrIllegal},
-		"replace no header":      {CheckRule{When: exists, Action: Replace{""}}, "[1].Action", ErrIllegal},
-		"redirect no address":    {CheckRule{When: exists, Action: Redirect{"a"}}, "[1].Action", ErrIllegal},
-		"bad regexp":             {CheckRule{Regexp: "(", Action: Ignore{}}, "[1].Regexp", headers.ErrInvalid},
-		"bad guard":              {CheckRule{When: exists, Guard: "(", Action: Ignore{}}, "[1].Guard", headers.ErrInvalid},
-		"newline in regexp":      {CheckRule{Regexp: "a\nb", Action: Ignore{}}, "[1].Regexp", ErrIllegal},
-		"newline in guard":       {CheckRule{When: exists, Guard: "a\nb", Action: Ignore{}}, "[1].Guard", ErrIllegal},
-		"nul in comment":         {CheckRule{When: exists, Comment: "\x00", Action: Ignore{}}, "[1].Comment", ErrIllegal},
-		"pcre":                   {CheckRule{Regexp: "x", PCRE: true, Action: Ignore{}}, "[1].Regexp", ErrIllegal},
-		"unknown flag":           {CheckRule{Regexp: "x", Flags: "q", Action: Ignore{}}, "[1].Regexp", ErrSyntax},
+		"not":        {CheckRule{When: headers.Not{Predicate: exists}, Action: Ignore{}}, "[1].When", headers.ErrNotExpressible},
+		"all":        {CheckRule{When: headers.All{exists}, Action: Ignore{}}, "[1].When", headers.ErrNotExpressible},
+		"empty any":  {CheckRule{When: headers.Any{}, Action: Ignore{}}, "[1].When", headers.ErrNotExpressible},
+		"all in any": {CheckRule{When: headers.Any{headers.All{exists}}, Action: Ignore{}}, "[1].When", headers.ErrNotExpressible},
+		"top": {CheckRule{When: headers.ContentType{Types: []string{"a/b"}, Top: true}, Action: Ignore{}}, "[1].When",
+			headers.ErrNotExpressible},
+		"MIME field": {CheckRule{When: headers.Exists{Name: "Content-Type"}, Action: Ignore{}}, "[1].When",
+			headers.ErrNotExpressible},
+		"negated any": {CheckRule{When: headers.Any{exists, exists}, Negate: true, Action: Ignore{}}, "[1].When",
+			headers.ErrNotExpressible},
+		"white space in value": {CheckRule{When: headers.Match{Name: "A", Op: headers.Is, Values: []string{" x"}}, Action: Ignore{}},
+			"[1].When", headers.ErrNotExpressible},
+		"regex with white space": {CheckRule{When: headers.Match{Name: "A", Op: headers.Regex, Values: []string{"[[:space:]]x"}},
+			Action: Ignore{}}, "[1].When", headers.ErrNotExpressible},
+		"newline in value": {CheckRule{When: headers.Match{Name: "A", Op: headers.Is, Values: []string{"x\ny"}}, Action: Ignore{}},
+			"[1].When", headers.ErrInvalid},
+		"bad name":            {CheckRule{When: headers.Exists{Name: "A:"}, Action: Ignore{}}, "[1].When", headers.ErrInvalid},
+		"nothing":             {CheckRule{Action: Ignore{}}, "[1].Regexp", ErrIllegal},
+		"both":                {CheckRule{When: exists, Regexp: "x", Action: Ignore{}}, "[1].When", ErrIllegal},
+		"no action":           {CheckRule{When: exists}, "[1].Action", ErrIllegal},
+		"filter without name": {CheckRule{When: exists, Action: Filter{}}, "[1].Action", ErrIllegal},
+		"filter with space":   {CheckRule{When: exists, Action: Filter{"a", "b c"}}, "[1].Action", ErrIllegal},
+		"text with newline":   {CheckRule{When: exists, Action: Reject{"a\nb"}}, "[1].Action", ErrIllegal},
+		"text with space":     {CheckRule{When: exists, Action: Reject{" a"}}, "[1].Action", ErrIllegal},
+		"prepend no header":   {CheckRule{When: exists, Action: Prepend{"a b"}}, "[1].Action", ErrIllegal},
+		"replace no header":   {CheckRule{When: exists, Action: Replace{""}}, "[1].Action", ErrIllegal},
+		"redirect no address": {CheckRule{When: exists, Action: Redirect{"a"}}, "[1].Action", ErrIllegal},
+		"bad regexp":          {CheckRule{Regexp: "(", Action: Ignore{}}, "[1].Regexp", headers.ErrInvalid},
+		"bad guard":           {CheckRule{When: exists, Guard: "(", Action: Ignore{}}, "[1].Guard", headers.ErrInvalid},
+		"newline in regexp":   {CheckRule{Regexp: "a\nb", Action: Ignore{}}, "[1].Regexp", ErrIllegal},
+		"newline in guard":    {CheckRule{When: exists, Guard: "a\nb", Action: Ignore{}}, "[1].Guard", ErrIllegal},
+		"nul in comment":      {CheckRule{When: exists, Comment: "\x00", Action: Ignore{}}, "[1].Comment", ErrIllegal},
+		"pcre":                {CheckRule{Regexp: "x", PCRE: true, Action: Ignore{}}, "[1].Regexp", ErrIllegal},
+		"unknown flag":        {CheckRule{Regexp: "x", Flags: "q", Action: Ignore{}}, "[1].Regexp", ErrSyntax},
 	} {
 		t.Run(name, func(t *testing.T) {
 			table := CheckTable{{When: exists, Action: Ignore{}}, c.rule}
@@ -341,7 +350,8 @@ func TestChecksAsCleanup(t *testing.T) {
 		}
 	}
 	for i := range 3 {
-		add(predicateOf(24+2*(i%2), "text", "x-cal"+fmt.Sprint(i)), Warn{Text: fmt.Sprintf("rule %d", len(generated))}, []string{"Content-Type", "content-type"}, "text/x-cal"+fmt.Sprint(i))
+		add(predicateOf(24+2*(i%2), "text", "x-cal"+fmt.Sprint(i)), Warn{Text: fmt.Sprintf("rule %d", len(generated))},
+			[]string{"Content-Type", "content-type"}, "text/x-cal"+fmt.Sprint(i))
 	}
 	for i, value := range []string{"method", "charset", "x"} {
 		add(headers.ContentType{Types: []string{"text/calendar", "application/ics"}, Param: value},

@@ -218,7 +218,8 @@ func FuzzParam(f *testing.F) {
 			t.Fatalf("%q: %v", text, err)
 		}
 		s.Private, s.Unprivileged, s.Chroot, s.Wakeup, s.MaxProcesses = "-", "-", "-", "-", "-"
-		if diff := cmp.Diff([]Service{s}, services.Services(), cmpopts.IgnoreFields(Param{}, "Line"), cmpopts.IgnoreFields(Service{}, "Line"), cmpopts.EquateEmpty()); diff != "" {
+		if diff := cmp.Diff([]Service{s}, services.Services(), cmpopts.IgnoreFields(Param{}, "Line"), cmpopts.IgnoreFields(Service{}, "Line"),
+			cmpopts.EquateEmpty()); diff != "" {
 			t.Errorf("%q (-want +got):\n%s", text, diff)
 		}
 	})

@@ -188,8 +188,10 @@ func TestServicePort(t *testing.T) {
 		OK   bool
 	}
 	for name, want := range map[string]result{
-		"smtp": {"", 25, true}, "25": {"", 25, true}, "127.0.0.1:25": {"127.0.0.1", 25, true}, "[::1]:25": {"::1", 25, true}, "::1:smtp": {"::1", 25, true},
-		"submission": {"", 587, true}, "localhost:smtps": {"localhost", 465, true}, "submissions": {"", 465, true}, "lmtp": {"", 24, true}, "qmqp": {"", 628, true}, "0": {}, "70000": {}, "other": {}, "": {}, "a:": {},
+		"smtp": {"", 25, true}, "25": {"", 25, true}, "127.0.0.1:25": {"127.0.0.1", 25, true}, "[::1]:25": {"::1", 25, true}, "::1:smtp": {"::1",
+			25, true},
+		"submission": {"", 587, true}, "localhost:smtps": {"localhost", 465, true}, "submissions": {"", 465, true}, "lmtp": {"", 24,
+			true}, "qmqp": {"", 628, true}, "0": {}, "70000": {}, "other": {}, "": {}, "a:": {},
 	} {
 		var got result
 		got.Host, got.Port, got.OK = ServicePort(name)

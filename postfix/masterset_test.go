@@ -23,7 +23,8 @@ var gateServices = []Service{
 			{Name: "header_checks"},
 		},
 	},
-	{Name: "pipe-x", Type: "unix", Unprivileged: "n", Chroot: "n", Command: "pipe", Args: []string{"-v", "flags=R", "user=a b", "#x", "{y}", "", "argv=/bin/x"}},
+	{Name: "pipe-x", Type: "unix", Unprivileged: "n", Chroot: "n", Command: "pipe", Args: []string{"-v", "flags=R", "user=a b", "#x", "{y}",
+		"", "argv=/bin/x"}},
 }
 
 const gateBlock = "# BEGIN oxmailroute: managed block, change the policy instead\n" +
@@ -38,7 +39,8 @@ const gateBlock = "# BEGIN oxmailroute: managed block, change the policy instead
 	"# END oxmailroute\n"
 
 func TestMasterSet(t *testing.T) {
-	smtpd := []ServiceOptions{{Name: "127.0.1.1:25", Type: "inet", Options: []Param{{Name: "cleanup_service_name", Value: "conbool-in"}, {Name: "x", Value: "a b"}}}}
+	smtpd := []ServiceOptions{{Name: "127.0.1.1:25", Type: "inet", Options: []Param{{Name: "cleanup_service_name", Value: "conbool-in"},
+		{Name: "x", Value: "a b"}}}}
 	const frame = "# BEGIN oxmailroute\n  -o cleanup_service_name=conbool-in\n  -o { x = a b }\n# END oxmailroute\n"
 	const noNewline = "instead (the file had no newline at its end)\n"
 	pickup := "pickup unix n - n 60 1 pickup\n"
@@ -48,20 +50,28 @@ func TestMasterSet(t *testing.T) {
 		options []ServiceOptions
 		after   string
 	}{
-		"services":             {pickup, gateServices, nil, pickup + gateBlock},
-		"services, no newline": {strings.TrimSuffix(pickup, "\n"), gateServices, nil, pickup + strings.Replace(gateBlock, "instead\n", noNewline, 1)},
-		"empty file":           {"", gateServices, nil, gateBlock},
-		"options":              {smtpdLine + pickup, nil, smtpd, smtpdLine + frame + pickup},
-		"options after his":    {smtpdLine + "  -o a=b\n  # c\n\n# d\n" + pickup, nil, smtpd, smtpdLine + "  -o a=b\n" + frame + "  # c\n\n# d\n" + pickup},
-		"options at the end":   {pickup + strings.TrimSuffix(smtpdLine, "\n"), nil, smtpd, pickup + smtpdLine + strings.Replace(frame, "route\n", "route (the file had no newline at its end)\n", 1)},
-		"both, no newline":     {strings.TrimSuffix(smtpdLine, "\n"), gateServices, smtpd, smtpdLine + strings.Replace(frame, "route\n", "route (the file had no newline at its end)\n", 1) + gateBlock},
-		"same option":          {smtpdLine + "  -o { x = a b }\n", nil, smtpd, smtpdLine + "  -o { x = a b }\n" + frame},
-		"overridden":           {smtpdLine + "  -o cleanup_service_name=his\n" + pickup, nil, []ServiceOptions{{Name: smtpd[0].Name, Type: "inet", Options: smtpd[0].Options, Override: []string{"cleanup_service_name"}}}, smtpdLine + "  -o cleanup_service_name=his\n" + frame + pickup},
-		"last of two":          {smtpdLine + pickup + smtpdLine, nil, smtpd, smtpdLine + pickup + smtpdLine + frame},
-		"crlf":                 {"127.0.1.1:25 inet n - n - - smtpd\r\n" + pickup, nil, smtpd, "127.0.1.1:25 inet n - n - - smtpd\r\n" + frame + pickup},
-		"another owner's":      {smtpdLine + "# BEGIN other\n  -o z=1\n# END other\n" + pickup, nil, smtpd, smtpdLine + "# BEGIN other\n  -o z=1\n# END other\n" + frame + pickup},
-		"comment around":       {"# BEGIN mine\n" + smtpdLine + pickup + "# END mine\n", nil, smtpd, "# BEGIN mine\n" + smtpdLine + frame + pickup + "# END mine\n"},
-		"nothing":              {pickup, nil, nil, pickup},
+		"services": {pickup, gateServices, nil, pickup + gateBlock},
+		"services, no newline": {strings.TrimSuffix(pickup, "\n"), gateServices, nil, pickup + strings.Replace(gateBlock, "instead\n", noNewline,
+			1)},
+		"empty file": {"", gateServices, nil, gateBlock},
+		"options":    {smtpdLine + pickup, nil, smtpd, smtpdLine + frame + pickup},
+		"options after his": {smtpdLine + "  -o a=b\n  # c\n\n# d\n" + pickup, nil, smtpd,
+			smtpdLine + "  -o a=b\n" + frame + "  # c\n\n# d\n" + pickup},
+		"options at the end": {pickup + strings.TrimSuffix(smtpdLine, "\n"), nil, smtpd, pickup + smtpdLine + strings.Replace(frame, "route\n",
+			"route (the file had no newline at its end)\n", 1)},
+		"both, no newline": {strings.TrimSuffix(smtpdLine, "\n"), gateServices, smtpd, smtpdLine + strings.Replace(frame, "route\n",
+			"route (the file had no newline at its end)\n", 1) + gateBlock},
+		"same option": {smtpdLine + "  -o { x = a b }\n", nil, smtpd, smtpdLine + "  -o { x = a b }\n" + frame},
+		"overridden": {smtpdLine + "  -o cleanup_service_name=his\n" + pickup, nil, []ServiceOptions{{Name: smtpd[0].Name, Type: "inet",
+			Options: smtpd[0].Options, Override: []string{"cleanup_service_name"}}}, smtpdLine + "  -o cleanup_service_name=his\n" + frame + pickup},
+		"last of two": {smtpdLine + pickup + smtpdLine, nil, smtpd, smtpdLine + pickup + smtpdLine + frame},
+		"crlf": {"127.0.1.1:25 inet n - n - - smtpd\r\n" + pickup, nil, smtpd,
+			"127.0.1.1:25 inet n - n - - smtpd\r\n" + frame + pickup},
+		"another owner's": {smtpdLine + "# BEGIN other\n  -o z=1\n# END other\n" + pickup, nil, smtpd,
+			smtpdLine + "# BEGIN other\n  -o z=1\n# END other\n" + frame + pickup},
+		"comment around": {"# BEGIN mine\n" + smtpdLine + pickup + "# END mine\n", nil, smtpd,
+			"# BEGIN mine\n" + smtpdLine + frame + pickup + "# END mine\n"},
+		"nothing": {pickup, nil, nil, pickup},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, err := ParseMaster("master.cf", []byte(c.before))
@@ -83,7 +93,8 @@ func TestMasterSet(t *testing.T) {
 			}
 			for _, s := range c.add {
 				got, _ := m.Lookup(s.Name, s.Type)
-				if diff := cmp.Diff(withDefaults(s), got, cmpopts.IgnoreFields(Service{}, "Line", "Comment"), cmpopts.IgnoreFields(Param{}, "Line", "Comment")); diff != "" {
+				if diff := cmp.Diff(withDefaults(s), got, cmpopts.IgnoreFields(Service{}, "Line", "Comment"),
+					cmpopts.IgnoreFields(Param{}, "Line", "Comment")); diff != "" {
 					t.Errorf("(-want +got):\n%s", diff)
 				}
 			}
@@ -124,16 +135,18 @@ func TestMasterSetErrors(t *testing.T) {
 		lines   []int
 		remove  bool
 	}{
-		"service there":         {"# c\n127.0.0.1:10030 inet n - n - - smtpd\n", gateServices, nil, ErrConflict, []int{2}, false},
-		"other value":           {smtpdLine + "  -o a=2\n", nil, option("a", "1"), ErrConflict, []int{1}, false},
-		"another is overridden": {smtpdLine + "  -o b=2\n  -o a=2\n", nil, []ServiceOptions{{Name: "127.0.1.1:25", Type: "inet", Options: []Param{{Name: "b", Value: "1"}, {Name: "a", Value: "1"}}, Override: []string{"b"}}}, ErrConflict, []int{1}, false},
-		"last value counts":     {smtpdLine + "  -o a=1 -o a=2\n", nil, option("a", "1"), ErrConflict, []int{1}, false},
-		"no such service":       {"", nil, option("a", "1"), ErrConflict, []int{0}, false},
-		"arguments at the end":  {"127.0.1.1:25 inet n - n - - smtpd x\n", nil, option("a", "1"), ErrConflict, []int{1}, false},
-		"end of options":        {"127.0.1.1:25 inet n - n - - smtpd --\n", nil, option("a", "1"), ErrConflict, []int{1}, false},
-		"duplicate service":     {"", append(gateServices[:1:1], gateServices[0]), nil, ErrDuplicate, []int{0}, false},
-		"duplicate options":     {smtpdLine, nil, append(option("a", "1"), option("b", "1")...), ErrDuplicate, []int{0}, false},
-		"duplicate option":      {smtpdLine, nil, []ServiceOptions{{Name: "127.0.1.1:25", Type: "inet", Options: []Param{{Name: "a"}, {Name: "a"}}}}, ErrDuplicate, []int{0}, false},
+		"service there": {"# c\n127.0.0.1:10030 inet n - n - - smtpd\n", gateServices, nil, ErrConflict, []int{2}, false},
+		"other value":   {smtpdLine + "  -o a=2\n", nil, option("a", "1"), ErrConflict, []int{1}, false},
+		"another is overridden": {smtpdLine + "  -o b=2\n  -o a=2\n", nil, []ServiceOptions{{Name: "127.0.1.1:25", Type: "inet",
+			Options: []Param{{Name: "b", Value: "1"}, {Name: "a", Value: "1"}}, Override: []string{"b"}}}, ErrConflict, []int{1}, false},
+		"last value counts":    {smtpdLine + "  -o a=1 -o a=2\n", nil, option("a", "1"), ErrConflict, []int{1}, false},
+		"no such service":      {"", nil, option("a", "1"), ErrConflict, []int{0}, false},
+		"arguments at the end": {"127.0.1.1:25 inet n - n - - smtpd x\n", nil, option("a", "1"), ErrConflict, []int{1}, false},
+		"end of options":       {"127.0.1.1:25 inet n - n - - smtpd --\n", nil, option("a", "1"), ErrConflict, []int{1}, false},
+		"duplicate service":    {"", append(gateServices[:1:1], gateServices[0]), nil, ErrDuplicate, []int{0}, false},
+		"duplicate options":    {smtpdLine, nil, append(option("a", "1"), option("b", "1")...), ErrDuplicate, []int{0}, false},
+		"duplicate option": {smtpdLine, nil, []ServiceOptions{{Name: "127.0.1.1:25", Type: "inet",
+			Options: []Param{{Name: "a"}, {Name: "a"}}}}, ErrDuplicate, []int{0}, false},
 		"unbalanced value":      {smtpdLine, nil, option("a", "x } -o b=c"), ErrIllegal, []int{0}, false},
 		"open brace":            {smtpdLine, nil, option("a", "{"), ErrIllegal, []int{0}, false},
 		"newline in value":      {smtpdLine, nil, option("a", "x\ny"), ErrIllegal, []int{0}, false},
@@ -153,11 +166,13 @@ func TestMasterSetErrors(t *testing.T) {
 		"space around argument": {"", service(func(s *Service) { s.Args = []string{" a"} }), nil, ErrIllegal, []int{0}, false},
 		"comment ends block":    {"", service(func(s *Service) { s.Comment = "END oxmailroute" }), nil, ErrIllegal, []int{0}, false},
 		"continued below":       {set + "  -o z=1\n", gateServices[:1], nil, ErrConflict, []int{13}, true},
-		"service among options": {strings.Replace(set, "  -o a=1\n", "  -o a=1\nx unix - - n - - smtp\n", 1), nil, nil, ErrConflict, []int{4}, true},
-		"no end":                {strings.Replace(set, "# END oxmailroute\n", "", 1), nil, nil, ErrDamaged, []int{2}, true},
-		"no begin":              {strings.Replace(set, "# BEGIN oxmailroute\n", "", 1), nil, nil, ErrDamaged, []int{3}, true},
-		"two blocks":            {set + "# BEGIN oxmailroute: managed block, change the policy instead\n# END oxmailroute\n", nil, nil, ErrDamaged, []int{13}, true},
-		"begin changed":         {strings.Replace(set, block.ManagedText, ": mine", 1), nil, nil, ErrDamaged, []int{5}, true},
+		"service among options": {strings.Replace(set, "  -o a=1\n", "  -o a=1\nx unix - - n - - smtp\n", 1), nil, nil, ErrConflict, []int{4},
+			true},
+		"no end":   {strings.Replace(set, "# END oxmailroute\n", "", 1), nil, nil, ErrDamaged, []int{2}, true},
+		"no begin": {strings.Replace(set, "# BEGIN oxmailroute\n", "", 1), nil, nil, ErrDamaged, []int{3}, true},
+		"two blocks": {set + "# BEGIN oxmailroute: managed block, change the policy instead\n# END oxmailroute\n", nil, nil,
+			ErrDamaged, []int{13}, true},
+		"begin changed": {strings.Replace(set, block.ManagedText, ": mine", 1), nil, nil, ErrDamaged, []int{5}, true},
 	} {
 		t.Run(name, func(t *testing.T) {
 			m, err := ParseMaster("master.cf", []byte(c.text))
@@ -204,8 +219,9 @@ func TestMasterSetEdited(t *testing.T) {
 	}
 	set := string(m.Format())
 	for name, c := range map[string]struct{ edited, after string }{
-		"option below ours":   {strings.Replace(set, "\npickup", "\n  -o b=2\npickup", 1), smtpdLine + "  -o b=2\npickup unix n - n 60 1 pickup"},
-		"option above ours":   {strings.Replace(set, smtpdLine, smtpdLine+"  -o b=2\n", 1), smtpdLine + "  -o b=2\npickup unix n - n 60 1 pickup"},
+		"option below ours": {strings.Replace(set, "\npickup", "\n  -o b=2\npickup", 1), smtpdLine + "  -o b=2\npickup unix n - n 60 1 pickup"},
+		"option above ours": {strings.Replace(set, smtpdLine, smtpdLine+"  -o b=2\n", 1),
+			smtpdLine + "  -o b=2\npickup unix n - n 60 1 pickup"},
 		"service above":       {"x unix - - n - - smtp\n" + set, "x unix - - n - - smtp\n" + before},
 		"service below":       {set + "x unix - - n - - smtp", before + "\nx unix - - n - - smtp"},
 		"service gone":        {strings.Replace(set, smtpdLine, "", 1), "pickup unix n - n 60 1 pickup"},
@@ -243,13 +259,15 @@ func FuzzMasterSetRemove(f *testing.F) {
 			t.Fatalf("Format of the untouched %q: %q", text, m.Format())
 		}
 		had := strings.Contains(text, "# BEGIN "+owner)
-		add := []Service{{Name: name, Type: "unix", Command: "smtp", Args: []string{value}}, {Name: "zz", Type: "unix", Command: "smtp", Options: []Param{{Name: name, Value: value}}}}
+		add := []Service{{Name: name, Type: "unix", Command: "smtp", Args: []string{value}}, {Name: "zz", Type: "unix", Command: "smtp",
+			Options: []Param{{Name: name, Value: value}}}}
 		var options []ServiceOptions
 		seen := make(map[string]bool)
 		for _, s := range m.Services() {
 			if !seen[s.Name+" "+s.Type] {
 				seen[s.Name+" "+s.Type] = true
-				options = append(options, ServiceOptions{Name: s.Name, Type: s.Type, Options: []Param{{Name: name, Value: value}, {Name: "zz_b", Value: "1"}}})
+				options = append(options, ServiceOptions{Name: s.Name, Type: s.Type, Options: []Param{{Name: name, Value: value},
+					{Name: "zz_b", Value: "1"}}})
 			}
 		}
 		try := func(add []Service, options []ServiceOptions) {
@@ -262,7 +280,8 @@ func FuzzMasterSetRemove(f *testing.F) {
 			set := m.Format()
 			for _, s := range add {
 				got, _ := m.Lookup(s.Name, s.Type)
-				if diff := cmp.Diff(withDefaults(s), got, cmpopts.IgnoreFields(Service{}, "Line"), cmpopts.IgnoreFields(Param{}, "Line"), cmpopts.EquateEmpty()); diff != "" {
+				if diff := cmp.Diff(withDefaults(s), got, cmpopts.IgnoreFields(Service{}, "Line"), cmpopts.IgnoreFields(Param{}, "Line"),
+					cmpopts.EquateEmpty()); diff != "" {
 					t.Errorf("%q (-want +got):\n%s", set, diff)
 				}
 			}
@@ -315,7 +334,8 @@ func TestMasterBreakOut(t *testing.T) {
 	for range 10 {
 		var add []Service
 		for len(add) < 50 {
-			s := Service{Name: fmt.Sprintf("s%d%s", len(add), randomText(r, pieces, 3)), Type: "unix", Command: "smtp" + randomText(r, pieces, 2), Comment: randomText(r, pieces, 3)}
+			s := Service{Name: fmt.Sprintf("s%d%s", len(add), randomText(r, pieces, 3)), Type: "unix", Command: "smtp" + randomText(r, pieces, 2),
+				Comment: randomText(r, pieces, 3)}
 			for range r.IntN(4) {
 				s.Args = append(s.Args, randomText(r, pieces, 5))
 			}
@@ -375,8 +395,10 @@ func TestMasterSetRuns(t *testing.T) {
 			Name: fmt.Sprintf("127.0.0.1:%d", p.ports[2]), Type: "inet", Private: "n", Chroot: "n", Command: "smtpd", Comment: "ours",
 			Options: []Param{{Name: "smtpd_banner", Value: "{a b} c"}},
 		}}, []ServiceOptions{
-			{Name: fmt.Sprintf("127.0.0.1:%d", p.ports[0]), Type: "inet", Options: []Param{{Name: "myhostname", Value: "zero.test"}, {Name: "smtpd_banner", Value: "his", Comment: "as he has it"}, {Name: "smtpd_timeout", Value: "99s"}}},
-			{Name: fmt.Sprintf("127.0.0.1:%d", p.ports[1]), Type: "inet", Options: []Param{{Name: "smtpd_banner", Value: "$myhostname one, two"}, {Name: "myhostname", Value: "one.test"}}},
+			{Name: fmt.Sprintf("127.0.0.1:%d", p.ports[0]), Type: "inet", Options: []Param{{Name: "myhostname", Value: "zero.test"},
+				{Name: "smtpd_banner", Value: "his", Comment: "as he has it"}, {Name: "smtpd_timeout", Value: "99s"}}},
+			{Name: fmt.Sprintf("127.0.0.1:%d", p.ports[1]), Type: "inet", Options: []Param{{Name: "smtpd_banner", Value: "$myhostname one, two"},
+				{Name: "myhostname", Value: "one.test"}}},
 		})
 	}
 	if err != nil {

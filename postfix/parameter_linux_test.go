@@ -194,7 +194,8 @@ func TestSettingsDefaults(t *testing.T) {
 			for line := range strings.Lines(ask(t, s, text, "", "-x")) {
 				name, want, _ := strings.Cut(strings.TrimSuffix(line, "\n"), " =")
 				p, _ := postfix.LookupParameter(name)
-				if o := p.Origin(); name == "config_directory" || o != postfix.Fixed && o != postfix.Build && name != "mydomain" && name != "myhostname" {
+				if o := p.Origin(); name == "config_directory" || o != postfix.Fixed && o != postfix.Build && name != "mydomain" &&
+					name != "myhostname" {
 					continue
 				}
 				// postconf knows every default in every value, Get what a

@@ -104,7 +104,8 @@ var edited = []struct {
 		"myhostname = a\nrelayhost = [x]\nsmtpd_recipient_restrictions =\n  permit_mynetworks,\n# why\n  reject\nrelayhost = [y]\n"},
 	{"master.cf", setMaster, extractMaster,
 		func(r *rand.Rand, n int) string {
-			return numbered([]string{"s%d unix - - n - - smtp\n  -o z=1", "# c%d", "", "s%d unix - n n - - pipe\n  flags=R argv=/bin/x", "#s%d unix - - n - - x"}[r.IntN(5)]+"\n", n)
+			return numbered([]string{"s%d unix - - n - - smtp\n  -o z=1", "# c%d", "", "s%d unix - n n - - pipe\n  flags=R argv=/bin/x",
+				"#s%d unix - - n - - x"}[r.IntN(5)]+"\n", n)
 		},
 		func(_ *rand.Rand, n int) string { return fmt.Sprintf("  -o inside%d=1\n", n) },
 		"# c\nsmtp inet n - n - - smtpd\n  -o own=1\npickup unix n - n 60 1 pickup\nqmgr unix n - n 300 1 qmgr\n"},
@@ -222,7 +223,8 @@ func TestEditedInside(t *testing.T) {
 					at := r.IntN(len(lines))
 					// Lines of ours that come to continue one of his are his.
 					next := lines[min(at+1, len(lines)-1)]
-					if kind[at] != 2 || f.name == "main.cf" && (lines[at][0] == ' ' || next[0] == ' ') || lines[at][0] != '#' && lines[at][0] != ' ' && next[0] == ' ' {
+					if kind[at] != 2 || f.name == "main.cf" && (lines[at][0] == ' ' || next[0] == ' ') || lines[at][0] != '#' && lines[at][0] != ' ' &&
+						next[0] == ' ' {
 						continue
 					}
 					switch r.IntN(3) {
@@ -230,7 +232,8 @@ func TestEditedInside(t *testing.T) {
 						added = append(added, f.inside(r, n))
 						lines = slices.Insert(lines, at, added[len(added)-1])
 					case 1:
-						if strings.HasPrefix(lines[at], "#") || strings.ContainsAny(lines[at], "{}") || strings.Contains(lines[at], "changed") || slices.Contains(added, lines[at]) {
+						if strings.HasPrefix(lines[at], "#") || strings.ContainsAny(lines[at], "{}") || strings.Contains(lines[at], "changed") ||
+							slices.Contains(added, lines[at]) {
 							continue
 						}
 						lines[at] = strings.TrimSuffix(lines[at], "\n") + "changed\n"
@@ -315,7 +318,8 @@ func TestTorn(t *testing.T) {
 			{"moved to the top", framed + strings.Join(lines[:last], ""), f.base, 0},
 			{"another text", strings.Replace(set, "change the policy instead", "do not touch", 1), f.base, 0},
 			{"without a newline at its end", strings.TrimSuffix(set, "\n"), f.base, 0},
-			{"white space", strings.ReplaceAll(set, "=", "= ")[:0] + strings.ReplaceAll(set, "\n", " \t\n"), strings.ReplaceAll(f.base, "\n", " \t\n"), 0},
+			{"white space", strings.ReplaceAll(set, "=", "= ")[:0] + strings.ReplaceAll(set, "\n", " \t\n"),
+				strings.ReplaceAll(f.base, "\n", " \t\n"), 0},
 			{"the file is gone but for ours", framed, "", 0},
 		}
 		for _, tt := range tests {
@@ -360,24 +364,37 @@ func TestExtract(t *testing.T) {
 		everything bool // without a seal
 	}{
 		{"a parameter added", 0, "relayhost =\n", "relayhost =\nmine = 1\n", edited[0].base + "mine = 1\n", "mine = 1", "was added", false},
-		{"a parameter changed", 0, "relayhost =\n", "relayhost = q\n", edited[0].base + "# relayhost = q\n", "relayhost = q", "was changed", false},
-		{"a continued one changed", 0, " cidr:/etc", " cidr:/mnt", edited[0].base + "# smtpd_recipient_restrictions = reject_non_fqdn_recipient,\n#  reject_unlisted_recipient, check_client_access\n#  cidr:/mnt/postfix/conbool_clients, permit\n", "smtpd_recipient_restrictions = reject_non_fqdn_recipient,", "was changed", false},
-		{"a line added to one", 0, "permit\n# END", "permit\n ,x\n# END", edited[0].base + "# smtpd_recipient_restrictions = reject_non_fqdn_recipient,\n#  reject_unlisted_recipient, check_client_access\n#  cidr:/etc/postfix/conbool_clients, permit\n#  ,x\n", "smtpd_recipient_restrictions", "was changed", false},
+		{"a parameter changed", 0, "relayhost =\n", "relayhost = q\n", edited[0].base + "# relayhost = q\n", "relayhost = q", "was changed",
+			false},
+		{"a continued one changed", 0, " cidr:/etc", " cidr:/mnt", edited[0].base +
+			"# smtpd_recipient_restrictions = reject_non_fqdn_recipient,\n#  reject_unlisted_recipient, check_client_access\n#  cidr:/mnt/postfix/conbool_clients, permit\n", "smtpd_recipient_restrictions = reject_non_fqdn_recipient,", "was changed", false},
+		{"a line added to one", 0, "permit\n# END", "permit\n ,x\n# END",
+			edited[0].base + "# smtpd_recipient_restrictions = reject_non_fqdn_recipient,\n#  reject_unlisted_recipient, check_client_access\n#  cidr:/etc/postfix/conbool_clients, permit\n#  ,x\n", "smtpd_recipient_restrictions", "was changed", false},
 		{"a parameter deleted", 0, "relayhost =\nsender", "sender", "", "", "", false},
 		{"a comment added", 0, "# END", "# mine\n# END", edited[0].base + "# mine\n", "# mine", "a comment", false},
-		{"a comment changed", 0, "# nothing leaves", "# everything leaves", edited[0].base + "# everything leaves by it\n", "# everything leaves", "a comment", false},
+		{"a comment changed", 0, "# nothing leaves", "# everything leaves", edited[0].base + "# everything leaves by it\n", "# everything leaves",
+			"a comment", false},
 		{"an empty line", 0, "# nothing leaves", "\n# nothing leaves", "", "", "", false},
-		{"a line out of use changed", 0, "#oxmailroute# relayhost = [x]", "#oxmailroute# relayhost = [z]", strings.Replace(edited[0].base, "= [x]", "= [z]", 1), "#oxmailroute# relayhost = [z]", "was changed while", false},
-		{"a prefix changed", 0, "#oxmailroute# relayhost = [x]", "#oxmailrout# relayhost = [x]", strings.Replace(edited[0].base, "relayhost = [x]", "#oxmailrout# relayhost = [x]", 1), "#oxmailrout# relayhost = [x]", "prefix was changed", false},
+		{"a line out of use changed", 0, "#oxmailroute# relayhost = [x]", "#oxmailroute# relayhost = [z]",
+			strings.Replace(edited[0].base, "= [x]", "= [z]", 1), "#oxmailroute# relayhost = [z]", "was changed while", false},
+		{"a prefix changed", 0, "#oxmailroute# relayhost = [x]", "#oxmailrout# relayhost = [x]", strings.Replace(edited[0].base,
+			"relayhost = [x]", "#oxmailrout# relayhost = [x]", 1), "#oxmailrout# relayhost = [x]", "prefix was changed", false},
 		{"a prefix deleted", 0, "#oxmailroute# relayhost = [x]", "relayhost = [x]", "", "", "", false},
-		{"an indented line below", 0, "permit\n# END oxmailroute%\n", "permit\n# END oxmailroute%\n  , y\nb = 2\n", edited[0].base + "#   , y\nb = 2\n", "  , y", "continued", false},
-		{"defined again below", 0, "permit\n# END oxmailroute%\n", "permit\n# END oxmailroute%\nrelayhost = z\n", edited[0].base + "relayhost = z\n", "", "", false},
+		{"an indented line below", 0, "permit\n# END oxmailroute%\n", "permit\n# END oxmailroute%\n  , y\nb = 2\n",
+			edited[0].base + "#   , y\nb = 2\n", "  , y", "continued", false},
+		{"defined again below", 0, "permit\n# END oxmailroute%\n", "permit\n# END oxmailroute%\nrelayhost = z\n",
+			edited[0].base + "relayhost = z\n", "", "", false},
 		{"in the form of old", 0, "relayhost =\n", "relayhost = q\n", "", "", "", true},
-		{"an option added", 1, "  -o { x = a b }\n", "  -o { x = a b }\n  -o mine=1\n", strings.Replace(edited[1].base, "  -o own=1\n", "  -o own=1\n  -o mine=1\n", 1), "  -o mine=1", "was added", false},
-		{"an option changed", 1, "name=conbool-in\n", "name=cleanup\n", strings.Replace(edited[1].base, "  -o own=1\n", "  -o own=1\n#   -o cleanup_service_name=cleanup\n", 1), "  -o cleanup_service_name=cleanup", "was changed", false},
-		{"a service added", 1, "pipe-x ", "mine unix - - n - - smtp\npipe-x ", edited[1].base + "mine unix - - n - - smtp\n", "mine unix", "was added", false},
-		{"an option of a service of ours", 1, "# loopback\n", "  -o mine=1\n# loopback\n", edited[1].base + "# 127.0.0.1:10030 inet n   -       n       -       -       smtpd\n#   -o content_filter=conbool:[mail.conbool.com]:25\n#   -o mine=1\n", "127.0.0.1:10030 inet", "was changed", false},
-		{"a service among options", 1, "  -o { x = a b }\n", "mine unix - - n - - smtp\n  -o { x = a b }\n", strings.Replace(edited[1].base, "  -o own=1\n", "  -o own=1\nmine unix - - n - - smtp\n", 1), "mine unix", "was added", false},
+		{"an option added", 1, "  -o { x = a b }\n", "  -o { x = a b }\n  -o mine=1\n", strings.Replace(edited[1].base, "  -o own=1\n",
+			"  -o own=1\n  -o mine=1\n", 1), "  -o mine=1", "was added", false},
+		{"an option changed", 1, "name=conbool-in\n", "name=cleanup\n", strings.Replace(edited[1].base, "  -o own=1\n",
+			"  -o own=1\n#   -o cleanup_service_name=cleanup\n", 1), "  -o cleanup_service_name=cleanup", "was changed", false},
+		{"a service added", 1, "pipe-x ", "mine unix - - n - - smtp\npipe-x ", edited[1].base + "mine unix - - n - - smtp\n", "mine unix",
+			"was added", false},
+		{"an option of a service of ours", 1, "# loopback\n", "  -o mine=1\n# loopback\n",
+			edited[1].base + "# 127.0.0.1:10030 inet n   -       n       -       -       smtpd\n#   -o content_filter=conbool:[mail.conbool.com]:25\n#   -o mine=1\n", "127.0.0.1:10030 inet", "was changed", false},
+		{"a service among options", 1, "  -o { x = a b }\n", "mine unix - - n - - smtp\n  -o { x = a b }\n",
+			strings.Replace(edited[1].base, "  -o own=1\n", "  -o own=1\nmine unix - - n - - smtp\n", 1), "mine unix", "was added", false},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -406,7 +423,8 @@ func TestExtract(t *testing.T) {
 			if diff := cmp.Diff(want, got); diff != "" {
 				t.Errorf("(-want +got):\n%s", diff)
 			}
-			if (len(left) == 1) != (tt.line != "") || len(left) == 1 && (!strings.HasPrefix(left[0].Text, tt.line) || !strings.Contains(left[0].Why, tt.why)) {
+			if (len(left) == 1) != (tt.line != "") || len(left) == 1 && (!strings.HasPrefix(left[0].Text, tt.line) ||
+				!strings.Contains(left[0].Why, tt.why)) {
 				t.Errorf("leftovers %+v, want %q: %s", left, tt.line, tt.why)
 			}
 		})

@@ -39,31 +39,36 @@ func TestSearchOrder(t *testing.T) {
 		search func(m Map)
 		want   string
 	}{
-		"sender":                     {func(m Map) { plus.Sender(m, "Al@Example.com") }, "Al@Example.com @Example.com"},
-		"sender with extension":      {func(m Map) { plus.Sender(m, "al+x+y@example.com") }, "al+x+y@example.com al@example.com @example.com"},
-		"sender, no delimiter":       {func(m Map) { (&Search{}).Sender(m, "al+x@example.com") }, "al+x@example.com @example.com"},
-		"sender, local":              {func(m Map) { local.Sender(m, "al+x@local.test") }, "al+x@local.test al@local.test al+x al @local.test"},
-		"null sender":                {func(m Map) { plus.Sender(m, "") }, "<>"},
-		"sender without domain":      {func(m Map) { plus.Sender(m, "al+x") }, "al+x al"},
-		"first delimiter counts":     {func(m Map) { both.Sender(m, "a-b+c@x") }, "a-b+c@x a@x @x"},
-		"delimiter first":            {func(m Map) { plus.Sender(m, "+a@x") }, "+a@x @x"},
-		"delimiter last":             {func(m Map) { plus.Sender(m, "a+@x") }, "a+@x a@x @x"},
-		"owner-":                     {func(m Map) { both.Sender(m, "Owner-list@x") }, "Owner-list@x @x"},
-		"-request":                   {func(m Map) { both.Sender(m, "list-request@x") }, "list-request@x @x"},
-		"owner- with plus only":      {func(m Map) { plus.Sender(m, "owner-a+b@x") }, "owner-a+b@x owner-a@x @x"},
-		"mailer-daemon":              {func(m Map) { both.Sender(m, "MAILER-DAEMON@x") }, "MAILER-DAEMON@x @x"},
-		"double-bounce":              {func(m Map) { both.Sender(m, "double-bounce@x") }, "double-bounce@x @x"},
-		"two at signs":               {func(m Map) { plus.Sender(m, `"a@b"+c@x`) }, `"a@b"+c@x "a@b"@x @x`},
-		"mailbox":                    {func(m Map) { local.Mailbox(m, "al+x@local.test") }, "al+x@local.test al@local.test @local.test"},
-		"transport":                  {func(m Map) { plus.Transport(m, "a+b@s.example.com") }, "a+b@s.example.com a@s.example.com s.example.com .example.com .com *"},
-		"transport, parents":         {func(m Map) { parents.Transport(m, "a@s.example.com") }, "a@s.example.com s.example.com example.com com *"},
-		"transport, no domain":       {func(m Map) { plus.Transport(m, "a") }, ""},
-		"transport, empty domain":    {func(m Map) { plus.Transport(m, "a@") }, ""},
-		"access":                     {func(m Map) { plus.Access(m, "a+b@s.example.com") }, "a+b@s.example.com a@s.example.com s.example.com .example.com .com a+b@ a@"},
-		"access, null":               {func(m Map) { plus.Access(m, "") }, "<>"},
-		"client":                     {func(m Map) { parents.Client(m, "h.example.com", client("10.1.2.3")) }, "h.example.com example.com com 10.1.2.3 10.1.2 10.1 10"},
-		"client without name":        {func(m Map) { plus.Client(m, "", client("10.1.2.3")) }, "10.1.2.3 10.1.2 10.1 10"},
-		"client, IPv6":               {func(m Map) { plus.Client(m, "unknown", client("2001:db8::1")) }, "unknown 2001:db8::1 2001:db8: 2001:db8 2001"},
+		"sender":                 {func(m Map) { plus.Sender(m, "Al@Example.com") }, "Al@Example.com @Example.com"},
+		"sender with extension":  {func(m Map) { plus.Sender(m, "al+x+y@example.com") }, "al+x+y@example.com al@example.com @example.com"},
+		"sender, no delimiter":   {func(m Map) { (&Search{}).Sender(m, "al+x@example.com") }, "al+x@example.com @example.com"},
+		"sender, local":          {func(m Map) { local.Sender(m, "al+x@local.test") }, "al+x@local.test al@local.test al+x al @local.test"},
+		"null sender":            {func(m Map) { plus.Sender(m, "") }, "<>"},
+		"sender without domain":  {func(m Map) { plus.Sender(m, "al+x") }, "al+x al"},
+		"first delimiter counts": {func(m Map) { both.Sender(m, "a-b+c@x") }, "a-b+c@x a@x @x"},
+		"delimiter first":        {func(m Map) { plus.Sender(m, "+a@x") }, "+a@x @x"},
+		"delimiter last":         {func(m Map) { plus.Sender(m, "a+@x") }, "a+@x a@x @x"},
+		"owner-":                 {func(m Map) { both.Sender(m, "Owner-list@x") }, "Owner-list@x @x"},
+		"-request":               {func(m Map) { both.Sender(m, "list-request@x") }, "list-request@x @x"},
+		"owner- with plus only":  {func(m Map) { plus.Sender(m, "owner-a+b@x") }, "owner-a+b@x owner-a@x @x"},
+		"mailer-daemon":          {func(m Map) { both.Sender(m, "MAILER-DAEMON@x") }, "MAILER-DAEMON@x @x"},
+		"double-bounce":          {func(m Map) { both.Sender(m, "double-bounce@x") }, "double-bounce@x @x"},
+		"two at signs":           {func(m Map) { plus.Sender(m, `"a@b"+c@x`) }, `"a@b"+c@x "a@b"@x @x`},
+		"mailbox":                {func(m Map) { local.Mailbox(m, "al+x@local.test") }, "al+x@local.test al@local.test @local.test"},
+		"transport": {func(m Map) { plus.Transport(m, "a+b@s.example.com") },
+			"a+b@s.example.com a@s.example.com s.example.com .example.com .com *"},
+		"transport, parents": {func(m Map) { parents.Transport(m, "a@s.example.com") },
+			"a@s.example.com s.example.com example.com com *"},
+		"transport, no domain":    {func(m Map) { plus.Transport(m, "a") }, ""},
+		"transport, empty domain": {func(m Map) { plus.Transport(m, "a@") }, ""},
+		"access": {func(m Map) { plus.Access(m, "a+b@s.example.com") },
+			"a+b@s.example.com a@s.example.com s.example.com .example.com .com a+b@ a@"},
+		"access, null": {func(m Map) { plus.Access(m, "") }, "<>"},
+		"client": {func(m Map) { parents.Client(m, "h.example.com", client("10.1.2.3")) },
+			"h.example.com example.com com 10.1.2.3 10.1.2 10.1 10"},
+		"client without name": {func(m Map) { plus.Client(m, "", client("10.1.2.3")) }, "10.1.2.3 10.1.2 10.1 10"},
+		"client, IPv6": {func(m Map) { plus.Client(m, "unknown", client("2001:db8::1")) },
+			"unknown 2001:db8::1 2001:db8: 2001:db8 2001"},
 		"client, IPv4 in IPv6":       {func(m Map) { plus.Client(m, "", client("::ffff:10.1.2.3")) }, "10.1.2.3 10.1.2 10.1 10"},
 		"client, loopback":           {func(m Map) { plus.Client(m, "", client("::1")) }, "::1 :"},
 		"client, no address":         {func(m Map) { plus.Client(m, "h", netip.Addr{}) }, "h"},
@@ -253,7 +258,8 @@ func TestAccessAsPostfix(t *testing.T) {
 				if strings.Contains(addr, ":") {
 					xaddr = "IPV6:" + addr
 				}
-				reply := p.talk(p.ports[2*i], "EHLO test", "XCLIENT NAME="+xname+" ADDR="+xaddr, "EHLO test", "MAIL FROM:<a@b.test>", "RCPT TO:<c@d.test>")
+				reply := p.talk(p.ports[2*i], "EHLO test", "XCLIENT NAME="+xname+" ADDR="+xaddr, "EHLO test", "MAIL FROM:<a@b.test>",
+					"RCPT TO:<c@d.test>")
 				if strings.Contains(reply, "Bad ADDR syntax") && strings.Contains(addr, ":") {
 					t.Log("no IPv6 on this machine")
 					continue
@@ -450,8 +456,10 @@ smtpd_recipient_restrictions = check_client_access static:HOLD, permit_mynetwork
 func TestCIDRLookup(t *testing.T) {
 	table := CIDRTable{
 		{Prefix: netip.MustParsePrefix("127.0.2.0/28"), Value: "conbool_in", Rule: "Gateway.Networks[0]", Comment: "the gateway"},
-		{Prefix: netip.MustParsePrefix("10.0.0.0/8"), Guards: []CIDRGuard{{Prefix: netip.MustParsePrefix("10.1.0.0/16"), Negate: true}}, Value: "ten"},
-		{Prefix: netip.MustParsePrefix("10.2.0.0/16"), Guards: []CIDRGuard{{Prefix: netip.MustParsePrefix("10.1.0.0/16"), Negate: true}}, Value: "never"},
+		{Prefix: netip.MustParsePrefix("10.0.0.0/8"), Guards: []CIDRGuard{{Prefix: netip.MustParsePrefix("10.1.0.0/16"), Negate: true}},
+			Value: "ten"},
+		{Prefix: netip.MustParsePrefix("10.2.0.0/16"), Guards: []CIDRGuard{{Prefix: netip.MustParsePrefix("10.1.0.0/16"), Negate: true}},
+			Value: "never"},
 		{Prefix: netip.MustParsePrefix("2001:db8::/32"), Value: "six", Negate: true},
 		{Prefix: netip.MustParsePrefix("0.0.0.0/0"), Value: "REJECT not a permitted mail gateway"},
 	}
@@ -558,7 +566,8 @@ func TestParseCIDRAsPostmap(t *testing.T) {
 		check(text, alone)
 	}
 	r := rand.New(rand.NewPCG(15, 16))
-	pieces := []string{"10.0.0.0/8", "10.1.2.3", "2001:db8::/32", "0.0.0.0/0", "!", "if ", "if ", "endif\n", "endif\n", " a", " b\n", " c\n", "\n", "\n ", "#", "[", "]", "/", "::", "1", ".", " "}
+	pieces := []string{"10.0.0.0/8", "10.1.2.3", "2001:db8::/32", "0.0.0.0/0", "!", "if ", "if ", "endif\n", "endif\n", " a", " b\n", " c\n",
+		"\n", "\n ", "#", "[", "]", "/", "::", "1", ".", " "}
 	for range servertest.Deep(t, 100, 450) {
 		texts = append(texts, randomText(r, pieces, 20))
 	}
@@ -607,7 +616,8 @@ func TestSearchErrors(t *testing.T) {
 	} {
 		t.Run(name, func(t *testing.T) {
 			for kind, m := range map[string]Map{
-				"table": broken{rows, c.broken}, "list": Maps{broken{rows, c.broken}, Table{}.Index()}, "second of a list": Maps{Table{}.Index(), broken{rows, c.broken}},
+				"table": broken{rows, c.broken}, "list": Maps{broken{rows, c.broken}, Table{}.Index()}, "second of a list": Maps{Table{}.Index(),
+					broken{rows, c.broken}},
 				"union": Union{broken{rows, c.broken}}, "pipe": Pipe{broken{rows, c.broken}}, "named": Named{"other", broken{rows, c.broken}},
 			} {
 				hit, ok, err := c.search(m)

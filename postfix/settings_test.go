@@ -15,7 +15,8 @@ func settingsOf(t *testing.T, text string) postfix.Settings {
 	if err != nil {
 		t.Fatal(err)
 	}
-	files := map[string]string{"/etc/mailname": " mail.example.com \nmore\n", "/etc/empty": "\nx\n", "/etc/two": "# a name\nx\n", "/conf/origin": "conf.example.com"}
+	files := map[string]string{"/etc/mailname": " mail.example.com \nmore\n", "/etc/empty": "\nx\n", "/etc/two": "# a name\nx\n",
+		"/conf/origin": "conf.example.com"}
 	return postfix.Settings{Main: m, ConfigDirectory: "/conf", ReadFile: func(name string) ([]byte, error) {
 		if text, ok := files[name]; ok {
 			return []byte(text), nil
@@ -30,13 +31,16 @@ func TestSettings(t *testing.T) {
 		text, hostname, program, name, want string
 	}{
 		{"transport_maps = hash:$config_directory/transport", "", "", "transport_maps", "hash:/conf/transport"},
-		{"transport_maps = ${default_database_type}:$(meta_directory)/transport", "", "trivial-rewrite", "transport_maps", "hash:/etc/postfix/transport"},
+		{"transport_maps = ${default_database_type}:$(meta_directory)/transport", "", "trivial-rewrite", "transport_maps",
+			"hash:/etc/postfix/transport"},
 		{"config_directory = /other\nmydestination = $config_directory", "", "", "mydestination", "/other"},
 		{"virtual_maps = hash:/conf/virtual", "", "cleanup", "virtual_alias_maps", "hash:/conf/virtual"},
 		// A default is there for $name where the program has read it.
 		{"mydestination = [$alias_maps$local_transport$daemon_directory$mail_owner]", "", "", "mydestination", "[postfix]"},
-		{"transport_maps = [$local_transport|$smtpd_banner|$queue_directory]", "", "trivial-rewrite", "transport_maps", "[local:||/var/spool/postfix]"},
-		{"body_checks = [$message_drop_headers|$smtpd_helo_required]", "", "cleanup", "body_checks", "[bcc, content-length, resent-bcc, return-path|]"},
+		{"transport_maps = [$local_transport|$smtpd_banner|$queue_directory]", "", "trivial-rewrite", "transport_maps",
+			"[local:||/var/spool/postfix]"},
+		{"body_checks = [$message_drop_headers|$smtpd_helo_required]", "", "cleanup", "body_checks",
+			"[bcc, content-length, resent-bcc, return-path|]"},
 		{"smtpd_helo_restrictions = [$smtpd_helo_required$lmtp_tcp_port]", "", "smtpd", "smtpd_helo_restrictions", "[no]"},
 		{"smtpd_banner = $process_name $service_name $mail_version", "", "smtpd", "smtpd_banner", "smtpd"},
 		{"luser_relay = $user@x", "", "local", "luser_relay", "$user@x"},
@@ -63,7 +67,8 @@ func TestSettings(t *testing.T) {
 		}
 	}
 	s := settingsOf(t, "smtpd_milters = a\nlocal_transport = x$smtpd_milters\n")
-	s = s.Of(postfix.Service{Command: "smtpd", Options: []postfix.Param{{Name: "smtpd_milters", Value: "b"}, {Name: "smtpd_milters", Value: "c"}}})
+	s = s.Of(postfix.Service{Command: "smtpd", Options: []postfix.Param{{Name: "smtpd_milters", Value: "b"},
+		{Name: "smtpd_milters", Value: "c"}}})
 	if got, err := s.Get("local_transport"); got != "xc" || err != nil {
 		t.Errorf("of two options the last counts: %q, %v", got, err)
 	}
@@ -111,7 +116,8 @@ func TestSettingsUnexpandable(t *testing.T) {
 
 func TestParameter(t *testing.T) {
 	for _, test := range []struct{ name, release, want string }{
-		{"smtpd_forbid_bare_newline", "3.7.11", "no"}, {"smtpd_forbid_bare_newline", "3.9.0", "normalize"}, {"smtpd_forbid_bare_newline", "3.10", "normalize"},
+		{"smtpd_forbid_bare_newline", "3.7.11", "no"}, {"smtpd_forbid_bare_newline", "3.9.0", "normalize"}, {"smtpd_forbid_bare_newline", "3.10",
+			"normalize"},
 		{"use_srv_lookup", "3.7", "-"}, {"use_srv_lookup", "3.8", ""}, {"gw-1_destination_rate_delay", "3.7", "$default_destination_rate_delay"},
 		{"smtpd_milters", "", ""}, {"smtpd_no_such", "3.7", "-"}, {"", "3.7", "-"},
 	} {

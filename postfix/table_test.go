@@ -213,7 +213,8 @@ func TestTableBreakOut(t *testing.T) {
 	var table Table
 	seen := make(map[string]bool)
 	for i := 0; len(table) < 2000; i++ {
-		e := Entry{Key: fmt.Sprint(i) + randomText(r, tablePieces, 6), Value: randomText(r, tablePieces, 8), Comment: randomText(r, tablePieces, 3)}
+		e := Entry{Key: fmt.Sprint(i) + randomText(r, tablePieces, 6), Value: randomText(r, tablePieces, 8),
+			Comment: randomText(r, tablePieces, 3)}
 		if i%2 == 0 {
 			e.Key = randomText(r, tablePieces, 6)
 		}

@@ -23,7 +23,8 @@ func TestExtractTornOff(t *testing.T) {
 	mark := end.FindString(set)
 	tests := []struct{ name, text, line string }{
 		{"its last line out of use, no END", end.ReplaceAllString(set[:i]+"\n# "+last[2:]+set[i+len(last):], ""), "# " + last[2:len(last)-1]},
-		{"a name changed, its last line below the END", strings.Replace(set[:i], parameter, "my_"+parameter, 1) + "\n" + mark + last[1:], last[1 : len(last)-1]},
+		{"a name changed, its last line below the END", strings.Replace(set[:i], parameter, "my_"+parameter, 1) + "\n" + mark + last[1:],
+			last[1 : len(last)-1]},
 	}
 	for _, tt := range tests {
 		got, left, err := extractMain(tt.text)

@@ -34,14 +34,17 @@ func TestNextHop(t *testing.T) {
 	if got, err := ParseNextHop("direct"); err != nil || got != (NextHop{Transport: "direct"}) {
 		t.Errorf("a transport alone: %v, %v", got, err)
 	}
-	for _, text := range []string{"smtp:[a", "smtp:[a]x", "smtp:[a]:", "smtp:a:", "smtp:a:x", "smtp:a:0", "smtp:a:70000", "smtp:[]", "smtp:a b", "smtp:a,b", "sm/tp:", "-x:", "smtp:\n", "lmtp:unix:", "smtp:a[b", "smtp:[[a]]"} {
+	for _, text := range []string{"smtp:[a", "smtp:[a]x", "smtp:[a]:", "smtp:a:", "smtp:a:x", "smtp:a:0", "smtp:a:70000", "smtp:[]",
+		"smtp:a b", "smtp:a,b", "sm/tp:", "-x:", "smtp:\n", "lmtp:unix:", "smtp:a[b", "smtp:[[a]]"} {
 		if got, err := ParseNextHop(text); !errors.Is(err, ErrSyntax) {
 			t.Errorf("%q: %#v, %v", text, got, err)
 		}
 	}
 	for _, h := range []NextHop{
-		{"smtp", "10.0.0.1", 0, true}, {"smtp", "", 25, false}, {"smtp", "", 0, true}, {"lmtp", "unix:x", 25, false}, {"lmtp", "unix:x", 0, true}, {"smtp", "a]:1", 0, false},
-		{"smtp", "[a]", 0, true}, {"a b", "", 0, false}, {"smtp", "a b", 0, false}, {"smtp", "a:25", 0, true}, {"", "a\nb", 0, false}, {"smtp", "2001:db8::1", 0, true},
+		{"smtp", "10.0.0.1", 0, true}, {"smtp", "", 25, false}, {"smtp", "", 0, true}, {"lmtp", "unix:x", 25, false}, {"lmtp", "unix:x", 0,
+			true}, {"smtp", "a]:1", 0, false},
+		{"smtp", "[a]", 0, true}, {"a b", "", 0, false}, {"smtp", "a b", 0, false}, {"smtp", "a:25", 0, true}, {"", "a\nb", 0, false}, {"smtp",
+			"2001:db8::1", 0, true},
 	} {
 		if text, err := h.Format(); !errors.Is(err, ErrIllegal) {
 			t.Errorf("%#v: %q, %v", h, text, err)
@@ -73,16 +76,24 @@ func TestParseRestrictions(t *testing.T) {
 		value string
 		want  []Restriction
 	}{
-		"empty":      {" ", nil},
-		"names":      {"permit_mynetworks, permit_sasl_authenticated\treject_unauth_destination", []Restriction{{"permit_mynetworks", ""}, {"permit_sasl_authenticated", ""}, {"reject_unauth_destination", ""}}},
-		"tables":     {"check_client_access cidr:/etc/postfix/x, CHECK_SENDER_ACCESS,hash:/y, reject", []Restriction{{"check_client_access", "cidr:/etc/postfix/x"}, {"CHECK_SENDER_ACCESS", "hash:/y"}, {"reject", ""}}},
-		"commas":     {"check_client_access,cidr:/etc/postfix/x,reject", []Restriction{{"check_client_access", "cidr:/etc/postfix/x"}, {"reject", ""}}},
-		"braces":     {"check_policy_service { inet:127.0.0.1:9998, timeout=10s }, reject", []Restriction{{"check_policy_service", "inet:127.0.0.1:9998, timeout=10s"}, {"reject", ""}}},
-		"inline":     {"check_client_access static:{PREPEND X-A: b}, permit", []Restriction{{"check_client_access", "static:{PREPEND X-A: b}"}, {"permit", ""}}},
+		"empty": {" ", nil},
+		"names": {"permit_mynetworks, permit_sasl_authenticated\treject_unauth_destination",
+			[]Restriction{{"permit_mynetworks", ""}, {"permit_sasl_authenticated", ""}, {"reject_unauth_destination", ""}}},
+		"tables": {"check_client_access cidr:/etc/postfix/x, CHECK_SENDER_ACCESS,hash:/y, reject",
+			[]Restriction{{"check_client_access", "cidr:/etc/postfix/x"}, {"CHECK_SENDER_ACCESS", "hash:/y"}, {"reject", ""}}},
+		"commas": {"check_client_access,cidr:/etc/postfix/x,reject", []Restriction{{"check_client_access", "cidr:/etc/postfix/x"},
+			{"reject", ""}}},
+		"braces": {"check_policy_service { inet:127.0.0.1:9998, timeout=10s }, reject", []Restriction{{"check_policy_service",
+			"inet:127.0.0.1:9998, timeout=10s"}, {"reject", ""}}},
+		"inline": {"check_client_access static:{PREPEND X-A: b}, permit", []Restriction{{"check_client_access", "static:{PREPEND X-A: b}"},
+			{"permit", ""}}},
 		"table only": {"hash:/etc/postfix/access reject", []Restriction{{"", "hash:/etc/postfix/access"}, {"reject", ""}}},
-		"lists":      {"reject_rbl_client zen.example, warn_if_reject reject_rhsbl_helo d.example=127.0.0.2, sleep 5", []Restriction{{"reject_rbl_client", "zen.example"}, {"warn_if_reject", ""}, {"reject_rhsbl_helo", "d.example=127.0.0.2"}, {"sleep", "5"}}},
-		"class":      {"conbool_in", []Restriction{{"conbool_in", ""}}},
-		"ccert":      {"check_ccert_access { hash:/x, { search_order = pubkey_fingerprint } }", []Restriction{{"check_ccert_access", "hash:/x, { search_order = pubkey_fingerprint }"}}},
+		"lists": {"reject_rbl_client zen.example, warn_if_reject reject_rhsbl_helo d.example=127.0.0.2, sleep 5",
+			[]Restriction{{"reject_rbl_client", "zen.example"}, {"warn_if_reject", ""}, {"reject_rhsbl_helo", "d.example=127.0.0.2"},
+				{"sleep", "5"}}},
+		"class": {"conbool_in", []Restriction{{"conbool_in", ""}}},
+		"ccert": {"check_ccert_access { hash:/x, { search_order = pubkey_fingerprint } }", []Restriction{{"check_ccert_access",
+			"hash:/x, { search_order = pubkey_fingerprint }"}}},
 	} {
 		t.Run(name, func(t *testing.T) {
 			got, err := ParseRestrictions(c.value)
@@ -184,7 +195,8 @@ func TestValid(t *testing.T) {
 			t.Errorf("%q: %v", value, err)
 		}
 	}
-	for _, value := range []string{" ", " a", "a ", "a  b", "a\tb", "a\nb", "a\rb", "a\x00b", "\xff", "$", "${a", "$(", "${}", "a$ b", "${a-b}", "\x7f"} {
+	for _, value := range []string{" ", " a", "a ", "a  b", "a\tb", "a\nb", "a\rb", "a\x00b", "\xff", "$", "${a", "$(", "${}", "a$ b",
+		"${a-b}", "\x7f"} {
 		if err := ValidValue(value); !errors.Is(err, ErrIllegal) {
 			t.Errorf("value %q: %v", value, err)
 		}

@@ -35,7 +35,8 @@ func TestASCIIHop(t *testing.T) {
 func TestHostsInASCII(t *testing.T) {
 	p := valid()
 	p.Server.Hostname = "ox.Bücher.test"
-	p.Tenants = append(p.Tenants, Tenant{Name: "store", Domains: []string{"münchen.test"}, Scope: Scope{Use: ScopeNone}, Store: "[store.Bücher.test]:25"})
+	p.Tenants = append(p.Tenants, Tenant{Name: "store", Domains: []string{"münchen.test"}, Scope: Scope{Use: ScopeNone},
+		Store: "[store.Bücher.test]:25"})
 	p.DirectVia = "[relay.Bücher.test]:587"
 	p.Direct = []string{"partner.bücher.test"}
 	p.Gateway.SmartHost.Host, p.Gateway.SmartHost.TLSName = "mail.Bücher.test", "cert.Bücher.test"
@@ -81,7 +82,8 @@ func TestHostsInASCII(t *testing.T) {
 		"x@münchen.test":        "relay [store.xn--bcher-kva.test]:25",
 		"x@partner.bücher.test": "relay [relay.xn--bcher-kva.test]:587",
 	} {
-		if d := c.Route(t.Context(), &Message{Origin: c.Origin(RoleSubmission), From: "alice@example.com", To: to, Raw: raw, SMTPUTF8: true}); d.String() != want {
+		if d := c.Route(t.Context(), &Message{Origin: c.Origin(RoleSubmission), From: "alice@example.com", To: to, Raw: raw,
+			SMTPUTF8: true}); d.String() != want {
 			t.Errorf("%s: %s, want %s", to, d, want)
 		}
 	}

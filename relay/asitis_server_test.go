@@ -57,7 +57,8 @@ func (l layout) tree(site maillab.Site, host string) fstest.MapFS {
 
 // load loads the layout's instance: with what the server's own programs say of
 // themselves, and Dovecot behind it.
-func (l layout) load(t *testing.T, system maillab.System, site maillab.Site, host string, defaults, doveconf []byte, passwd map[string]bool) *mta.Instance {
+func (l layout) load(t *testing.T, system maillab.System, site maillab.Site, host string, defaults, doveconf []byte,
+	passwd map[string]bool) *mta.Instance {
 	t.Helper()
 	root := l.tree(site, host)
 	o := mta.Options{ConfigDirectory: "/etc/" + l.directory(), Hostname: host, Release: system.Postfix, Defaults: defaults, Users: passwd}
@@ -153,7 +154,8 @@ func (l layout) asItIs(t *testing.T, system maillab.System) {
 	if differ > 10 {
 		t.Errorf("%d messages differ in all", differ)
 	}
-	t.Logf("%d messages in %.0f s, %d put off by postscreen, ends: %v, assumed: %q", len(sent), result.Seconds, screened, ends, slices.Sorted(maps.Keys(assumed)))
+	t.Logf("%d messages in %.0f s, %d put off by postscreen, ends: %v, assumed: %q", len(sent), result.Seconds, screened, ends,
+		slices.Sorted(maps.Keys(assumed)))
 	if t.Failed() {
 		for _, line := range result.Warnings[:min(len(result.Warnings), 20)] {
 			t.Log(line)
@@ -165,8 +167,9 @@ func (l layout) asItIs(t *testing.T, system maillab.System) {
 func (l layout) asked(t *testing.T, e *mta.Instance, m generated, assumed map[string]bool) (ends []string, trace string) {
 	o := m.query.Origin
 	q := mta.Message{
-		Origin: mta.Origin{Service: o.Service, Client: o.Client, TLS: o.TLS, Certificate: o.Certificate, Authenticated: o.Authenticated, Login: o.Login},
-		From:   m.query.From, Raw: m.query.Raw, SMTPUTF8: m.query.SMTPUTF8, NextHops: m.query.NextHops,
+		Origin: mta.Origin{Service: o.Service, Client: o.Client, TLS: o.TLS, Certificate: o.Certificate, Authenticated: o.Authenticated,
+			Login: o.Login},
+		From: m.query.From, Raw: m.query.Raw, SMTPUTF8: m.query.SMTPUTF8, NextHops: m.query.NextHops,
 	}
 	if o.Role == relay.FromPickup {
 		q.Origin.Service = mta.Pickup

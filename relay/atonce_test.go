@@ -38,7 +38,8 @@ func TestBrokenDoveconf(t *testing.T) {
 			in.Doveconf = []byte(text)
 			_, err := tryCompile(t, p, in)
 			var list relay.Errors
-			if !errors.As(err, &list) || len(list) != 1 || list[0].Position.String() != "Installation.Doveconf" || !errors.Is(err, relay.ErrInvalid) || !strings.Contains(list[0].Fix, "doveconf -n") {
+			if !errors.As(err, &list) || len(list) != 1 || list[0].Position.String() != "Installation.Doveconf" ||
+				!errors.Is(err, relay.ErrInvalid) || !strings.Contains(list[0].Fix, "doveconf -n") {
 				t.Errorf("%s, slot %d: %v", name, slot, err)
 			}
 		}
@@ -90,7 +91,8 @@ func testRealDoveconf(t *testing.T, system maillab.System) {
 	if strings.HasPrefix(system.Dovecot, "2.4") {
 		head = "dovecot_config_version = 2.4.0\ndovecot_storage_version = 2.4.0\n"
 	}
-	for text, sound := range map[string]bool{head: true, head + "protocols = lmtp\n": true, head + "!include nope.conf\n": false, head + "no_such_setting = 1\n": false} {
+	for text, sound := range map[string]bool{head: true, head + "protocols = lmtp\n": true, head + "!include nope.conf\n": false,
+		head + "no_such_setting = 1\n": false} {
 		p := labPolicy(t, "lab.json")
 		p.Server.Postfix, p.Server.Dovecot, p.Sieve.Slot = system.Postfix, system.Dovecot, 0
 		in := labBase(t)
@@ -138,7 +140,8 @@ func TestProblemsAtOnce(t *testing.T) {
 	}
 	_, err = relay.Compile(relay.Policy{Topology: relay.TopologyMailboxes}, relay.Installation{})
 	got = paths(err)
-	for _, want := range []string{"Gateway.Name", "Tenants", "Server.Postfix", "Server.Dovecot", "Server.Hostname", "Mailboxes", "Sieve.Slot"} {
+	for _, want := range []string{"Gateway.Name", "Tenants", "Server.Postfix", "Server.Dovecot", "Server.Hostname", "Mailboxes",
+		"Sieve.Slot"} {
 		if !slices.Contains(got, want) {
 			t.Errorf("%s is missing:\n%v", want, err)
 		}

@@ -98,7 +98,8 @@ var forgedLines = []string{
 var attackRecipients = [][]string{
 	{"bob@example.com"}, {"bob@example.com", "x@remote1.test"}, {"x@remote1.test"}, {"y@remote2.test"}, {"fwd@example.com"}, {"fwd@example.com", "bob@example.com"},
 	{"vac@example.com"}, {"vac@example.com"}, {"filter@example.com"}, {"filter@example.com"}, {"loop1@example.com"}, {"alice@example.com"}, {"team@example.com"},
-	{"all@example.net"}, {"outside@example.org"}, {"postmaster"}, {"Postmaster"}, {"\"postmaster\""}, {"postmaster", "bob@example.com"}, {"postmaster@example.com"},
+	{"all@example.net"}, {"outside@example.org"}, {"postmaster"}, {"Postmaster"}, {"\"postmaster\""}, {"postmaster",
+		"bob@example.com"}, {"postmaster@example.com"},
 	{"nobody@example.com"}, {"x@nxdomain.invalid"}, {"carol@example.net"}, {"dave@example.org"}, {"bob%example.com"}, {"example.com!bob"},
 	{"@remote1.test:bob@example.com"}, {"bob@[127.0.1.1]"}, {"Bob+x@EXAMPLE.com"}, {"x%remote1.test@example.com"}, {"\"bob\"@example.com"},
 }
@@ -109,7 +110,8 @@ var attackSenders = []string{
 	"alice+s%d@example.com", "alice+s%d@example.com", "bob+s%d@example.com", "carol+s%d@example.net", "dave+s%d@example.org", "z%d@remote2.test", "z%d@remote2.test", "",
 }
 
-var helos = []string{"", "", "", "mail.conbool.com", "[127.0.2.1]", "a(b[127.0.2.1])", "x by y (ConboolIn) with ESMTPS", "localhost", "127.0.0.1"}
+var helos = []string{"", "", "", "mail.conbool.com", "[127.0.2.1]", "a(b[127.0.2.1])", "x by y (ConboolIn) with ESMTPS", "localhost",
+	"127.0.0.1"}
 
 // neutral replaces forged names by such as mean nothing.
 func neutral(text []byte) []byte {
@@ -154,7 +156,8 @@ func attempts(g *layoutGenerator, n int) []attempt {
 			from = fmt.Sprintf(from, i)
 		}
 		to := pick(&g.generator, attackRecipients)
-		head := fmt.Sprintf("Message-ID: <a%d@lab.invalid>\nFrom: <%s>\nTo: <%s>\nDate: Mon, 01 Jun 2026 00:00:00 +0000\nSubject: attack %d\n", i, from, to[0], i)
+		head := fmt.Sprintf("Message-ID: <a%d@lab.invalid>\nFrom: <%s>\nTo: <%s>\nDate: Mon, 01 Jun 2026 00:00:00 +0000\nSubject: attack %d\n", i,
+			from, to[0], i)
 		claim := fmt.Sprintf(odd.form, line)
 		raw := head + claim
 		if g.rand.IntN(2) == 0 && !strings.Contains(claim, "\n\n") {
@@ -383,7 +386,8 @@ func grounds(t *testing.T) []ground {
 			// attacker sends to it stays in the queue: no attack, and no end.
 			files := maps.Clone(l.in.Files)
 			const main = "/etc/postfix/main.cf"
-			if text := string(files[main]); strings.Contains(text, "\nmessage_size_limit = 52428800\n") && !strings.Contains(text, "\nmailbox_size_limit") {
+			if text := string(files[main]); strings.Contains(text, "\nmessage_size_limit = 52428800\n") &&
+				!strings.Contains(text, "\nmailbox_size_limit") {
 				files[main] = []byte(strings.Replace(text, "\nmessage_size_limit = ", "\nmailbox_size_limit = 0\nmessage_size_limit = ", 1))
 			}
 			l.in.Files = files

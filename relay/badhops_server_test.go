@@ -57,7 +57,8 @@ func testBadNextHops(t *testing.T, p relay.Policy, w maillab.World, topology rel
 		msgs = append(msgs, maillab.Message{ID: id, To: "sendmail", From: "alice@example.com", Recipients: []string{m[0]}, Raw: []byte(raw)})
 		want[id] = m[1]
 		d := c.Route(t.Context(), &relay.Message{Origin: pickup, From: "alice@example.com", To: m[0], Raw: []byte(raw)})
-		action := map[relay.Action]string{relay.ActionBounce: "bounced", relay.ActionReject: "bounced", relay.ActionMX: "mx", relay.ActionRelay: "smarthost"}[d.Outcomes[0].Action]
+		action := map[relay.Action]string{relay.ActionBounce: "bounced", relay.ActionReject: "bounced", relay.ActionMX: "mx",
+			relay.ActionRelay: "smarthost"}[d.Outcomes[0].Action]
 		if action != m[1] {
 			t.Errorf("%s: Route says %s, want %s", m[0], d.Outcomes[0], m[1])
 		}

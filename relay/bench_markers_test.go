@@ -42,7 +42,8 @@ func BenchmarkBypassTable(b *testing.B) {
 			}
 		}
 		for _, kind := range []struct{ name, line string }{
-			{"known", "X-Conbool-d%06d-example: true\n"}, {"capitals", "X-CONBOOL-D%06d-EXAMPLE: TRUE\n"}, {"unknown", "X-Conbool-e%06d-example: true\n"},
+			{"known", "X-Conbool-d%06d-example: true\n"}, {"capitals", "X-CONBOOL-D%06d-EXAMPLE: TRUE\n"}, {"unknown",
+				"X-Conbool-e%06d-example: true\n"},
 		} {
 			b.Run(name+"/"+kind.name, func(b *testing.B) {
 				const lines = 21_000

@@ -39,12 +39,15 @@ func testStrangeSettings(t *testing.T, p relay.Policy, w maillab.World) {
 	out := maillab.Message{ID: "out", To: "127.0.1.2:25", From: "gen@example.com", Recipients: []string{"x@remote1.test"}, Raw: hello}
 	msgs := []maillab.Message{
 		out,
-		{ID: "marked", To: "127.0.0.1:10032", Source: "127.0.0.1", From: "gen@example.com", Recipients: []string{"x@remote1.test"}, Raw: []byte(redirectedHead + "X-Conbool-Released: yes\n\n")},
+		{ID: "marked", To: "127.0.0.1:10032", Source: "127.0.0.1", From: "gen@example.com", Recipients: []string{"x@remote1.test"},
+			Raw: []byte(redirectedHead + "X-Conbool-Released: yes\n\n")},
 		{ID: "unscoped", To: "127.0.1.2:25", From: "gen@other.test", Recipients: []string{"x@remote1.test"}, Raw: hello},
 		{ID: "calendar", To: "127.0.1.2:25", From: "alice@example.com", Recipients: []string{"x@remote1.test"},
 			Raw: []byte("MIME-Version: 1.0\nContent-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/calendar; method=REQUEST\n\nX\n--b--\n")},
-		{ID: "gateway", Source: "127.0.2.1", TLS: "tls", Certificate: "conbool", From: "z@remote2.test", Recipients: []string{"bob@example.com"}, Raw: hello},
-		{ID: "stranger", Source: "127.0.2.1", TLS: "tls", Certificate: "stranger", From: "z@remote2.test", Recipients: []string{"bob@example.com"}, Raw: hello},
+		{ID: "gateway", Source: "127.0.2.1", TLS: "tls", Certificate: "conbool", From: "z@remote2.test", Recipients: []string{"bob@example.com"},
+			Raw: hello},
+		{ID: "stranger", Source: "127.0.2.1", TLS: "tls", Certificate: "stranger", From: "z@remote2.test",
+			Recipients: []string{"bob@example.com"}, Raw: hello},
 		{ID: "nobody", Source: "127.0.2.1", TLS: "tls", From: "z@remote2.test", Recipients: []string{"bob@example.com"}, Raw: hello},
 	}
 	want := map[string]string{
@@ -55,7 +58,8 @@ func testStrangeSettings(t *testing.T, p relay.Policy, w maillab.World) {
 	const head = "Subject: size\n\n"
 	for size := 18000; size < 19600; size += 49 {
 		body := strings.Repeat(strings.Repeat("a", 48)+"\n", (size-len(head))/49)
-		msgs = append(msgs, maillab.Message{ID: fmt.Sprintf("size%d", size), To: "127.0.1.2:25", From: "alice@example.com", Recipients: []string{"x@remote1.test"}, Raw: []byte(head + body)})
+		msgs = append(msgs, maillab.Message{ID: fmt.Sprintf("size%d", size), To: "127.0.1.2:25", From: "alice@example.com",
+			Recipients: []string{"x@remote1.test"}, Raw: []byte(head + body)})
 	}
 	r := maillab.Run(t, w, site, msgs)
 	again(t, w, site, msgs, &r)

@@ -78,21 +78,25 @@ func TestBeside(t *testing.T) {
 		want    map[string]string
 	}{
 		{
-			name: "checks of main.cf", base: withMain("header_checks = regexp:/etc/postfix/own\nmime_header_checks = regexp:/etc/postfix/more\n", none),
+			name: "checks of main.cf", base: withMain("header_checks = regexp:/etc/postfix/own\nmime_header_checks = regexp:/etc/postfix/more\n",
+				none),
 			service: "conbool-cleanup-strip unix",
-			want:    map[string]string{"header_checks": strip + " regexp:/etc/postfix/own", "mime_header_checks": "regexp:/etc/postfix/more", "nested_header_checks": "regexp:/etc/postfix/own", "body_checks": "-"},
+			want: map[string]string{"header_checks": strip + " regexp:/etc/postfix/own", "mime_header_checks": "regexp:/etc/postfix/more",
+				"nested_header_checks": "regexp:/etc/postfix/own", "body_checks": "-"},
 		},
 		{
 			name: "checks of main.cf, the gateway's mail", base: withMain("header_checks = regexp:/etc/postfix/own\n", none),
 			service: "conbool-cleanup-in unix",
-			want:    map[string]string{"header_checks": cert + " regexp:/etc/postfix/own", "mime_header_checks": "regexp:/etc/postfix/own", "nested_header_checks": "regexp:/etc/postfix/own"},
+			want: map[string]string{"header_checks": cert + " regexp:/etc/postfix/own", "mime_header_checks": "regexp:/etc/postfix/own",
+				"nested_header_checks": "regexp:/etc/postfix/own"},
 		},
 		{
 			name: "a cleanup service of its own for submission", base: withMaster(none,
 				"-o smtpd_sasl_auth_enable=yes", "-o smtpd_sasl_auth_enable=yes\n  -o cleanup_service_name=subcleanup",
 				"qmgr   ", "subcleanup unix n - n - 0 cleanup\n  -o syslog_name=postfix/sub\n  -o header_checks=regexp:/etc/postfix/own\n  -o virtual_alias_maps=\nqmgr   "),
 			service: "conbool-cleanup-strip-2 unix",
-			want:    map[string]string{"header_checks": strip + " regexp:/etc/postfix/own", "mime_header_checks": "regexp:/etc/postfix/own", "virtual_alias_maps": ""},
+			want: map[string]string{"header_checks": strip + " regexp:/etc/postfix/own", "mime_header_checks": "regexp:/etc/postfix/own",
+				"virtual_alias_maps": ""},
 		},
 		{
 			name: "and its listener", base: withMaster(none,
@@ -108,7 +112,8 @@ func TestBeside(t *testing.T) {
 			want:    map[string]string{"header_checks": cert + " regexp:/etc/postfix/own"},
 		},
 		{
-			name: "checks of the cleanup service itself", base: withMaster(none, "0       cleanup\n", "0       cleanup\n  -o header_checks=regexp:/etc/postfix/more\n"),
+			name: "checks of the cleanup service itself", base: withMaster(none, "0       cleanup\n",
+				"0       cleanup\n  -o header_checks=regexp:/etc/postfix/more\n"),
 			service: "conbool-cleanup-strip unix",
 			want:    map[string]string{"header_checks": strip + " regexp:/etc/postfix/more"},
 		},
@@ -122,13 +127,15 @@ func TestBeside(t *testing.T) {
 			name: "no checks for pickup, its options", base: withMaster(none,
 				"1       pickup", "1       pickup\n  -o content_filter=\n  -o receive_override_options=no_header_body_checks,no_milters"),
 			service: "pickup unix",
-			want:    map[string]string{"cleanup_service_name": "conbool-cleanup-strip-2", "receive_override_options": "no_milters", "content_filter": ""},
+			want: map[string]string{"cleanup_service_name": "conbool-cleanup-strip-2", "receive_override_options": "no_milters",
+				"content_filter": ""},
 		},
 		{
 			name: "no checks for pickup, nor for redirects", base: withMaster(none,
 				"1       pickup", "1       pickup\n  -o content_filter=\n  -o receive_override_options=no_header_body_checks"),
 			service: "127.0.0.1:10032 inet",
-			want:    map[string]string{"receive_override_options": "", "cleanup_service_name": "conbool-cleanup-reentry-2", "content_filter": "-", "smtpd_milters": ""},
+			want: map[string]string{"receive_override_options": "", "cleanup_service_name": "conbool-cleanup-reentry-2", "content_filter": "-",
+				"smtpd_milters": ""},
 		},
 		{
 			name: "no checks at all", base: withMain("header_checks = regexp:/etc/postfix/own\nbody_checks = regexp:/etc/postfix/more\nreceive_override_options = no_header_body_checks\n", none),
@@ -136,7 +143,8 @@ func TestBeside(t *testing.T) {
 			want:    map[string]string{"header_checks": cert, "mime_header_checks": "", "body_checks": ""},
 		},
 		{
-			name: "checks of the outgoing transport", base: withMaster(none, "-       smtp\nrelay", "-       smtp\n  -o smtp_header_checks=regexp:/etc/postfix/own\nrelay"),
+			name: "checks of the outgoing transport", base: withMaster(none, "-       smtp\nrelay",
+				"-       smtp\n  -o smtp_header_checks=regexp:/etc/postfix/own\nrelay"),
 			service: "smtp unix",
 			want:    map[string]string{"smtp_header_checks": "regexp:/etc/postfix/conbool_leave regexp:/etc/postfix/own"},
 		},
@@ -153,7 +161,8 @@ func TestBeside(t *testing.T) {
 		{
 			name: "settings hardly anybody has, of listeners", base: withMain("smtpd_tls_wrappermode = yes\nsmtpd_command_filter = pcre:/x\nsmtpd_recipient_limit = 5\nsmtpd_forbid_bare_newline = yes\n", nil),
 			service: "127.0.0.1:10030 inet",
-			want:    map[string]string{"smtpd_tls_wrappermode": "no", "smtpd_command_filter": "", "smtpd_recipient_limit": "1000", "smtpd_forbid_bare_newline": "yes"},
+			want: map[string]string{"smtpd_tls_wrappermode": "no", "smtpd_command_filter": "", "smtpd_recipient_limit": "1000",
+				"smtpd_forbid_bare_newline": "yes"},
 		},
 		{
 			name: "and of transports", base: withMain("smtp_tls_trust_anchor_file = /etc/ssl/other.pem\nsmtp_never_send_ehlo = yes\nsmtp_discard_ehlo_keywords = starttls\n", nil),
@@ -167,9 +176,11 @@ func TestBeside(t *testing.T) {
 		},
 		{
 			name: "postscreen", alter: func(p *relay.Policy) { p.Listeners[0].Service = "smtpd/pass" },
-			base:    withMaster(nil, "127.0.1.1:25     inet  n       -      n      -      -       smtpd", "127.0.1.1:25 inet n - n - 1 postscreen\nsmtpd pass - - n - - smtpd\ndnsblog unix - - n - 0 dnsblog\ntlsproxy unix - - n - 0 tlsproxy"),
+			base: withMaster(nil, "127.0.1.1:25     inet  n       -      n      -      -       smtpd",
+				"127.0.1.1:25 inet n - n - 1 postscreen\nsmtpd pass - - n - - smtpd\ndnsblog unix - - n - 0 dnsblog\ntlsproxy unix - - n - 0 tlsproxy"),
 			service: "smtpd pass",
-			want:    map[string]string{"postscreen_access_list": "cidr:/etc/postfix/conbool_postscreen.cidr permit_mynetworks", "cleanup_service_name": "conbool-cleanup-in"},
+			want: map[string]string{"postscreen_access_list": "cidr:/etc/postfix/conbool_postscreen.cidr permit_mynetworks",
+				"cleanup_service_name": "conbool-cleanup-in"},
 		},
 		{
 			name: "postscreen with a list", alter: func(p *relay.Policy) { p.Listeners[0].Service = "smtpd/pass" },
@@ -217,16 +228,22 @@ func TestBesideRefused(t *testing.T) {
 		path  string
 		fix   string // in the error's text
 	}{
-		{name: "TLS from the first octet for every server", base: withMain("smtp_tls_wrappermode = yes\n", nil), path: "main.cf:33", fix: "DirectVia"},
+		{name: "TLS from the first octet for every server", base: withMain("smtp_tls_wrappermode = yes\n", nil), path: "main.cf:33",
+			fix: "DirectVia"},
 		{name: "IPv6 alone", base: withMaster(nil, "inet_protocols = ipv4", "inet_protocols = ipv6"), path: "main.cf:11", fix: "add ipv4"},
-		{name: "proxy filter of a listener", base: withMaster(nil, "-o smtpd_sasl_auth_enable=yes", "-o smtpd_proxy_filter=127.0.0.1:10024"), path: "master.cf:4", fix: "content_filter"},
-		{name: "proxy filter of the gateway's listener", base: withMaster(nil, "smtpd\n# users'", "smtpd\n  -o smtpd_proxy_filter=127.0.0.1:10024\n# users'"), path: "master.cf:2", fix: "content_filter"},
-		{name: "no STARTTLS for the gateway", base: withMain("smtpd_noop_commands = NOOP STARTTLS\n", nil), path: "master.cf:2", fix: "take STARTTLS out"},
+		{name: "proxy filter of a listener", base: withMaster(nil, "-o smtpd_sasl_auth_enable=yes", "-o smtpd_proxy_filter=127.0.0.1:10024"),
+			path: "master.cf:4", fix: "content_filter"},
+		{name: "proxy filter of the gateway's listener", base: withMaster(nil, "smtpd\n# users'",
+			"smtpd\n  -o smtpd_proxy_filter=127.0.0.1:10024\n# users'"), path: "master.cf:2", fix: "content_filter"},
+		{name: "no STARTTLS for the gateway", base: withMain("smtpd_noop_commands = NOOP STARTTLS\n", nil), path: "master.cf:2",
+			fix: "take STARTTLS out"},
 		{name: "no encryption from the gateway", base: withMain("smtpd_tls_ciphers = null\n", nil), path: "master.cf:2", fix: "medium or high"},
-		{name: "no ciphers for the gateway but in TLS 1.3", base: withMain("smtp_tls_mandatory_ciphers = null\n", nil), path: "main.cf:33", fix: "medium or high"},
+		{name: "no ciphers for the gateway but in TLS 1.3", base: withMain("smtp_tls_mandatory_ciphers = null\n", nil), path: "main.cf:33",
+			fix: "medium or high"},
 		{name: "a grade of the installation's that hides nothing", base: withMain("smtpd_tls_ciphers = high\ntls_high_cipherlist = HIGH:eNULL:!aNULL\n", nil),
 			path: "master.cf:2", fix: "medium or high"},
-		{name: "cleanup that is none", base: withMaster(nil, "-o smtpd_sasl_auth_enable=yes", "-o cleanup_service_name=qmgr"), path: "master.cf:4", fix: "name one"},
+		{name: "cleanup that is none", base: withMaster(nil, "-o smtpd_sasl_auth_enable=yes", "-o cleanup_service_name=qmgr"),
+			path: "master.cf:4", fix: "name one"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {

@@ -66,7 +66,8 @@ var spoil = []field{
 		p.Gateway.Markers.Spam = headers.When(headers.Match{Name: "X-Conbool-Flag", Op: headers.Regex, Values: []string{s}})
 	}, false},
 	{"x", func(p *relay.Policy, s string) {
-		p.Gateway.Markers.Loop = []headers.Condition{headers.When(headers.Match{Name: "X-Loop-Mark", Op: headers.Is, Values: []string{s}, Comparator: headers.Octet})}
+		p.Gateway.Markers.Loop = []headers.Condition{headers.When(headers.Match{Name: "X-Loop-Mark", Op: headers.Is, Values: []string{s},
+			Comparator: headers.Octet})}
 	}, false},
 	{"X-Other-", func(p *relay.Policy, s string) { p.Gateway.Markers.Reserved = []string{"X-Conbool-", s} }, false},
 	{"t", func(p *relay.Policy, s string) { p.Tenants[0].Name = s }, false},
@@ -162,7 +163,8 @@ type readers struct {
 }
 
 func newReaders(tb testing.TB) readers {
-	r := readers{servertest.Need(tb, "postconf"), servertest.Need(tb, "postmap"), servertest.Need(tb, "sievec"), servertest.Need(tb, "haproxy"), tb.TempDir(), nftables(tb)}
+	r := readers{servertest.Need(tb, "postconf"), servertest.Need(tb, "postmap"), servertest.Need(tb, "sievec"),
+		servertest.Need(tb, "haproxy"), tb.TempDir(), nftables(tb)}
 	conf := "mail_location = maildir:" + r.dir + "/mail\nssl = no\n"
 	// postmap wants the addresses of inet_interfaces to exist, and reads nothing
 	// of main.cf that these tables depend on.
@@ -228,7 +230,8 @@ func (s shape) beyond(other shape) (out []string) {
 		}
 	}
 	if s.Commands > other.Commands || s.Requires > other.Requires || s.Firewall > other.Firewall || s.Balancer > other.Balancer {
-		out = append(out, fmt.Sprintf("%d commands, %d requires, %d words for nft and %d for HAProxy", s.Commands, s.Requires, s.Firewall, s.Balancer))
+		out = append(out, fmt.Sprintf("%d commands, %d requires, %d words for nft and %d for HAProxy", s.Commands, s.Requires, s.Firewall,
+			s.Balancer))
 	}
 	return out
 }
@@ -282,7 +285,8 @@ func (r readers) shape(tb testing.TB, c *relay.Config, before shape) shape {
 		case !changed[f.Name]:
 		case strings.HasSuffix(f.Name, ".cidr"):
 			r.output(tb, r.postmap, "-c", r.dir, "-q", "192.0.2.77", "cidr:"+path)
-		case strings.HasSuffix(f.Name, "_scope"), strings.HasSuffix(f.Name, "_transport"), strings.HasSuffix(f.Name, "_tls_policy"), strings.HasSuffix(f.Name, "_return"), strings.HasSuffix(f.Name, "_certs"):
+		case strings.HasSuffix(f.Name, "_scope"), strings.HasSuffix(f.Name, "_transport"), strings.HasSuffix(f.Name,
+			"_tls_policy"), strings.HasSuffix(f.Name, "_return"), strings.HasSuffix(f.Name, "_certs"):
 			r.output(tb, r.postmap, "-c", r.dir, "hash:"+path)
 			rows, _ := postfix.ParseTable(f.Name, f.Data)
 			if n := len(r.output(tb, r.postmap, "-c", r.dir, "-s", "hash:"+path)); n != len(rows) {

@@ -21,7 +21,8 @@ const (
 // success.
 func TestSendmailFilters(t *testing.T) {
 	gateway := func(filter string) func(testing.TB) relay.Installation {
-		return withMaster(nil, "127.0.1.1:25     inet  n       -      n      -      -       smtpd\n", "127.0.1.1:25     inet  n       -      n      -      -       smtpd\n    -o content_filter="+filter+"\n")
+		return withMaster(nil, "127.0.1.1:25     inet  n       -      n      -      -       smtpd\n",
+			"127.0.1.1:25     inet  n       -      n      -      -       smtpd\n    -o content_filter="+filter+"\n")
 	}
 	more := func(base func(testing.TB) relay.Installation, lines string) func(testing.TB) relay.Installation {
 		return func(tb testing.TB) relay.Installation {
@@ -40,16 +41,22 @@ func TestSendmailFilters(t *testing.T) {
 	}{
 		{"gateway, spamc", more(gateway("spamassassin"), spamc), none, "back to sendmail"},
 		{"main.cf, spamc", more(withMain("content_filter = spamassassin:\n", nil), spamc), none, "back to sendmail"},
-		{"pickup, for what Sieve redirects", more(withMaster(nil, "1       pickup", "1       pickup\n  -o content_filter=spamassassin:x"), spamc), none, "back to sendmail"},
-		{"submission alone", more(withMaster(nil, "-o smtpd_sasl_auth_enable=yes", "-o smtpd_sasl_auth_enable=yes\n    -o content_filter=spamassassin"), spamc), none, ""},
-		{"FILTER of an access table", more(withMain("smtpd_recipient_restrictions = check_recipient_access hash:/etc/postfix/own\n", map[string]string{"own": "bob@example.com FILTER spamassassin:x\n"}), spamc), none, "back to sendmail"},
-		{"FILTER in a comment", more(withMain("smtpd_recipient_restrictions = check_recipient_access hash:/etc/postfix/own\n", map[string]string{"own": "# bob FILTER spamassassin:x\nbob@example.com OK\n"}), spamc), none, ""},
+		{"pickup, for what Sieve redirects", more(withMaster(nil, "1       pickup", "1       pickup\n  -o content_filter=spamassassin:x"), spamc),
+			none, "back to sendmail"},
+		{"submission alone", more(withMaster(nil, "-o smtpd_sasl_auth_enable=yes",
+			"-o smtpd_sasl_auth_enable=yes\n    -o content_filter=spamassassin"), spamc), none, ""},
+		{"FILTER of an access table", more(withMain("smtpd_recipient_restrictions = check_recipient_access hash:/etc/postfix/own\n",
+			map[string]string{"own": "bob@example.com FILTER spamassassin:x\n"}), spamc), none, "back to sendmail"},
+		{"FILTER in a comment", more(withMain("smtpd_recipient_restrictions = check_recipient_access hash:/etc/postfix/own\n",
+			map[string]string{"own": "# bob FILTER spamassassin:x\nbob@example.com OK\n"}), spamc), none, ""},
 		{"a script", more(gateway("scan:x"), simple), none, "may hand"},
 		{"a script, vouched for", more(gateway("scan:x"), simple), vouch, ""},
-		{"vouched against what is written", more(gateway("spamassassin"), spamc), func(p *relay.Policy) { p.Server.SMTPFilters = []string{"spamassassin"} }, "back to sendmail"},
+		{"vouched against what is written", more(gateway("spamassassin"), spamc),
+			func(p *relay.Policy) { p.Server.SMTPFilters = []string{"spamassassin"} }, "back to sendmail"},
 		{"vouched for nothing", labInstallation, vouch, "no such service"},
 		{"delivered", more(gateway("scan:x"), lda), none, ""},
-		{"way out: SMTP and back", more(gateway("amavis:[127.0.0.1]:10024"), "amavis unix - - n - 2 smtp\n127.0.0.1:10025 inet n - n - - smtpd\n  -o content_filter=\n"),
+		{"way out: SMTP and back", more(gateway("amavis:[127.0.0.1]:10024"),
+			"amavis unix - - n - 2 smtp\n127.0.0.1:10025 inet n - n - - smtpd\n  -o content_filter=\n"),
 			func(p *relay.Policy) {
 				p.Listeners = append(p.Listeners, relay.Listener{Service: "127.0.0.1:10025", Role: relay.RoleReinjection})
 			}, ""},

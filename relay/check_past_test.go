@@ -17,7 +17,8 @@ func withOption(tb testing.TB, in relay.Installation, service, option string) re
 		tb.Fatalf("no service %s", service)
 	}
 	line, rest, _ := strings.Cut(rest, "\n")
-	in.Files["/etc/postfix/master.cf"] = []byte(before[min(1, len(before)):] + "\n" + service + " " + line + "\n    -o " + option + "\n" + rest)
+	in.Files["/etc/postfix/master.cf"] = []byte(before[min(1, len(before)):] + "\n" + service + " " + line + "\n    -o " + option + "\n" +
+		rest)
 	return in
 }
 
@@ -40,7 +41,8 @@ func TestPast(t *testing.T) {
 		}
 	}
 	for _, tt := range [][2]string{{"smtp", "smtp_fallback_relay=[127.0.3.3]:25"}, {"relay", "smtp_generic_maps=static:alice@example.com"},
-		{"lmtp", "content_filter=relay:[mail.conbool.com]"}, {"bounce", "content_filter=relay:[mail.conbool.com]"}, {"127.0.1.2:25", "smtp_fallback_relay=[mail.conbool.com]"}} {
+		{"lmtp", "content_filter=relay:[mail.conbool.com]"}, {"bounce", "content_filter=relay:[mail.conbool.com]"}, {"127.0.1.2:25",
+			"smtp_fallback_relay=[mail.conbool.com]"}} {
 		refused(tt[0], tt[1], "", withOption(t, labBase(t), tt[0], tt[1]))
 	}
 	refused("", "remote3.test", "", withMain("transport_maps = inline:{remote3.test=relay:[127.0.3.3]}\n", nil)(t))

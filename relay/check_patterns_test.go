@@ -61,7 +61,8 @@ func TestPatternsForEverybody(t *testing.T) {
 		p := labPolicy(t, "lab.json")
 		in := labBase(t)
 		in.Files["/etc/postfix/patterns"] = []byte("# one\n" + tt.text + "\n")
-		in.Files["/etc/postfix/main.cf"] = append(in.Files["/etc/postfix/main.cf"], "\ntransport_maps = unionmap:{"+tt.kind+":/etc/postfix/patterns}\n"...)
+		in.Files["/etc/postfix/main.cf"] = append(in.Files["/etc/postfix/main.cf"],
+			"\ntransport_maps = unionmap:{"+tt.kind+":/etc/postfix/patterns}\n"...)
 		_, err := tryCompile(t, p, in)
 		got := ""
 		if err != nil && strings.Contains(err.Error(), "can't be read here") {
@@ -74,7 +75,8 @@ func TestPatternsForEverybody(t *testing.T) {
 		} else if err != nil {
 			got = refused
 			var e *relay.Error
-			if errors.As(err, &e); strings.Contains(err.Error(), "\n") || !strings.HasPrefix(e.Position.String(), "patterns:") || !errors.Is(err, relay.ErrConflict) || !strings.Contains(e.Fix, "$") {
+			if errors.As(err, &e); strings.Contains(err.Error(), "\n") || !strings.HasPrefix(e.Position.String(), "patterns:") ||
+				!errors.Is(err, relay.ErrConflict) || !strings.Contains(e.Fix, "$") {
 				t.Errorf("%s: %v", tt.text, err)
 			}
 		}
@@ -95,7 +97,8 @@ func TestPipesForEverybody(t *testing.T) {
 	for first, want := range map[string]bool{"/./ everybody": true, "/@example\\.org$/ everybody": false, "/^\\*$/ everybody": true} {
 		in := labBase(t)
 		in.Files["/etc/postfix/first"], in.Files["/etc/postfix/second"] = []byte(first+"\n"), []byte("/^everybody$/ smtp:x\n")
-		in.Files["/etc/postfix/main.cf"] = append(in.Files["/etc/postfix/main.cf"], "\ntransport_maps = pipemap:{regexp:/etc/postfix/first,regexp:/etc/postfix/second}\n"...)
+		in.Files["/etc/postfix/main.cf"] = append(in.Files["/etc/postfix/main.cf"],
+			"\ntransport_maps = pipemap:{regexp:/etc/postfix/first,regexp:/etc/postfix/second}\n"...)
 		if _, err := tryCompile(t, labPolicy(t, "lab.json"), in); errors.Is(err, relay.ErrConflict) != want {
 			t.Errorf("%s: %v", first, err)
 		}
@@ -119,7 +122,8 @@ func TestSenderPatterns(t *testing.T) {
 	} {
 		in := labBase(t)
 		in.Files["/etc/postfix/senders"] = []byte(tt.text + "\n")
-		in.Files["/etc/postfix/main.cf"] = append(in.Files["/etc/postfix/main.cf"], "\nsender_dependent_default_transport_maps = "+tt.kind+":/etc/postfix/senders\n"...)
+		in.Files["/etc/postfix/main.cf"] = append(in.Files["/etc/postfix/main.cf"],
+			"\nsender_dependent_default_transport_maps = "+tt.kind+":/etc/postfix/senders\n"...)
 		c, err := tryCompile(t, p, in)
 		var list relay.Errors
 		errors.As(err, &list)
@@ -175,7 +179,8 @@ func TestSenderExtensions(t *testing.T) {
 		} else {
 			in.Files["/etc/postfix/senders"] = []byte(tt.text + "\n")
 		}
-		in.Files["/etc/postfix/main.cf"] = append(in.Files["/etc/postfix/main.cf"], "\nrecipient_delimiter = "+tt.delimiter+"\nsender_dependent_default_transport_maps = "+spec+"\n"...)
+		in.Files["/etc/postfix/main.cf"] = append(in.Files["/etc/postfix/main.cf"],
+			"\nrecipient_delimiter = "+tt.delimiter+"\nsender_dependent_default_transport_maps = "+spec+"\n"...)
 		c, err := tryCompile(t, p, in)
 		if errors.Is(err, relay.ErrConflict) != tt.refused || !tt.refused && err != nil {
 			t.Errorf("%q %s: %v", tt.delimiter, tt.text, err)
@@ -205,16 +210,20 @@ func TestFoldedDomains(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !strings.Contains(fmt.Sprint(c.Warnings()), "straße.example for those in strasse.example") || strings.Contains(fmt.Sprint(c.Warnings()), "bücher") {
+	if !strings.Contains(fmt.Sprint(c.Warnings()), "straße.example for those in strasse.example") ||
+		strings.Contains(fmt.Sprint(c.Warnings()), "bücher") {
 		t.Errorf("%v", c.Warnings())
 	}
-	for to, want := range map[string]relay.Action{"strasse.example": relay.ActionRelay, "xn--strae-oqa.example": relay.ActionMX, "bücher.example": relay.ActionMX, "xn--bcher-kva.example": relay.ActionMX} {
-		m := &relay.Message{Origin: c.Origin(relay.RoleSubmission), From: "alice@example.com", To: "x@" + to, SMTPUTF8: true, Raw: []byte("Subject: x\n\nx\n")}
+	for to, want := range map[string]relay.Action{"strasse.example": relay.ActionRelay, "xn--strae-oqa.example": relay.ActionMX,
+		"bücher.example": relay.ActionMX, "xn--bcher-kva.example": relay.ActionMX} {
+		m := &relay.Message{Origin: c.Origin(relay.RoleSubmission), From: "alice@example.com", To: "x@" + to, SMTPUTF8: true,
+			Raw: []byte("Subject: x\n\nx\n")}
 		if d := c.Route(t.Context(), m); d.Outcomes[0].Action != want {
 			t.Errorf("%s: %v, want %s", to, d, want)
 		}
 	}
-	for except, path := range map[string]string{"strauß@example.com": "Tenants[0].Scope.Except[0]", "strauss@example.com": "", "müller@example.com": ""} {
+	for except, path := range map[string]string{"strauß@example.com": "Tenants[0].Scope.Except[0]", "strauss@example.com": "",
+		"müller@example.com": ""} {
 		p := labPolicy(t, "lab.json")
 		p.Tenants[0].Scope = relay.Scope{Use: relay.ScopeAll, Except: []string{except}}
 		_, err := tryCompile(t, p, labBase(t))
@@ -240,7 +249,8 @@ func TestFoldedDomains(t *testing.T) {
 		p.Tenants = p.Tenants[:1]
 		p.Tenants[0].Domains, p.Tenants[0].Scope = tt.domains, relay.Scope{Use: relay.ScopeAll}
 		in := labBase(t)
-		in.Files["/etc/postfix/main.cf"] = append(in.Files["/etc/postfix/main.cf"], "\nvirtual_mailbox_domains = "+strings.Join(tt.domains, ", ")+", xn--strae-oqa.example, xn--3xaa.example, xn--4xaa.example, xn--3xab.example, xn--bcher-kva.example\n"...)
+		in.Files["/etc/postfix/main.cf"] = append(in.Files["/etc/postfix/main.cf"], "\nvirtual_mailbox_domains = "+strings.Join(tt.domains,
+			", ")+", xn--strae-oqa.example, xn--3xaa.example, xn--4xaa.example, xn--3xab.example, xn--bcher-kva.example\n"...)
 		_, err := tryCompile(t, p, in)
 		got := ""
 		if e := (*relay.Error)(nil); errors.As(err, &e) {

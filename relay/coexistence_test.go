@@ -52,20 +52,26 @@ var coexistenceRows = map[string]evidence{
 	"header, MIME, nested checks": {
 		settings: []string{"header_checks = ", "mime_header_checks = ", "nested_header_checks = "}, tests: []string{"TestBeside"},
 		refused: map[string]refusal{
-			"`PASS` in them (it ends the generated checks too): use `DUNNO`":    {base: table("header_checks", "regexp", "/^X-Ok:/ PASS\n"), says: "DUNNO"},
-			"`REDIRECT`, which does the same: use an access table, or `BCC`":    {base: table("header_checks", "regexp", "/^X-Ok:/ REDIRECT r@remote1.test\n"), says: "check_sender_access"},
-			"a rule that makes markers or removes them":                         {base: table("header_checks", "regexp", "/^X-Ok: (.*)/ PREPEND $1\n"), says: "a marker too"},
-			"a table that can't be read: vouch for it in `Installation.Tables`": {base: withMain("header_checks = mysql:/etc/postfix/x\n", nil), says: "Installation.Tables"},
+			"`PASS` in them (it ends the generated checks too): use `DUNNO`": {base: table("header_checks", "regexp", "/^X-Ok:/ PASS\n"),
+				says: "DUNNO"},
+			"`REDIRECT`, which does the same: use an access table, or `BCC`": {base: table("header_checks", "regexp",
+				"/^X-Ok:/ REDIRECT r@remote1.test\n"), says: "check_sender_access"},
+			"a rule that makes markers or removes them": {base: table("header_checks", "regexp",
+				"/^X-Ok: (.*)/ PREPEND $1\n"), says: "a marker too"},
+			"a table that can't be read: vouch for it in `Installation.Tables`": {base: withMain("header_checks = mysql:/etc/postfix/x\n", nil),
+				says: "Installation.Tables"},
 		},
 	},
 	"body checks": {settings: []string{"\nbody_checks = "}, tests: []string{"TestFollow"}},
 	"a cleanup service of your own on a listener, `-o header_checks`, `cleanup_service_name`": {
 		settings: []string{"-o cleanup_service_name=", "-o header_checks="}, tests: []string{"TestBeside"},
 		refused: map[string]refusal{
-			"a name that is no cleanup service": {base: withMaster(nil, "-o smtpd_sasl_auth_enable=yes", "-o cleanup_service_name=qmgr"), says: "qmgr"},
+			"a name that is no cleanup service": {base: withMaster(nil, "-o smtpd_sasl_auth_enable=yes", "-o cleanup_service_name=qmgr"),
+				says: "qmgr"},
 		},
 	},
-	"`default_database_type` lmdb, btree or cdb":          {settings: []string{"default_database_type = lmdb"}, tests: []string{"TestIndexTypeServers"}},
+	"`default_database_type` lmdb, btree or cdb": {settings: []string{"default_database_type = lmdb"},
+		tests: []string{"TestIndexTypeServers"}},
 	"`no_header_body_checks` on a listener or in main.cf": {settings: []string{"no_header_body_checks"}, tests: []string{"TestBeside"}},
 	"milters": {settings: []string{"smtpd_milters", "non_smtpd_milters"}, tests: []string{"TestBeside"}},
 	"content filter with reinjection": {
@@ -75,14 +81,18 @@ var coexistenceRows = map[string]evidence{
 	"`smtpd_proxy_filter`": {
 		tests: []string{"TestBesideRefused"},
 		refused: map[string]refusal{
-			"always, on listeners whose mail is checked: it takes mail past cleanup(8)": {base: withMain("smtpd_proxy_filter = 127.0.0.1:10024\n", nil), says: "past the cleanup service"},
-			"use `content_filter`": {base: withMaster(nil, "-o smtpd_sasl_auth_enable=yes", "-o smtpd_proxy_filter=127.0.0.1:10024"), says: "use content_filter"},
+			"always, on listeners whose mail is checked: it takes mail past cleanup(8)": {base: withMain("smtpd_proxy_filter = 127.0.0.1:10024\n",
+				nil), says: "past the cleanup service"},
+			"use `content_filter`": {base: withMaster(nil, "-o smtpd_sasl_auth_enable=yes", "-o smtpd_proxy_filter=127.0.0.1:10024"),
+				says: "use content_filter"},
 		},
 	},
 	"transport_maps, relay_domains, relay_recipient_maps": {
-		settings: []string{"transport_maps = ", "relay_domains = ", "relay_recipient_maps = "}, tests: []string{"TestFollow", "TestPatternsForEverybody"},
+		settings: []string{"transport_maps = ", "relay_domains = ", "relay_recipient_maps = "}, tests: []string{"TestFollow",
+			"TestPatternsForEverybody"},
 		refused: map[string]refusal{
-			"`*` in transport_maps: move it to `relayhost`": {base: table("transport_maps", "hash", "* smtp:[a.test]\n"), says: "move the route to relayhost"},
+			"`*` in transport_maps: move it to `relayhost`": {base: table("transport_maps", "hash", "* smtp:[a.test]\n"),
+				says: "move the route to relayhost"},
 			"a pattern that is not limited to domains and has another result than `error:`, `retry:` or `discard:`: end it with one and `$`": {base: table("transport_maps", "regexp", "/^info@/ smtp:[a.test]\n"), says: "end the pattern with the domain"},
 			"`:[host]` for a domain elsewhere: name the transport, as in `smtp:[host]`":                                                      {base: table("transport_maps", "hash", "partner.test :[a.test]\n"), says: "such as smtp:[a.test]"},
 			"a table that can't be read: vouch for it in `Installation.Tables`":                                                              {base: withMain("transport_maps = proxy:mysql:/etc/postfix/x.cf\n", nil), says: "Installation.Tables"},
@@ -93,7 +103,8 @@ var coexistenceRows = map[string]evidence{
 		refused: map[string]refusal{
 			"an exception from the scope that would hide an entry of yours": {
 				alter: func(p *relay.Policy) { p.Tenants[0].Scope.Except = []string{"bob@example.com"} },
-				base:  table("sender_dependent_default_transport_maps", "hash", "@example.com smtp:[a.test]\n"), says: "Tenants[0] (Example Com).Scope.Except[0]: conflict",
+				base: table("sender_dependent_default_transport_maps", "hash",
+					"@example.com smtp:[a.test]\n"), says: "Tenants[0] (Example Com).Scope.Except[0]: conflict",
 			},
 			"an entry of yours for one address in scope, or a pattern that may match some (or extensions of an address in `Scope.Senders`), which Postfix finds before the generated `@domain`: remove it, or use `Scope.Senders`": {
 				base: table("sender_dependent_default_transport_maps", "hash", "alice@example.com smtp:[a.test]\n"), says: "Scope.Senders",
@@ -103,13 +114,15 @@ var coexistenceRows = map[string]evidence{
 	"relayhost, per-sender relayhosts, SASL for them": {
 		settings: []string{"\nrelayhost = ", "sender_dependent_relayhost_maps = ", "smtp_sasl_password_maps = "}, tests: []string{"TestLayouts"},
 		refused: map[string]refusal{
-			"the gateway itself as relayhost":                        {base: withMaster(nil, "relayhost =", "relayhost = [mail.conbool.com]:25"), says: "the sender map takes its place"},
+			"the gateway itself as relayhost": {base: withMaster(nil, "relayhost =", "relayhost = [mail.conbool.com]:25"),
+				says: "the sender map takes its place"},
 			"`smtp_tls_wrappermode=yes` for all without `DirectVia`": {base: withMain("smtp_tls_wrappermode = yes\n", nil), says: "DirectVia"},
 		},
 	},
 	"`smtp_fallback_relay`, trust anchors, TLS policies, bind address, delays between deliveries": {
-		settings: []string{"smtp_fallback_relay", "smtp_tls_trust_anchor_file", "smtp_tls_policy_maps", "smtp_bind_address", "default_destination_rate_delay"},
-		tests:    []string{"TestBeside", "TestStrangeSettings"},
+		settings: []string{"smtp_fallback_relay", "smtp_tls_trust_anchor_file", "smtp_tls_policy_maps", "smtp_bind_address",
+			"default_destination_rate_delay"},
+		tests: []string{"TestBeside", "TestStrangeSettings"},
 	},
 	"BCC maps": {settings: []string{"always_bcc", "sender_bcc_maps", "recipient_bcc_maps"}, tests: []string{"TestCopyWarnings"}},
 	"canonical, masquerading": {
@@ -119,22 +132,27 @@ var coexistenceRows = map[string]evidence{
 	"generic maps": {
 		settings: []string{"smtp_generic_maps"}, tests: []string{"TestGenericScope", "TestFollow"},
 		refused: map[string]refusal{
-			"a map that can't be read: vouch for it in `Installation.Tables`":                                     {base: withMain("smtp_generic_maps = pgsql:/etc/postfix/generic.cf\n", nil), says: "Installation.Tables"},
-			"a pattern that may make senders in scope of others: write rows, such as `@int.example @example.com`": {base: table("smtp_generic_maps", "regexp", "/^root@/ alice@example.com\n"), says: "@int.example @example.com"},
+			"a map that can't be read: vouch for it in `Installation.Tables`": {base: withMain("smtp_generic_maps = pgsql:/etc/postfix/generic.cf\n", nil), says: "Installation.Tables"},
+			"a pattern that may make senders in scope of others: write rows, such as `@int.example @example.com`": {base: table("smtp_generic_maps",
+				"regexp", "/^root@/ alice@example.com\n"), says: "@int.example @example.com"},
 		},
 	},
 	"rules at DATA and behind it, discarded EHLO keywords, `smtpd_forbid_bare_newline`": {
-		settings: []string{"smtpd_data_restrictions = ", "smtpd_end_of_data_restrictions = "}, tests: []string{"TestGatewayOwnDefence", "TestBareNewline", "TestGatewayPort"},
+		settings: []string{"smtpd_data_restrictions = ", "smtpd_end_of_data_restrictions = "}, tests: []string{"TestGatewayOwnDefence",
+			"TestBareNewline", "TestGatewayPort"},
 		refused: map[string]refusal{
 			"a Postfix that lacks the setting (before 3.7.9, 3.8.4): update, or vouch in `Inbound.NoBareNewline`": {
 				base: labBase, alter: func(p *relay.Policy) { p.Server.Postfix = "3.7.8" }, says: "Inbound.NoBareNewline"},
-			"`starttls` among the keywords: take it out for this listener": {base: withMain("smtpd_discard_ehlo_keywords = starttls\n", nil), says: "take starttls out"},
+			"`starttls` among the keywords: take it out for this listener": {base: withMain("smtpd_discard_ehlo_keywords = starttls\n", nil),
+				says: "take starttls out"},
 		},
 	},
 	"`smtpd_authorized_xclient_hosts`, `header_size_limit`, `message_strip_characters`": {
-		settings: []string{"smtpd_authorized_xclient_hosts = ", "header_size_limit = ", "message_strip_characters = "}, tests: []string{"TestGatewayOwnDefence", "TestGatewayPortRefused"},
+		settings: []string{"smtpd_authorized_xclient_hosts = ", "header_size_limit = ",
+			"message_strip_characters = "}, tests: []string{"TestGatewayOwnDefence", "TestGatewayPortRefused"},
 		refused: map[string]refusal{
-			"characters of that line that are taken out: use `Client.Fingerprints`": {base: withMain("message_strip_characters = (\n", nil), says: "Fingerprints"},
+			"characters of that line that are taken out: use `Client.Fingerprints`": {base: withMain("message_strip_characters = (\n", nil),
+				says: "Fingerprints"},
 		},
 	},
 	"one port 25 for tenants behind the gateway and tenants that stay as they are": {
@@ -155,19 +173,23 @@ var coexistenceRows = map[string]evidence{
 	"several instances":              {settings: []string{"ConfigDirectory", "multi_instance"}, tests: []string{"TestLayouts"}},
 	"chroot":                         {settings: []string{"-       y       -"}, tests: []string{"TestLayouts"}},
 	"IPv6 alone (`inet_protocols`)": {
-		tests:   []string{"TestBesideRefused"},
-		refused: map[string]refusal{"the generated listeners are at 127.0.0.1: add `ipv4`": {base: withMaster(nil, "inet_protocols = ipv4", "inet_protocols = ipv6"), says: "add ipv4"}},
+		tests: []string{"TestBesideRefused"},
+		refused: map[string]refusal{"the generated listeners are at 127.0.0.1: add `ipv4`": {base: withMaster(nil, "inet_protocols = ipv4",
+			"inet_protocols = ipv6"), says: "add ipv4"}},
 	},
 	"Sieve scripts of your own before the users'": {
 		settings: []string{"sieve_before2 = "}, tests: []string{"TestSieveSlot", "TestFragment24"},
 		refused: map[string]refusal{
 			"settings in a protocol's section that hide the generated ones": {base: doveconf("protocol lmtp {\n  plugin {\n    sieve_before = /srv/x.sieve\n  }\n}\n"), says: "doveconf: protocol lmtp: plugin: sieve_before: conflict"},
-			"a `submission_host` elsewhere":                                 {base: doveconf("submission_host = mail.test:587\n"), says: "doveconf: submission_host: conflict"},
+			"a `submission_host` elsewhere": {base: doveconf("submission_host = mail.test:587\n"),
+				says: "doveconf: submission_host: conflict"},
 		},
 	},
 	"editheader for users": {
-		settings: []string{"sieve_editheader_forbid_add", "sieve_editheader_forbid_delete"}, tests: []string{"TestEditheader", "TestSieveForgery"},
-		refused: map[string]refusal{"together with `Loop.AnyDomain`": {alter: func(p *relay.Policy) { p.Loop.AnyDomain = true }, base: doveconf("plugin {\n  sieve_extensions = +editheader\n}\n"), says: "Loop.AnyDomain"}},
+		settings: []string{"sieve_editheader_forbid_add", "sieve_editheader_forbid_delete"}, tests: []string{"TestEditheader",
+			"TestSieveForgery"},
+		refused: map[string]refusal{"together with `Loop.AnyDomain`": {alter: func(p *relay.Policy) { p.Loop.AnyDomain = true },
+			base: doveconf("plugin {\n  sieve_extensions = +editheader\n}\n"), says: "Loop.AnyDomain"}},
 	},
 }
 

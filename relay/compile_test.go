@@ -129,7 +129,8 @@ func TestTwiceAndBack(t *testing.T) {
 	bases := map[string]func(testing.TB) relay.Installation{
 		"plain": labBase,
 		"with settings of its own": withMain(partner+"# kept\nheader_checks = regexp:/etc/postfix/own\n  pcre:/etc/postfix/own2\nsender_dependent_default_transport_maps =\n  hash:/etc/postfix/senders\n# inside\n  hash:/etc/postfix/more\nsmtpd_restriction_classes = a\na = permit\nrelay_domains =\n",
-			map[string]string{"transport": partnerFiles["transport"], "own": "/^X:/ WARN\n", "own2": "/^Y:/ WARN\n", "senders": "", "more": "q@remote1.test smtp:[a]\n"}),
+			map[string]string{"transport": partnerFiles["transport"], "own": "/^X:/ WARN\n", "own2": "/^Y:/ WARN\n", "senders": "",
+				"more": "q@remote1.test smtp:[a]\n"}),
 		"CRLF": func(tb testing.TB) relay.Installation {
 			in := labBase(tb)
 			for _, n := range []string{"main.cf", "master.cf"} {
@@ -176,7 +177,8 @@ func TestPolicyShrinks(t *testing.T) {
 	c := compile(t, p, in)
 	once := result(in, c.Files(), nil)
 	p.Direct, p.Calendar.Off = nil, true
-	if diff := cmp.Diff([]string{"haproxy/conbool.cfg", "nftables/conbool.nft", "postfix/conbool_bypass_mime", "postfix/conbool_transport"}, compile(t, p, once).Obsolete()); diff != "" {
+	if diff := cmp.Diff([]string{"haproxy/conbool.cfg", "nftables/conbool.nft", "postfix/conbool_bypass_mime", "postfix/conbool_transport"},
+		compile(t, p, once).Obsolete()); diff != "" {
 		t.Errorf("obsolete (-want +got):\n%s", diff)
 	}
 }
@@ -212,31 +214,45 @@ func TestInstallationConflicts(t *testing.T) {
 		{"proxy filter", nil, withMain("smtpd_proxy_filter = 127.0.0.1:10024\n", nil), "main.cf:33", relay.ErrConflict},
 		{"another cleanup", nil, withMain("cleanup_service_name = mine\n", nil), "main.cf:33", relay.ErrConflict},
 		{"a route for everything", nil, withMain(partner, map[string]string{"transport": "* smtp:[a.test]\n"}), "main.cf:33", relay.ErrConflict},
-		{"a route for everything by a pattern", nil, withMain("transport_maps = regexp:/etc/postfix/transport\n", map[string]string{"transport": "/^postmaster@/ smtp:[a.test]\n!/@example\\.com$/ smtp:[b.test]\n"}), "transport:2", relay.ErrConflict},
+		{"a route for everything by a pattern", nil, withMain("transport_maps = regexp:/etc/postfix/transport\n",
+			map[string]string{"transport": "/^postmaster@/ smtp:[a.test]\n!/@example\\.com$/ smtp:[b.test]\n"}), "transport:2", relay.ErrConflict},
 		{"a next hop without a transport", nil, withMain(partner, map[string]string{"transport": "a.test smtp:[10.0.0.1]\npartner.test :[10.0.0.1]:25\n"}), "transport:2", relay.ErrConflict},
-		{"a next hop for one address", nil, withMain(partner, map[string]string{"transport": "x@partner.test :[10.0.0.1]\n"}), "transport:1", relay.ErrConflict},
-		{"a next hop for the subdomains of a hosted domain", nil, withMain(partner, map[string]string{"transport": ".example.com :[10.0.0.1]\n"}), "transport:1", relay.ErrConflict},
-		{"a next hop by a pattern", nil, withMain("transport_maps = unionmap:{regexp:/etc/postfix/transport}\n", map[string]string{"transport": "/@a\\.test$/ smtp:\n/@b\\.test$/ :[10.0.0.1]\n"}), "transport:2", relay.ErrConflict},
+		{"a next hop for one address", nil, withMain(partner, map[string]string{"transport": "x@partner.test :[10.0.0.1]\n"}), "transport:1",
+			relay.ErrConflict},
+		{"a next hop for the subdomains of a hosted domain", nil, withMain(partner, map[string]string{"transport": ".example.com :[10.0.0.1]\n"}),
+			"transport:1", relay.ErrConflict},
+		{"a next hop by a pattern", nil, withMain("transport_maps = unionmap:{regexp:/etc/postfix/transport}\n",
+			map[string]string{"transport": "/@a\\.test$/ smtp:\n/@b\\.test$/ :[10.0.0.1]\n"}), "transport:2", relay.ErrConflict},
 		{"a next hop in main.cf", nil, withMain("transport_maps = inline:{{partner.test=:[10.0.0.1]}}\n", nil), "main.cf:33", relay.ErrConflict},
-		{"a route for one sender in scope", nil, withMain("sender_dependent_default_transport_maps = hash:/etc/postfix/senders\n", map[string]string{"senders": "@remote.test smtp:\nx@remote.test smtp:\nAlice+x@Example.com smtp:[a.test]\n"}), "senders:3", relay.ErrConflict},
+		{"a route for one sender in scope", nil, withMain("sender_dependent_default_transport_maps = hash:/etc/postfix/senders\n",
+			map[string]string{"senders": "@remote.test smtp:\nx@remote.test smtp:\nAlice+x@Example.com smtp:[a.test]\n"}), "senders:3", relay.ErrConflict},
 		{"a route for a name at a local domain in scope", nil, func(tb testing.TB) relay.Installation {
-			in := withMain("sender_dependent_default_transport_maps = hash:/etc/postfix/senders\n", map[string]string{"senders": "alice smtp:[a.test]\n"})(tb)
-			in.Files["/etc/postfix/main.cf"] = []byte(strings.Replace(string(in.Files["/etc/postfix/main.cf"]), "mydestination = localhost", "mydestination = localhost, example.com", 1))
+			in := withMain("sender_dependent_default_transport_maps = hash:/etc/postfix/senders\n",
+				map[string]string{"senders": "alice smtp:[a.test]\n"})(tb)
+			in.Files["/etc/postfix/main.cf"] = []byte(strings.Replace(string(in.Files["/etc/postfix/main.cf"]), "mydestination = localhost",
+				"mydestination = localhost, example.com", 1))
 			return in
 		}, "senders:1", relay.ErrConflict},
-		{"one that says nothing", nil, withMain("sender_dependent_default_transport_maps = hash:/etc/postfix/senders\n", map[string]string{"senders": "alice@example.com DUNNO\n"}), "senders:1", relay.ErrConflict},
-		{"a pattern for senders in scope", nil, withMain("sender_dependent_default_transport_maps = regexp:/etc/postfix/senders\n", map[string]string{"senders": "/@example\\.com$/ smtp:[a.test]\n"}), "senders:1", relay.ErrConflict},
+		{"one that says nothing", nil, withMain("sender_dependent_default_transport_maps = hash:/etc/postfix/senders\n",
+			map[string]string{"senders": "alice@example.com DUNNO\n"}), "senders:1", relay.ErrConflict},
+		{"a pattern for senders in scope", nil, withMain("sender_dependent_default_transport_maps = regexp:/etc/postfix/senders\n",
+			map[string]string{"senders": "/@example\\.com$/ smtp:[a.test]\n"}), "senders:1", relay.ErrConflict},
 		{"default transport that is not SMTP", nil, withMain("default_transport = error:no\n", nil), "main.cf:33", relay.ErrConflict},
 		{"the gateway may relay", nil, replace("127.0.1.0/24", "127.0.0.0/8"), "Gateway.Networks[0]", relay.ErrConflict},
 		{"no certificate", nil, replace("smtpd_tls_cert_file = /etc/ssl/lab/ox.pem", ""), "main.cf: smtpd_tls_cert_file", relay.ErrConflict},
-		{"hosted domain that is not local", func(p *relay.Policy) { p.Tenants[2].Domains = append(p.Tenants[2].Domains, "example.edu") }, labBase, "Tenants[2].Domains[1]", relay.ErrConflict},
-		{"hosted here and elsewhere", func(p *relay.Policy) { p.Tenants[2].Store = "[a.test]:25" }, labBase, "Tenants[2].Domains[0]", relay.ErrConflict},
+		{"hosted domain that is not local", func(p *relay.Policy) { p.Tenants[2].Domains = append(p.Tenants[2].Domains, "example.edu") }, labBase,
+			"Tenants[2].Domains[1]", relay.ErrConflict},
+		{"hosted here and elsewhere", func(p *relay.Policy) { p.Tenants[2].Store = "[a.test]:25" }, labBase, "Tenants[2].Domains[0]",
+			relay.ErrConflict},
 		{"listener without a role", nil, service("smtps inet n - n - - smtpd\n"), "master.cf:38", relay.ErrRequired},
 		{"the gateway as the default", nil, withMain("default_transport = smtp:[mail.conbool.com]:25\n", nil), "main.cf:33", relay.ErrConflict},
 		{"the gateway as a fallback", nil, withMain("smtp_fallback_relay = [Mail.Conbool.com]\n", nil), "main.cf:33", relay.ErrConflict},
-		{"the vendor's recipe", nil, withMain("sender_dependent_relayhost_maps = hash:/etc/postfix/sender_relay\n", map[string]string{"sender_relay": "@example.com [mail.conbool.com]:25\n"}), "main.cf:33", relay.ErrConflict},
-		{"the null sender in scope", nil, withMain("empty_address_default_transport_maps_lookup_key = postmaster@example.com\n", nil), "main.cf:33", relay.ErrConflict},
-		{"checks that end all checks", nil, withMain("header_checks = regexp:/etc/postfix/own\n", map[string]string{"own": "/^Subject:/ DUNNO\n/^X-Ok:/ PASS\n"}), "own:2", relay.ErrConflict},
+		{"the vendor's recipe", nil, withMain("sender_dependent_relayhost_maps = hash:/etc/postfix/sender_relay\n",
+			map[string]string{"sender_relay": "@example.com [mail.conbool.com]:25\n"}), "main.cf:33", relay.ErrConflict},
+		{"the null sender in scope", nil, withMain("empty_address_default_transport_maps_lookup_key = postmaster@example.com\n", nil),
+			"main.cf:33", relay.ErrConflict},
+		{"checks that end all checks", nil, withMain("header_checks = regexp:/etc/postfix/own\n",
+			map[string]string{"own": "/^Subject:/ DUNNO\n/^X-Ok:/ PASS\n"}), "own:2", relay.ErrConflict},
 		{"shared, and a check that leads past ours", func(p *relay.Policy) { p.Inbound.Shared = true; p.Gateway.Client = relay.ClientCertificate{} },
 			withMain("header_checks = regexp:/etc/postfix/own\n", map[string]string{"own": "/^Subject:/ FILTER amavis:[127.0.0.1]:10024\n"}), "own:1", relay.ErrConflict},
 		{"shared, and a table that may", func(p *relay.Policy) { p.Inbound.Shared = true; p.Gateway.Client = relay.ClientCertificate{} },
@@ -256,15 +272,22 @@ func TestInstallationConflicts(t *testing.T) {
 		}, labBase, "Listeners[3].Service", relay.ErrConflict},
 		{"port of ours", nil, service("127.0.0.1:10030 inet n - n - - smtpd\n"), "master.cf:38", relay.ErrConflict},
 		{"transport of our name", nil, service("conbool unix - - n - - smtp\n"), "master.cf:38", relay.ErrConflict},
-		{"listener with its own cleanup", nil, replace("-o smtpd_sasl_auth_enable=yes", "-o cleanup_service_name=mine"), "master.cf:4", relay.ErrConflict},
-		{"gateway's listener with its own clients", nil, replace("smtpd\n# users'", "smtpd\n  -o smtpd_client_restrictions=permit\n# users'"), "master.cf:2", relay.ErrConflict},
-		{"filter behind the outgoing transport", nil, withMain("content_filter = smtp:[127.0.0.1]:10024\n", nil), "main.cf:33", relay.ErrConflict},
-		{"file of our name", nil, withMain("", map[string]string{"conbool_scope": "@example.com conbool:\n"}), "conbool_scope", relay.ErrConflict},
+		{"listener with its own cleanup", nil, replace("-o smtpd_sasl_auth_enable=yes", "-o cleanup_service_name=mine"), "master.cf:4",
+			relay.ErrConflict},
+		{"gateway's listener with its own clients", nil, replace("smtpd\n# users'", "smtpd\n  -o smtpd_client_restrictions=permit\n# users'"),
+			"master.cf:2", relay.ErrConflict},
+		{"filter behind the outgoing transport", nil, withMain("content_filter = smtp:[127.0.0.1]:10024\n", nil), "main.cf:33",
+			relay.ErrConflict},
+		{"file of our name", nil, withMain("", map[string]string{"conbool_scope": "@example.com conbool:\n"}), "conbool_scope",
+			relay.ErrConflict},
 		{"exception that hides a route", func(p *relay.Policy) { p.Tenants[0].Scope.Except = []string{"bob@example.com"} },
-			withMain("sender_dependent_default_transport_maps = hash:/etc/postfix/senders\n", map[string]string{"senders": "@example.com smtp:[a.test]\n"}), "Tenants[0].Scope.Except[0]", relay.ErrConflict},
+			withMain("sender_dependent_default_transport_maps = hash:/etc/postfix/senders\n",
+				map[string]string{"senders": "@example.com smtp:[a.test]\n"}), "Tenants[0].Scope.Except[0]", relay.ErrConflict},
 		{"exception that may hide a route", func(p *relay.Policy) { p.Tenants[0].Scope.Except = []string{"bob@example.com"} },
-			withMain("sender_dependent_default_transport_maps = mysql:/etc/postfix/senders.cf\n", nil), "Tenants[0].Scope.Except[0]", relay.ErrConflict},
-		{"direct domain with a route", func(p *relay.Policy) { p.Direct = []string{"partner.test"} }, withMain(partner, partnerFiles), "Direct[0]", relay.ErrConflict},
+			withMain("sender_dependent_default_transport_maps = mysql:/etc/postfix/senders.cf\n",
+				nil), "Tenants[0].Scope.Except[0]", relay.ErrConflict},
+		{"direct domain with a route", func(p *relay.Policy) { p.Direct = []string{"partner.test"} }, withMain(partner, partnerFiles),
+			"Direct[0]", relay.ErrConflict},
 		{"outbound with mailboxes", func(p *relay.Policy) {
 			p.Topology, p.Spam, p.Listeners[0].Role = relay.TopologyOutbound, relay.Spam{}, relay.RoleReEntry
 		}, labBase, "Tenants[0].Domains[0]", relay.ErrConflict},
@@ -279,7 +302,8 @@ func TestInstallationConflicts(t *testing.T) {
 			in.Doveconf = whole("2.3.19.1 (9b53102964)", "plugin {\n  sieve_extensions = +editheader\n}\n")
 			return in
 		}, "Loop.AnyDomain", headers.ErrNotExpressible},
-		{"nothing there and nothing said", nil, func(testing.TB) relay.Installation { return relay.Installation{} }, "Server.Hostname", relay.ErrRequired},
+		{"nothing there and nothing said", nil, func(testing.TB) relay.Installation { return relay.Installation{} }, "Server.Hostname",
+			relay.ErrRequired},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -328,7 +352,8 @@ func TestSieveSlot(t *testing.T) {
 		{"unknown, given", "", 2, "sieve_before2 = "},
 		{"nothing there", "plugin {\n  sieve = file:~/sieve\n}\n", 0, "sieve_before = "},
 		{"one there", "plugin {\n  sieve_before = /srv/a.sieve\n}\n", 0, "sieve_before2 = "},
-		{"ours there", "plugin {\n  sieve_before = /srv/a.sieve\n  sieve_before2 = /etc/dovecot/sieve/before/10-conbool.sieve\n}\n", 0, "sieve_before2 = "},
+		{"ours there", "plugin {\n  sieve_before = /srv/a.sieve\n  sieve_before2 = /etc/dovecot/sieve/before/10-conbool.sieve\n}\n", 0,
+			"sieve_before2 = "},
 		{"a gap", "plugin {\n  sieve_before = /srv/a.sieve\n  sieve_before3 = /srv/b.sieve\n}\n", 0, "sieve_before2 = "},
 	}
 	for _, tt := range tests {
@@ -411,7 +436,8 @@ func TestCompileKeepsNoReference(t *testing.T) {
 	p.Tenants[0].Domains[0] = "changed.test"
 	p.Gateway.Client.Names[0] = "changed"
 	p.Listeners[0].Role = relay.RoleInternal
-	d := c.Route(t.Context(), &relay.Message{Origin: c.Origin(relay.RoleGateway), From: "a@b.test", To: "bob@example.com", Raw: []byte("Subject: x\n\n")})
+	d := c.Route(t.Context(), &relay.Message{Origin: c.Origin(relay.RoleGateway), From: "a@b.test", To: "bob@example.com",
+		Raw: []byte("Subject: x\n\n")})
 	if d.String() != "mailbox INBOX" {
 		t.Errorf("Route: %s", d)
 	}

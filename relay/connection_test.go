@@ -33,13 +33,15 @@ func outside(tb testing.TB, system maillab.System) (w maillab.World, p relay.Pol
 	p.Gateway.Networks = []netip.Prefix{netip.MustParsePrefix("198.51.100.0/28"), netip.MustParsePrefix("2001:db8:25::/48")}
 	p.Inbound.Allow = []netip.Prefix{netip.MustParsePrefix(monitor + "/32")}
 	p.Listeners = []relay.Listener{
-		{Service: "smtp", Role: relay.RoleGateway}, {Service: "submission", Role: relay.RoleSubmission}, {Service: "127.0.1.2:25", Role: relay.RoleInternal},
+		{Service: "smtp", Role: relay.RoleGateway}, {Service: "submission", Role: relay.RoleSubmission}, {Service: "127.0.1.2:25",
+			Role: relay.RoleInternal},
 	}
 	in = labBase(tb)
 	in.Files["/etc/postfix/main.cf"] = []byte(strings.NewReplacer(
 		"inet_interfaces = 127.0.1.1, 127.0.1.2,", "inet_interfaces = "+here4+", "+here6+",", "inet_protocols = ipv4", "inet_protocols = all",
 	).Replace(string(in.Files["/etc/postfix/main.cf"])))
-	in.Files["/etc/postfix/master.cf"] = []byte(strings.NewReplacer("127.0.1.1:25 ", "smtp ", "127.0.1.1:587", "submission").Replace(string(in.Files["/etc/postfix/master.cf"])))
+	in.Files["/etc/postfix/master.cf"] = []byte(strings.NewReplacer("127.0.1.1:25 ", "smtp ", "127.0.1.1:587",
+		"submission").Replace(string(in.Files["/etc/postfix/master.cf"])))
 	return w, p, in
 }
 
@@ -62,7 +64,8 @@ func (r row) client(source, to string) row {
 
 // gatewayRow is mail as the gateway sends it.
 func gatewayRow(name, source, to, want string) row {
-	return row{name, relay.Origin{Role: relay.RoleGateway, TLS: relay.TLSEncrypted, Certificate: relay.Certificate{Name: "mail.conbool.com", Verified: true}},
+	return row{name, relay.Origin{Role: relay.RoleGateway, TLS: relay.TLSEncrypted, Certificate: relay.Certificate{Name: "mail.conbool.com",
+		Verified: true}},
 		maillab.Message{TLS: "tls", Certificate: "conbool"}, want}.client(source, to)
 }
 
@@ -167,10 +170,13 @@ func testFirewall(t *testing.T, system maillab.System) {
 		row{"stranger", relay.Origin{Role: relay.FromInternet}, maillab.Message{}, "reject"}.client(stranger4, here4+":25"),
 		row{"stranger, IPv6", relay.Origin{Role: relay.FromInternet}, maillab.Message{}, "reject"}.client(stranger6, "["+here6+"]:25"),
 		row{"monitoring", relay.Origin{Role: relay.FromInternet}, maillab.Message{}, "reject 554"}.client(monitor, here4+":25"),
-		row{"a user", relay.Origin{Role: relay.RoleSubmission, TLS: relay.TLSEncrypted, Authenticated: true}, maillab.Message{}, "relay"}.client(stranger4, here4+":587"),
-		row{"a user, IPv6", relay.Origin{Role: relay.RoleSubmission, TLS: relay.TLSEncrypted, Authenticated: true}, maillab.Message{}, "relay"}.client(stranger6, "["+here6+"]:587"),
+		row{"a user", relay.Origin{Role: relay.RoleSubmission, TLS: relay.TLSEncrypted, Authenticated: true}, maillab.Message{},
+			"relay"}.client(stranger4, here4+":587"),
+		row{"a user, IPv6", relay.Origin{Role: relay.RoleSubmission, TLS: relay.TLSEncrypted, Authenticated: true}, maillab.Message{},
+			"relay"}.client(stranger6, "["+here6+"]:587"),
 		row{"loopback", relay.Origin{Role: relay.FromInternet}, maillab.Message{}, "reject 554"}.client("127.0.0.1", "127.0.0.1:25"),
-		row{"an internal server", relay.Origin{Role: relay.RoleInternal}, maillab.Message{}, "mailbox INBOX"}.client("127.0.1.20", "127.0.1.2:25"),
+		row{"an internal server", relay.Origin{Role: relay.RoleInternal}, maillab.Message{}, "mailbox INBOX"}.client("127.0.1.20",
+			"127.0.1.2:25"),
 	})
 	const ours, theirs = "table inet oxmailroute_conbool", "tcp dport 9 drop"
 	if !strings.Contains(result.After[0], ours) || !strings.Contains(result.After[0], theirs) {
@@ -228,7 +234,8 @@ func testBalancer(t *testing.T, system maillab.System) {
 	if !strings.Contains(string(site.HAProxy), "EHLO mx.xn--bcher-kva.example\n") {
 		t.Error("EHLO has not the name in ASCII")
 	}
-	forged := row{"a local program that claims the gateway's address", relay.Origin{Role: relay.RoleGateway, Client: netip.MustParseAddr(gate4), Via: netip.MustParseAddr("127.0.0.1"), TLS: relay.TLSEncrypted},
+	forged := row{"a local program that claims the gateway's address", relay.Origin{Role: relay.RoleGateway,
+		Client: netip.MustParseAddr(gate4), Via: netip.MustParseAddr("127.0.0.1"), TLS: relay.TLSEncrypted},
 		maillab.Message{TLS: "tls", Proxy: "PROXY TCP4 " + gate4 + " " + here4 + " 4711 25"}, "reject 550"}
 	result := connect(t, w, c, p, site, []row{
 		gatewayRow("gateway", gate4, here4+":25", "mailbox INBOX"),
@@ -288,7 +295,8 @@ func testBalancerElsewhere(t *testing.T, system maillab.System) {
 		announced("a stranger who claims the gateway's address", stranger4, gate4, here4+":"+port, "reject"),
 		announced("the same, IPv6", stranger6, gate6, "["+here6+"]:"+port, "reject"),
 		announced("the gateway past the balancer", gate4, gate4, here4+":"+port, "reject"),
-		row{"a user", relay.Origin{Role: relay.RoleSubmission, TLS: relay.TLSEncrypted, Authenticated: true}, maillab.Message{}, "relay"}.client(stranger4, here4+":587"),
+		row{"a user", relay.Origin{Role: relay.RoleSubmission, TLS: relay.TLSEncrypted, Authenticated: true}, maillab.Message{},
+			"relay"}.client(stranger4, here4+":587"),
 	}
 	site := siteOf(c, in)
 	for _, f := range c.Files() {
@@ -319,12 +327,14 @@ func TestConnectionValidate(t *testing.T) {
 		{"a firewall without ports", func(p *relay.Policy) { p.Firewall.Directory = "/etc/nft" }, []string{"Firewall.Ports"}},
 		{"port 0, and one twice", func(p *relay.Policy) { p.Firewall = ports(25, 0, 25) }, []string{"Firewall.Ports[1]", "Firewall.Ports[2]"}},
 		{"addresses that are none", func(p *relay.Policy) {
-			p.Firewall = relay.Firewall{Ports: []uint16{25}, Addresses: []netip.Addr{{}, netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("::"), netip.MustParseAddr("fe80::1%eth0"), netip.MustParseAddr("::ffff:192.0.2.1")}}
+			p.Firewall = relay.Firewall{Ports: []uint16{25}, Addresses: []netip.Addr{{}, netip.MustParseAddr("127.0.0.1"), netip.MustParseAddr("::"),
+				netip.MustParseAddr("fe80::1%eth0"), netip.MustParseAddr("::ffff:192.0.2.1")}}
 		}, []string{"Firewall.Addresses[0]", "Firewall.Addresses[1]", "Firewall.Addresses[2]", "Firewall.Addresses[3]", "Firewall.Addresses[4]"}},
 		{"an address twice", func(p *relay.Policy) {
 			p.Firewall = relay.Firewall{Ports: []uint16{25}, Addresses: []netip.Addr{netip.MustParseAddr(here4), netip.MustParseAddr(here4)}}
 		}, []string{"Firewall.Addresses[1]"}},
-		{"a path that breaks out", func(p *relay.Policy) { p.Firewall = ports(25); p.Firewall.Directory = "/etc/x; reboot" }, []string{"Firewall.Directory"}},
+		{"a path that breaks out", func(p *relay.Policy) { p.Firewall = ports(25); p.Firewall.Directory = "/etc/x; reboot" },
+			[]string{"Firewall.Directory"}},
 		{"a firewall for another port", func(p *relay.Policy) { p.Firewall = ports(24) }, []string{"Firewall"}},
 		{"a firewall for another address", func(p *relay.Policy) {
 			p.Firewall, p.Listeners[0].Service = ports(25), here4+":25"
@@ -353,7 +363,8 @@ func TestConnectionValidate(t *testing.T) {
 		{"a balancer here", func(p *relay.Policy) {
 			p.Listeners[0].Service, p.Balancer = "127.0.0.1:10025", relay.Balancer{Bind: bind, Servers: server}
 		}, nil},
-		{"a balancer here, for others to reach", func(p *relay.Policy) { p.Balancer = relay.Balancer{Bind: bind, Servers: server} }, []string{"Listeners[0].Service"}},
+		{"a balancer here, for others to reach", func(p *relay.Policy) { p.Balancer = relay.Balancer{Bind: bind, Servers: server} },
+			[]string{"Listeners[0].Service"}},
 		{"a balancer elsewhere, loopback", func(p *relay.Policy) {
 			p.Listeners[0].Service, p.Balancer = "localhost:10025", relay.Balancer{Addresses: elsewhere}
 		}, []string{"Balancer.Addresses"}},
@@ -382,14 +393,16 @@ func TestConnectionValidate(t *testing.T) {
 		}, []string{"Balancer"}},
 		{"no places", func(p *relay.Policy) {
 			p.Listeners[0].Service = "127.0.0.1:10025"
-			p.Balancer = relay.Balancer{Bind: append(bind, bind[0], netip.AddrPort{}), Servers: []netip.AddrPort{netip.MustParseAddrPort("0.0.0.0:25")}}
+			p.Balancer = relay.Balancer{Bind: append(bind, bind[0], netip.AddrPort{}),
+				Servers: []netip.AddrPort{netip.MustParseAddrPort("0.0.0.0:25")}}
 		}, []string{"Balancer.Bind[1]", "Balancer.Bind[2]", "Balancer.Servers[0]"}},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
 			p := labPolicy(t, "lab.json")
 			p.Inbound.Allow = []netip.Prefix{netip.MustParsePrefix(monitor + "/32")}
-			p.Listeners = []relay.Listener{{Service: "smtp", Role: relay.RoleGateway}, {Service: "submission", Role: relay.RoleSubmission}, {Service: "127.0.1.2:25", Role: relay.RoleInternal}}
+			p.Listeners = []relay.Listener{{Service: "smtp", Role: relay.RoleGateway}, {Service: "submission", Role: relay.RoleSubmission},
+				{Service: "127.0.1.2:25", Role: relay.RoleInternal}}
 			tt.edit(&p)
 			var got []string
 			var list relay.Errors
@@ -416,7 +429,8 @@ func TestUndeclaredBalancer(t *testing.T) {
 		if where == "main.cf" {
 			in.Files["/etc/postfix/"+where] = append(in.Files["/etc/postfix/"+where], "\nsmtpd_upstream_proxy_protocol = haproxy\n"...)
 		} else {
-			in.Files["/etc/postfix/"+where] = []byte(strings.Replace(string(in.Files["/etc/postfix/"+where]), "smtpd\n", "smtpd\n -o smtpd_upstream_proxy_protocol=haproxy\n", 1))
+			in.Files["/etc/postfix/"+where] = []byte(strings.Replace(string(in.Files["/etc/postfix/"+where]), "smtpd\n",
+				"smtpd\n -o smtpd_upstream_proxy_protocol=haproxy\n", 1))
 		}
 		_, err := tryCompile(t, p, in)
 		if !errors.Is(err, relay.ErrConflict) || !strings.Contains(fmt.Sprint(err), "Balancer") {
@@ -449,7 +463,8 @@ func TestOpenAddresses(t *testing.T) {
 		if tt.elsewhere {
 			p.Balancer.Addresses = []netip.Prefix{netip.MustParsePrefix("192.0.2.20/32")}
 		}
-		in.Files["/etc/postfix/master.cf"] = []byte(strings.Replace(string(in.Files["/etc/postfix/master.cf"]), "127.0.1.1:25 ", tt.service+" ", 1))
+		in.Files["/etc/postfix/master.cf"] = []byte(strings.Replace(string(in.Files["/etc/postfix/master.cf"]), "127.0.1.1:25 ", tt.service+" ",
+			1))
 		var main []string
 		for line := range strings.Lines(string(in.Files["/etc/postfix/main.cf"])) {
 			if !strings.HasPrefix(line, "inet_interfaces") {

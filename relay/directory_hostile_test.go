@@ -47,7 +47,8 @@ func TestHostileDirectory(t *testing.T) {
 		many[i] = fmt.Sprintf("u%d@example.com", i)
 	}
 	n := 0
-	told := map[string]string{"waits": "deadline exceeded", "unknown class": `"mail box\n", which is no Class`, "wrong case": `"Mailbox", which is no Class`}
+	told := map[string]string{"waits": "deadline exceeded", "unknown class": `"mail box\n", which is no Class`,
+		"wrong case": `"Mailbox", which is no Class`}
 	for name, d := range map[string]hostileDirectory{
 		"waits":          {wait: true},
 		"unknown class":  {class: "mail box\n"},

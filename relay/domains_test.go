@@ -68,7 +68,8 @@ func TestDomainsInSQL(t *testing.T) {
 	}
 	in.Directory = failing{people}
 	c = compile(t, labPolicy(t, "lab.json"), in)
-	for role, want := range map[relay.Role]string{relay.RoleGateway: "reject 451", relay.RoleInternal: "reject 451", relay.FromPickup: "defer 451"} {
+	for role, want := range map[relay.Role]string{relay.RoleGateway: "reject 451", relay.RoleInternal: "reject 451",
+		relay.FromPickup: "defer 451"} {
 		if d := ask(c, role); !strings.HasPrefix(d.String(), want+" (") || !errors.Is(d.Err, errDown) {
 			t.Errorf("%s, the database is down: %s", role, d)
 		}
@@ -151,8 +152,9 @@ func TestDomainsServers(t *testing.T) {
 			}
 			in.Directory = dir
 		},
-		senders:  []string{"alice@example.com", "carol@example.net", "z@remote2.test", ""},
-		rcpts:    []string{"bob@example.com", "carol@example.net", "nobody@example.com", "dave@example.org", "team@example.com", "x@remote1.test"},
+		senders: []string{"alice@example.com", "carol@example.net", "z@remote2.test", ""},
+		rcpts: []string{"bob@example.com", "carol@example.net", "nobody@example.com", "dave@example.org", "team@example.com",
+			"x@remote1.test"},
 		entries:  []string{"gateway", "internal", "submission", "pickup"},
 		messages: servertest.Scaled(t, 30),
 	}

@@ -45,25 +45,34 @@ func (c madeCase) begins(header []byte) bool {
 var made = []madeCase{
 	{name: "vacation", from: "$A", script: "require \"vacation\";\nvacation :days 1 :subject \"a\\r\\nX-Conbool-Released: yes\" :addresses [\"$U\"] \"away\";\n"},
 	{name: "vacation mime", from: "$A", script: vacation(forged)},
-	{name: "vacation, X-Sieve in the message", from: "$A", header: "X-Sieve: x\n", script: "require [\"vacation\",\"editheader\"];\ndeleteheader \"X-Sieve\";addheader \"X-Sieve\" \"a\"; vacation :days 1 :addresses [\"$U\"] \"away\";\n"},
+	{name: "vacation, X-Sieve in the message", from: "$A", header: "X-Sieve: x\n",
+		script: "require [\"vacation\",\"editheader\"];\ndeleteheader \"X-Sieve\";addheader \"X-Sieve\" \"a\"; vacation :days 1 :addresses [\"$U\"] \"away\";\n"},
 	{name: "notify", script: notify("", notifyMarkers)},
 	{name: "notify, X-Sieve deleted", header: "X-Sieve: x\n", script: "require [\"enotify\",\"editheader\"];\ndeleteheader \"X-Sieve\"; notify \"mailto:$A?X-Conbool-Released=yes\";\n"},
 	{name: "reject", notice: true, from: "$A", script: "require \"reject\";\nreject \"X-Conbool-Released: yes\\r\\n\\r\\nX-Conbool-Released: yes\";\n"},
-	{name: "reject, editheader", notice: true, from: "$A", header: "X-Sieve: x\n", script: "require [\"reject\",\"editheader\"];\ndeleteheader \"X-Sieve\"; deleteheader \"Subject\"; addheader \"Subject\" text:\na\n X-Conbool-Released: yes\n.\n; addheader \"X-Conbool-Released\" \"yes\"; reject \"x\";\n"},
-	{name: "reject, subject folded", notice: true, from: "$A", header: "Subject: a\n X-Conbool-Released: yes\n\tX-Conbool-Flag: YES\n", script: "require \"reject\";\nreject \"x\";\n"},
+	{name: "reject, editheader", notice: true, from: "$A", header: "X-Sieve: x\n",
+		script: "require [\"reject\",\"editheader\"];\ndeleteheader \"X-Sieve\"; deleteheader \"Subject\"; addheader \"Subject\" text:\na\n X-Conbool-Released: yes\n.\n; addheader \"X-Conbool-Released\" \"yes\"; reject \"x\";\n"},
+	{name: "reject, subject folded", notice: true, from: "$A", header: "Subject: a\n X-Conbool-Released: yes\n\tX-Conbool-Flag: YES\n",
+		script: "require \"reject\";\nreject \"x\";\n"},
 	{name: "reject, subject encoded", notice: true, from: "$A", header: "Subject: =?utf-8?q?a=0D=0AX-Conbool-Released:_yes=0AX-Conbool-Flag:_YES=0D=0A=0D=0A?=\n", script: "require \"reject\";\nreject \"x\";\n"},
-	{name: "reject, subject CR", notice: true, from: "$A", header: "Subject: a\rX-Conbool-Released: yes\r\n", script: "require \"reject\";\nreject \"x\";\n"},
-	{name: "reject, subject NUL", notice: true, from: "$A", header: "Subject: a\x00b\xff\xe2\x80\xa8X-Conbool-Released: yes\n", script: "require \"reject\";\nreject \"x\";\n"},
+	{name: "reject, subject CR", notice: true, from: "$A", header: "Subject: a\rX-Conbool-Released: yes\r\n",
+		script: "require \"reject\";\nreject \"x\";\n"},
+	{name: "reject, subject NUL", notice: true, from: "$A", header: "Subject: a\x00b\xff\xe2\x80\xa8X-Conbool-Released: yes\n",
+		script: "require \"reject\";\nreject \"x\";\n"},
 	{name: "reject, message id", notice: true, from: "$A", header: "-\nMessage-ID: <a\n X-Conbool-Released: yes@b>\nReferences: <a@b>\n X-Conbool-Released: yes\nDate: x\n X-Conbool-Released: yes\n", script: "require \"reject\";\nreject \"x\";\n"},
-	{name: "reject, two subjects", notice: true, from: "$A", header: "Subject:\nSubject: b\nReply-To: <x@y>\n X-Conbool-Released: yes\n", script: "require \"reject\";\nreject \"x\";\n"},
+	{name: "reject, two subjects", notice: true, from: "$A", header: "Subject:\nSubject: b\nReply-To: <x@y>\n X-Conbool-Released: yes\n",
+		script: "require \"reject\";\nreject \"x\";\n"},
 	{name: "redirect", script: "redirect \"$A\";\n"},
-	{name: "redirect, X-Sieve deleted", header: redirectedHead + mark, script: "require \"editheader\";\ndeleteheader \"X-Sieve\"; deleteheader \"X-Sieve-Redirected-From\"; redirect \"$A\";\n"},
+	{name: "redirect, X-Sieve deleted", header: redirectedHead + mark,
+		script: "require \"editheader\";\ndeleteheader \"X-Sieve\"; deleteheader \"X-Sieve-Redirected-From\"; redirect \"$A\";\n"},
 	{name: "redirect, X-Sieve replaced", header: "X-Sieve: x\n", script: "require \"editheader\";\ndeleteheader \"X-Sieve\"; addheader \"X-Sieve\" \"a\"; addheader :last \"X-Sieve\" \"b\"; addheader \"Message-ID\" \"x\"; redirect \"$A\";\n"},
 	{name: "redirect, header only", header: "X-Sieve: x\n", script: "require [\"editheader\",\"copy\"];\naddheader \"X-Conbool-Example\" \"a\"; redirect :copy \"$A\"; deleteheader \"X-Sieve\";\n"},
 	{name: "report", script: "require \"vnd.dovecot.report\";\nreport \"abuse\" \"X-Conbool-Flag: YES\" \"$A\";\n"},
 	{name: "full", full: true, notice: true, from: "$A", header: "Subject: a\n X-Conbool-Released: yes\n\tX-Conbool-Flag: YES\nX-Conbool-Flag: YES\n"},
-	{name: "full, encoded", full: true, notice: true, from: "$A", header: "Subject: =?utf-8?q?a=0D=0AX-Conbool-Released:_yes=0AX-Conbool-Flag:_YES=0D=0A=0D=0A?=\nX-Conbool-Flag: YES\n"},
-	{name: "full, Sieve keeps", full: true, notice: true, from: "$A", header: "X-Conbool-Flag: YES\n", script: "require \"fileinto\"; fileinto \"Spam\";\n"},
+	{name: "full, encoded", full: true, notice: true, from: "$A",
+		header: "Subject: =?utf-8?q?a=0D=0AX-Conbool-Released:_yes=0AX-Conbool-Flag:_YES=0D=0A=0D=0A?=\nX-Conbool-Flag: YES\n"},
+	{name: "full, Sieve keeps", full: true, notice: true, from: "$A", header: "X-Conbool-Flag: YES\n",
+		script: "require \"fileinto\"; fileinto \"Spam\";\n"},
 	{name: "full, quoted sender", full: true, notice: true, from: "\"X-Conbool-Released: yes $A\"@remote1.test"},
 }
 
@@ -85,7 +94,8 @@ func TestDovecotSends(t *testing.T) {
 				in := withMain("dovecot_destination_recipient_limit = 1\n", nil)(t)
 				in.Files["/etc/postfix/master.cf"] = append(in.Files["/etc/postfix/master.cf"], ldaMaster...)
 				if agent == "lda" {
-					in.Files["/etc/postfix/main.cf"] = bytes.Replace(in.Files["/etc/postfix/main.cf"], []byte("lmtp:unix:private/dovecot-lmtp"), []byte("dovecot"), 1)
+					in.Files["/etc/postfix/main.cf"] = bytes.Replace(in.Files["/etc/postfix/main.cf"], []byte("lmtp:unix:private/dovecot-lmtp"),
+						[]byte("dovecot"), 1)
 				}
 				var msgs []maillab.Message
 				var names []string

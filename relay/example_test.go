@@ -20,8 +20,9 @@ func Example() {
 	gateway := relay.Conbool(netip.MustParsePrefix("198.51.100.0/28"))
 	gateway.SmartHost.CertFile, gateway.SmartHost.KeyFile = "/etc/ssl/ox/ox.pem", "/etc/ssl/ox/ox.key"
 	config, err := relay.Compile(relay.Policy{
-		Gateway:   gateway,
-		Server:    relay.Server{Hostname: "ox.example.com", Postfix: "3.7.11", Dovecot: "2.3", CertFile: "/etc/ssl/ox/ox.pem", KeyFile: "/etc/ssl/ox/ox.key"},
+		Gateway: gateway,
+		Server: relay.Server{Hostname: "ox.example.com", Postfix: "3.7.11", Dovecot: "2.3", CertFile: "/etc/ssl/ox/ox.pem",
+			KeyFile: "/etc/ssl/ox/ox.key"},
 		Topology:  relay.TopologyMailboxes,
 		Tenants:   []relay.Tenant{{Name: "Example", Domains: []string{"example.com"}, Scope: relay.Scope{Use: relay.ScopeAll}}},
 		Inbound:   relay.Inbound{Host: "mx-internal.example.com"},
@@ -34,8 +35,10 @@ func Example() {
 		log.Fatal(err) // every problem, with its path: Tenants[0].Domains[0]: ...
 	}
 	raw := []byte("Subject: hello\nX-Conbool-Released: yes\n\nhi\n") // the marker is forged
-	fmt.Println(config.Route(context.Background(), &relay.Message{Origin: config.Origin(relay.RoleSubmission), From: "alice@example.com", To: "x@remote.example", Raw: raw}))
-	fmt.Println(config.Route(context.Background(), &relay.Message{Origin: config.Origin(relay.RoleGateway), From: "x@remote.example", To: "bob@example.com", Raw: raw}))
+	fmt.Println(config.Route(context.Background(), &relay.Message{Origin: config.Origin(relay.RoleSubmission), From: "alice@example.com",
+		To: "x@remote.example", Raw: raw}))
+	fmt.Println(config.Route(context.Background(), &relay.Message{Origin: config.Origin(relay.RoleGateway), From: "x@remote.example",
+		To: "bob@example.com", Raw: raw}))
 	// Output:
 	// relay [mail.conbool.com]:25
 	// mailbox INBOX

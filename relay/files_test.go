@@ -131,7 +131,8 @@ func TestGivenTables(t *testing.T) {
 	}
 	in := labBase(t)
 	const main = "/etc/postfix/main.cf"
-	in.Files[main] = bytes.ReplaceAll(bytes.ReplaceAll(in.Files[main], []byte("myhostname = ox.example.com\n"), nil), []byte("mydestination = localhost"), []byte("mydestination = $myhostname, localhost"))
+	in.Files[main] = bytes.ReplaceAll(bytes.ReplaceAll(in.Files[main], []byte("myhostname = ox.example.com\n"), nil),
+		[]byte("mydestination = localhost"), []byte("mydestination = $myhostname, localhost"))
 	in.Files[main] = bytes.ReplaceAll(in.Files[main], []byte(", example.net"), nil)
 	p := labPolicy(t, "lab.json")
 	p.Server.Hostname = ""

@@ -43,7 +43,8 @@ func TestFirewallFurther(t *testing.T) {
 				}
 			}
 			acmeRow := func(name, source, to, want string) row {
-				o := relay.Origin{Role: relay.RoleGateway, Service: "2525", TLS: relay.TLSEncrypted, Certificate: relay.Certificate{Fingerprint: p.Further[0].Client.Fingerprints[0]}}
+				o := relay.Origin{Role: relay.RoleGateway, Service: "2525", TLS: relay.TLSEncrypted,
+					Certificate: relay.Certificate{Fingerprint: p.Further[0].Client.Fingerprints[0]}}
 				return row{name, o, maillab.Message{TLS: "tls", Certificate: "acme"}, want}.client(source, to)
 			}
 			second := gatewayRow("the first gateway at the second's port", gate4, here4+":2525", "reject 554")

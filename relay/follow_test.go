@@ -45,12 +45,16 @@ type followed struct {
 
 // ways in by name.
 var waysIn = map[string]entry{
-	"submission": {"submission", relay.Origin{Role: relay.RoleSubmission, Client: netip.MustParseAddr("127.0.66.6"), TLS: relay.TLSEncrypted, Authenticated: true, Login: "alice@example.com"},
+	"submission": {"submission", relay.Origin{Role: relay.RoleSubmission, Client: netip.MustParseAddr("127.0.66.6"), TLS: relay.TLSEncrypted,
+		Authenticated: true, Login: "alice@example.com"},
 		maillab.Message{To: "127.0.1.1:587", Source: "127.0.66.6", TLS: "tls", Auth: &[2]string{"alice@example.com", "secret"}}},
-	"internal": {"internal", relay.Origin{Role: relay.RoleInternal, Client: netip.MustParseAddr("127.0.1.20")}, maillab.Message{To: "127.0.1.2:25", Source: "127.0.1.20"}},
-	"own host": {"own host", relay.Origin{Role: relay.RoleInternal, Client: netip.MustParseAddr("127.0.1.1")}, maillab.Message{To: "127.0.1.2:25", Source: "127.0.1.1"}},
-	"pickup":   {"pickup", relay.Origin{Role: relay.FromPickup}, maillab.Message{To: "sendmail"}},
-	"gateway": {"gateway", relay.Origin{Role: relay.RoleGateway, Client: netip.MustParseAddr("127.0.2.1"), TLS: relay.TLSEncrypted, Certificate: relay.Certificate{Name: "mail.conbool.com", Verified: true}},
+	"internal": {"internal", relay.Origin{Role: relay.RoleInternal, Client: netip.MustParseAddr("127.0.1.20")},
+		maillab.Message{To: "127.0.1.2:25", Source: "127.0.1.20"}},
+	"own host": {"own host", relay.Origin{Role: relay.RoleInternal, Client: netip.MustParseAddr("127.0.1.1")},
+		maillab.Message{To: "127.0.1.2:25", Source: "127.0.1.1"}},
+	"pickup": {"pickup", relay.Origin{Role: relay.FromPickup}, maillab.Message{To: "sendmail"}},
+	"gateway": {"gateway", relay.Origin{Role: relay.RoleGateway, Client: netip.MustParseAddr("127.0.2.1"), TLS: relay.TLSEncrypted,
+		Certificate: relay.Certificate{Name: "mail.conbool.com", Verified: true}},
 		maillab.Message{To: "127.0.1.1:25", Source: "127.0.2.1", TLS: "tls", Certificate: "conbool"}},
 }
 
@@ -134,7 +138,8 @@ func (f followed) run(t *testing.T, system maillab.System) {
 			}
 		}
 		id := fmt.Sprintf("f%d", i)
-		q := question{fmt.Sprintf("#%d %s <%s> to %s: %.60q, %d bytes", i, e.name, from, strings.Join(rcpts, " "), raw, len(raw)), e.lab, relay.Message{Origin: e.origin, From: from}}
+		q := question{fmt.Sprintf("#%d %s <%s> to %s: %.60q, %d bytes", i, e.name, from, strings.Join(rcpts, " "), raw, len(raw)), e.lab,
+			relay.Message{Origin: e.origin, From: from}}
 		q.lab.ID, q.lab.From, q.lab.Recipients = id, from, rcpts
 		q.lab.Raw = []byte(fmt.Sprintf("Message-ID: <%s@lab.invalid>\nDate: Mon, 01 Jun 2026 00:00:00 +0000\n%s", id, raw))
 		q.ask.Raw = append([]byte(maillab.IDHeader+": "+id+"\n"), q.lab.Raw...)
@@ -353,9 +358,12 @@ const bodyTable = `/^reject me/ REJECT not this
 var bodies2 = []string{
 	"Subject: x\n\nhello\n", "Subject: x\n\nhello\nreject me\n", "Subject: reject me\n\nnot here\n", "Subject: x\n\ndiscard me\n", "Subject: x\n\nhold me\n", "Subject: x\n\nfilter me\n",
 	"Subject: x\n\nredirect me\n", "Subject: x\n\ncopy me\n", "Subject: x\n\nvanish\nrest\n", "Subject: x\n\nreplace me\nrest\n", "Subject: x\n\nprepend me\nrest\n", "Subject: x\n\nvanishing point stays as vanish\n vanish\n", "Subject: x\n\na\rb\n",
-	"Subject: x\n\n" + strings.Repeat("a", 2040) + "deep inside\n", "Subject: x\n\n" + strings.Repeat("a", 2100) + "deep inside\n", "Subject: x\n\n" + strings.Repeat("a", 2048) + "reject me\n",
-	"Subject: x\n\n" + strings.Repeat("filler line\n", 400) + "reject me\n", "Subject: x\n\n" + strings.Repeat("filler line\n", 420) + "reject me\n",
-	"Subject: x\n\n" + strings.Repeat("filler line\n", 416) + "reject me\n", "Subject: x\n\n" + strings.Repeat("filler line\n", 416) + "123456\nreject me\n", "Subject: x\n\n" + strings.Repeat("filler line\n", 416) + "1234567\nreject me\n",
+	"Subject: x\n\n" + strings.Repeat("a", 2040) + "deep inside\n", "Subject: x\n\n" + strings.Repeat("a",
+		2100) + "deep inside\n", "Subject: x\n\n" + strings.Repeat("a", 2048) + "reject me\n",
+	"Subject: x\n\n" + strings.Repeat("filler line\n", 400) + "reject me\n", "Subject: x\n\n" + strings.Repeat("filler line\n",
+		420) + "reject me\n",
+	"Subject: x\n\n" + strings.Repeat("filler line\n", 416) + "reject me\n", "Subject: x\n\n" + strings.Repeat("filler line\n",
+		416) + "123456\nreject me\n", "Subject: x\n\n" + strings.Repeat("filler line\n", 416) + "1234567\nreject me\n",
 	"Content-Type: multipart/mixed; boundary=b\n\n" + strings.Repeat("filler line\n", 420) + "--b\n\nreject me\n--b--\n",
 	"Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: message/rfc822\n\nSubject: x\nreject me: no\n\nreject me\n--b--\n",
 	"Content-Type: multipart/mixed; boundary=b\n\n--b\nreject me: header\n\nhi\n--b--\n", "Content-Type: multipart/mixed; boundary=b\n\n--b\nreject me\n--b--\n",
@@ -433,20 +441,24 @@ func TestFollow(t *testing.T) {
 			// What Sieve sends is checked as pickup's mail, and must not be led past the
 			// removal of markers.
 			pickup: "  -o cleanup_service_name=plain\n", master: "plain unix n - n - 0 cleanup\n  -o body_checks=regexp:/etc/postfix/plain\n",
-			senders: []string{"alice@example.com", "x@remote3.test", ""}, rcpts: []string{"bob@example.com", "x@remote1.test", "y@remote2.test"}, raws: bodies2,
+			senders: []string{"alice@example.com", "x@remote3.test", ""}, rcpts: []string{"bob@example.com", "x@remote1.test",
+				"y@remote2.test"}, raws: bodies2,
 			scripts: map[string]string{"bob@example.com": "require [\"body\",\"fileinto\"]; if body :raw :contains \"NEW TEXT\" { fileinto \"Replaced\"; } elsif body :raw :contains \"vanish\" { fileinto \"Still there\"; }\n"},
 		},
 		{
 			// As with amavis: addresses are mapped once, behind the filter. The lab
 			// does not follow copies that are made there.
 			name: "content filter with mappings behind it", messages: 200, files: rewritingFiles,
-			main: regexp.MustCompile("(?m)^.*_bcc.*\n").ReplaceAllString(rewritingMain, "") + "receive_override_options = no_address_mappings\ncontent_filter = scan:[127.0.0.1]:10025\n", edit: strings.NewReplacer("virtual_alias_maps = hash:/etc/postfix/aliases\n", ""),
+			main: regexp.MustCompile("(?m)^.*_bcc.*\n").ReplaceAllString(rewritingMain,
+				"") + "receive_override_options = no_address_mappings\ncontent_filter = scan:[127.0.0.1]:10025\n", edit: strings.NewReplacer("virtual_alias_maps = hash:/etc/postfix/aliases\n", ""),
 			master: filterMaster("no_header_body_checks,no_unknown_recipient_checks"),
 			policy: func(p *relay.Policy) {
 				p.Listeners = append(p.Listeners, relay.Listener{Service: "127.0.0.1:10025", Role: relay.RoleReinjection})
 			},
-			senders: []string{"alice@example.com", "carl@example.com", "first.x@example.com", "a@host.example.com", "a@internal.test", "", "z@remote3.test", "alice@example.net"},
-			rcpts:   []string{"info+x@example.com", "sales@example.com", "bob@example.com", "x@remote1.test", "y@remote2.test", "any-q@example.com", "union@example.com", "team@example.com", "first.q@example.com"},
+			senders: []string{"alice@example.com", "carl@example.com", "first.x@example.com", "a@host.example.com", "a@internal.test", "",
+				"z@remote3.test", "alice@example.net"},
+			rcpts: []string{"info+x@example.com", "sales@example.com", "bob@example.com", "x@remote1.test", "y@remote2.test", "any-q@example.com",
+				"union@example.com", "team@example.com", "first.q@example.com"},
 		},
 		{
 			// And the other way: before it.
@@ -456,8 +468,10 @@ func TestFollow(t *testing.T) {
 			policy: func(p *relay.Policy) {
 				p.Listeners = append(p.Listeners, relay.Listener{Service: "127.0.0.1:10025", Role: relay.RoleReinjection})
 			},
-			senders: []string{"alice@example.com", "carl@example.com", "first.x@example.com", "a@host.example.com", "a@internal.test", "", "z@remote3.test", "alice@example.net"},
-			rcpts:   []string{"info+x@example.com", "sales@example.com", "bob@example.com", "x@remote1.test", "y@remote2.test", "any-q@example.com", "union@example.com", "team@example.com", "first.q@example.com"},
+			senders: []string{"alice@example.com", "carl@example.com", "first.x@example.com", "a@host.example.com", "a@internal.test", "",
+				"z@remote3.test", "alice@example.net"},
+			rcpts: []string{"info+x@example.com", "sales@example.com", "bob@example.com", "x@remote1.test", "y@remote2.test", "any-q@example.com",
+				"union@example.com", "team@example.com", "first.q@example.com"},
 		},
 	}, 2) {
 		for _, system := range maillab.DrawnSystems(t, f.name) {

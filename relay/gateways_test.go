@@ -67,7 +67,8 @@ var gatewayScenarios = []scenario{
 		},
 		base: func(tb testing.TB) relay.Installation {
 			in := withMain(partner, partnerFiles)(tb)
-			in.Files["/etc/postfix/main.cf"] = bytes.Replace(in.Files["/etc/postfix/main.cf"], []byte("= reject_non_fqdn_recipient"), []byte("= reject_unauth_destination, reject_non_fqdn_recipient"), 1)
+			in.Files["/etc/postfix/main.cf"] = bytes.Replace(in.Files["/etc/postfix/main.cf"], []byte("= reject_non_fqdn_recipient"),
+				[]byte("= reject_unauth_destination, reject_non_fqdn_recipient"), 1)
 			return in
 		},
 	},
@@ -122,7 +123,8 @@ func acmeWith(f string) relay.FurtherGateway {
 // acmeWorld adds the gateway's server.
 func acmeWorld(w *maillab.World) {
 	w.Names["mail.acme.test"] = maillab.Name{A: []string{"127.0.5.1"}}
-	w.Certificates["acme"] = maillab.Certificate{CommonName: "mail.acme.test", Organization: "Lab", Names: []string{"mail.acme.test"}, Issuer: "ca"}
+	w.Certificates["acme"] = maillab.Certificate{CommonName: "mail.acme.test", Organization: "Lab", Names: []string{"mail.acme.test"},
+		Issuer: "ca"}
 	w.Sinks = append(w.Sinks, maillab.Sink{Address: "127.0.5.1:25", Kind: maillab.KindSmartHost, Name: "mail.acme.test", Certificate: "acme"})
 }
 
@@ -157,7 +159,8 @@ var presetScenarios = []scenario{{
 	base: withMain("", map[string]string{"sasl_gateway": "[" + relay.ProofpointEU + "]:587 someone:word\n"}),
 	world: func(w *maillab.World) {
 		w.Names[relay.ProofpointEU] = maillab.Name{A: []string{"127.0.2.1"}}
-		w.Certificates["ppe"] = maillab.Certificate{CommonName: relay.ProofpointEU, Organization: "Lab", Names: []string{relay.ProofpointEU}, Issuer: "ca"}
+		w.Certificates["ppe"] = maillab.Certificate{CommonName: relay.ProofpointEU, Organization: "Lab", Names: []string{relay.ProofpointEU},
+			Issuer: "ca"}
 		w.Sinks = append(w.Sinks, maillab.Sink{
 			Address: "127.0.2.1:587", Kind: maillab.KindSmartHost, Name: relay.ProofpointEU, Certificate: "ppe",
 			Login: &maillab.Login{Users: map[string]string{"someone": "word"}},
@@ -199,7 +202,8 @@ func testReturnFlow(t *testing.T, p relay.Policy, w maillab.World) {
 		{"marked for a domain elsewhere", "127.0.2.1", "tls", "conbool", "", "alice@example.com", other, "x@remote1.test", "mx remote1.test"},
 		{"to a mailbox", "127.0.2.1", "tls", "conbool", "", "alice@example.com", marked, "bob@example.com", "mailbox INBOX"},
 		{"to a mailbox that forwards", "127.0.2.1", "tls", "conbool", "", "alice@example.com", marked, "fwd@example.com", "mx remote1.test"},
-		{"to a mailbox that has forwarded it", "127.0.2.1", "tls", "conbool", "", "alice@example.com", marked + "X-Sieve-Redirected-From: fwd@example.com\n", "fwd@example.com", "mailbox INBOX"},
+		{"to a mailbox that has forwarded it", "127.0.2.1", "tls", "conbool", "", "alice@example.com",
+			marked + "X-Sieve-Redirected-From: fwd@example.com\n", "fwd@example.com", "mailbox INBOX"},
 		{"to nobody here", "127.0.2.1", "tls", "conbool", "", "alice@example.com", marked, "nobody@example.com", "rejected 550"},
 		{"another sender", "127.0.2.1", "tls", "conbool", "", "z@remote2.test", marked, "x@remote1.test", "rejected 554"},
 		{"a sender out of scope", "127.0.2.1", "tls", "conbool", "", "dave@example.org", marked, "x@remote1.test", "rejected 554"},
@@ -211,13 +215,17 @@ func testReturnFlow(t *testing.T, p relay.Policy, w maillab.World) {
 		{"a forged certificate", "127.0.2.1", "tls", "selfsigned", "", "alice@example.com", marked, "x@remote1.test", "rejected 550"},
 		{"an expired certificate", "127.0.2.1", "tls", "expired", "", "alice@example.com", marked, "x@remote1.test", "rejected 550"},
 		{"a stranger", "127.0.66.6", "tls", "stranger", "", "alice@example.com", marked, "x@remote1.test", "rejected 554"},
-		{"a stranger with the gateway's certificate", "127.0.66.6", "tls", "conbool", "", "alice@example.com", marked, "x@remote1.test", "rejected 554"},
-		{"the gateway where others come in", "127.0.2.1", "tls", "conbool", "127.0.1.2:25", "alice@example.com", marked, "x@remote1.test", "rejected 554"},
-		{"a user goes to the gateway as before", "127.0.1.20", "", "", "127.0.1.2:25", "alice@example.com", marked, "x@remote1.test", "smarthost mail.conbool.com"},
+		{"a stranger with the gateway's certificate", "127.0.66.6", "tls", "conbool", "", "alice@example.com", marked, "x@remote1.test",
+			"rejected 554"},
+		{"the gateway where others come in", "127.0.2.1", "tls", "conbool", "127.0.1.2:25", "alice@example.com", marked, "x@remote1.test",
+			"rejected 554"},
+		{"a user goes to the gateway as before", "127.0.1.20", "", "", "127.0.1.2:25", "alice@example.com", marked, "x@remote1.test",
+			"smarthost mail.conbool.com"},
 	}
 	var msgs []maillab.Message
 	for i, tt := range tests {
-		msgs = append(msgs, maillab.Message{ID: fmt.Sprintf("r%d", i), Source: tt.source, TLS: tt.tls, Certificate: tt.cert, To: cmp.Or(tt.to, "127.0.1.1:25"), From: tt.from,
+		msgs = append(msgs, maillab.Message{ID: fmt.Sprintf("r%d", i), Source: tt.source, TLS: tt.tls, Certificate: tt.cert,
+			To: cmp.Or(tt.to, "127.0.1.1:25"), From: tt.from,
 			Recipients: []string{tt.recipient}, Raw: []byte(fmt.Sprintf("Message-ID: <r%d@lab.invalid>\nFrom: <a@b.test>\n%s\nx\n", i, tt.header))})
 	}
 	result := maillab.Run(t, w, site, msgs)
@@ -259,7 +267,8 @@ func TestReturnRefused(t *testing.T) {
 		{"shared", func(p *relay.Policy) { p.Inbound.Shared = true }, labBase, "Inbound.Return", headers.ErrNotExpressible},
 		{"outbound", func(p *relay.Policy) { p.Topology = relay.TopologyOutbound }, labBase, "Inbound.Return", relay.ErrConflict},
 		{"a table that answers for subdomains", func(p *relay.Policy) {},
-			withMain("smtpd_recipient_restrictions = check_recipient_access hash:/etc/postfix/closed\n", map[string]string{"closed": "example.net REJECT closed\n"}), "Inbound.Return", headers.ErrNotExpressible},
+			withMain("smtpd_recipient_restrictions = check_recipient_access hash:/etc/postfix/closed\n",
+				map[string]string{"closed": "example.net REJECT closed\n"}), "Inbound.Return", headers.ErrNotExpressible},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -291,9 +300,10 @@ var twoGatewayScenarios = []scenario{
 			p.Tenants[2].Gateway, p.Tenants[2].Scope.Use = "acme", relay.ScopeAll
 			return p
 		},
-		base: withListener(withMain(partner+"header_checks = regexp:/etc/postfix/own_checks\nreceive_override_options = no_header_body_checks\n", map[string]string{
-			"transport": partnerFiles["transport"], "own_checks": "/^X-Customer:[[:space:]]*secret/ REJECT not outside\n",
-		})),
+		base: withListener(withMain(partner+"header_checks = regexp:/etc/postfix/own_checks\nreceive_override_options = no_header_body_checks\n",
+			map[string]string{
+				"transport": partnerFiles["transport"], "own_checks": "/^X-Customer:[[:space:]]*secret/ REJECT not outside\n",
+			})),
 	},
 	{
 		name: "two gateways, the first on a shared port", messages: 300, world: acmeWorld,

@@ -37,10 +37,12 @@ func (g *generator) entries() []entry {
 				break
 			}
 			if len(g.policy.Further) > 0 { // the other gateway has nothing to say here
-				out = append(out, entry{"gateway cert=acme", relay.Origin{Role: relay.RoleGateway, Client: netip.MustParseAddr("127.0.2.1"), TLS: relay.TLSEncrypted, Certificate: certificate("acme")},
+				out = append(out, entry{"gateway cert=acme", relay.Origin{Role: relay.RoleGateway, Client: netip.MustParseAddr("127.0.2.1"),
+					TLS: relay.TLSEncrypted, Certificate: certificate("acme")},
 					maillab.Message{To: l.Service, Source: "127.0.2.1", TLS: "tls", Certificate: "acme"}})
 			}
-			for _, cert := range []string{"conbool", "conbool", "conbool", "conbool", "conbool", "conbool", "conbool", "conbool", "conbool", "conbool", "conbool", "conbool", "cnonly", "", "stranger", "selfsigned", "expired", "evilcn", "evilissuer"} {
+			for _, cert := range []string{"conbool", "conbool", "conbool", "conbool", "conbool", "conbool", "conbool", "conbool", "conbool",
+				"conbool", "conbool", "conbool", "cnonly", "", "stranger", "selfsigned", "expired", "evilcn", "evilissuer"} {
 				o := relay.Origin{Role: relay.RoleGateway, Client: netip.MustParseAddr("127.0.2.1"), TLS: relay.TLSEncrypted}
 				if cert != "" {
 					o.Certificate = certificate(cert)
@@ -48,13 +50,15 @@ func (g *generator) entries() []entry {
 				out = append(out, entry{"gateway cert=" + cert, o, maillab.Message{To: l.Service, Source: "127.0.2.1", TLS: "tls", Certificate: cert}})
 			}
 			out = append(out,
-				entry{"gateway tls1.2", relay.Origin{Role: relay.RoleGateway, Client: netip.MustParseAddr("127.0.2.1"), TLS: relay.TLSEncrypted, Certificate: certificate("conbool")},
+				entry{"gateway tls1.2", relay.Origin{Role: relay.RoleGateway, Client: netip.MustParseAddr("127.0.2.1"), TLS: relay.TLSEncrypted,
+					Certificate: certificate("conbool")},
 					maillab.Message{To: l.Service, Source: "127.0.2.1", TLS: "1.2", Certificate: "conbool"}},
 				entry{"gateway in the clear", relay.Origin{Role: relay.RoleGateway, Client: netip.MustParseAddr("127.0.2.1")},
 					maillab.Message{To: l.Service, Source: "127.0.2.1"}},
 				entry{"stranger", relay.Origin{Role: relay.FromInternet, Client: netip.MustParseAddr("127.0.66.6")},
 					maillab.Message{To: l.Service, Source: "127.0.66.6"}},
-				entry{"stranger tls", relay.Origin{Role: relay.FromInternet, Client: netip.MustParseAddr("127.0.66.6"), TLS: relay.TLSEncrypted, Certificate: certificate("stranger")},
+				entry{"stranger tls", relay.Origin{Role: relay.FromInternet, Client: netip.MustParseAddr("127.0.66.6"), TLS: relay.TLSEncrypted,
+					Certificate: certificate("stranger")},
 					maillab.Message{To: l.Service, Source: "127.0.66.6", TLS: "tls", Certificate: "stranger"}})
 		case relay.RoleSubmission:
 			user := &[2]string{"alice@example.com", g.world.Password}
@@ -67,18 +71,23 @@ func (g *generator) entries() []entry {
 				entry{"submission without login", no, maillab.Message{To: l.Service, Source: "127.0.66.6", TLS: "tls"}},
 				entry{"submission in the clear", clear, maillab.Message{To: l.Service, Source: "127.0.66.6"}})
 		case relay.RoleInternal:
-			e := entry{"internal", relay.Origin{Role: relay.RoleInternal, Client: netip.MustParseAddr("127.0.1.20")}, maillab.Message{To: l.Service, Source: "127.0.1.20"}}
+			e := entry{"internal", relay.Origin{Role: relay.RoleInternal, Client: netip.MustParseAddr("127.0.1.20")},
+				maillab.Message{To: l.Service, Source: "127.0.1.20"}}
 			out = append(out, e, e, e, e, e, e,
-				entry{"internal stranger", relay.Origin{Role: relay.RoleInternal, Client: netip.MustParseAddr("127.0.66.6")}, maillab.Message{To: l.Service, Source: "127.0.66.6"}})
+				entry{"internal stranger", relay.Origin{Role: relay.RoleInternal, Client: netip.MustParseAddr("127.0.66.6")},
+					maillab.Message{To: l.Service, Source: "127.0.66.6"}})
 		case relay.RoleReEntry:
-			e := entry{"trusted", relay.Origin{Role: relay.RoleReEntry, Client: netip.MustParseAddr("127.0.1.20")}, maillab.Message{To: l.Service, Source: "127.0.1.20"}}
+			e := entry{"trusted", relay.Origin{Role: relay.RoleReEntry, Client: netip.MustParseAddr("127.0.1.20")},
+				maillab.Message{To: l.Service, Source: "127.0.1.20"}}
 			out = append(out, e, e, e)
 		}
 	}
 	if g.policy.Topology == relay.TopologyMailboxes {
-		e := entry{"reentry", relay.Origin{Role: relay.RoleReEntry, Client: netip.MustParseAddr("127.0.0.1")}, maillab.Message{To: "127.0.0.1:10032", Source: "127.0.0.1"}}
+		e := entry{"reentry", relay.Origin{Role: relay.RoleReEntry, Client: netip.MustParseAddr("127.0.0.1")},
+			maillab.Message{To: "127.0.0.1:10032", Source: "127.0.0.1"}}
 		out = append(out, e, entry{redirectedEntry, e.origin, e.lab},
-			entry{"reentry stranger", relay.Origin{Role: relay.RoleReEntry, Client: netip.MustParseAddr("127.0.66.6")}, maillab.Message{To: "127.0.0.1:10032", Source: "127.0.66.6"}})
+			entry{"reentry stranger", relay.Origin{Role: relay.RoleReEntry, Client: netip.MustParseAddr("127.0.66.6")},
+				maillab.Message{To: "127.0.0.1:10032", Source: "127.0.66.6"}})
 	}
 	e := entry{"pickup", relay.Origin{Role: relay.FromPickup}, maillab.Message{To: "sendmail"}}
 	return append(out, e, e, e)
@@ -103,7 +112,8 @@ var recipients = [][]string{
 var everywhere = [][]string{
 	{"x@remote1.test"}, {"x@remote1.test"}, {"y@remote2.test"}, {"bob@example.com"}, {"Bob+ext@EXAMPLE.com"}, {"team@example.com"}, {"all@example.net"},
 	{"fwd@example.com"}, {"filter@example.com"}, {"vac@example.com"}, {"nobody@example.com"}, {"dave@example.org"}, {"outside@example.org"},
-	{"bob@example.com", "x@remote1.test"}, {"team@example.com", "y@remote2.test", "fwd@example.com"}, {"u@partner.test"}, {"v@elsewhere.test"}, {"loop1@example.com"},
+	{"bob@example.com", "x@remote1.test"}, {"team@example.com", "y@remote2.test",
+		"fwd@example.com"}, {"u@partner.test"}, {"v@elsewhere.test"}, {"loop1@example.com"},
 	{"bob@example.com."}, {"\"bob\"@example.com"}, {"remote1.test!x"}, {"x%remote1.test"},
 }
 
@@ -156,8 +166,10 @@ func (g *generator) claims() [][2]string {
 	}
 	if len(g.policy.Further) > 0 {
 		for _, c := range [][2]string{
-			{"acme", "X-Acme-Seen: yes\n"}, {"acme case", "x-ACME-seen: YES\n"}, {"acme wrong", "X-Acme-Seen: no\n"}, {"acme spam", "X-Acme-Spam: high\n"},
-			{"acme released", "X-Acme-Released: 1\n"}, {"acme unknown", "X-Acme-Score: 3\n"}, {"both gateways", p + "example-com: true\nX-Acme-Seen: yes\n"},
+			{"acme", "X-Acme-Seen: yes\n"}, {"acme case", "x-ACME-seen: YES\n"}, {"acme wrong", "X-Acme-Seen: no\n"}, {"acme spam",
+				"X-Acme-Spam: high\n"},
+			{"acme released", "X-Acme-Released: 1\n"}, {"acme unknown", "X-Acme-Score: 3\n"}, {"both gateways",
+				p + "example-com: true\nX-Acme-Seen: yes\n"},
 			{"both spam", "X-Conbool-Flag: YES\nX-Acme-Spam: high\n"}, {"one spam, other released", "X-Conbool-Released: yes\nX-Acme-Spam: high\n"},
 			{"received of the acme listener", "Received: from a (a [192.0.2.9])\n\tby b (AcmeIn) with ESMTP id 1; Mon, 1 Jun 2026 00:00:00 +0000\n"},
 		} {
@@ -171,16 +183,20 @@ func (g *generator) claims() [][2]string {
 func (g *generator) furtherEntries(l relay.Listener, certificate func(string) relay.Certificate) []entry {
 	var out []entry
 	for _, c := range []struct{ source, cert string }{
-		{"127.0.5.1", "acme"}, {"127.0.5.1", "acme"}, {"127.0.5.1", "acme"}, {"127.0.5.1", "acme"}, {"127.0.5.1", "acme"}, {"127.0.5.1", "acme"}, {"127.0.5.1", "acme"},
-		{"127.0.5.1", "acme"}, {"127.0.5.1", "acme"}, {"127.0.5.1", "acme"}, {"127.0.5.1", "conbool"}, {"127.0.5.1", ""}, {"127.0.2.1", "conbool"}, {"127.0.2.1", "acme"}, {"127.0.66.6", "acme"},
+		{"127.0.5.1", "acme"}, {"127.0.5.1", "acme"}, {"127.0.5.1", "acme"}, {"127.0.5.1", "acme"}, {"127.0.5.1", "acme"}, {"127.0.5.1",
+			"acme"}, {"127.0.5.1", "acme"},
+		{"127.0.5.1", "acme"}, {"127.0.5.1", "acme"}, {"127.0.5.1", "acme"}, {"127.0.5.1", "conbool"}, {"127.0.5.1", ""}, {"127.0.2.1",
+			"conbool"}, {"127.0.2.1", "acme"}, {"127.0.66.6", "acme"},
 	} {
 		o := relay.Origin{Role: relay.RoleGateway, Service: l.Service, Client: netip.MustParseAddr(c.source), TLS: relay.TLSEncrypted}
 		if c.cert != "" {
 			o.Certificate = certificate(c.cert)
 		}
-		out = append(out, entry{"acme's listener from " + c.source + " cert=" + c.cert, o, maillab.Message{To: l.Service, Source: c.source, TLS: "tls", Certificate: c.cert}})
+		out = append(out, entry{"acme's listener from " + c.source + " cert=" + c.cert, o, maillab.Message{To: l.Service, Source: c.source,
+			TLS: "tls", Certificate: c.cert}})
 	}
-	return append(out, entry{"acme in the clear", relay.Origin{Role: relay.RoleGateway, Service: l.Service, Client: netip.MustParseAddr("127.0.5.1")},
+	return append(out, entry{"acme in the clear", relay.Origin{Role: relay.RoleGateway, Service: l.Service,
+		Client: netip.MustParseAddr("127.0.5.1")},
 		maillab.Message{To: l.Service, Source: "127.0.5.1"}})
 }
 
@@ -217,7 +233,8 @@ func (g *generator) message(i int) generated {
 	if e.origin.Role != relay.RoleGateway || g.rand.IntN(5) == 0 {
 		to = pick(g, everywhere)
 	}
-	header := fmt.Sprintf("Message-ID: <g%d@lab.invalid>\nFrom: <%s>\nTo: someone@example.com\nDate: Mon, 01 Jun 2026 00:00:00 +0000\n", i, from)
+	header := fmt.Sprintf("Message-ID: <g%d@lab.invalid>\nFrom: <%s>\nTo: someone@example.com\nDate: Mon, 01 Jun 2026 00:00:00 +0000\n", i,
+		from)
 	if !strings.HasPrefix(claim[1], "Subject:") {
 		header += fmt.Sprintf("Subject: number %d\n", i)
 	}

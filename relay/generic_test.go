@@ -50,7 +50,8 @@ func TestGenericPatterns(t *testing.T) {
 		}
 		if tt.at == here {
 			in.Tables = map[string]relay.Table{tt.value: {Harmless: true}}
-			if _, err := tryCompile(t, labPolicy(t, "lab.json"), in); err != nil && !strings.Contains(tt.value, "static") && !strings.Contains(tt.value, "{/") {
+			if _, err := tryCompile(t, labPolicy(t, "lab.json"), in); err != nil && !strings.Contains(tt.value, "static") &&
+				!strings.Contains(tt.value, "{/") {
 				t.Errorf("%s, vouched for: %v", tt.value, err)
 			}
 		}
@@ -111,7 +112,8 @@ smtp_generic_maps = inline:{root@int.example=alice@example.com}
 		lab.ID, lab.From, lab.Recipients, lab.Raw = m.id, m.from, []string{m.to}, []byte(m.raw)
 		msgs = append(msgs, lab)
 	}
-	want := map[string]string{"redirect": "smarthost", "hold": "held", "header": "held", "copy": "smarthost", "line": "smarthost", "null": "mx", "generic": "smarthost"}
+	want := map[string]string{"redirect": "smarthost", "hold": "held", "header": "held", "copy": "smarthost", "line": "smarthost",
+		"null": "mx", "generic": "smarthost"}
 	r := maillab.Run(t, w, site, msgs)
 	again(t, w, site, msgs, &r)
 	for _, m := range msgs {

@@ -23,7 +23,8 @@ func TestRoutingOperators(t *testing.T) {
 		f.edit = strings.NewReplacer("local_recipient_maps =\n", "")
 		f.messages = 150
 		f.entries = []string{"submission", "internal", "own host", "pickup", "gateway"}
-		f.senders = []string{"alice@example.com", "remote1.test!s", "alice%example.com", "alice%example.com@localhost", "example.com!alice@localhost", "z@remote3.test"}
+		f.senders = []string{"alice@example.com", "remote1.test!s", "alice%example.com", "alice%example.com@localhost",
+			"example.com!alice@localhost", "z@remote3.test"}
 		f.rcpts = []string{
 			"x%remote1.test@localhost", "remote1.test!q@localhost", "x%remote1.test", "remote1.test!z", "q%q%remote1.test@localhost", "a!b!c@localhost", "a!b!c",
 			"bob%example.com@localhost", "bob%example.com", "example.com!bob", "bob%example.com@example.com", "example.com!bob@example.com", "bob%x@example.com",

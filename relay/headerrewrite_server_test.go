@@ -13,7 +13,8 @@ import (
 )
 
 // headerNames are the fields whose arrival is compared to the byte.
-var headerNames = []string{"From", "To", "Cc", "Bcc", "Sender", "Reply-To", "Resent-From", "Resent-To", "Resent-Reply-To", "Errors-To", "Disposition-Notification-To", "X-Drop", "X-Seen"}
+var headerNames = []string{"From", "To", "Cc", "Bcc", "Sender", "Reply-To", "Resent-From", "Resent-To", "Resent-Reply-To", "Errors-To",
+	"Disposition-Notification-To", "X-Drop", "X-Seen"}
 
 // arriving renders those fields of a message after a decision's edits.
 func arriving(raw []byte, edits []relay.Edit) string {
@@ -110,7 +111,8 @@ elsif not exists ["to", "date"] { fileinto "No one"; }
 // gateway make of that.
 func TestHeaderAddresses(t *testing.T) {
 	t.Parallel() // much of a run is waiting
-	rcpts := []string{"bob@example.com", "bob+y@example.com", "info@example.com", "x@remote1.test", "y@remote2.test", "fwd@example.com", "alice@example.com"}
+	rcpts := []string{"bob@example.com", "bob+y@example.com", "info@example.com", "x@remote1.test", "y@remote2.test", "fwd@example.com",
+		"alice@example.com"}
 	senders := []string{"alice@example.com", "carl@example.com", "a@host.example.com", "z@remote3.test", "", "alice@example.net"}
 	noCopies := strings.NewReplacer("sender_bcc_maps", "#", "recipient_bcc_maps", "#", "always_bcc", "#")
 	checks := "/^From:.*carl@/ PREPEND X-Seen: carl\n/^From:.*carol@/ PREPEND X-Seen: carol\n/^X-Other:(.*)/ REPLACE From:$1\n/^Subject: bob/ PREPEND Reply-To: bob\n"

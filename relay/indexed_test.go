@@ -16,7 +16,8 @@ import (
 func TestIndexType(t *testing.T) {
 	for _, tt := range []struct{ main, given, want string }{
 		{"", "", "hash"}, {"default_database_type = lmdb\n", "", "lmdb"}, {"default_database_type = cdb\n", "", "cdb"},
-		{"kind = btree\ndefault_database_type = $kind\n", "", "btree"}, {"", "lmdb\n", "lmdb"}, {"default_database_type = hash\n", "lmdb", "lmdb"},
+		{"kind = btree\ndefault_database_type = $kind\n", "", "btree"}, {"", "lmdb\n", "lmdb"}, {"default_database_type = hash\n", "lmdb",
+			"lmdb"},
 		{"default_database_type = texthash\n", "", "hash"}, {"", "berkeley", ""},
 	} {
 		in := withMain(tt.main, nil)(t)
@@ -43,7 +44,8 @@ func TestIndexType(t *testing.T) {
 				t.Errorf("%q: no command for %s", tt.main, name)
 			}
 		}
-		d := c.Route(t.Context(), &relay.Message{Origin: relay.Origin{Role: relay.FromPickup}, From: "alice@example.com", To: "x@remote1.test", Raw: hello})
+		d := c.Route(t.Context(), &relay.Message{Origin: relay.Origin{Role: relay.FromPickup}, From: "alice@example.com", To: "x@remote1.test",
+			Raw: hello})
 		if d.String() != "relay [mail.conbool.com]:25" {
 			t.Errorf("%q: %s", tt.main, d)
 		}
@@ -104,7 +106,8 @@ func testIndexTypeServers(t *testing.T, p relay.Policy, w maillab.World) {
 	p.Inbound.Shared = true // more tables
 	p.Tenants[1].Scope = relay.Scope{Use: relay.ScopeNone}
 	c, site := labSite(t, p, in)
-	if text := emitted(t, c, "postfix/main.cf") + emitted(t, c, "postfix/master.cf"); strings.Contains(text, "hash:") || strings.Count(text, "lmdb:") < 4 {
+	if text := emitted(t, c, "postfix/main.cf") + emitted(t, c, "postfix/master.cf"); strings.Contains(text, "hash:") ||
+		strings.Count(text, "lmdb:") < 4 {
 		t.Fatalf("hash: in\n%s", text)
 	}
 	var msgs []maillab.Message
@@ -141,7 +144,8 @@ func TestUnnamedTables(t *testing.T) {
 		"ldap:/nothing/of/the/kind/here":            "correct or remove it",
 	} {
 		in := withMain(lines, nil)(t)
-		in.Tables = map[string]relay.Table{"proxy:pgsql:/etc/postfix/alias.cf": {Rows: postfix.Table{}}, "check_policy_service inet:127.0.0.1:10023": {Harmless: true}}
+		in.Tables = map[string]relay.Table{"proxy:pgsql:/etc/postfix/alias.cf": {Rows: postfix.Table{}},
+			"check_policy_service inet:127.0.0.1:10023": {Harmless: true}}
 		if _, ok := in.Tables[table]; !ok {
 			in.Tables[table] = relay.Table{Harmless: true}
 		}
@@ -160,7 +164,8 @@ func TestUnnamedTables(t *testing.T) {
 	in := withMain("header_checks = pcre:/etc/postfix/elsewhere/checks\n", nil)(t)
 	in.Tables = map[string]relay.Table{"pcre:/etc/postfix/elsewhere/check": {Harmless: true}}
 	_, err := tryCompile(t, labPolicy(t, "lab.json"), in)
-	if err == nil || !strings.Contains(err.Error(), "Installation.Tables") || !strings.Contains(err.Error(), "write pcre:/etc/postfix/elsewhere/checks,") {
+	if err == nil || !strings.Contains(err.Error(), "Installation.Tables") || !strings.Contains(err.Error(),
+		"write pcre:/etc/postfix/elsewhere/checks,") {
 		t.Errorf("error %v", err)
 	}
 }

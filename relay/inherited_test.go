@@ -254,7 +254,8 @@ func testInherited(t *testing.T, p relay.Policy, w maillab.World) {
 	if diff := cmp.Diff(map[string]string{"good": "smarthost", "unknown": "rejected", "alias": "mailbox"}, got); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
-	d := c.Route(t.Context(), &relay.Message{Origin: relay.Origin{Role: relay.FromPickup}, From: "alice@example.com", To: "by-name@example.com", Raw: hello})
+	d := c.Route(t.Context(), &relay.Message{Origin: relay.Origin{Role: relay.FromPickup}, From: "alice@example.com",
+		To: "by-name@example.com", Raw: hello})
 	if len(d.Outcomes) != 1 || d.Outcomes[0].Action != relay.ActionMailbox || d.Outcomes[0].To != "bob@example.com" {
 		t.Errorf("Route: %+v", d)
 	}

@@ -93,7 +93,8 @@ func (g *layoutGenerator) message(i int) generated {
 	if !isASCII(from) {
 		to = pick(&g.generator, g.layout.test.BeyondASCII)
 	}
-	header := fmt.Sprintf("Message-ID: <l%d@lab.invalid>\nFrom: <%s>\nTo: someone@example.com\nDate: Mon, 01 Jun 2026 00:00:00 +0000\n", i, from)
+	header := fmt.Sprintf("Message-ID: <l%d@lab.invalid>\nFrom: <%s>\nTo: someone@example.com\nDate: Mon, 01 Jun 2026 00:00:00 +0000\n", i,
+		from)
 	own := ""
 	if lines := g.layout.test.Headers; len(lines) > 0 && g.rand.IntN(2) == 0 {
 		if own = pick(&g.generator, lines) + "\n"; strings.HasPrefix(own, "Subject:") && strings.HasPrefix(claim[1], "Subject:") {
@@ -138,7 +139,8 @@ func (g *layoutGenerator) untouched(c *relay.Config, m generated) bool {
 	default:
 		return false
 	}
-	if strings.Contains(strings.ToLower(string(m.lab.Raw)), "x-conbool") || strings.Contains(strings.ToLower(string(m.lab.Raw)), "x-oxmailroute") {
+	if strings.Contains(strings.ToLower(string(m.lab.Raw)), "x-conbool") || strings.Contains(strings.ToLower(string(m.lab.Raw)),
+		"x-oxmailroute") {
 		return false
 	}
 	for _, to := range m.lab.Recipients {
@@ -146,7 +148,8 @@ func (g *layoutGenerator) untouched(c *relay.Config, m generated) bool {
 		q.To = to
 		for _, o := range c.Route(context.Background(), &q).Outcomes {
 			for _, s := range o.Trace {
-				if strings.Contains(s.Input, "conbool") || strings.Contains(s.Note, "conbool") || strings.HasPrefix(s.File, "postfix/conbool") || strings.Contains(s.Note, "second pass") {
+				if strings.Contains(s.Input, "conbool") || strings.Contains(s.Note, "conbool") || strings.HasPrefix(s.File, "postfix/conbool") ||
+					strings.Contains(s.Note, "second pass") {
 					return false
 				}
 			}

@@ -137,7 +137,8 @@ func layouts(tb testing.TB) []layout {
 		if err != nil {
 			tb.Fatal(err)
 		}
-		l := layout{name: strings.TrimSuffix(filepath.Base(file), ".txtar"), in: relay.Installation{Files: map[string][]byte{}}, others: map[string][]byte{}}
+		l := layout{name: strings.TrimSuffix(filepath.Base(file), ".txtar"), in: relay.Installation{Files: map[string][]byte{}},
+			others: map[string][]byte{}}
 		for _, f := range a.Files {
 			switch base, ours := strings.CutPrefix(f.Name, "postfix/"); {
 			case f.Name == "policy.json":
@@ -245,7 +246,8 @@ func (l layout) world(s maillab.System) maillab.World {
 			w.Sinks[i].Extensions = maillab.DefaultExtensions("SMTPUTF8")
 		}
 	}
-	if !slices.ContainsFunc(l.policy.Tenants, func(t relay.Tenant) bool { return slices.Contains(t.Domains, "example.org") }) || l.policy.Topology == relay.TopologyOutbound {
+	if !slices.ContainsFunc(l.policy.Tenants, func(t relay.Tenant) bool { return slices.Contains(t.Domains, "example.org") }) ||
+		l.policy.Topology == relay.TopologyOutbound {
 		// Its MX is this host in the default world, which would find itself there.
 		w.Names["example.org"] = maillab.Name{MX: []maillab.MX{{Preference: 10, Host: "mx.other.test"}}}
 	}
@@ -254,7 +256,8 @@ func (l layout) world(s maillab.System) maillab.World {
 
 // site is the customer's configuration, with our files or without.
 func (l layout) site(c *relay.Config) maillab.Site {
-	site := maillab.Site{Files: map[string][]byte{}, Dovecot: l.test.Dovecot, Dovecot24: l.test.Dovecot24, Users: l.test.Users, NoDovecot: l.policy.Topology == relay.TopologyOutbound}
+	site := maillab.Site{Files: map[string][]byte{}, Dovecot: l.test.Dovecot, Dovecot24: l.test.Dovecot24, Users: l.test.Users,
+		NoDovecot: l.policy.Topology == relay.TopologyOutbound}
 	for name, data := range configured(l.in) {
 		site.Files[l.directory()+"/"+name] = data
 	}
@@ -293,7 +296,8 @@ func someLayouts(t *testing.T) []layout {
 	return servertest.Part(t, all, (len(all)+2)/3)
 }
 
-// TestLayouts brings customers' mail servers up with the compiled files. Route must agree with the servers on every recipient, every feature
+// TestLayouts brings customers' mail servers up with the compiled files. Route must agree with the servers on every recipient, every
+// feature
 // of the customer's must show as often as without us, and mail that has nothing
 // to do with the gateway must end where it ends without our files.
 func TestLayouts(t *testing.T) {
@@ -409,7 +413,8 @@ func (l layout) telling(t *testing.T, c *relay.Config, all []generated, n int) [
 		}
 		arrives := ends[relay.ActionRelay] || ends[relay.ActionMX] || ends[relay.ActionMailbox]
 		for i, o := range l.test.Once {
-			if arrives && (o.Header == "" || strings.Contains(string(m.lab.Raw), o.Header)) && (len(o.Entries) == 0 || slices.Contains(o.Entries, role)) {
+			if arrives && (o.Header == "" || strings.Contains(string(m.lab.Raw), o.Header)) && (len(o.Entries) == 0 ||
+				slices.Contains(o.Entries, role)) {
 				for a := range ends {
 					out = append(out, fmt.Sprintf("mark %d at %s", i, a))
 				}
@@ -485,7 +490,8 @@ func (l layout) count(t *testing.T, sent []generated, result maillab.Result) {
 	for i, o := range l.test.Once {
 		counted := 0
 		for _, m := range sent {
-			if o.Header != "" && !strings.Contains(string(m.lab.Raw), o.Header) || len(o.Entries) > 0 && !slices.Contains(o.Entries, m.query.Origin.Role) {
+			if o.Header != "" && !strings.Contains(string(m.lab.Raw), o.Header) || len(o.Entries) > 0 &&
+				!slices.Contains(o.Entries, m.query.Origin.Role) {
 				continue
 			}
 			for to, places := range result.Messages[m.lab.ID].Recipients {
@@ -519,7 +525,8 @@ func (l layout) count(t *testing.T, sent []generated, result maillab.Result) {
 		counted := 0
 		for _, m := range sent {
 			o := result.Messages[m.lab.ID]
-			if !strings.HasSuffix(strings.ToLower(m.lab.From), c.Sender) || len(c.Entries) > 0 && !slices.Contains(c.Entries, m.query.Origin.Role) || o.SMTP.Code/100 != 2 {
+			if !strings.HasSuffix(strings.ToLower(m.lab.From), c.Sender) || len(c.Entries) > 0 && !slices.Contains(c.Entries, m.query.Origin.Role) ||
+				o.SMTP.Code/100 != 2 {
 				continue
 			}
 			counted++
@@ -550,7 +557,8 @@ func (l layout) untouched(t *testing.T, w maillab.World, msgs []maillab.Message,
 	for _, m := range msgs {
 		b, a := l.ends(before.Messages[m.ID]), l.ends(after.Messages[m.ID])
 		if !slices.Equal(b, a) {
-			t.Errorf("%s to %s, from <%s> to %s\nbefore:\n  %s\nwith our files:\n  %s\n%s", m.ID, m.To, m.From, m.Recipients, strings.Join(b, "\n  "), strings.Join(a, "\n  "), m.Raw[:min(len(m.Raw), 400)])
+			t.Errorf("%s to %s, from <%s> to %s\nbefore:\n  %s\nwith our files:\n  %s\n%s", m.ID, m.To, m.From, m.Recipients,
+				strings.Join(b, "\n  "), strings.Join(a, "\n  "), m.Raw[:min(len(m.Raw), 400)])
 		}
 	}
 }
@@ -592,7 +600,8 @@ func TestLayoutsCompile(t *testing.T) {
 		t.Errorf("%d layouts", len(list))
 	}
 	for _, l := range list {
-		for _, s := range []maillab.System{{Name: "old", Postfix: "3.7.11", Dovecot: "2.3.19.1 (9b53102964)"}, {Name: "new", Postfix: "3.10.13", Dovecot: "2.4.1-4 (7d8c0e5759)"}} {
+		for _, s := range []maillab.System{{Name: "old", Postfix: "3.7.11", Dovecot: "2.3.19.1 (9b53102964)"},
+			{Name: "new", Postfix: "3.10.13", Dovecot: "2.4.1-4 (7d8c0e5759)"}} {
 			t.Run(s.Name+"/"+l.name, func(t *testing.T) {
 				c := l.compile(t, s)
 				once := result(l.in, c.Files(), c.Obsolete())

@@ -117,12 +117,16 @@ func TestMailboxRulesFor(t *testing.T) {
 	p := labPolicy(t, "lab.json")
 	p.Sieve.Form = relay.SievePerMailbox
 	p.Tenants = []relay.Tenant{
-		{Name: "all", Domains: []string{"all.example", "BÜCHER.example", "out.example"}, Scope: relay.Scope{Use: relay.ScopeAll, Except: []string{"Bob@all.example", "out.example"}}},
-		{Name: "domains", Domains: []string{"in.example", "notin.example"}, Scope: relay.Scope{Use: relay.ScopeDomains, Domains: []string{"in.example"}, Except: []string{"bob@in.example"}}},
-		{Name: "senders", Domains: []string{"some.example"}, Scope: relay.Scope{Use: relay.ScopeSenders, Senders: []string{"alice@some.example", "Carl@some.example"}, Except: []string{"carl@some.example"}}},
+		{Name: "all", Domains: []string{"all.example", "BÜCHER.example", "out.example"}, Scope: relay.Scope{Use: relay.ScopeAll,
+			Except: []string{"Bob@all.example", "out.example"}}},
+		{Name: "domains", Domains: []string{"in.example", "notin.example"}, Scope: relay.Scope{Use: relay.ScopeDomains,
+			Domains: []string{"in.example"}, Except: []string{"bob@in.example"}}},
+		{Name: "senders", Domains: []string{"some.example"}, Scope: relay.Scope{Use: relay.ScopeSenders,
+			Senders: []string{"alice@some.example", "Carl@some.example"}, Except: []string{"carl@some.example"}}},
 		{Name: "none", Domains: []string{"none.example"}, Scope: relay.Scope{Use: relay.ScopeNone}},
 		{Name: "elsewhere", Domains: []string{"store.example"}, Scope: relay.Scope{Use: relay.ScopeAll}, Store: "[store.example.com]:25"},
-		{Name: "some elsewhere", Domains: []string{"store2.example"}, Scope: relay.Scope{Use: relay.ScopeSenders, Senders: []string{"alice@store2.example"}}, Store: "[store.example.com]:25"},
+		{Name: "some elsewhere", Domains: []string{"store2.example"}, Scope: relay.Scope{Use: relay.ScopeSenders,
+			Senders: []string{"alice@store2.example"}}, Store: "[store.example.com]:25"},
 	}
 	p.Mailboxes, p.Aliases = nil, nil
 	tests := []struct {
@@ -189,7 +193,8 @@ func TestMailboxRulesStale(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if _, err := d.Upsert(mailfilter.Managed{Flag: "another", Name: "Another program's", Command: sieve.If{Test: sieve.False{}, Then: []sieve.Command{sieve.Keep{}}}}); err != nil {
+	if _, err := d.Upsert(mailfilter.Managed{Flag: "another", Name: "Another program's", Command: sieve.If{Test: sieve.False{},
+		Then: []sieve.Command{sieve.Keep{}}}}); err != nil {
 		t.Fatal(err)
 	}
 	p.Spam = relay.Spam{Mark: true}
@@ -209,10 +214,12 @@ func TestMailboxRulesStale(t *testing.T) {
 	if diff := cmp.Diff([]string{"Another program's", "Released mail (conbool)", "My own"}, names); diff != "" {
 		t.Errorf("(-want +got):\n%s\n%s", diff, after)
 	}
-	if after, err = m.Remove("", after); err != nil || !strings.Contains(string(after), "Another program's") || strings.Contains(string(after), "conbool") {
+	if after, err = m.Remove("", after); err != nil || !strings.Contains(string(after), "Another program's") ||
+		strings.Contains(string(after), "conbool") {
 		t.Errorf("Remove: %v\n%s", err, after)
 	}
-	if _, err := m.Edit("alice@example.com", []byte("keep;\nif true {\n")); err == nil || !strings.Contains(err.Error(), "alice@example.com:") {
+	if _, err := m.Edit("alice@example.com", []byte("keep;\nif true {\n")); err == nil || !strings.Contains(err.Error(),
+		"alice@example.com:") {
 		t.Errorf("a torn script: %v", err)
 	}
 }
@@ -221,11 +228,13 @@ func TestMailboxRulesStale(t *testing.T) {
 // scripts, and no hindrance to the other forms.
 func TestMailboxRulesUnreadable(t *testing.T) {
 	p := labPolicy(t, "lab.json")
-	p.Gateway.Markers.Spam = headers.When(headers.Match{Name: "X-Conbool-Flag", Op: headers.Is, Values: []string{"YES"}, Comparator: headers.Octet})
+	p.Gateway.Markers.Spam = headers.When(headers.Match{Name: "X-Conbool-Flag", Op: headers.Is, Values: []string{"YES"},
+		Comparator: headers.Octet})
 	p.Sieve.Form = relay.SievePerMailbox
 	var errs relay.Errors
 	_, err := tryCompile(t, p, labBase(t))
-	if !errors.As(err, &errs) || len(errs) != 1 || errs[0].Path != "Spam.Folder" || !errors.Is(err, headers.ErrNotExpressible) || !errors.Is(err, mailfilter.ErrUnreadable) {
+	if !errors.As(err, &errs) || len(errs) != 1 || errs[0].Path != "Spam.Folder" || !errors.Is(err, headers.ErrNotExpressible) ||
+		!errors.Is(err, mailfilter.ErrUnreadable) {
 		t.Errorf("Compile: %v", err)
 	}
 	if _, err := p.MailboxRules(); !errors.As(err, &errs) || len(errs) != 1 {
@@ -269,7 +278,8 @@ func testMailboxRulesServers(t *testing.T, p relay.Policy, w maillab.World) {
 	}
 	var msgs []maillab.Message
 	for _, tt := range tests {
-		msgs = append(msgs, maillab.Message{ID: tt.id, Source: "127.0.2.1", TLS: "tls", Certificate: "conbool", From: "z@remote2.test", Recipients: boxes, Raw: []byte(tt.raw)})
+		msgs = append(msgs, maillab.Message{ID: tt.id, Source: "127.0.2.1", TLS: "tls", Certificate: "conbool", From: "z@remote2.test",
+			Recipients: boxes, Raw: []byte(tt.raw)})
 	}
 	r := maillab.Run(t, w, site, msgs)
 	for _, tt := range tests {
@@ -289,7 +299,8 @@ func testMailboxRulesServers(t *testing.T, p relay.Policy, w maillab.World) {
 // TestMailboxRulesHostile: no folder's name breaks out of its string.
 func TestMailboxRulesHostile(t *testing.T) {
 	accepted := 0
-	for _, folder := range []string{`a"b`, `a\b`, `a\`, `x"; stop; } discard; #`, "ä/ö", "a${b}c", "/* a */", "text:", "a\r\n.\r\nb", "#<!-->", "a\x00b", "\xff"} {
+	for _, folder := range []string{`a"b`, `a\b`, `a\`, `x"; stop; } discard; #`, "ä/ö", "a${b}c", "/* a */", "text:", "a\r\n.\r\nb", "#<!-->",
+		"a\x00b", "\xff"} {
 		p := labPolicy(t, "lab.json")
 		p.Sieve.Form = relay.SievePerMailbox
 		p.Spam.Folder = folder

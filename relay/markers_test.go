@@ -112,7 +112,8 @@ func TestDomainMarkers(t *testing.T) {
 			}
 			empty := emptyConfig(t)
 			if len(maps) > 1 {
-				if out, err := exec.Command(postmap, "-c", empty, "hash:"+filepath.Join(dir, "postfix/conbool_markers")).CombinedOutput(); err != nil || len(out) > 0 {
+				if out, err := exec.Command(postmap, "-c", empty, "hash:"+filepath.Join(dir, "postfix/conbool_markers")).CombinedOutput(); err != nil ||
+					len(out) > 0 {
 					t.Fatalf("postmap: %v %s", err, out)
 				}
 			}
@@ -131,7 +132,8 @@ func TestDomainMarkers(t *testing.T) {
 				value := []string{"true", "true", "TRUE", "tRue", " true ", "\ttrue", "truely", "false", "", "true true"}[r.IntN(10)]
 				lines = append(lines, name+": "+value)
 			}
-			lines = append(lines, "X-Conbool-: true", "X-Conbool-Released: yes", "x-conbool-RELEASED: Yes", "X-Conbool-k\u212a: true", "X-Conbool-\u00e4: true", "Subject: true",
+			lines = append(lines, "X-Conbool-: true", "X-Conbool-Released: yes", "x-conbool-RELEASED: Yes", "X-Conbool-k\u212a: true",
+				"X-Conbool-\u00e4: true", "Subject: true",
 				"X-Conbool-"+strings.Repeat("A", 300)+": true", "X-Conboo-d000000-example: true", "Not-X-Conbool-d000000-example: true",
 				"X-Conbool-"+strings.ToUpper(strings.ReplaceAll(domains[0], ".", "-"))+":true")
 			slices.Sort(lines)
@@ -156,7 +158,8 @@ func TestDomainMarkers(t *testing.T) {
 			// alone decides.
 			hits := 0
 			for _, l := range lines {
-				d := c.Route(t.Context(), &relay.Message{Origin: c.Origin(relay.RoleReEntry), From: "a@d000000.example", To: "x@remote1.test", Raw: []byte(redirectedHead + l + "\n\nhi\n")})
+				d := c.Route(t.Context(), &relay.Message{Origin: c.Origin(relay.RoleReEntry), From: "a@d000000.example", To: "x@remote1.test",
+					Raw: []byte(redirectedHead + l + "\n\nhi\n")})
 				got := ""
 				if d.Outcomes[0].Action == relay.ActionMX {
 					got = "mx"

@@ -42,20 +42,28 @@ var otherCases = []struct {
 	{name: "vacation", script: vacation(forged + "X-Conbool-Example-Com: true\r\n"), from: "$A", want: "smarthost"},
 	{name: "notify from the user", script: notify(":from \"$U\"", notifyMarkers), want: "smarthost"},
 	{name: "notify", script: notify("", notifyMarkers), want: "smarthost"},
-	{name: "reject", script: "require \"reject\";\nreject \"X-Conbool-Released: yes\r\n\r\nX-Conbool-Released: yes\";\n", from: "$A", want: "mx"},
-	{name: "redirect of released mail", script: "redirect \"$A\";\n", from: "alice@example.com", header: "X-Conbool-Released: yes\n", want: "mx", stripped: "smarthost"},
-	{name: "redirect of marked mail", script: "redirect \"$A\";\n", from: "alice@example.com", header: "X-Conbool-Example-Com: true\n", want: "mx", stripped: "smarthost"},
-	{name: "redirect of redirected mail", script: "redirect \"$A\";\n", from: "alice@example.com", header: redirectedHead + "X-Conbool-Released: yes\n", want: "mx", stripped: "smarthost"},
+	{name: "reject", script: "require \"reject\";\nreject \"X-Conbool-Released: yes\r\n\r\nX-Conbool-Released: yes\";\n", from: "$A",
+		want: "mx"},
+	{name: "redirect of released mail", script: "redirect \"$A\";\n", from: "alice@example.com", header: "X-Conbool-Released: yes\n",
+		want: "mx", stripped: "smarthost"},
+	{name: "redirect of marked mail", script: "redirect \"$A\";\n", from: "alice@example.com", header: "X-Conbool-Example-Com: true\n",
+		want: "mx", stripped: "smarthost"},
+	{name: "redirect of redirected mail", script: "redirect \"$A\";\n", from: "alice@example.com",
+		header: redirectedHead + "X-Conbool-Released: yes\n", want: "mx", stripped: "smarthost"},
 	{name: "redirect", script: "redirect \"$A\";\n", from: "alice@example.com", want: "smarthost"},
 	{name: "relayed, marked", from: "alice@example.com", header: "X-Conbool-Released: yes\n", want: "mx"},
 	{name: "relayed, redirected before", from: "alice@example.com", header: "-\n" + redirectedHead + "X-Conbool-Released: yes\n", want: "mx"},
 	{name: "relayed", from: "alice@example.com", want: "smarthost"},
 	// Marked by the gateway after it went through a Sieve.
-	{name: "relayed, marked above X-Sieve", from: "alice@example.com", header: "-\nX-Conbool-Released: yes\nReceived: from a by b; Mon, 01 Jun 2026 00:00:00 +0000\nX-Sieve: Pigeonhole Sieve 0.5.19\n", want: "mx"},
+	{name: "relayed, marked above X-Sieve", from: "alice@example.com",
+		header: "-\nX-Conbool-Released: yes\nReceived: from a by b; Mon, 01 Jun 2026 00:00:00 +0000\nX-Sieve: Pigeonhole Sieve 0.5.19\n", want: "mx"},
 	// It can't be told from what Sieve makes: it counts as made, and is neither lost nor sent round.
-	{name: "relayed, marked below its own fields", from: "alice@example.com", header: "Received: from a by b; Mon, 01 Jun 2026 00:00:00 +0000\nX-Conbool-Released: yes\nX-Sieve: Pigeonhole Sieve 0.5.19\n", want: "smarthost"},
-	{name: "relayed, marked, redirected at another place", from: "z@remote3.test", header: "Received: from a by b; Mon, 01 Jun 2026 00:00:00 +0000\n" + redirectedHead + "X-Conbool-Released: yes\n", want: "mx"},
-	{name: "relayed, X-Sieve", from: "alice@example.com", header: "X-Sieve: Pigeonhole Sieve 0.5.19\nX-Conbool-Released: yes\n", want: "smarthost"},
+	{name: "relayed, marked below its own fields", from: "alice@example.com",
+		header: "Received: from a by b; Mon, 01 Jun 2026 00:00:00 +0000\nX-Conbool-Released: yes\nX-Sieve: Pigeonhole Sieve 0.5.19\n", want: "smarthost"},
+	{name: "relayed, marked, redirected at another place", from: "z@remote3.test",
+		header: "Received: from a by b; Mon, 01 Jun 2026 00:00:00 +0000\n" + redirectedHead + "X-Conbool-Released: yes\n", want: "mx"},
+	{name: "relayed, X-Sieve", from: "alice@example.com", header: "X-Sieve: Pigeonhole Sieve 0.5.19\nX-Conbool-Released: yes\n",
+		want: "smarthost"},
 }
 
 // TestOthersSieve: what another server's Sieve sends through an outbound relay
@@ -146,8 +154,9 @@ func runOthers(t *testing.T, system maillab.System, dovecot, spoil string) (want
 		if bare {
 			rest, head = "", rest+head
 		}
-		msgs = append(msgs, maillab.Message{ID: fmt.Sprintf("o%d", i), To: "127.0.1.9:25", Source: "127.0.0.1", From: from, Recipients: []string{to},
-			Raw: []byte(fmt.Sprintf("%sDate: Mon, 01 Jun 2026 00:00:00 +0000\nFrom: <%s>\nTo: <%s>\n%s\nhello\n", head, from, to, rest))})
+		msgs = append(msgs, maillab.Message{ID: fmt.Sprintf("o%d", i), To: "127.0.1.9:25", Source: "127.0.0.1", From: from,
+			Recipients: []string{to},
+			Raw:        []byte(fmt.Sprintf("%sDate: Mon, 01 Jun 2026 00:00:00 +0000\nFrom: <%s>\nTo: <%s>\n%s\nhello\n", head, from, to, rest))})
 	}
 	r = maillab.Run(t, w, site, msgs)
 	add := func(places []maillab.Place) {
@@ -157,7 +166,8 @@ func runOthers(t *testing.T, system maillab.System, dovecot, spoil string) (want
 				continue
 			}
 			end := string(p.Kind)
-			if slices.ContainsFunc([]string{"X-Conbool-Released", "X-Conbool-Example-Com", "X-Conbool-Flag"}, func(f string) bool { return len(p.Fields(f)) > 0 }) {
+			if slices.ContainsFunc([]string{"X-Conbool-Released", "X-Conbool-Example-Com", "X-Conbool-Flag"},
+				func(f string) bool { return len(p.Fields(f)) > 0 }) {
 				end += " marked"
 			}
 			if p.Kind != maillab.KindSmartHost && p.Kind != maillab.KindMX {

@@ -55,7 +55,8 @@ func TestOthersConflicts(t *testing.T) {
 	outside := func(options ...string) func(testing.TB) relay.Installation {
 		return func(tb testing.TB) relay.Installation {
 			in := withOther("", nil, options...)(tb)
-			in.Files["/etc/postfix/master.cf"] = []byte(strings.Replace(string(in.Files["/etc/postfix/master.cf"]), otherListener, "192.0.2.9:25", 1))
+			in.Files["/etc/postfix/master.cf"] = []byte(strings.Replace(string(in.Files["/etc/postfix/master.cf"]), otherListener, "192.0.2.9:25",
+				1))
 			return in
 		}
 	}
@@ -71,16 +72,23 @@ func TestOthersConflicts(t *testing.T) {
 		{"FILTER in body_checks", withOther("", table("own", "/x/ FILTER scan:x\n"), "cleanup_service_name=body"), "master.cf:38", "cleanup"},
 		{"FILTER in header_checks", service(withOther(checks, table("own", "/^Subject: x/ FILTER scan:x\n"))), "own:1", "FILTER"},
 		{"REJECT of X-Sieve", pickup(withOther(checks, table("own", "/^X-Sieve:/ REJECT\n"))), "own:1", "to " + otherListener},
-		{"REJECT of X-Sieve by sendmail's checks", service(withOther(checks, table("own", "/^X-Sieve:/ REJECT\n"), "cleanup_service_name=own")), "own:1", "to 127.0.0.1:10032"},
-		{"way out: a cleanup service of its own", pickup(withOther(checks, table("own", "/^X-Sieve:/ REJECT\n"), "cleanup_service_name=own")), "", ""},
-		{"way out: no checks", pickup(withOther(checks, table("own", "/^X-Sieve:/ REJECT\n"), "receive_override_options=no_header_body_checks,no_milters")), "", ""},
+		{"REJECT of X-Sieve by sendmail's checks", service(withOther(checks, table("own", "/^X-Sieve:/ REJECT\n"), "cleanup_service_name=own")),
+			"own:1", "to 127.0.0.1:10032"},
+		{"way out: a cleanup service of its own", pickup(withOther(checks, table("own", "/^X-Sieve:/ REJECT\n"), "cleanup_service_name=own")), "",
+			""},
+		{"way out: no checks", pickup(withOther(checks, table("own", "/^X-Sieve:/ REJECT\n"),
+			"receive_override_options=no_header_body_checks,no_milters")), "", ""},
 		{"IGNORE of X-Sieve", withOther(checks, table("own", "/^X-Sieve/ IGNORE\n")), "", ""},
-		{"FILTER of an access table", withOther("", table("own", "z@remote3.test FILTER scan:x\n"), "smtpd_sender_restrictions=check_sender_access,hash:/etc/postfix/own"), "own:1", "FILTER"},
+		{"FILTER of an access table", withOther("", table("own", "z@remote3.test FILTER scan:x\n"),
+			"smtpd_sender_restrictions=check_sender_access,hash:/etc/postfix/own"), "own:1", "FILTER"},
 		{"open to everybody", outside(), "Listeners[3]", "anybody"},
-		{"open by a table", outside("smtpd_sender_restrictions=check_sender_access,hash:/etc/postfix/mailboxes,reject"), "Listeners[3]", "anybody"},
-		{"mynetworks is everybody", outside("mynetworks=0.0.0.0/0", "smtpd_client_restrictions=permit_mynetworks,reject"), "Listeners[3]", "anybody"},
+		{"open by a table", outside("smtpd_sender_restrictions=check_sender_access,hash:/etc/postfix/mailboxes,reject"), "Listeners[3]",
+			"anybody"},
+		{"mynetworks is everybody", outside("mynetworks=0.0.0.0/0", "smtpd_client_restrictions=permit_mynetworks,reject"), "Listeners[3]",
+			"anybody"},
 		{"postmaster from anybody", outside("smtpd_client_restrictions=permit_mynetworks,reject"), "Listeners[3]", "postmaster"},
-		{"closed by the firewall", outside("smtpd_client_restrictions=permit_mynetworks,reject", "smtpd_data_restrictions=permit_mynetworks,reject"),
+		{"closed by the firewall", outside("smtpd_client_restrictions=permit_mynetworks,reject",
+			"smtpd_data_restrictions=permit_mynetworks,reject"),
 			"Listeners[3]", "firewall would close"},
 		{"way out: clients that are known", outside("smtpd_client_restrictions=permit_mynetworks,reject",
 			"smtpd_data_restrictions=reject_unauth_pipelining,permit_mynetworks,reject"), "", ""},
@@ -104,7 +112,8 @@ func TestOthersConflicts(t *testing.T) {
 				}
 				return
 			}
-			if !errors.As(err, &list) || list[0].Position.String() != tt.at || !strings.Contains(list[0].Error(), tt.says) || !errors.Is(err, relay.ErrConflict) {
+			if !errors.As(err, &list) || list[0].Position.String() != tt.at || !strings.Contains(list[0].Error(), tt.says) ||
+				!errors.Is(err, relay.ErrConflict) {
 				t.Errorf("want a conflict at %s that says %q:\n%v", tt.at, tt.says, err)
 			}
 		})

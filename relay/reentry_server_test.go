@@ -64,27 +64,40 @@ var sieveCases = []sieveCase{
 	{name: "notify out", domain: "remote1.test", script: notify("", notifyMarkers), want: "smarthost"},
 	{name: "notify out from a user", domain: "remote1.test", script: notify(":from \"$U\"", notifyMarkers), want: "smarthost"},
 	{name: "notify a user", domain: "example.com", script: notify("", notifyMarkers), want: "mailbox:INBOX"},
-	{name: "vacation out", domain: "remote1.test", from: "$A", script: vacation(forged + "X-Conbool-Flag: YES\r\n"), want: "mx:remote1.test", inScope: "smarthost"},
-	{name: "vacation for a user", domain: "example.com", from: "$A", way: "internal", script: vacation(forged + "X-Conbool-Flag: YES\r\n"), want: "mailbox:INBOX"},
-	{name: "vacation, markers alone", domain: "example.com", from: "$A", way: "internal", script: vacation("X-Conbool-Flag: YES\r\n"), want: "mailbox:INBOX"},
-	{name: "reject", domain: "example.com", from: "$A", way: "internal", script: "require \"reject\";\nreject \"X-Conbool-Flag: YES\r\n\r\nX-Conbool-Flag: YES\";\n", header: "Subject: x\n", want: "mailbox:INBOX"},
-	{name: "report", domain: "example.com", script: "require \"vnd.dovecot.report\";\nreport \"abuse\" \"X-Conbool-Flag: YES\" \"$A\";\n", header: mark, want: "mailbox:INBOX"},
-	{name: "report out", domain: "remote1.test", script: "require \"vnd.dovecot.report\";\nreport \"abuse\" \"X\" \"$A\";\n", header: mark, want: "mx:remote1.test"},
+	{name: "vacation out", domain: "remote1.test", from: "$A", script: vacation(forged + "X-Conbool-Flag: YES\r\n"), want: "mx:remote1.test",
+		inScope: "smarthost"},
+	{name: "vacation for a user", domain: "example.com", from: "$A", way: "internal", script: vacation(forged + "X-Conbool-Flag: YES\r\n"),
+		want: "mailbox:INBOX"},
+	{name: "vacation, markers alone", domain: "example.com", from: "$A", way: "internal", script: vacation("X-Conbool-Flag: YES\r\n"),
+		want: "mailbox:INBOX"},
+	{name: "reject", domain: "example.com", from: "$A", way: "internal",
+		script: "require \"reject\";\nreject \"X-Conbool-Flag: YES\r\n\r\nX-Conbool-Flag: YES\";\n", header: "Subject: x\n", want: "mailbox:INBOX"},
+	{name: "report", domain: "example.com", script: "require \"vnd.dovecot.report\";\nreport \"abuse\" \"X-Conbool-Flag: YES\" \"$A\";\n",
+		header: mark, want: "mailbox:INBOX"},
+	{name: "report out", domain: "remote1.test", script: "require \"vnd.dovecot.report\";\nreport \"abuse\" \"X\" \"$A\";\n", header: mark,
+		want: "mx:remote1.test"},
 
 	{name: "redirect out", domain: "remote1.test", script: "redirect \"$A\";\n", want: "mx:remote1.test"},
 	{name: "redirect out, in scope", domain: "remote1.test", script: "redirect \"$A\";\n", from: "alice@example.com", want: "mx:remote1.test"},
-	{name: "redirect out, auto-replied", domain: "remote1.test", script: "redirect \"$A\";\n", from: "alice@example.com", header: "Auto-Submitted: auto-replied (vacation)\n", want: "mx:remote1.test"},
-	{name: "redirect out, auto-notified", domain: "remote1.test", script: "redirect \"$A\";\n", from: "alice@example.com", header: "Auto-Submitted: auto-notified; owner-email=\"a@b\"\n", want: "mx:remote1.test"},
+	{name: "redirect out, auto-replied", domain: "remote1.test", script: "redirect \"$A\";\n", from: "alice@example.com",
+		header: "Auto-Submitted: auto-replied (vacation)\n", want: "mx:remote1.test"},
+	{name: "redirect out, auto-notified", domain: "remote1.test", script: "redirect \"$A\";\n", from: "alice@example.com",
+		header: "Auto-Submitted: auto-notified; owner-email=\"a@b\"\n", want: "mx:remote1.test"},
 	{name: "redirect out, null sender", domain: "remote1.test", script: "redirect \"$A\";\n", from: "<>", want: "mx:remote1.test"},
 	{name: "redirect to a user", domain: "example.net", script: "redirect \"$A\";\n", header: mark, want: "mailbox:INBOX marked"},
-	{name: "redirect to a user, null sender", domain: "example.net", script: "redirect \"$A\";\n", from: "<>", header: mark, want: "mailbox:INBOX marked"},
+	{name: "redirect to a user, null sender", domain: "example.net", script: "redirect \"$A\";\n", from: "<>", header: mark,
+		want: "mailbox:INBOX marked"},
 	{name: "redirect to a user, auto-replied", domain: "example.net", script: "redirect \"$A\";\n", from: "<>",
 		header: "Auto-Submitted: auto-replied (vacation)\n" + mark, want: "mailbox:INBOX marked"},
-	{name: "redirect of what was redirected", domain: "example.net", script: "redirect \"$A\";\n", header: "X-Sieve-Redirected-From: x@remote3.test\n" + mark, want: "mailbox:INBOX marked"},
-	{name: "redirect without Message-ID", domain: "example.net", script: "redirect \"$A\";\n", header: "-\n" + mark, want: "mailbox:INBOX marked"},
-	{name: "forged by a user, then redirected", domain: "remote1.test", script: "redirect \"$A\";\n", way: "submission", from: "alice@example.com",
+	{name: "redirect of what was redirected", domain: "example.net", script: "redirect \"$A\";\n",
+		header: "X-Sieve-Redirected-From: x@remote3.test\n" + mark, want: "mailbox:INBOX marked"},
+	{name: "redirect without Message-ID", domain: "example.net", script: "redirect \"$A\";\n", header: "-\n" + mark,
+		want: "mailbox:INBOX marked"},
+	{name: "forged by a user, then redirected", domain: "remote1.test", script: "redirect \"$A\";\n", way: "submission",
+		from:   "alice@example.com",
 		header: strings.ReplaceAll(forged, "\r\n", "\n"), want: "smarthost"},
-	{name: "forged by sendmail, then redirected", domain: "example.net", script: "redirect \"$A\";\n", way: "pickup", from: "alice@example.com",
+	{name: "forged by sendmail, then redirected", domain: "example.net", script: "redirect \"$A\";\n", way: "pickup",
+		from:   "alice@example.com",
 		header: "X-Sieve-Redirected-From: b@example.com\nX-Conbool-Flag: YES\n", want: "mailbox:INBOX"},
 	{name: "added, then redirected", domain: "remote1.test", editheader: true, way: "internal", from: "alice@example.com",
 		script: "require \"editheader\";\naddheader \"X-Conbool-Released\" \"yes\"; addheader \"X-OXMailroute-Origin\" \"gateway\"; addheader \"X-Mine\" \"yes\";\nredirect \"$A\";\n", want: "smarthost"},
@@ -92,34 +105,46 @@ var sieveCases = []sieveCase{
 		script: "require \"editheader\";\naddheader \"X-Mine\" \"yes\"; addheader \"Subject\" \"mine\";\nredirect \"$A\";\n", want: "mailbox:INBOX marked"},
 
 	// What a script writes where it has no business, and what strangers begin a message with.
-	{name: "notify, fields in everything", domain: "remote1.test", script: "require \"enotify\";\nnotify :from \"\\\"X-Sieve-Redirected-From: a\\\" <$U>\" :importance \"1\" " +
-		":message \"a\\r\\nX-Sieve-Redirected-From: b\\r\\nX-Conbool-Released: yes\" \"mailto:$A?subject=a%20X-Sieve-Redirected-From:%20b" +
-		"&X-SIEVE-Redirected-From=b&message-id=%3Ca@b%3E&date=x&X-CONBOOL-RELEASED=yes&from=c@d\";\n", want: "smarthost"},
-	{name: "vacation, first line folded", domain: "example.com", from: "$A", way: "internal", script: "require \"vacation\";\nvacation :days 1 :handle \"X-Sieve-Redirected-From: b\" " +
-		":subject \"a\\r\\nX-Sieve-Redirected-From: b\" :addresses [\"$U\"] :mime text:\r\n folded\r\nX-Sieve-Redirected-From: b\r\nX-Conbool-Flag: YES\r\n" + mimeText + ".\r\n;\n", want: "mailbox:INBOX"},
-	{name: "vacation, subject and from", domain: "example.com", from: "$A", way: "internal", script: "require [\"vacation\", \"variables\", \"encoded-character\"];\nset \"n\" \"${hex:0d 0a}\";\n" +
-		"vacation :days 1 :from \"$U\" :addresses [\"$U\"] :subject \"a${n}X-Sieve-Redirected-From: b${n}X-Conbool-Flag: YES\" \"X-Conbool-Flag: YES\";\n", want: "mailbox:INBOX"},
-	{name: "redirect and vacation", domain: "example.net", from: "$A", way: "internal", script: "require [\"vacation\", \"copy\"];\nredirect :copy \"$A\";\n" +
-		"vacation :addresses [\"$U\"] :mime text:\r\nX-Sieve-Redirected-From: b\r\nX-Conbool-Flag: YES\r\n" + mimeText + ".\r\n;\n", want: "mailbox:INBOX"},
+	{name: "notify, fields in everything", domain: "remote1.test",
+		script: "require \"enotify\";\nnotify :from \"\\\"X-Sieve-Redirected-From: a\\\" <$U>\" :importance \"1\" " +
+			":message \"a\\r\\nX-Sieve-Redirected-From: b\\r\\nX-Conbool-Released: yes\" \"mailto:$A?subject=a%20X-Sieve-Redirected-From:%20b" +
+			"&X-SIEVE-Redirected-From=b&message-id=%3Ca@b%3E&date=x&X-CONBOOL-RELEASED=yes&from=c@d\";\n", want: "smarthost"},
+	{name: "vacation, first line folded", domain: "example.com", from: "$A", way: "internal",
+		script: "require \"vacation\";\nvacation :days 1 :handle \"X-Sieve-Redirected-From: b\" " +
+			":subject \"a\\r\\nX-Sieve-Redirected-From: b\" :addresses [\"$U\"] :mime text:\r\n folded\r\nX-Sieve-Redirected-From: b\r\nX-Conbool-Flag: YES\r\n" + mimeText + ".\r\n;\n", want: "mailbox:INBOX"},
+	{name: "vacation, subject and from", domain: "example.com", from: "$A", way: "internal",
+		script: "require [\"vacation\", \"variables\", \"encoded-character\"];\nset \"n\" \"${hex:0d 0a}\";\n" +
+			"vacation :days 1 :from \"$U\" :addresses [\"$U\"] :subject \"a${n}X-Sieve-Redirected-From: b${n}X-Conbool-Flag: YES\" \"X-Conbool-Flag: YES\";\n", want: "mailbox:INBOX"},
+	{name: "redirect and vacation", domain: "example.net", from: "$A", way: "internal",
+		script: "require [\"vacation\", \"copy\"];\nredirect :copy \"$A\";\n" +
+			"vacation :addresses [\"$U\"] :mime text:\r\nX-Sieve-Redirected-From: b\r\nX-Conbool-Flag: YES\r\n" + mimeText +
+			".\r\n;\n", want: "mailbox:INBOX"},
 	{name: "redirect, folded and long", domain: "example.net", script: "redirect \"$A\";\n",
-		header: "X-Long: " + strings.Repeat("a", 3000) + "\nX-Fold:\n\tx\n " + strings.Repeat("b", 1500) + "\n" + mark, want: "mailbox:INBOX marked"},
+		header: "X-Long: " + strings.Repeat("a", 3000) + "\nX-Fold:\n\tx\n " + strings.Repeat("b",
+			1500) + "\n" + mark, want: "mailbox:INBOX marked"},
 	{name: "redirect, begun as a redirect", domain: "remote1.test", way: "internal", from: "alice@example.com", script: "redirect \"$A\";\n",
 		header: "-\n" + redirectedHead + strings.ReplaceAll(forged, "\r\n", "\n"), want: "smarthost"},
-	{name: "redirect, NUL", domain: "example.net", script: "redirect \"$A\";\n", header: "X-Nul: a\x00b\n" + mark, want: "mailbox:INBOX marked"},
-	{name: "redirect, no header line", domain: "example.net", script: "redirect \"$A\";\n", header: mark + "this is none\nX-Conbool-Flag: YES\n", want: "mailbox:INBOX marked"},
-	{name: "redirect, huge", domain: "example.net", script: "redirect \"$A\";\n", header: mark + "X-Huge:" + strings.Repeat(" aaaaaaaaa\n", 15000), want: "mailbox:INBOX marked"},
+	{name: "redirect, NUL", domain: "example.net", script: "redirect \"$A\";\n", header: "X-Nul: a\x00b\n" + mark,
+		want: "mailbox:INBOX marked"},
+	{name: "redirect, no header line", domain: "example.net", script: "redirect \"$A\";\n",
+		header: mark + "this is none\nX-Conbool-Flag: YES\n", want: "mailbox:INBOX marked"},
+	{name: "redirect, huge", domain: "example.net", script: "redirect \"$A\";\n", header: mark + "X-Huge:" + strings.Repeat(" aaaaaaaaa\n",
+		15000), want: "mailbox:INBOX marked"},
 	{name: "deleted, then redirected", domain: "remote1.test", editheader: true, from: "alice@example.com",
 		script: "require [\"editheader\",\"variables\"];\nset \"x\" \"X-OXMailroute-Origin\";\ndeleteheader \"${x}\"; deleteheader \"x-oxmailroute-origin\"; deleteheader \"Received\";\nredirect \"$A\";\n", want: "mx:remote1.test"},
 	{name: "added by variable, then redirected", domain: "remote1.test", editheader: true, way: "internal", from: "alice@example.com",
 		script: "require [\"editheader\",\"variables\"];\nset \"x\" \"X-Conbool-\";\naddheader \"${x}Released\" \"yes\"; addheader \"${x}Example-Com\" \"true\"; addheader :last \"x-conbool-example-org\" \"true\"; addheader \"X-Sieve-Redirected-From\" \"x\"; addheader \"Date\" \"x\";\nredirect \"$A\";\n", want: "smarthost"},
 
 	// Notices that Dovecot makes without X-Sieve, of messages of the gateway's.
-	{name: "reject of marked mail", domain: "example.com", from: "$A", script: "require \"reject\";\nreject \"X-Conbool-Flag: YES\r\n\r\nX-Conbool-Released: yes\";\n",
+	{name: "reject of marked mail", domain: "example.com", from: "$A",
+		script: "require \"reject\";\nreject \"X-Conbool-Flag: YES\r\n\r\nX-Conbool-Released: yes\";\n",
 		header: mark + hostileSubject, want: "mailbox:INBOX"},
 	{name: "full", full: true, domain: "example.com", from: "$A", header: mark + hostileSubject, want: "mailbox:INBOX"},
 	{name: "full, to the outside", full: true, domain: "remote1.test", from: "$A", header: redirectedHead + mark, want: "mx:remote1.test"},
-	{name: "full, Sieve keeps", full: true, domain: "example.com", from: "$A", header: mark, script: "require \"fileinto\";\nfileinto \"Other\";\n", want: "mailbox:INBOX"},
-	{name: "full, redirected too", full: true, domain: "remote1.test", from: "alice@example.com", header: mark, script: "require \"copy\";\nredirect :copy \"$A\";\n", want: "mx:remote1.test"},
+	{name: "full, Sieve keeps", full: true, domain: "example.com", from: "$A", header: mark,
+		script: "require \"fileinto\";\nfileinto \"Other\";\n", want: "mailbox:INBOX"},
+	{name: "full, redirected too", full: true, domain: "remote1.test", from: "alice@example.com", header: mark,
+		script: "require \"copy\";\nredirect :copy \"$A\";\n", want: "mx:remote1.test"},
 }
 
 // hostileSubject would be fields of its own, if it got out of the subject.
@@ -170,8 +195,10 @@ var sieveLayouts = []sieveLayout{
 		files:  map[string]string{"own": "/^X-Sieve/ IGNORE\n/^Received:/ PREPEND X-Own: yes\n/^Subject: refuse/ REJECT\n"},
 		policy: func(p *relay.Policy) { p.Sieve.Form = relay.SievePerTenant },
 		world:  func(w *maillab.World) { w.Milters = []maillab.Milter{{Name: "dkim", Address: "127.0.0.1:8891"}} }},
-	{name: "LDA", lda: true, transport: "dovecot", main: "dovecot_destination_recipient_limit = 1\n", master: ldaMaster, dovecot: ldaDovecot, dovecot24: ldaDovecot24},
-	{name: "another server's LDA", other: true, lda: true, transport: "dovecot", main: "dovecot_destination_recipient_limit = 1\n", master: ldaMaster,
+	{name: "LDA", lda: true, transport: "dovecot", main: "dovecot_destination_recipient_limit = 1\n", master: ldaMaster, dovecot: ldaDovecot,
+		dovecot24: ldaDovecot24},
+	{name: "another server's LDA", other: true, lda: true, transport: "dovecot", main: "dovecot_destination_recipient_limit = 1\n",
+		master:  ldaMaster,
 		dovecot: ldaDovecot, dovecot24: ldaDovecot24},
 	{name: "another server's", other: true, editheader: true, vacationSender: true,
 		dovecot:   "plugin {\n  sieve_vacation_send_from_recipient = yes\n}\n",
@@ -272,7 +299,8 @@ func (l sieveLayout) run(t *testing.T, system maillab.System) (want, got map[str
 	}
 	in := withMain(l.main, l.files)(t)
 	if l.transport != "" {
-		in.Files["/etc/postfix/main.cf"] = []byte(strings.Replace(string(in.Files["/etc/postfix/main.cf"]), "lmtp:unix:private/dovecot-lmtp", l.transport, 1))
+		in.Files["/etc/postfix/main.cf"] = []byte(strings.Replace(string(in.Files["/etc/postfix/main.cf"]), "lmtp:unix:private/dovecot-lmtp",
+			l.transport, 1))
 	}
 	in.Files["/etc/postfix/master.cf"] = append(in.Files["/etc/postfix/master.cf"], l.master...)
 	if l.other {
@@ -371,7 +399,8 @@ func (l sieveLayout) run(t *testing.T, system maillab.System) (want, got map[str
 			if p.Name != "" && p.Kind != maillab.KindSmartHost {
 				end += ":" + p.Name
 			}
-			if p.Kind == maillab.KindMailbox && slices.ContainsFunc([]string{"X-Conbool-Flag", "X-Conbool-Released", "X-Conbool-Example-Net"}, func(f string) bool { return len(p.Fields(f)) > 0 }) {
+			if p.Kind == maillab.KindMailbox && slices.ContainsFunc([]string{"X-Conbool-Flag", "X-Conbool-Released", "X-Conbool-Example-Net"},
+				func(f string) bool { return len(p.Fields(f)) > 0 }) {
 				end += " marked"
 			}
 			if p.Kind == maillab.KindBounced || p.Kind == maillab.KindDeferred || p.Kind == maillab.KindRejected {

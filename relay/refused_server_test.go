@@ -87,16 +87,20 @@ var past = []struct {
 	{"smtp", "smtp_fallback_relay=[mail.conbool.com]:25", "smtp_fallback_relay", 1, "submission", "x@down.test", "smarthost unverified"},
 	{"relay", "smtp_fallback_relay=[Mail.Conbool.COM]", "smtp_fallback_relay", 1, "submission", "x@relayed.test", "smarthost unverified"},
 	{"relay", "smtp_fallback_relay=[127.0.2.1]:25", "smtp_fallback_relay", 2, "submission", "x@relayed.test", "smarthost unverified"},
-	{"lmtp", "lmtp_fallback_relay=mail.conbool.com", "lmtp_fallback_relay", 1, "submission", "bob@example.com", "mailbox"}, // of whoever answers there
+	{"lmtp", "lmtp_fallback_relay=mail.conbool.com", "lmtp_fallback_relay", 1, "submission", "bob@example.com",
+		"mailbox"}, // of whoever answers there
 	{"pickup", "content_filter=relay:[mail.conbool.com]:25", "content_filter", 1, "pickup", "x@remote1.test", "smarthost unverified"},
 	{"127.0.1.2:25", "content_filter=relay:[127.0.2.1]:25", "content_filter", 1, "internal", "x@remote1.test", "smarthost unverified"},
-	{"local", "fallback_transport=relay:[mail.conbool.com]", "fallback_transport", 1, "submission", "nobody-here@localhost", "smarthost unverified"},
-	{"smtp", "smtp_generic_maps=static:alice@example.com", "smtp_generic_maps", 1, "submission", "x@remote1.test", "mx from alice@example.com"},
+	{"local", "fallback_transport=relay:[mail.conbool.com]", "fallback_transport", 1, "submission", "nobody-here@localhost",
+		"smarthost unverified"},
+	{"smtp", "smtp_generic_maps=static:alice@example.com", "smtp_generic_maps", 1, "submission", "x@remote1.test",
+		"mx from alice@example.com"},
 	{"", "content_filter = relay:[mail.conbool.com]:25", "content_filter", 3, "internal", "x@remote1.test", "smarthost unverified"},
 	{"", "relayhost = [127.0.2.2]", "relayhost", 2, "submission", "x@remote1.test", "smarthost unverified"},
 	{"", "relayhost = [::ffff:127.0.2.2]:25", "relayhost", 3, "submission", "x@remote1.test", "smarthost unverified"},
 	{"", "mailbox_transport = relay:[mail.conbool.com]", "mailbox_transport", 2, "submission", "nobody@localhost", "smarthost unverified"},
-	{"", "transport_maps = inline:{remote3.test=relay:[127.0.2.1]}", "transport_maps", 2, "submission", "x@remote3.test", "smarthost unverified"},
+	{"", "transport_maps = inline:{remote3.test=relay:[127.0.2.1]}", "transport_maps", 2, "submission", "x@remote3.test",
+		"smarthost unverified"},
 }
 
 // TestPastServers: each way of TestPast that is refused leads to the gateway past
@@ -193,7 +197,8 @@ func testSessionServers(t *testing.T, p relay.Policy, w maillab.World) {
 	_, site := labSite(t, p, withMain("transport_maps = inline:{{fails.test=fails:[127.0.1.1]:2598},{mixed.test=mixed:[127.0.1.1]:2598},"+
 		"{bare.test=mixed:[127.0.1.1]:2599}}\n", nil)(t))
 	for i, ciphers := range []string{"medium", "null"} {
-		serviceByHand(t, site, "127.0.1.2:25", fmt.Sprintf("127.0.1.1:%d inet", 2598+i), "smtpd_tls_ciphers="+ciphers, "smtpd_tls_cert_file=/etc/ssl/lab/conbool.pem",
+		serviceByHand(t, site, "127.0.1.2:25", fmt.Sprintf("127.0.1.1:%d inet", 2598+i), "smtpd_tls_ciphers="+ciphers,
+			"smtpd_tls_cert_file=/etc/ssl/lab/conbool.pem",
 			"smtpd_tls_key_file=/etc/ssl/lab/conbool.key", "smtpd_tls_protocols=TLSv1.2", "smtpd_relay_restrictions=reject")
 	}
 	serviceByHand(t, site, "conbool", "fails unix", "smtp_tls_mandatory_ciphers=null")
@@ -214,7 +219,8 @@ func testSessionServers(t *testing.T, p relay.Policy, w maillab.World) {
 		msgs = append(msgs, m)
 	}
 	// One after the other they take two seconds each.
-	site.After = []string{"{ " + strings.Join(site.After, "; } >/tmp/said.$((n=n+1)) & { ") + "; } >/tmp/said.$((n=n+1)) & wait; for i in $(seq " +
+	site.After = []string{"{ " + strings.Join(site.After, "; } >/tmp/said.$((n=n+1)) & { ") +
+		"; } >/tmp/said.$((n=n+1)) & wait; for i in $(seq " +
 		fmt.Sprint(len(sessions)) + "); do echo \"== $i\"; cat /tmp/said.$i; done"}
 	r := maillab.Run(t, w, site, msgs)
 	said := strings.Split(r.After[0], "== ")

@@ -349,7 +349,8 @@ func TestRemoveEveryEdit(t *testing.T) {
 		for _, name := range []string{"main.cf", "master.cf"} {
 			w := newWritten(t, name, string(l.in.Files[inPostfix(l.in, name)]), string(after.Files[inPostfix(after, name)]))
 			for at := range w.lines {
-				if at == len(w.lines)-1 && w.lines[at] == "" || w.kinds[at] == theirs && (at == 0 || w.kinds[at-1] != end) && (at+1 == len(w.lines) || w.kinds[at+1] != begin) {
+				if at == len(w.lines)-1 && w.lines[at] == "" || w.kinds[at] == theirs && (at == 0 || w.kinds[at-1] != end) &&
+					(at+1 == len(w.lines) || w.kinds[at+1] != begin) {
 					continue
 				}
 				for n, h := range handEdits(name) {

@@ -196,8 +196,10 @@ func TestRedirectedBefore(t *testing.T) {
 	in.Scripts = relay.ScriptMap{"bob@example.com": program(t, "bob", "redirect \"x@remote1.test\";")}
 	c := compile(t, labPolicy(t, "lab.json"), in)
 	memory := map[string]seen{}
-	for i, tt := range []struct{ id, want string }{{"1", "mx remote1.test <x@remote1.test>"}, {"1", "mailbox INBOX"}, {"2", "mx remote1.test <x@remote1.test>"}, {"2", "mailbox INBOX"}} {
-		m := relay.Message{Origin: c.Origin(relay.RoleGateway), From: "joe@example.net", To: "bob@example.com", Raw: []byte("Message-ID: <" + tt.id + "@x>\n\nx\n"),
+	for i, tt := range []struct{ id, want string }{{"1", "mx remote1.test <x@remote1.test>"}, {"1", "mailbox INBOX"},
+		{"2", "mx remote1.test <x@remote1.test>"}, {"2", "mailbox INBOX"}} {
+		m := relay.Message{Origin: c.Origin(relay.RoleGateway), From: "joe@example.net", To: "bob@example.com",
+			Raw: []byte("Message-ID: <" + tt.id + "@x>\n\nx\n"),
 			Memory: func(mailbox string) interp.Memory {
 				if memory[mailbox] == nil {
 					memory[mailbox] = seen{}
@@ -228,7 +230,8 @@ func TestRedirectSettings(t *testing.T) {
 		in.Doveconf = whole("2.3.19.1 (9b53102964)", "ssl = no\nplugin {\n"+tt.settings+"}\n")
 		in.Scripts = relay.ScriptMap{"bob@example.com": program(t, "bob", "redirect \"x@remote1.test\";")}
 		c := compile(t, labPolicy(t, "lab.json"), in)
-		m := relay.Message{Origin: c.Origin(relay.RoleGateway), From: "joe@example.net", To: "bob@example.com", Raw: append([]byte(tt.field), hello...)}
+		m := relay.Message{Origin: c.Origin(relay.RoleGateway), From: "joe@example.net", To: "bob@example.com",
+			Raw: append([]byte(tt.field), hello...)}
 		d := c.Route(t.Context(), &m)
 		got := d.String()
 		if got != kept {
@@ -260,9 +263,10 @@ func TestScopes(t *testing.T) {
 		{"some senders", relay.Scope{Use: relay.ScopeSenders, Senders: []string{"Alice@example.com"}}, map[string]string{
 			"alice@example.com": gate, "ALICE+tag@example.com": gate, "bob@example.com": mx, "": mx,
 		}},
-		{"all but one sender and one domain", relay.Scope{Use: relay.ScopeAll, Except: []string{"bob@example.com", "bücher.test"}}, map[string]string{
-			"alice@example.com": gate, "Bob@example.com": mx, "bob+x@example.com": mx, "a@bücher.test": mx,
-		}},
+		{"all but one sender and one domain", relay.Scope{Use: relay.ScopeAll, Except: []string{"bob@example.com", "bücher.test"}},
+			map[string]string{
+				"alice@example.com": gate, "Bob@example.com": mx, "bob+x@example.com": mx, "a@bücher.test": mx,
+			}},
 		{"nobody", relay.Scope{Use: relay.ScopeNone}, map[string]string{"alice@example.com": mx, "": mx}},
 	}
 	for _, tt := range tests {
@@ -312,7 +316,8 @@ func TestOtherGateway(t *testing.T) {
 			CAFile: "/etc/ssl/ca.pem", CertFile: "/etc/ssl/ox.pem", KeyFile: "/etc/ssl/ox.key"},
 		Networks: []netip.Prefix{netip.MustParsePrefix("203.0.113.0/24"), netip.MustParsePrefix("2001:db8::/32")},
 		Markers: relay.Markers{
-			Loop:     []headers.Condition{headers.When(headers.Match{Name: "X-Acme-Seen", Op: headers.Is, Values: []string{"a", "b"}, Comparator: headers.Octet})},
+			Loop: []headers.Condition{headers.When(headers.Match{Name: "X-Acme-Seen", Op: headers.Is, Values: []string{"a", "b"},
+				Comparator: headers.Octet})},
 			Released: headers.When(headers.Match{Name: "X-Acme-Action", Op: headers.Contains, Values: []string{"release"}}),
 			Spam:     headers.When(headers.Match{Name: "X-Acme-Score", Op: headers.Matches, Values: []string{"9*"}}),
 		},
@@ -326,12 +331,17 @@ func TestOtherGateway(t *testing.T) {
 		decidedBy string
 	}{
 		{relay.RoleSubmission, "", "alice@example.com", "x@remote1.test", "relay smtp.acme-gateway.test:587", "Tenants[0].Domains[0]"},
-		{relay.RoleReEntry, redirectedHead + "X-Acme-Seen: a\n", "alice@example.com", "x@remote1.test", "mx remote1.test", "Gateway.Markers.Loop[0]"},
-		{relay.RoleReEntry, redirectedHead + "X-Acme-Seen: A\n", "alice@example.com", "x@remote1.test", "relay smtp.acme-gateway.test:587", "Tenants[0].Domains[0]"},
-		{relay.RoleReEntry, redirectedHead + "X-Acme-Action: user-release, 3\n", "alice@example.com", "x@remote1.test", "mx remote1.test", "Gateway.Markers.Released"},
-		{relay.RoleSubmission, "X-Acme-Seen: a\n", "alice@example.com", "x@remote1.test", "relay smtp.acme-gateway.test:587", "Tenants[0].Domains[0]"},
+		{relay.RoleReEntry, redirectedHead + "X-Acme-Seen: a\n", "alice@example.com", "x@remote1.test", "mx remote1.test",
+			"Gateway.Markers.Loop[0]"},
+		{relay.RoleReEntry, redirectedHead + "X-Acme-Seen: A\n", "alice@example.com", "x@remote1.test", "relay smtp.acme-gateway.test:587",
+			"Tenants[0].Domains[0]"},
+		{relay.RoleReEntry, redirectedHead + "X-Acme-Action: user-release, 3\n", "alice@example.com", "x@remote1.test", "mx remote1.test",
+			"Gateway.Markers.Released"},
+		{relay.RoleSubmission, "X-Acme-Seen: a\n", "alice@example.com", "x@remote1.test", "relay smtp.acme-gateway.test:587",
+			"Tenants[0].Domains[0]"},
 		{relay.RoleGateway, "X-Acme-Score: 95\n", "z@remote1.test", "bob@example.com", "mailbox Spam", "Spam.Folder"},
-		{relay.RoleGateway, "X-Acme-Score: 95\nX-Acme-Action: release\n", "z@remote1.test", "bob@example.com", "mailbox INBOX", "Gateway.Markers.Released"},
+		{relay.RoleGateway, "X-Acme-Score: 95\nX-Acme-Action: release\n", "z@remote1.test", "bob@example.com", "mailbox INBOX",
+			"Gateway.Markers.Released"},
 		{relay.RoleSubmission, "X-Acme-Score: 95\n", "alice@example.com", "bob@example.com", "mailbox INBOX", ""},
 	}
 	for _, tt := range tests {
@@ -345,9 +355,13 @@ func TestOtherGateway(t *testing.T) {
 // TestRouteTotal: every message has an outcome, whatever it is.
 func TestRouteTotal(t *testing.T) {
 	configs := []*relay.Config{compile(t, labPolicy(t, "lab.json"), labBase(t)), compile(t, labPolicy(t, "relay.json"), relay.Installation{})}
-	roles := []relay.Role{"", "nobody", relay.RoleGateway, relay.RoleSubmission, relay.RoleInternal, relay.RoleReEntry, relay.RoleReinjection, relay.FromInternet, relay.FromPickup}
-	addresses := []string{"", "@", "a", "a@", "@b", "postmaster", "a@b@c", "\x00", strings.Repeat("a", 10000), "a@" + strings.Repeat("b.", 5000), "\"q x\"@example.com", "bob+@example.com", "+@example.com"}
-	raws := [][]byte{nil, {}, []byte("\n"), []byte("\r\n\r\n"), []byte("no header at all"), []byte(":\n"), []byte(strings.Repeat("X: y\n", 10000)), []byte("Content-Type: multipart/mixed; boundary=\"\"\n\n--\n"), []byte("X-Conbool-Released: " + strings.Repeat("y", 200000))}
+	roles := []relay.Role{"", "nobody", relay.RoleGateway, relay.RoleSubmission, relay.RoleInternal, relay.RoleReEntry, relay.RoleReinjection,
+		relay.FromInternet, relay.FromPickup}
+	addresses := []string{"", "@", "a", "a@", "@b", "postmaster", "a@b@c", "\x00", strings.Repeat("a", 10000),
+		"a@" + strings.Repeat("b.", 5000), "\"q x\"@example.com", "bob+@example.com", "+@example.com"}
+	raws := [][]byte{nil, {}, []byte("\n"), []byte("\r\n\r\n"), []byte("no header at all"), []byte(":\n"),
+		[]byte(strings.Repeat("X: y\n", 10000)), []byte("Content-Type: multipart/mixed; boundary=\"\"\n\n--\n"), []byte("X-Conbool-Released: " +
+			strings.Repeat("y", 200000))}
 	for _, c := range configs {
 		for _, role := range servertest.Part(t, roles, 3) {
 			for _, a := range addresses {
@@ -365,7 +379,8 @@ func TestRouteTotal(t *testing.T) {
 // TestRouteConcurrently is for the race detector; every answer is the same.
 func TestRouteConcurrently(t *testing.T) {
 	c := compile(t, labPolicy(t, "lab.json"), labBase(t))
-	m := relay.Message{Origin: c.Origin(relay.RoleGateway), From: "alice@example.com", To: "all@example.net", Raw: []byte("X-Conbool-Flag: YES\nSubject: x\n\n")}
+	m := relay.Message{Origin: c.Origin(relay.RoleGateway), From: "alice@example.com", To: "all@example.net",
+		Raw: []byte("X-Conbool-Flag: YES\nSubject: x\n\n")}
 	want := c.Route(t.Context(), &m)
 	var group sync.WaitGroup
 	for range 8 {

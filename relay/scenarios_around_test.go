@@ -25,7 +25,8 @@ var around = []scenario{
 		base: func(tb testing.TB) relay.Installation {
 			in := labBase(tb)
 			const own = "virtual_mailbox_domains = example.com, example.net, example.org"
-			in.Files["/etc/postfix/main.cf"] = []byte(strings.Replace(string(in.Files["/etc/postfix/main.cf"]), own, "virtual_mailbox_domains = hash:/etc/postfix/domains", 1))
+			in.Files["/etc/postfix/main.cf"] = []byte(strings.Replace(string(in.Files["/etc/postfix/main.cf"]), own,
+				"virtual_mailbox_domains = hash:/etc/postfix/domains", 1))
 			var b strings.Builder
 			b.WriteString("example.com x\nexample.net x\nexample.org x\n")
 			for i := range 12_000 {

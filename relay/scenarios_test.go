@@ -148,7 +148,8 @@ message_size_limit = 100000
 		},
 	},
 	{
-		name: "settings that would break ours, and a smart host of another name", messages: 150, policy: fromLab, base: withMain(hostile, hostileFiles),
+		name: "settings that would break ours, and a smart host of another name", messages: 150, policy: fromLab, base: withMain(hostile,
+			hostileFiles),
 		world: func(w *maillab.World) { w.SmartHost = maillab.WrongName },
 	},
 	{
@@ -205,7 +206,8 @@ message_size_limit = 100000
 			p.Server.Hostname = "ox.example.com"
 			p.Server.CertFile, p.Server.KeyFile = "/etc/ssl/lab/ox.pem", "/etc/ssl/lab/ox.key"
 			p.Server.Networks = []netip.Prefix{netip.MustParsePrefix("127.0.1.0/24")}
-			p.Mailboxes = []string{"alice@example.com", "bob@example.com", "carol@example.net", "dave@example.org", "fwd@example.com", "filter@example.com", "vac@example.com", "loop1@example.com", "loop2@example.net", "nowhere@example.org"}
+			p.Mailboxes = []string{"alice@example.com", "bob@example.com", "carol@example.net", "dave@example.org", "fwd@example.com",
+				"filter@example.com", "vac@example.com", "loop1@example.com", "loop2@example.net", "nowhere@example.org"}
 			p.Aliases = []relay.Alias{
 				{Address: "team@example.com", Members: []string{"bob@example.com", "ext@remote1.test"}},
 				{Address: "all@example.net", Members: []string{"team@example.com", "carol@example.net", "fwd@example.com"}},

@@ -49,7 +49,8 @@ func TestSecondRun(t *testing.T) {
 	if diff := cmp.Diff([]string{"team@example.com"}, rows(second, "conbool_aliases")); diff != "" {
 		t.Errorf("aliases (-want +got):\n%s", diff)
 	}
-	d := second.Route(t.Context(), &relay.Message{Origin: waysIn["internal"].origin, From: "x@other.test", To: "carol@example.net", Raw: hello})
+	d := second.Route(t.Context(), &relay.Message{Origin: waysIn["internal"].origin, From: "x@other.test", To: "carol@example.net",
+		Raw: hello})
 	if d.Outcomes[0].Action != relay.ActionMailbox {
 		t.Errorf("the mailbox of the second run: %v", d.Outcomes)
 	}
@@ -113,9 +114,11 @@ func TestShuffled(t *testing.T) {
 	p.Tenants[1].Domains = append(p.Tenants[1].Domains, "a.example.net", "z.example.net", "b.example.net")
 	p.Tenants[1].Scope.Except = []string{"y@example.net", "x@example.net", "z.example.net"}
 	p.Direct = []string{"b.test", "a.test"}
-	p.Aliases = []relay.Alias{{Address: "b@example.com", Members: []string{"bob@example.com", "alice@example.com"}}, {Address: "a@example.com", Members: []string{"bob@example.com"}}}
+	p.Aliases = []relay.Alias{{Address: "b@example.com", Members: []string{"bob@example.com", "alice@example.com"}},
+		{Address: "a@example.com", Members: []string{"bob@example.com"}}}
 	for i := range 120 { // enough for an indexed table of markers
-		p.Tenants = append(p.Tenants, relay.Tenant{Name: fmt.Sprint("T", i), Domains: []string{string(rune('a'+i%26)) + strings.Repeat("x", i/26) + ".example"}, Scope: relay.Scope{Use: relay.ScopeAll}})
+		p.Tenants = append(p.Tenants, relay.Tenant{Name: fmt.Sprint("T", i), Domains: []string{string(rune('a'+i%26)) + strings.Repeat("x",
+			i/26) + ".example"}, Scope: relay.Scope{Use: relay.ScopeAll}})
 	}
 	want := compile(t, p, relay.Installation{}).Files()
 	r := rand.New(rand.NewPCG(*seed, 9))

@@ -178,7 +178,8 @@ func (s scenario) runOn(t *testing.T, system maillab.System) {
 					defer smallest(t, w, site, "policy.json", m, judge)
 				}
 				if differ <= 10 {
-					t.Errorf("%s %s\nRoute:\n  %s\nservers:\n  %s\n%s%s", m.what, to, strings.Join(want, "\n  "), strings.Join(got, "\n  "), m.lab.Raw[:min(len(m.lab.Raw), 600)], traces(d))
+					t.Errorf("%s %s\nRoute:\n  %s\nservers:\n  %s\n%s%s", m.what, to, strings.Join(want, "\n  "), strings.Join(got, "\n  "),
+						m.lab.Raw[:min(len(m.lab.Raw), 600)], traces(d))
 				}
 			}
 		}
@@ -246,7 +247,8 @@ func traces(d relay.Decision) string {
 // watched are the headers whose fate is compared.
 func watched(name string) bool {
 	name = strings.ToLower(name)
-	return strings.HasPrefix(name, "x-conbool-") || strings.HasPrefix(name, "x-acme-") || name == "x-oxmailroute-origin" || name == "x-spam-flag" || name == "x-customer"
+	return strings.HasPrefix(name, "x-conbool-") || strings.HasPrefix(name, "x-acme-") || name == "x-oxmailroute-origin" ||
+		name == "x-spam-flag" || name == "x-customer"
 }
 
 func fieldLine(name, value string) string {

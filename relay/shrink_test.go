@@ -125,7 +125,8 @@ var messageID = regexp.MustCompile(`(?im)^(message-id:[ \t]*)<[^>\n]*>`)
 
 // smallest shrinks a message that differs under real servers and prints it as a
 // fixture (package relaytest), with what the servers did.
-func smallest(t *testing.T, w maillab.World, site maillab.Site, policy string, m generated, judge func(generated, maillab.Outcome) (want, got []string)) {
+func smallest(t *testing.T, w maillab.World, site maillab.Site, policy string, m generated,
+	judge func(generated, maillab.Outcome) (want, got []string)) {
 	t.Helper()
 	ends := map[string][]string{}
 	m = shrunk(m, func(all []generated) []bool {
@@ -146,7 +147,8 @@ func smallest(t *testing.T, w maillab.World, site maillab.Site, policy string, m
 		}
 		return out
 	})
-	t.Logf("shrunk, as a fixture (the outcomes are what the servers did):\n%s", asFixture(m, policy, ends[string(m.lab.Raw)+strings.Join(m.lab.Recipients, " ")]))
+	t.Logf("shrunk, as a fixture (the outcomes are what the servers did):\n%s", asFixture(m, policy,
+		ends[string(m.lab.Raw)+strings.Join(m.lab.Recipients, " ")]))
 }
 
 // asFixture is the message as package relaytest reads it, for the first of its
@@ -199,7 +201,8 @@ func TestShrunk(t *testing.T) {
 		}
 		return out
 	})
-	if want := "X-Bad: yes\n\nx\n"; !strings.HasSuffix(string(got.lab.Raw), want) || strings.Contains(string(got.lab.Raw), "Subject") || len(got.lab.Recipients) != 1 || asked > shrinkRounds {
+	if want := "X-Bad: yes\n\nx\n"; !strings.HasSuffix(string(got.lab.Raw), want) || strings.Contains(string(got.lab.Raw), "Subject") ||
+		len(got.lab.Recipients) != 1 || asked > shrinkRounds {
 		t.Errorf("%q to %v after %d rounds", got.lab.Raw, got.lab.Recipients, asked)
 	}
 	policy, err := os.ReadFile(testdata + "relay.json")

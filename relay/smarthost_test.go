@@ -32,8 +32,10 @@ func TestSmartHostRefused(t *testing.T) {
 		{"a level in capitals", func(s *relay.SmartHost) { s.Level = "Secure" }, at + ".Level", relay.ErrInvalid},
 		{"secure without authorities", func(s *relay.SmartHost) { s.CAFile = "" }, at + ".CAFile", relay.ErrRequired},
 		{"DANE with a name", func(s *relay.SmartHost) { s.Level = relay.LevelDANE }, at + ".TLSName", headers.ErrNotExpressible},
-		{"fingerprints without one", func(s *relay.SmartHost) { s.Level, s.TLSName = relay.LevelFingerprint, "" }, at + ".Fingerprints", relay.ErrRequired},
-		{"fingerprints with a name", func(s *relay.SmartHost) { s.Level, s.Fingerprints = relay.LevelFingerprint, []string{print} }, at + ".TLSName", relay.ErrConflict},
+		{"fingerprints without one", func(s *relay.SmartHost) { s.Level, s.TLSName = relay.LevelFingerprint, "" }, at + ".Fingerprints",
+			relay.ErrRequired},
+		{"fingerprints with a name", func(s *relay.SmartHost) { s.Level, s.Fingerprints = relay.LevelFingerprint, []string{print} },
+			at + ".TLSName", relay.ErrConflict},
 		{"fingerprints at another level", func(s *relay.SmartHost) { s.Fingerprints = []string{print} }, at + ".Fingerprints", relay.ErrConflict},
 		{"a short fingerprint", func(s *relay.SmartHost) {
 			s.Level, s.TLSName, s.Fingerprints = relay.LevelFingerprint, "", []string{"0a:0b"}
@@ -42,15 +44,21 @@ func TestSmartHostRefused(t *testing.T) {
 			s.Level, s.TLSName, s.Fingerprints = relay.LevelFingerprint, "", []string{print}
 			s.Fallback = []relay.FallbackHost{{Host: "b.test", Port: 25}}
 		}, at + ".Fallback[0].Fingerprints", relay.ErrRequired},
-		{"a second host without a port", func(s *relay.SmartHost) { s.Fallback = []relay.FallbackHost{{Host: "b.test"}} }, at + ".Fallback[0].Port", relay.ErrRequired},
-		{"a second host that is an address", func(s *relay.SmartHost) { s.Fallback = []relay.FallbackHost{{Host: "192.0.2.1", Port: 25}} }, at + ".Fallback[0].Host", relay.ErrInvalid},
-		{"the same host twice", func(s *relay.SmartHost) { s.Fallback = []relay.FallbackHost{{Host: "Mail.Conbool.com", Port: 25}} }, at + ".Fallback[0]", relay.ErrDuplicate},
+		{"a second host without a port", func(s *relay.SmartHost) { s.Fallback = []relay.FallbackHost{{Host: "b.test"}} },
+			at + ".Fallback[0].Port", relay.ErrRequired},
+		{"a second host that is an address", func(s *relay.SmartHost) { s.Fallback = []relay.FallbackHost{{Host: "192.0.2.1", Port: 25}} },
+			at + ".Fallback[0].Host", relay.ErrInvalid},
+		{"the same host twice", func(s *relay.SmartHost) { s.Fallback = []relay.FallbackHost{{Host: "Mail.Conbool.com", Port: 25}} },
+			at + ".Fallback[0]", relay.ErrDuplicate},
 		{"no password file", func(s *relay.SmartHost) { s.Auth.Mechanisms = []string{"PLAIN"} }, at + ".Auth.PasswordFile", relay.ErrRequired},
 		{"a password for a file", func(s *relay.SmartHost) { s.Auth.PasswordFile = "hunter2" }, at + ".Auth.PasswordFile", relay.ErrInvalid},
-		{"a file that is emitted", func(s *relay.SmartHost) { s.Auth.PasswordFile = "/etc/postfix/conbool_scope" }, at + ".Auth.PasswordFile", relay.ErrConflict},
+		{"a file that is emitted", func(s *relay.SmartHost) { s.Auth.PasswordFile = "/etc/postfix/conbool_scope" }, at + ".Auth.PasswordFile",
+			relay.ErrConflict},
 		{"main.cf", func(s *relay.SmartHost) { s.Auth.PasswordFile = "/etc/postfix/main.cf" }, at + ".Auth.PasswordFile", relay.ErrConflict},
-		{"a mechanism that is none", func(s *relay.SmartHost) { s.Auth = relay.Auth{PasswordFile: "/a", Mechanisms: []string{"PLAIN LOGIN"}} }, at + ".Auth.Mechanisms[0]", relay.ErrInvalid},
-		{"anonymous", func(s *relay.SmartHost) { s.Auth = relay.Auth{PasswordFile: "/a", Mechanisms: []string{"Anonymous"}} }, at + ".Auth.Mechanisms[0]", relay.ErrConflict},
+		{"a mechanism that is none", func(s *relay.SmartHost) { s.Auth = relay.Auth{PasswordFile: "/a", Mechanisms: []string{"PLAIN LOGIN"}} },
+			at + ".Auth.Mechanisms[0]", relay.ErrInvalid},
+		{"anonymous", func(s *relay.SmartHost) { s.Auth = relay.Auth{PasswordFile: "/a", Mechanisms: []string{"Anonymous"}} },
+			at + ".Auth.Mechanisms[0]", relay.ErrConflict},
 		{"ours", func(s *relay.SmartHost) {
 			s.Auth = relay.Auth{PasswordFile: "/a", Mechanisms: []string{"X-OXMAILROUTE-LOGIN"}}
 		}, at + ".Auth.Mechanisms[0]", relay.ErrConflict},
@@ -58,7 +66,8 @@ func TestSmartHostRefused(t *testing.T) {
 			s.Auth = relay.Auth{PasswordFile: "/a", Mechanisms: []string{"PLAIN", "plain"}}
 		}, at + ".Auth.Mechanisms[1]", relay.ErrDuplicate},
 		{"nothing to be known by", func(s *relay.SmartHost) { s.CertFile, s.KeyFile = "", "" }, at + ".CertFile", relay.ErrRequired},
-		{"a certificate without a key", func(s *relay.SmartHost) { s.KeyFile, s.Auth.PasswordFile = "", "/a" }, at + ".KeyFile", relay.ErrRequired},
+		{"a certificate without a key", func(s *relay.SmartHost) { s.KeyFile, s.Auth.PasswordFile = "", "/a" }, at + ".KeyFile",
+			relay.ErrRequired},
 		{"known by address and certificate", func(s *relay.SmartHost) { s.KnownByAddress = true }, at + ".CertFile", relay.ErrConflict},
 	}
 	for _, tt := range tests {
@@ -90,12 +99,14 @@ func TestSmartHostElsewhere(t *testing.T) {
 		base  func(testing.TB) relay.Installation
 		path  string
 	}{
-		{"as a domain", func(p *relay.Policy) { p.Tenants[0].Domains = append(p.Tenants[0].Domains, "spare.test") }, labBase, "Tenants[0].Domains[1]"},
+		{"as a domain", func(p *relay.Policy) { p.Tenants[0].Domains = append(p.Tenants[0].Domains, "spare.test") }, labBase,
+			"Tenants[0].Domains[1]"},
 		{"as the way past the gateway", func(p *relay.Policy) { p.DirectVia = "[MX.spare.test]:25" }, labBase, "DirectVia"},
 		{"as our own name", func(p *relay.Policy) { p.Inbound.Host = "mx.spare.test" }, labBase, "Inbound.Host"},
 		{"as relayhost", func(p *relay.Policy) {}, func(tb testing.TB) relay.Installation {
 			in := labBase(tb)
-			in.Files["/etc/postfix/main.cf"] = []byte(strings.ReplaceAll(string(in.Files["/etc/postfix/main.cf"]), "relayhost =", "relayhost = [mx.spare.test]"))
+			in.Files["/etc/postfix/main.cf"] = []byte(strings.ReplaceAll(string(in.Files["/etc/postfix/main.cf"]), "relayhost =",
+				"relayhost = [mx.spare.test]"))
 			return in
 		}, "main.cf:32"},
 	}
@@ -142,8 +153,10 @@ func TestNoSecret(t *testing.T) {
 	in := labBase(t)
 	in.Files["/etc/postfix/sasl/gateway"] = []byte("[mail.conbool.com]:25 ox:" + secret + "\n  " + secret + "\n")
 	// Whoever reads tables reads this one, too, and would warn of its lines.
-	in.Files["/etc/postfix/main.cf"] = append(in.Files["/etc/postfix/main.cf"], "\ntransport_maps = hash:/etc/postfix/sasl/gateway\nheader_checks = regexp:/etc/postfix/sasl/gateway\nsmtp_sasl_password_maps = hash:/etc/postfix/sasl/gateway\n"...)
-	in.Tables = map[string]relay.Table{"hash:/etc/postfix/sasl/gateway": {Harmless: true}, "regexp:/etc/postfix/sasl/gateway": {Harmless: true}}
+	in.Files["/etc/postfix/main.cf"] = append(in.Files["/etc/postfix/main.cf"],
+		"\ntransport_maps = hash:/etc/postfix/sasl/gateway\nheader_checks = regexp:/etc/postfix/sasl/gateway\nsmtp_sasl_password_maps = hash:/etc/postfix/sasl/gateway\n"...)
+	in.Tables = map[string]relay.Table{"hash:/etc/postfix/sasl/gateway": {Harmless: true},
+		"regexp:/etc/postfix/sasl/gateway": {Harmless: true}}
 	c, err := tryCompile(t, p, in)
 	if err != nil {
 		t.Fatal(err)
@@ -151,7 +164,8 @@ func TestNoSecret(t *testing.T) {
 	if len(in.Files["/etc/postfix/sasl/gateway"]) == 0 {
 		t.Error("the caller's installation has lost the file")
 	}
-	d := c.Route(t.Context(), &relay.Message{Origin: c.Origin(relay.RoleInternal), From: "alice@example.com", To: "x@remote1.test", Raw: []byte("Subject: x\n\n"), SmartHost: relay.PeerNoLogin})
+	d := c.Route(t.Context(), &relay.Message{Origin: c.Origin(relay.RoleInternal), From: "alice@example.com", To: "x@remote1.test",
+		Raw: []byte("Subject: x\n\n"), SmartHost: relay.PeerNoLogin})
 	if got := d.String(); got != "defer 450" {
 		t.Errorf("Route says %s", got)
 	}
@@ -164,7 +178,8 @@ func TestNoSecret(t *testing.T) {
 		t.Fatal(err)
 	}
 	for what, s := range map[string]string{
-		"decision": string(text), "policy": string(policy) + fmt.Sprintf("%+v", p), "warnings": fmt.Sprint(c.Warnings()), "commands": fmt.Sprint(c.Commands()),
+		"decision": string(text), "policy": string(policy) + fmt.Sprintf("%+v",
+			p), "warnings": fmt.Sprint(c.Warnings()), "commands": fmt.Sprint(c.Commands()),
 		"config": fmt.Sprintf("%+v", *c),
 	} {
 		if strings.Contains(s, secret) {
@@ -211,7 +226,8 @@ func TestNoSecretInErrors(t *testing.T) {
 			}
 			in = labBase(t) // another file with these rows is read
 			in.Files["/etc/postfix/plain"] = []byte(text)
-			in.Files["/etc/postfix/main.cf"] = append(in.Files["/etc/postfix/main.cf"], "\n"+name+" = "+strings.Replace(value, "sasl/gateway", "plain", 1)+"\n"...)
+			in.Files["/etc/postfix/main.cf"] = append(in.Files["/etc/postfix/main.cf"], "\n"+name+" = "+strings.Replace(value, "sasl/gateway",
+				"plain", 1)+"\n"...)
 			c, err := tryCompile(t, p, in)
 			if err == nil && kind != "texthash" && name != "virtual_alias_maps" && name != "smtpd_client_restrictions" && len(c.Warnings()) == 0 {
 				t.Errorf("%s: nothing is wrong with the rows, so this proves nothing", name)
@@ -239,9 +255,11 @@ func TestNoSecretInErrors(t *testing.T) {
 	}
 	for _, auth := range []string{
 		`"ox:` + secret + `"`, `["ox:` + secret + `"]`, `{"Password": "` + secret + `"}`, `{"PasswordFile": {"ox": "` + secret + `"}}`,
-		`{"PasswordFile": ["` + secret + `"]}`, `{"PasswordFile": "` + secret + `",}`, `{"Mechanisms": "` + secret + `"}`, `{"PasswordFile": "` + secret,
+		`{"PasswordFile": ["` + secret + `"]}`, `{"PasswordFile": "` + secret + `",}`, `{"Mechanisms": "` + secret + `"}`, `{"PasswordFile": "` +
+			secret,
 	} {
-		if _, err := relay.ParsePolicy("p.json", []byte(`{"Gateway": {"SmartHost": {"Auth": `+auth+`}}}`)); err == nil || strings.Contains(err.Error(), secret) {
+		if _, err := relay.ParsePolicy("p.json", []byte(`{"Gateway": {"SmartHost": {"Auth": `+auth+`}}}`)); err == nil ||
+			strings.Contains(err.Error(), secret) {
 			t.Errorf("%s: %v", auth, err)
 		}
 	}
@@ -319,7 +337,8 @@ func TestSecretCommand(t *testing.T) {
 func TestWriteSecret(t *testing.T) {
 	dir := t.TempDir()
 	for range 2 { // the second time over a file that everybody may read
-		if _, err := deploy.Write(context.Background(), deploy.Local{Dir: dir}, []relay.File{{Name: "postfix/sasl_gateway", Mode: 0o600, Data: []byte("h u:p\n")}}, deploy.Options{}); err != nil {
+		if _, err := deploy.Write(context.Background(), deploy.Local{Dir: dir}, []relay.File{{Name: "postfix/sasl_gateway", Mode: 0o600,
+			Data: []byte("h u:p\n")}}, deploy.Options{}); err != nil {
 			t.Fatal(err)
 		}
 		info, err := os.Stat(filepath.Join(dir, "postfix/sasl_gateway"))

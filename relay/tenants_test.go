@@ -31,9 +31,12 @@ func TestTenantScripts(t *testing.T) {
 	p.Sieve.Form = relay.SievePerTenant
 	p.Mailboxes, p.Aliases = nil, nil
 	p.Tenants = []relay.Tenant{
-		{Name: "all", Domains: []string{"all.example", "BÜCHER.example", "out.example"}, Scope: relay.Scope{Use: relay.ScopeAll, Except: []string{"bob@all.example", "out.example"}}},
-		{Name: "domains", Domains: []string{"in.example", "notin.example"}, Scope: relay.Scope{Use: relay.ScopeDomains, Domains: []string{"in.example"}}},
-		{Name: "senders", Domains: []string{"some.example", "nobody.example"}, Scope: relay.Scope{Use: relay.ScopeSenders, Senders: []string{"alice@some.example", "carl@nobody.example"}, Except: []string{"carl@nobody.example"}}},
+		{Name: "all", Domains: []string{"all.example", "BÜCHER.example", "out.example"}, Scope: relay.Scope{Use: relay.ScopeAll,
+			Except: []string{"bob@all.example", "out.example"}}},
+		{Name: "domains", Domains: []string{"in.example", "notin.example"}, Scope: relay.Scope{Use: relay.ScopeDomains,
+			Domains: []string{"in.example"}}},
+		{Name: "senders", Domains: []string{"some.example", "nobody.example"}, Scope: relay.Scope{Use: relay.ScopeSenders,
+			Senders: []string{"alice@some.example", "carl@nobody.example"}, Except: []string{"carl@nobody.example"}}},
 		{Name: "none", Domains: []string{"none.example"}, Scope: relay.Scope{Use: relay.ScopeNone}},
 		{Name: "elsewhere", Domains: []string{"store.example"}, Scope: relay.Scope{Use: relay.ScopeAll}, Store: "[store.example.com]:25"},
 	}
@@ -63,11 +66,13 @@ func TestTenantScripts(t *testing.T) {
 		}
 	}
 	slices.Sort(scripts)
-	if diff := cmp.Diff([]string{"tenants/all.example.sieve", "tenants/bücher.example.sieve", "tenants/in.example.sieve", "tenants/some.example.sieve", "tenants/xn--bcher-kva.example.sieve"}, scripts); diff != "" {
+	if diff := cmp.Diff([]string{"tenants/all.example.sieve", "tenants/bücher.example.sieve", "tenants/in.example.sieve",
+		"tenants/some.example.sieve", "tenants/xn--bcher-kva.example.sieve"}, scripts); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	obsolete := slices.DeleteFunc(c.Obsolete(), func(name string) bool { return !strings.HasPrefix(name, "sieve/") })
-	if diff := cmp.Diff([]string{"sieve/before/10-conbool.sieve", "sieve/before/10-conbool.svbin", "sieve/tenants/gone.example.sieve", "sieve/tenants/gone.example.svbin"}, obsolete); diff != "" {
+	if diff := cmp.Diff([]string{"sieve/before/10-conbool.sieve", "sieve/before/10-conbool.svbin", "sieve/tenants/gone.example.sieve",
+		"sieve/tenants/gone.example.svbin"}, obsolete); diff != "" {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	r, err := relay.Remove("conbool", in)
@@ -94,14 +99,16 @@ func TestTenantScripts(t *testing.T) {
 
 	// The other way: scripts by domain go when one script is for all.
 	p.Sieve.Form = relay.SieveGlobal
-	if o := compile(t, p, in).Obsolete(); !slices.Contains(o, "sieve/tenants/all.example.sieve") || !slices.Contains(o, "sieve/tenants/all.example.svbin") || slices.Contains(o, "sieve/before/10-conbool.sieve") {
+	if o := compile(t, p, in).Obsolete(); !slices.Contains(o, "sieve/tenants/all.example.sieve") ||
+		!slices.Contains(o, "sieve/tenants/all.example.svbin") || slices.Contains(o, "sieve/before/10-conbool.sieve") {
 		t.Errorf("obsolete in the global form: %q", o)
 	}
 
 	p.Sieve.Form = relay.SievePerTenant
 	in.Written["sieve/tenants/in.example.sieve"] = []byte("# the customer's\n")
 	p.Tenants[0].Domains = append(p.Tenants[0].Domains, strings.Repeat("a.", 90)+"example")
-	in.Files["/etc/postfix/main.cf"] = append(in.Files["/etc/postfix/main.cf"], "relay_domains = store.example "+p.Tenants[0].Domains[3]+"\n"...)
+	in.Files["/etc/postfix/main.cf"] = append(in.Files["/etc/postfix/main.cf"],
+		"relay_domains = store.example "+p.Tenants[0].Domains[3]+"\n"...)
 	if _, err = tryCompile(t, p, in); !errors.Is(err, relay.ErrConflict) || !errors.Is(err, headers.ErrNotExpressible) {
 		t.Errorf("somebody else's script, and a long domain: %v", err)
 	}
@@ -132,20 +139,26 @@ func TestTenantFragment(t *testing.T) {
 	}{
 		{"2.3", "", "  sieve_before = /etc/dovecot/sieve/tenants/%Ld.sieve\n", nil},
 		{"2.3", "plugin {\n  sieve_before = /etc/dovecot/own\n}\n", "  sieve_before2 = /etc/dovecot/sieve/tenants/%Ld.sieve\n", nil},
-		{"2.3", "plugin {\n  sieve_before = /etc/dovecot/sieve/before/10-conbool.sieve\n}\n", "  sieve_before = /etc/dovecot/sieve/tenants/%Ld.sieve\n", nil},
-		{"2.3", "plugin {\n  sieve_before = /etc/dovecot/sieve/tenants/%Ld.sieve\n}\n", "  sieve_before = /etc/dovecot/sieve/tenants/%Ld.sieve\n", nil},
+		{"2.3", "plugin {\n  sieve_before = /etc/dovecot/sieve/before/10-conbool.sieve\n}\n",
+			"  sieve_before = /etc/dovecot/sieve/tenants/%Ld.sieve\n", nil},
+		{"2.3", "plugin {\n  sieve_before = /etc/dovecot/sieve/tenants/%Ld.sieve\n}\n", "  sieve_before = /etc/dovecot/sieve/tenants/%Ld.sieve\n",
+			nil},
 		{"2.3", "auth_username_format = %Ln\n", "", relay.ErrConflict},
 		{"2.3", "auth_username_format = %n\n", "", relay.ErrConflict},
 		{"2.3", "auth_username_format = %{username}\n", "", relay.ErrConflict},
 		{"2.3", "auth_username_format = %Lu\n", "  sieve_before = /etc/dovecot/sieve/tenants/%Ld.sieve\n", nil},
 		{"2.3", "auth_username_format = %n@%d\n", "  sieve_before = /etc/dovecot/sieve/tenants/%Ld.sieve\n", nil},
 		{"2.4", "", "  path = /etc/dovecot/sieve/tenants/%{user | domain | lower}.sieve\n", nil},
-		{"2.4", "sieve_script oxmailroute-conbool {\n  path = /etc/dovecot/sieve/tenants/%{user | domain | lower}.sieve\n}\n", "  path = /etc/dovecot/sieve/tenants/%{user | domain | lower}.sieve\n", nil},
-		{"2.4", "sieve_script oxmailroute-conbool {\n  path = /etc/dovecot/sieve/before/10-conbool.sieve\n}\n", "  path = /etc/dovecot/sieve/tenants/%{user | domain | lower}.sieve\n", nil},
+		{"2.4", "sieve_script oxmailroute-conbool {\n  path = /etc/dovecot/sieve/tenants/%{user | domain | lower}.sieve\n}\n",
+			"  path = /etc/dovecot/sieve/tenants/%{user | domain | lower}.sieve\n", nil},
+		{"2.4", "sieve_script oxmailroute-conbool {\n  path = /etc/dovecot/sieve/before/10-conbool.sieve\n}\n",
+			"  path = /etc/dovecot/sieve/tenants/%{user | domain | lower}.sieve\n", nil},
 		{"2.4", "sieve_script oxmailroute-conbool {\n  path = /elsewhere\n}\n", "", relay.ErrConflict},
 		{"2.4", "protocol lmtp {\n  auth_username_format = %{user | username | lower}\n}\n", "", relay.ErrConflict},
-		{"2.4", "protocol lmtp {\n  auth_username_format = %{user | lower}\n}\n", "  path = /etc/dovecot/sieve/tenants/%{user | domain | lower}.sieve\n", nil},
-		{"2.4", "auth_username_format = %{user | username}@%{user | domain}\n", "  path = /etc/dovecot/sieve/tenants/%{user | domain | lower}.sieve\n", nil},
+		{"2.4", "protocol lmtp {\n  auth_username_format = %{user | lower}\n}\n",
+			"  path = /etc/dovecot/sieve/tenants/%{user | domain | lower}.sieve\n", nil},
+		{"2.4", "auth_username_format = %{user | username}@%{user | domain}\n",
+			"  path = /etc/dovecot/sieve/tenants/%{user | domain | lower}.sieve\n", nil},
 	}
 	for _, tt := range tests {
 		p := labPolicy(t, "lab.json")
@@ -182,7 +195,8 @@ func testTenantServers(t *testing.T, p relay.Policy, w maillab.World) {
 	}
 	const own = "require \"fileinto\";\nif header :contains \"subject\" \"x\" { fileinto \"Own\"; }\n"
 	in := labBase(t)
-	in.Files["/etc/postfix/aliases"] = append(in.Files["/etc/postfix/aliases"], "desk@example.net\talice@example.com\nshop@example.com\tcarol@example.net\n"...)
+	in.Files["/etc/postfix/aliases"] = append(in.Files["/etc/postfix/aliases"],
+		"desk@example.net\talice@example.com\nshop@example.com\tcarol@example.net\n"...)
 	in.Scripts = relay.ScriptMap{"bob@example.com": program(t, "bob", own)}
 	c, site := labSite(t, p, in)
 	site.Files["sieve/users/bob@example.com.sieve"] = []byte(own)
@@ -204,7 +218,8 @@ func testTenantServers(t *testing.T, p relay.Policy, w maillab.World) {
 	}
 	var msgs []maillab.Message
 	for _, tt := range tests {
-		msgs = append(msgs, maillab.Message{ID: tt.id, Source: "127.0.2.1", TLS: "tls", Certificate: "conbool", From: "z@remote2.test", Recipients: []string{tt.to}, Raw: []byte(tt.raw)})
+		msgs = append(msgs, maillab.Message{ID: tt.id, Source: "127.0.2.1", TLS: "tls", Certificate: "conbool", From: "z@remote2.test",
+			Recipients: []string{tt.to}, Raw: []byte(tt.raw)})
 	}
 	r := maillab.Run(t, w, site, msgs)
 	for _, tt := range tests {
@@ -219,7 +234,8 @@ func testTenantServers(t *testing.T, p relay.Policy, w maillab.World) {
 		if tt.id == "spam" && !strings.Contains(d.Outcomes[0].Trace.String(), "sieve/tenants/example.com.sieve") {
 			t.Errorf("the trace doesn't name the tenant's script:\n%s", d.Outcomes[0].Trace)
 		}
-		if places := r.Messages[tt.id].Recipients[tt.to]; len(places) != 1 || places[0].Kind != maillab.KindMailbox || places[0].Name != tt.want || tt.box != "" && places[0].Address != tt.box {
+		if places := r.Messages[tt.id].Recipients[tt.to]; len(places) != 1 || places[0].Kind != maillab.KindMailbox ||
+			places[0].Name != tt.want || tt.box != "" && places[0].Address != tt.box {
 			t.Errorf("%s: servers %v, want %s", tt.id, places, tt.want)
 		}
 	}

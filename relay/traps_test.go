@@ -70,11 +70,14 @@ func testSmartHostModes(t *testing.T, policy relay.Policy, w maillab.World) {
 			w.SmartHost = mode
 			r := maillab.Run(t, w, site, []maillab.Message{
 				{ID: "out", To: "127.0.1.2:25", From: "alice@example.com", Recipients: []string{"x@remote1.test"}, Raw: hello},
-				{ID: "opt-out", To: "127.0.1.2:25", From: "alice@example.com", Recipients: []string{"x@remote1.test"}, Raw: []byte("TLS-Required: no\n\n")},
-				{ID: "marked", To: "127.0.0.1:10032", Source: "127.0.0.1", From: "alice@example.com", Recipients: []string{"x@remote1.test"}, Raw: []byte(redirectedHead + "X-Conbool-Released: yes\n\n")},
+				{ID: "opt-out", To: "127.0.1.2:25", From: "alice@example.com", Recipients: []string{"x@remote1.test"},
+					Raw: []byte("TLS-Required: no\n\n")},
+				{ID: "marked", To: "127.0.0.1:10032", Source: "127.0.0.1", From: "alice@example.com", Recipients: []string{"x@remote1.test"},
+					Raw: []byte(redirectedHead + "X-Conbool-Released: yes\n\n")},
 				{ID: "in", To: "127.0.1.2:25", From: "alice@example.com", Recipients: []string{"bob@example.com"}, Raw: hello},
 			})
-			for id, to := range map[string]string{"out": "x@remote1.test", "opt-out": "x@remote1.test", "marked": "x@remote1.test", "in": "bob@example.com"} {
+			for id, to := range map[string]string{"out": "x@remote1.test", "opt-out": "x@remote1.test", "marked": "x@remote1.test",
+				"in": "bob@example.com"} {
 				expected := map[string]string{"out": want[mode], "opt-out": want[mode], "marked": "mx", "in": "mailbox"}[id]
 				if got := kinds(r.Messages[id], to); got != expected {
 					t.Errorf("%s: %q, want %q (%v)", id, got, expected, r.Messages[id].Recipients[to])
@@ -107,7 +110,8 @@ func testLookupMX(t *testing.T, p relay.Policy, w maillab.World) {
 	if got := kinds(r.Messages["out"], "x@remote1.test"); got != "deferred" {
 		t.Errorf("%q, want deferred", got)
 	}
-	m := relay.Message{Origin: c.Origin(relay.RoleInternal), From: "alice@example.com", To: "x@remote1.test", Raw: hello, SmartHost: relay.PeerUnverified}
+	m := relay.Message{Origin: c.Origin(relay.RoleInternal), From: "alice@example.com", To: "x@remote1.test", Raw: hello,
+		SmartHost: relay.PeerUnverified}
 	if d := c.Route(t.Context(), &m); d.String() != "defer 450" {
 		t.Errorf("Route: %s", d)
 	}
@@ -133,7 +137,8 @@ func testSieveForgery(t *testing.T, p relay.Policy, w maillab.World) {
 			site.Dovecot, site.Dovecot24 = extension, "sieve_extensions {\n  editheader = yes\n}\n"
 			site.Files["sieve/users/bob@example.com.sieve"] = []byte(script)
 			r := maillab.Run(t, w, site, []maillab.Message{
-				{ID: "out", To: "127.0.1.2:25", From: "alice@example.com", Recipients: []string{"bob@example.com"}, Raw: []byte("Message-ID: <1@forged.test>\nSubject: x\n\n")},
+				{ID: "out", To: "127.0.1.2:25", From: "alice@example.com", Recipients: []string{"bob@example.com"},
+					Raw: []byte("Message-ID: <1@forged.test>\nSubject: x\n\n")},
 			})
 			if got := kinds(r.Messages["out"], "bob@example.com"); got != tt.want {
 				t.Errorf("%q, want %q", got, tt.want)
@@ -162,15 +167,18 @@ func testMailboxScriptServers(t *testing.T, p relay.Policy, w maillab.World) {
 	for raw := range want {
 		id := "m" + string(rune('a'+len(msgs)))
 		ids[id] = raw
-		msgs = append(msgs, maillab.Message{ID: id, Source: "127.0.2.1", TLS: "tls", Certificate: "conbool", From: "z@remote2.test", Recipients: []string{"bob@example.com"}, Raw: []byte(raw)})
+		msgs = append(msgs, maillab.Message{ID: id, Source: "127.0.2.1", TLS: "tls", Certificate: "conbool", From: "z@remote2.test",
+			Recipients: []string{"bob@example.com"}, Raw: []byte(raw)})
 	}
 	r := maillab.Run(t, w, site, msgs)
 	for id, raw := range ids {
-		d := c.Route(t.Context(), &relay.Message{Origin: c.Origin(relay.RoleGateway), From: "z@remote2.test", To: "bob@example.com", Raw: []byte(raw)})
+		d := c.Route(t.Context(), &relay.Message{Origin: c.Origin(relay.RoleGateway), From: "z@remote2.test", To: "bob@example.com",
+			Raw: []byte(raw)})
 		if d.String() != "mailbox "+want[raw] {
 			t.Errorf("%q: Route says %s, want %s", raw, d, want[raw])
 		}
-		if places := r.Messages[id].Recipients["bob@example.com"]; len(places) != 1 || places[0].Kind != maillab.KindMailbox || places[0].Name != want[raw] {
+		if places := r.Messages[id].Recipients["bob@example.com"]; len(places) != 1 || places[0].Kind != maillab.KindMailbox ||
+			places[0].Name != want[raw] {
 			t.Errorf("%q: servers %v, want %s", raw, places, want[raw])
 		}
 	}

@@ -31,11 +31,14 @@ func TestSMTPUTF8(t *testing.T) {
 		f.messages, f.declared, f.raws = 120, true, raws
 		f.entries = []string{"submission", "internal", "pickup", "gateway"}
 		f.senders = []string{"alice@example.com", "\u00e4lice@example.com", "z@remote3.test", "\u00f6ther@remote3.test", "z@b\u00fccher.test", ""}
-		f.rcpts = []string{"bob@example.com", "j\u00fcrgen@example.com", "x@remote1.test", "\u00fc@remote2.test", "x@b\u00fccher.test", "fwd@example.com", "other@example.com", "bob+\u00fc@example.com", "bob+\u00fc@example.com"}
+		f.rcpts = []string{"bob@example.com", "j\u00fcrgen@example.com", "x@remote1.test", "\u00fc@remote2.test", "x@b\u00fccher.test",
+			"fwd@example.com", "other@example.com", "bob+\u00fc@example.com", "bob+\u00fc@example.com"}
 		if f.name == "off" { // the log doesn't show such addresses then
-			f.senders, f.rcpts = []string{"alice@example.com", "z@remote3.test", ""}, []string{"bob@example.com", "x@remote1.test", "fwd@example.com"}
+			f.senders, f.rcpts = []string{"alice@example.com", "z@remote3.test", ""}, []string{"bob@example.com", "x@remote1.test",
+				"fwd@example.com"}
 		}
-		f.scripts = map[string]string{"fwd@example.com": "redirect \"out@remote1.test\";\n", "bob@example.com": "require [\"envelope\", \"fileinto\"]; if envelope :is \"from\" \"\" { fileinto \"Null\"; } elsif envelope :contains \"from\" \"lice@\" { fileinto \"Alice\"; } elsif envelope :is \"from\" \"öther@remote3.test\" { fileinto \"Other\"; }\n"}
+		f.scripts = map[string]string{"fwd@example.com": "redirect \"out@remote1.test\";\n",
+			"bob@example.com": "require [\"envelope\", \"fileinto\"]; if envelope :is \"from\" \"\" { fileinto \"Null\"; } elsif envelope :contains \"from\" \"lice@\" { fileinto \"Alice\"; } elsif envelope :is \"from\" \"öther@remote3.test\" { fileinto \"Other\"; }\n"}
 		for _, system := range maillab.DrawnSystems(t, f.name) {
 			t.Run(f.name+"/"+system.Name, func(t *testing.T) {
 				t.Parallel()

@@ -8,8 +8,9 @@ func valid() Policy {
 	g.SmartHost.CertFile = "/etc/ssl/lab/ox.pem"
 	g.SmartHost.KeyFile = "/etc/ssl/lab/ox.key"
 	return Policy{
-		Gateway:  g,
-		Server:   Server{Hostname: "ox.example.com", Postfix: "3.7", Dovecot: "2.3", CertFile: "/etc/ssl/lab/ox.pem", KeyFile: "/etc/ssl/lab/ox.key"},
+		Gateway: g,
+		Server: Server{Hostname: "ox.example.com", Postfix: "3.7", Dovecot: "2.3", CertFile: "/etc/ssl/lab/ox.pem",
+			KeyFile: "/etc/ssl/lab/ox.key"},
 		Topology: TopologyMailboxes,
 		Tenants: []Tenant{
 			{Name: "com", Domains: []string{"example.com"}, Scope: Scope{Use: ScopeAll}},

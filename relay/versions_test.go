@@ -31,7 +31,8 @@ func emitted(tb testing.TB, c *relay.Config, name string) string {
 // print, and never from both in contradiction.
 func TestVersions(t *testing.T) {
 	const old = "2.3.19.1 (9b53102964)\n"
-	new23, new24 := string(whole("2.3.19.1 (9b53102964)", "mail_location = maildir:~/m\n")), string(whole("2.4.1-4 (7d8c0e5759)", "mail_driver = maildir\n"))
+	new23, new24 := string(whole("2.3.19.1 (9b53102964)", "mail_location = maildir:~/m\n")), string(whole("2.4.1-4 (7d8c0e5759)",
+		"mail_driver = maildir\n"))
 	tests := []struct {
 		name                       string
 		postfix, dovecot           string // of the policy
@@ -45,7 +46,8 @@ func TestVersions(t *testing.T) {
 		{name: "policy with whole versions", postfix: "3.9.1", dovecot: "2.3.21"},
 		{name: "policy for Debian 13", postfix: "3.10", dovecot: "2.4", settings: true, blocks: true},
 		{name: "installation alone", mailVersion: "3.7.11\n", dovecotOutput: old},
-		{name: "postconf with a name", mailVersion: "mail_version = 3.10.13\n", dovecotOutput: "2.4.1-4 (7d8c0e5759)\n", settings: true, blocks: true},
+		{name: "postconf with a name", mailVersion: "mail_version = 3.10.13\n", dovecotOutput: "2.4.1-4 (7d8c0e5759)\n", settings: true,
+			blocks: true},
 		{name: "from doveconf", mailVersion: "3.7.11", doveconf: new23},
 		{name: "new from doveconf", mailVersion: "3.10.13", doveconf: new24, settings: true, blocks: true},
 		{name: "one each", postfix: "3.10", dovecotOutput: old, settings: true},
@@ -55,12 +57,14 @@ func TestVersions(t *testing.T) {
 		{name: "Postfix contradicts", postfix: "3.7", mailVersion: "3.10.13", dovecot: "2.3", path: "Server.Postfix", kind: relay.ErrConflict},
 		{name: "Dovecot contradicts", postfix: "3.7", dovecot: "2.4", dovecotOutput: old, path: "Server.Dovecot", kind: relay.ErrConflict},
 		{name: "doveconf contradicts", postfix: "3.7", dovecotOutput: old, doveconf: new24, path: "Server.Dovecot", kind: relay.ErrConflict},
-		{name: "newer Postfix in the installation", dovecot: "2.3", mailVersion: "3.11.0", path: "Installation.PostfixVersion", kind: relay.ErrUnsupported},
+		{name: "newer Postfix in the installation", dovecot: "2.3", mailVersion: "3.11.0", path: "Installation.PostfixVersion",
+			kind: relay.ErrUnsupported},
 		{name: "older Postfix", postfix: "3.5", dovecot: "2.3", path: "Server.Postfix", kind: relay.ErrUnsupported},
 		{name: "newer Dovecot", postfix: "3.7", dovecot: "2.5.0", path: "Server.Dovecot", kind: relay.ErrUnsupported},
 		{name: "Dovecot 3", postfix: "3.7", dovecot: "3.0", path: "Server.Dovecot", kind: relay.ErrUnsupported},
 		{name: "no version", postfix: "new", dovecot: "2.3", path: "Server.Postfix", kind: relay.ErrInvalid},
-		{name: "another parameter", dovecot: "2.3", mailVersion: "mail_name = Postfix 3.7", path: "Installation.PostfixVersion", kind: relay.ErrInvalid},
+		{name: "another parameter", dovecot: "2.3", mailVersion: "mail_name = Postfix 3.7", path: "Installation.PostfixVersion",
+			kind: relay.ErrInvalid},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -114,12 +118,17 @@ func TestFragment24(t *testing.T) {
 		path           string // of an error
 		want, not      string // in the fragment
 	}{
-		{name: "a script of the customer's", doveconf: "sieve_script his {\n  path = /etc/his.sieve\n  type = before\n}\n", want: "sieve_script oxmailroute-conbool {\n  type = before\n  driver = file\n  path = /etc/dovecot/sieve/before/10-conbool.sieve\n  precedence = 1\n}\n", not: "editheader"},
+		{name: "a script of the customer's", doveconf: "sieve_script his {\n  path = /etc/his.sieve\n  type = before\n}\n",
+			want: "sieve_script oxmailroute-conbool {\n  type = before\n  driver = file\n  path = /etc/dovecot/sieve/before/10-conbool.sieve\n  precedence = 1\n}\n", not: "editheader"},
 		{name: "ours from before", doveconf: "sieve_script oxmailroute-conbool {\n  path = /etc/dovecot/sieve/before/10-conbool.sieve\n}\nsubmission_host = 127.0.0.1:10032\n", want: "sieve_script oxmailroute-conbool {"},
-		{name: "a script of our name", doveconf: "sieve_script oxmailroute-conbool {\n  path = /srv/x.sieve\n}\n", path: "doveconf: sieve_script oxmailroute-conbool"},
-		{name: "redirects go elsewhere", doveconf: "protocol lmtp {\n  submission_host = mail.test:587\n}\n", path: "doveconf: protocol lmtp: submission_host"},
-		{name: "editheader", doveconf: "sieve_extensions {\n  fileinto = yes\n  editheader = yes\n}\n", want: "sieve_editheader_header X-Conbool-Released {\n  forbid_add = yes\n  forbid_delete = yes\n}\n"},
-		{name: "editheader for one protocol", doveconf: "protocol lmtp {\n  sieve_extensions {\n    editheader = yes\n  }\n}\n", want: "sieve_editheader_header X-OXMailroute-Origin {"},
+		{name: "a script of our name", doveconf: "sieve_script oxmailroute-conbool {\n  path = /srv/x.sieve\n}\n",
+			path: "doveconf: sieve_script oxmailroute-conbool"},
+		{name: "redirects go elsewhere", doveconf: "protocol lmtp {\n  submission_host = mail.test:587\n}\n",
+			path: "doveconf: protocol lmtp: submission_host"},
+		{name: "editheader", doveconf: "sieve_extensions {\n  fileinto = yes\n  editheader = yes\n}\n",
+			want: "sieve_editheader_header X-Conbool-Released {\n  forbid_add = yes\n  forbid_delete = yes\n}\n"},
+		{name: "editheader for one protocol", doveconf: "protocol lmtp {\n  sieve_extensions {\n    editheader = yes\n  }\n}\n",
+			want: "sieve_editheader_header X-OXMailroute-Origin {"},
 		{name: "editheader allowed for our names", doveconf: "sieve_extensions {\n  editheader = yes\n}\nprotocol lmtp {\n  sieve_editheader_header x-conbool-released {\n    forbid_add = no\n  }\n}\n", path: "doveconf: sieve_editheader_header x-conbool-released"},
 	}
 	for _, tt := range tests {
@@ -129,7 +138,8 @@ func TestFragment24(t *testing.T) {
 			in.Doveconf = whole("2.4.1-4 (7d8c0e5759)", tt.doveconf)
 			if tt.path != "" {
 				var list relay.Errors
-				if _, err := tryCompile(t, p, in); !errors.As(err, &list) || list[0].Position.String() != tt.path || !errors.Is(list[0], relay.ErrConflict) {
+				if _, err := tryCompile(t, p, in); !errors.As(err, &list) || list[0].Position.String() != tt.path ||
+					!errors.Is(list[0], relay.ErrConflict) {
 					t.Fatalf("%v, want a conflict at %s", err, tt.path)
 				}
 				return

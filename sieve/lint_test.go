@@ -121,7 +121,8 @@ func TestCheck(t *testing.T) {
 		})
 	}
 	var list sieve.Errors
-	if w, err := sieve.Check("x", make([]byte, sieve.MaxScriptSize+1), sieve.Debian12); len(w) != 0 || !errors.As(err, &list) || list[0].Line != 1 {
+	if w, err := sieve.Check("x", make([]byte, sieve.MaxScriptSize+1), sieve.Debian12); len(w) != 0 || !errors.As(err, &list) ||
+		list[0].Line != 1 {
 		t.Errorf("a script that is too large: %v, %v", w, err)
 	}
 	old, _ := sieve.Check("x", []byte("require \"imapflags\"; mark;"), sieve.Debian12|sieve.ExtIMAPFlags)

@@ -71,7 +71,8 @@ func breakOne(g *sievetest.Generator, list []sieve.Command) {
 		sieve.If{Test: sieve.HasFlag{Variables: []string{"a b", "b"}, Match: "x"}},
 		sieve.If{Test: sieve.Body{Transform: "x", Content: []string{"a"}}},
 		sieve.If{Test: sieve.Date{Zone: "x", OriginalZone: true, Last: true}}, sieve.If{Test: sieve.CurrentDate{Match: sieve.Value}},
-		sieve.If{Test: sieve.Duplicate{Header: &nothing, UniqueID: &nothing}}, sieve.If{Test: sieve.String{Match: sieve.Regex, Keys: []string{"(("}}},
+		sieve.If{Test: sieve.Duplicate{Header: &nothing, UniqueID: &nothing}}, sieve.If{Test: sieve.String{Match: sieve.Regex,
+			Keys: []string{"(("}}},
 		sieve.If{Test: sieve.SpamTest{Match: "x"}}, sieve.If{Test: sieve.IHave{Extensions: []string{"x"}}},
 	)
 }

@@ -41,22 +41,31 @@ func TestSieveCircumstances(t *testing.T) {
 			[]string{"-mailbox", "Junk", "-mailbox", "Spam"}, "yes@example.org", ""},
 		{"missing mailbox", needs(`"fileinto"`, `fileinto "Spam";`), []string{"-mailbox", "Junk"}, `"error": "`, `"error": null`},
 		{"missing mailbox, made", needs(`"fileinto"`, `fileinto "Spam";`), []string{"-mailbox", "Junk", "-autocreate"}, `"error": null`, ""},
-		{"special use", needs(`"special-use"`, redirect(`specialuse_exists "\\junk"`)), []string{"-special-use", `\Junk=Spam`}, "yes@example.org", ""},
+		{"special use", needs(`"special-use"`, redirect(`specialuse_exists "\\junk"`)), []string{"-special-use", `\Junk=Spam`}, "yes@example.org",
+			""},
 		{"no special use", needs(`"special-use"`, redirect(`specialuse_exists "\\junk"`)), nil, "", "yes@example.org"},
-		{"annotation", needs(`"mboxmetadata"`, redirect(`metadata "INBOX" "/private/x" "1"`)), []string{"-annotation", "INBOX:/private/x=1"}, "yes@example.org", ""},
-		{"annotation of the server", needs(`"servermetadata"`, redirect(`servermetadata "/shared/x" "1"`)), []string{"-annotation", ":/shared/x=1"}, "yes@example.org", ""},
+		{"annotation", needs(`"mboxmetadata"`, redirect(`metadata "INBOX" "/private/x" "1"`)), []string{"-annotation", "INBOX:/private/x=1"},
+			"yes@example.org", ""},
+		{"annotation of the server", needs(`"servermetadata"`, redirect(`servermetadata "/shared/x" "1"`)),
+			[]string{"-annotation", ":/shared/x=1"}, "yes@example.org", ""},
 		{"included", included, both, "mine@example.org", ""},
 		{"included, global", included, both, "all@example.org", ""},
-		{"clock", needs(`"date", "relational"`, redirect(`currentdate :zone "+0100" "hour" "15"`)), []string{"-now", "2026-11-30T14:10:00Z"}, "yes@example.org", ""},
-		{"environment", needs(`"environment"`, redirect(`environment "location" "MTA"`)), []string{"-env", "location=MTA"}, "yes@example.org", ""},
-		{"spamtest", needs(`"spamtest", "relational", "comparator-i;ascii-numeric"`, redirect(`spamtest :value "ge" :comparator "i;ascii-numeric" "9"`)),
+		{"clock", needs(`"date", "relational"`, redirect(`currentdate :zone "+0100" "hour" "15"`)), []string{"-now", "2026-11-30T14:10:00Z"},
+			"yes@example.org", ""},
+		{"environment", needs(`"environment"`, redirect(`environment "location" "MTA"`)), []string{"-env", "location=MTA"}, "yes@example.org",
+			""},
+		{"spamtest", needs(`"spamtest", "relational", "comparator-i;ascii-numeric"`,
+			redirect(`spamtest :value "ge" :comparator "i;ascii-numeric" "9"`)),
 			[]string{"-spam", "0.95"}, "yes@example.org", ""},
 		{"virustest", needs(`"virustest"`, redirect(`virustest "5"`)), []string{"-virus", "1"}, "yes@example.org", ""},
 		{"auth", needs(`"envelope"`, redirect(`envelope "auth" "bob"`)), []string{"-auth", "bob"}, "yes@example.org", ""},
-		{"delimiter", needs(`"envelope", "subaddress"`, redirect(`envelope :detail "to" "x"`)), []string{"-delimiter", "_"}, "yes@example.org", ""},
+		{"delimiter", needs(`"envelope", "subaddress"`, redirect(`envelope :detail "to" "x"`)), []string{"-delimiter", "_"}, "yes@example.org",
+			""},
 		{"redirects", `redirect "a@example.org"; redirect "b@example.org";`, []string{"-max-redirects", "1"}, `"error": "`, ""},
-		{"settings", needs(`"fileinto"`, `fileinto "a..b";`), []string{"-doveconf", write("doveconf", "# 2.3.19.1 (9b53102964): /etc/dovecot/dovecot.conf\nmail_location = maildir:~/Maildir\n")}, `"error": "`, ""},
-		{"settings, of 2.4", needs(`"variables"`, redirect(`string "a" "A"`)), []string{"-doveconf", write("doveconf24", "# 2.4.1-4 (7d8c0e5759): /etc/dovecot/dovecot.conf\n")}, "yes@example.org", ""},
+		{"settings", needs(`"fileinto"`, `fileinto "a..b";`), []string{"-doveconf", write("doveconf",
+			"# 2.3.19.1 (9b53102964): /etc/dovecot/dovecot.conf\nmail_location = maildir:~/Maildir\n")}, `"error": "`, ""},
+		{"settings, of 2.4", needs(`"variables"`, redirect(`string "a" "A"`)), []string{"-doveconf",
+			write("doveconf24", "# 2.4.1-4 (7d8c0e5759): /etc/dovecot/dovecot.conf\n")}, "yes@example.org", ""},
 		{"actions", needs(`"fileinto"`, `fileinto "A"; fileinto "B";`), []string{"-max-actions", "1"}, `"error": "`, ""},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
@@ -76,7 +85,8 @@ func TestSieveCircumstances(t *testing.T) {
 		script := scriptFile(t, "x.sieve", needs(`"duplicate", "vacation"`, "if duplicate { discard; stop; } vacation \"away\";"))
 		run := func(now, message string) (actions string) {
 			t.Helper()
-			status, out, errs := call(message, "sieve", "-script", script, "-memory", file, "-now", now, "-from", "alice@example.net", "-to", "bob@example.org", "-")
+			status, out, errs := call(message, "sieve", "-script", script, "-memory", file, "-now", now, "-from", "alice@example.net", "-to",
+				"bob@example.org", "-")
 			if status != 0 {
 				t.Fatalf("status %d: %s", status, errs)
 			}
@@ -113,7 +123,8 @@ func TestSieveCircumstances(t *testing.T) {
 	})
 	t.Run("refused", func(t *testing.T) {
 		script := scriptFile(t, "x.sieve", "keep;")
-		status, out, errs := call(message, "sieve", "-script", script, "-from=", "-to", "b@example.org", "-now", "noon", "-env", "x", "-spam", "2",
+		status, out, errs := call(message, "sieve", "-script", script, "-from=", "-to", "b@example.org", "-now", "noon", "-env", "x", "-spam",
+			"2",
 			"-special-use", "Junk=Spam", "-annotation", "x=1", "-include", "/nonexistent", "-")
 		if status != 2 || out != "" {
 			t.Errorf("status %d\n%s", status, out)
@@ -126,7 +137,8 @@ func TestSieveCircumstances(t *testing.T) {
 	})
 	t.Run("errors of an included script", func(t *testing.T) {
 		script := scriptFile(t, "x.sieve", needs(`"include"`, `include "broken"; include :global "nobody";`))
-		status, _, errs := call(message, "sieve", "-script", script, "-from=", "-to", "b@example.org", "-include", filepath.Join(dir, "mine"), "-")
+		status, _, errs := call(message, "sieve", "-script", script, "-from=", "-to", "b@example.org", "-include", filepath.Join(dir, "mine"),
+			"-")
 		if status != 1 || !strings.Contains(errs, filepath.Join(dir, "mine", "broken.sieve")+":2:1: ") || !strings.Contains(errs, script+":2:") {
 			t.Errorf("status %d\n%s", status, errs)
 		}

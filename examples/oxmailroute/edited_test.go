@@ -48,7 +48,8 @@ func TestRemoveKeepsEdited(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := os.WriteFile(main, []byte(strings.Replace(string(text), "# END oxmailroute-conbool", "by_hand = 1,\n  2\n# END oxmailroute-conbool", 1)), 0o644); err != nil {
+	if err := os.WriteFile(main, []byte(strings.Replace(string(text), "# END oxmailroute-conbool",
+		"by_hand = 1,\n  2\n# END oxmailroute-conbool", 1)), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	first := read(t, dir)

@@ -75,7 +75,8 @@ func TestWriteRemove(t *testing.T) {
 	if status, _, errs := call("", "write", "-policy", "testdata/lab.json", "-base", base, "-out", dir); status != 0 || errs != "" {
 		t.Fatalf("write: status %d: %s", status, errs)
 	}
-	for _, name := range []string{"postfix/main.cf", "postfix/mailboxes", "postfix/conbool_scope", "sieve/before/10-conbool.sieve", "dovecot/99-conbool.conf"} {
+	for _, name := range []string{"postfix/main.cf", "postfix/mailboxes", "postfix/conbool_scope", "sieve/before/10-conbool.sieve",
+		"dovecot/99-conbool.conf"} {
 		info, err := os.Stat(filepath.Join(dir, name))
 		if err != nil {
 			t.Error(err)
@@ -91,7 +92,8 @@ func TestWriteRemove(t *testing.T) {
 	if diff := cmp.Diff(first, read(t, dir)); diff != "" {
 		t.Errorf("written twice (-once +twice):\n%s", diff)
 	}
-	if status, _, errs := call("", "remove", "-policy", "testdata/lab.json", "-base", filepath.Join(dir, "postfix"), "-out", dir); status != 0 || errs != "" {
+	if status, _, errs := call("", "remove", "-policy", "testdata/lab.json", "-base", filepath.Join(dir, "postfix"), "-out",
+		dir); status != 0 || errs != "" {
 		t.Fatalf("remove: status %d: %s", status, errs)
 	}
 	want := map[string]string{}
@@ -154,20 +156,31 @@ func TestRoute(t *testing.T) {
 		args          []string
 		want          string // action, target and recipient of each outcome
 	}{
-		{"submission", plain, []string{"-origin", "submission", "-from", "alice@example.com", "-to", "x@remote1.test"}, "relay [mail.conbool.com]:25 x@remote1.test"},
-		{"not logged in", plain, []string{"-origin", "submission", "-auth=false", "-from", "alice@example.com", "-to", "x@remote1.test"}, "reject 554 x@remote1.test"},
+		{"submission", plain, []string{"-origin", "submission", "-from", "alice@example.com", "-to", "x@remote1.test"},
+			"relay [mail.conbool.com]:25 x@remote1.test"},
+		{"not logged in", plain, []string{"-origin", "submission", "-auth=false", "-from", "alice@example.com", "-to", "x@remote1.test"},
+			"reject 554 x@remote1.test"},
 		{"null sender", plain, []string{"-origin", "internal", "-from", "", "-to", "x@remote1.test"}, "mx remote1.test x@remote1.test"},
 		{"two recipients", plain, []string{"-origin", "pickup", "-from", "dave@example.org", "-to", "bob@example.com", "-to", "team@example.com"},
 			"mailbox INBOX bob@example.com; mailbox INBOX bob@example.com; mx remote1.test ext@remote1.test"},
-		{"gateway", released, []string{"-origin", "gateway", "-from", "z@remote2.test", "-to", "bob@example.com"}, "mailbox INBOX bob@example.com"},
-		{"gateway in the clear", released, []string{"-origin", "gateway", "-tls", "none", "-from", "z@remote2.test", "-to", "bob@example.com"}, "reject 550 bob@example.com"},
-		{"wrong certificate", released, []string{"-origin", "gateway", "-tls", "name=stranger.test", "-from", "z@remote2.test", "-to", "bob@example.com"}, "reject 550 bob@example.com"},
-		{"another address", released, []string{"-origin", "gateway", "-client", "127.0.9.9", "-from", "z@remote2.test", "-to", "bob@example.com"}, "reject 554 bob@example.com"},
-		{"stranger", released, []string{"-origin", "internet", "-from", "z@remote2.test", "-to", "bob@example.com"}, "reject 554 bob@example.com"},
-		{"re-entry of a redirect", "X-Sieve: Pigeonhole\nX-Sieve-Redirected-From: bob@example.com\n" + released, []string{"-origin", "reentry", "-from", "alice@example.com", "-to", "x@remote1.test"}, "mx remote1.test x@remote1.test"},
-		{"re-entry of a notification", "X-Sieve: Pigeonhole\nDate: x\n" + released, []string{"-origin", "reentry", "-from", "alice@example.com", "-to", "x@remote1.test"}, "relay [mail.conbool.com]:25 x@remote1.test"},
-		{"script", plain, []string{"-script", "fwd@example.com=" + script, "-origin", "internal", "-from", "alice@example.com", "-to", "fwd@example.com"}, "relay [mail.conbool.com]:25 out@remote1.test"},
-		{"smart host without TLS", plain, []string{"-smarthost", "plaintext", "-origin", "internal", "-from", "alice@example.com", "-to", "x@remote1.test"}, "defer 450 x@remote1.test"},
+		{"gateway", released, []string{"-origin", "gateway", "-from", "z@remote2.test", "-to", "bob@example.com"},
+			"mailbox INBOX bob@example.com"},
+		{"gateway in the clear", released, []string{"-origin", "gateway", "-tls", "none", "-from", "z@remote2.test", "-to", "bob@example.com"},
+			"reject 550 bob@example.com"},
+		{"wrong certificate", released, []string{"-origin", "gateway", "-tls", "name=stranger.test", "-from", "z@remote2.test", "-to",
+			"bob@example.com"}, "reject 550 bob@example.com"},
+		{"another address", released, []string{"-origin", "gateway", "-client", "127.0.9.9", "-from", "z@remote2.test", "-to", "bob@example.com"},
+			"reject 554 bob@example.com"},
+		{"stranger", released, []string{"-origin", "internet", "-from", "z@remote2.test", "-to", "bob@example.com"},
+			"reject 554 bob@example.com"},
+		{"re-entry of a redirect", "X-Sieve: Pigeonhole\nX-Sieve-Redirected-From: bob@example.com\n" + released,
+			[]string{"-origin", "reentry", "-from", "alice@example.com", "-to", "x@remote1.test"}, "mx remote1.test x@remote1.test"},
+		{"re-entry of a notification", "X-Sieve: Pigeonhole\nDate: x\n" + released, []string{"-origin", "reentry", "-from", "alice@example.com",
+			"-to", "x@remote1.test"}, "relay [mail.conbool.com]:25 x@remote1.test"},
+		{"script", plain, []string{"-script", "fwd@example.com=" + script, "-origin", "internal", "-from", "alice@example.com", "-to",
+			"fwd@example.com"}, "relay [mail.conbool.com]:25 out@remote1.test"},
+		{"smart host without TLS", plain, []string{"-smarthost", "plaintext", "-origin", "internal", "-from", "alice@example.com", "-to",
+			"x@remote1.test"}, "defer 450 x@remote1.test"},
 	}
 	for _, tt := range tests {
 		t.Run(tt.name, func(t *testing.T) {
@@ -253,14 +266,22 @@ func TestBadInput(t *testing.T) {
 		{"unknown field", []string{"write", "-policy", bad, "-out", out}, "bad.json:"},
 		{"no base", []string{"write", "-policy", "testdata/lab.json", "-base", dir, "-out", out}, "not a Postfix configuration"},
 		{"nothing to build on", []string{"write", "-policy", "testdata/lab.json", "-out", out}, "Server.Hostname"},
-		{"no message", []string{"route", "-policy", "testdata/lab.json", "-base", "testdata/base", "-origin", "pickup", "-from", "", "-to", "a@b.test"}, "usage"},
-		{"no recipient", []string{"route", "-policy", "testdata/lab.json", "-base", "testdata/base", "-origin", "pickup", "-from", "", "-"}, "-to"},
-		{"no sender", []string{"route", "-policy", "testdata/lab.json", "-base", "testdata/base", "-origin", "pickup", "-to", "a@b.test", "-"}, "-from"},
-		{"unknown origin", []string{"route", "-policy", "testdata/lab.json", "-base", "testdata/base", "-origin", "moon", "-from", "", "-to", "a@b.test", "-"}, "moon"},
-		{"bad client", []string{"route", "-policy", "testdata/lab.json", "-base", "testdata/base", "-origin", "internal", "-client", "x", "-from", "", "-to", "a@b.test", "-"}, "-client"},
-		{"bad TLS", []string{"route", "-policy", "testdata/lab.json", "-base", "testdata/base", "-origin", "internal", "-tls", "x", "-from", "", "-to", "a@b.test", "-"}, "-tls"},
-		{"bad script", []string{"route", "-policy", "testdata/lab.json", "-base", "testdata/base", "-script", "a@example.com=" + bad, "-origin", "internal", "-from", "", "-to", "a@b.test", "-"}, "bad.json:1:"},
-		{"no such message", []string{"route", "-policy", "testdata/lab.json", "-base", "testdata/base", "-origin", "internal", "-from", "", "-to", "a@b.test", filepath.Join(dir, "none.eml")}, "none.eml"},
+		{"no message", []string{"route", "-policy", "testdata/lab.json", "-base", "testdata/base", "-origin", "pickup", "-from", "", "-to",
+			"a@b.test"}, "usage"},
+		{"no recipient", []string{"route", "-policy", "testdata/lab.json", "-base", "testdata/base", "-origin", "pickup", "-from", "", "-"},
+			"-to"},
+		{"no sender", []string{"route", "-policy", "testdata/lab.json", "-base", "testdata/base", "-origin", "pickup", "-to", "a@b.test", "-"},
+			"-from"},
+		{"unknown origin", []string{"route", "-policy", "testdata/lab.json", "-base", "testdata/base", "-origin", "moon", "-from", "", "-to",
+			"a@b.test", "-"}, "moon"},
+		{"bad client", []string{"route", "-policy", "testdata/lab.json", "-base", "testdata/base", "-origin", "internal", "-client", "x", "-from",
+			"", "-to", "a@b.test", "-"}, "-client"},
+		{"bad TLS", []string{"route", "-policy", "testdata/lab.json", "-base", "testdata/base", "-origin", "internal", "-tls", "x", "-from", "",
+			"-to", "a@b.test", "-"}, "-tls"},
+		{"bad script", []string{"route", "-policy", "testdata/lab.json", "-base", "testdata/base", "-script", "a@example.com=" + bad, "-origin",
+			"internal", "-from", "", "-to", "a@b.test", "-"}, "bad.json:1:"},
+		{"no such message", []string{"route", "-policy", "testdata/lab.json", "-base", "testdata/base", "-origin", "internal", "-from", "", "-to",
+			"a@b.test", filepath.Join(dir, "none.eml")}, "none.eml"},
 		{"no such fixture", []string{"test", filepath.Join(dir, "none.txtar")}, "none.txtar"},
 	}
 	for _, tt := range tests {

@@ -34,10 +34,13 @@ func TestSieve(t *testing.T) {
 		{"fileinto", []string{"-script", spam}, `{"actions": [{"action": "fileinto", "mailbox": "Spam", "flags": ["\\Seen"], "copy": false, "create": false}], "implicitKeep": false, "error": null}`},
 		{"nothing", []string{"-script", none}, `{"actions": [], "implicitKeep": true, "error": null}`},
 		{"redirect", []string{"-script", forward}, `{"actions": [{"action": "addheader", "name": "X-Seen", "value": "1", "last": false}, {"action": "redirect", "address": "carol@example.com", "copy": true}], "implicitKeep": true, "error": null}`},
-		{"run-time error", []string{"-script", fails}, `{"actions": [], "implicitKeep": true, "error": "` + fails + `:1:1: reject conflicts with an action that delivers or answers the message"}`},
+		{"run-time error", []string{"-script", fails}, `{"actions": [], "implicitKeep": true, "error": "` + fails +
+			`:1:1: reject conflicts with an action that delivers or answers the message"}`},
 		{"before", []string{"-script", forward, "-before", spam}, `{"actions": [{"action": "fileinto", "mailbox": "Spam", "flags": ["\\Seen"], "copy": false, "create": false}], "implicitKeep": false, "error": null}`},
-		{"after", []string{"-script", none, "-after", spam, "-before", none}, `{"actions": [{"action": "fileinto", "mailbox": "Spam", "flags": ["\\Seen"], "copy": false, "create": false}], "implicitKeep": false, "error": null}`},
-		{"trace", []string{"-script", none, "-trace"}, `{"actions": [], "implicitKeep": true, "error": null, "trace": [{"script": "` + none + `", "line": 1, "text": "header \"X-Other\" \"yes\"", "matched": false}]}`},
+		{"after", []string{"-script", none, "-after", spam, "-before", none},
+			`{"actions": [{"action": "fileinto", "mailbox": "Spam", "flags": ["\\Seen"], "copy": false, "create": false}], "implicitKeep": false, "error": null}`},
+		{"trace", []string{"-script", none, "-trace"}, `{"actions": [], "implicitKeep": true, "error": null, "trace": [{"script": "` + none +
+			`", "line": 1, "text": "header \"X-Other\" \"yes\"", "matched": false}]}`},
 	} {
 		t.Run(tt.name, func(t *testing.T) {
 			args := append(append([]string{"sieve"}, tt.args...), "-from", "alice@example.net", "-to", "bob@example.org", "-")

@@ -25,7 +25,8 @@ func TestSyncDovecot(t *testing.T) {
 	password := writeFile(t, "password", d.Password+"\n", 0o600)
 	login := []string{"sync", "-policy", policy, "-user", d.Master, "-password-file", password}
 	starttls := append(login, "-tls-name", "localhost", "-ca", d.AuthorityFile(), "-server", d.Addr)
-	implicit := append(login[:len(login):len(login)], "-tls-name", "localhost", "-ca", d.AuthorityFile(), "-implicit-tls", "-server", d.TLSAddr)
+	implicit := append(login[:len(login):len(login)], "-tls-name", "localhost", "-ca", d.AuthorityFile(), "-implicit-tls", "-server",
+		d.TLSAddr)
 	steps := []struct {
 		name   string
 		args   []string
@@ -33,12 +34,15 @@ func TestSyncDovecot(t *testing.T) {
 		want   string // alice's script
 		out    string
 	}{
-		{"an authority nobody knows", append(login[:len(login):len(login)], "-server", d.Addr, "-tls-name", "localhost", "alice@example.com"), 1, oxScript, "certificate"},
-		{"another name", append(login[:len(login):len(login)], "-server", d.Addr, "-ca", d.AuthorityFile(), "-tls-name", "other.example", "alice@example.com"), 1, oxScript, "certificate"},
+		{"an authority nobody knows", append(login[:len(login):len(login)], "-server", d.Addr, "-tls-name", "localhost", "alice@example.com"), 1,
+			oxScript, "certificate"},
+		{"another name", append(login[:len(login):len(login)], "-server", d.Addr, "-ca", d.AuthorityFile(), "-tls-name", "other.example",
+			"alice@example.com"), 1, oxScript, "certificate"},
 		{"a dry run", append(starttls[:len(starttls):len(starttls)], "-n", "alice@example.com"), 0, oxScript, "1 updated"},
 		{"in", append(starttls[:len(starttls):len(starttls)], boxes...), 1, with, "3 mailboxes: 1 updated, 1 unchanged, 1 failed"},
 		{"again", append(implicit[:len(implicit):len(implicit)], boxes[:2]...), 0, with, "2 mailboxes: 2 unchanged"},
-		{"out", append(implicit[:len(implicit):len(implicit)], "-remove", "alice@example.com", "bob@example.com"), 0, oxScript, "1 updated, 1 unchanged"},
+		{"out", append(implicit[:len(implicit):len(implicit)], "-remove", "alice@example.com", "bob@example.com"), 0, oxScript,
+			"1 updated, 1 unchanged"},
 	}
 	for _, tt := range steps {
 		status, out, errs := call("", tt.args...)

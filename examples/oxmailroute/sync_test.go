@@ -61,7 +61,8 @@ func TestSync(t *testing.T) {
 	policy := ownScripts(t)
 	password := writeFile(t, "password", "secret\n", 0o600)
 	command := func(args ...string) []string {
-		return append([]string{"sync", "-policy", policy, "-server", listen(t, s), "-cleartext", "-user", "master", "-password-file", password}, args...)
+		return append([]string{"sync", "-policy", policy, "-server", listen(t, s), "-cleartext", "-user", "master", "-password-file", password},
+			args...)
 	}
 	list := writeFile(t, "mailboxes", "# all of them\nalice@example.com\n\n bob@example.com # has none\ncarol@example.net\r\n", 0o600)
 
@@ -82,10 +83,12 @@ func TestSync(t *testing.T) {
 		t.Error("bob's script was changed")
 	}
 	puts := s.Puts()
-	if status, out, _ = call("alice@example.com\ncarol@example.net", command("-mailboxes", "-", "bob@example.com")...); status != 0 || s.Puts() != puts || !strings.HasSuffix(out, "\n3 mailboxes: 3 unchanged\n") {
+	if status, out, _ = call("alice@example.com\ncarol@example.net", command("-mailboxes", "-", "bob@example.com")...); status != 0 ||
+		s.Puts() != puts || !strings.HasSuffix(out, "\n3 mailboxes: 3 unchanged\n") {
 		t.Errorf("a second run: %d, %d stored\n%s", status, s.Puts()-puts, out)
 	}
-	status, out, errs = call("", command("alice@example.com", "torn@example.com", "refused@example.com", "nobody@example.com", "dave@example.org", "-parallel", "2", "x@elsewhere.example")...)
+	status, out, errs = call("", command("alice@example.com", "torn@example.com", "refused@example.com", "nobody@example.com",
+		"dave@example.org", "-parallel", "2", "x@elsewhere.example")...)
 	if status != 1 || errs != "" {
 		t.Errorf("status %d: %s", status, errs)
 	}
@@ -115,21 +118,26 @@ func TestSync(t *testing.T) {
 	moved := "if true { discard; stop; }\r\n" + want
 	s.Put("alice@example.com", "Open-Xchange", []byte(strings.Replace(moved, "require [", "#", 1)), true)
 	_, with, _ := call("keep;\n", "script", "-policy", policy, "-")
-	s.Put("carol@example.net", "Open-Xchange", []byte(strings.Replace(with, "## Flag: oxmailroute", "## Flag: |UniqueId:9|Rulename: Mine\nif true { discard; stop; }\n## Flag: oxmailroute", 1)), true)
-	if status, _, errs = call("", command("carol@example.net")...); status != 0 || !strings.Contains(errs, `carol@example.net:4: rule "Mine": `) {
+	s.Put("carol@example.net", "Open-Xchange", []byte(strings.Replace(with, "## Flag: oxmailroute",
+		"## Flag: |UniqueId:9|Rulename: Mine\nif true { discard; stop; }\n## Flag: oxmailroute", 1)), true)
+	if status, _, errs = call("", command("carol@example.net")...); status != 0 || !strings.Contains(errs,
+		`carol@example.net:4: rule "Mine": `) {
 		t.Errorf("%d: no finding in %q", status, errs)
 	}
 
 	// A named script that is not there, or not active.
 	s.Put("erin@example.com", "other", []byte("keep;\r\n"), true)
 	s.Put("erin@example.com", "Open-Xchange", []byte("discard;\r\n"), false)
-	if status, out, _ = call("", command("-script", "Open-Xchange", "erin@example.com")...); status != 1 || now("erin@example.com") != "discard;\r\n" {
+	if status, out, _ = call("", command("-script", "Open-Xchange", "erin@example.com")...); status != 1 ||
+		now("erin@example.com") != "discard;\r\n" {
 		t.Errorf("an inactive script: %d\n%s", status, out)
 	}
-	if status, out, _ = call("", command("-script", "Open-Xchange", "-inactive", "named", "erin@example.com")...); status != 0 || !strings.Contains(out, "is not active") || !strings.Contains(now("erin@example.com"), "X-Conbool") {
+	if status, out, _ = call("", command("-script", "Open-Xchange", "-inactive", "named", "erin@example.com")...); status != 0 ||
+		!strings.Contains(out, "is not active") || !strings.Contains(now("erin@example.com"), "X-Conbool") {
 		t.Errorf("-inactive named: %d\n%s", status, out)
 	}
-	if status, out, _ = call("", command("-create", "-activate", "frank@example.com")...); status != 0 || !strings.Contains(out, "frank@example.com: created") || s.Active("frank@example.com") != "Open-Xchange" {
+	if status, out, _ = call("", command("-create", "-activate", "frank@example.com")...); status != 0 ||
+		!strings.Contains(out, "frank@example.com: created") || s.Active("frank@example.com") != "Open-Xchange" {
 		t.Errorf("-create: %d\n%s", status, out)
 	}
 }

@@ -49,7 +49,8 @@ func TestTenantScripts(t *testing.T) {
 		want string
 	}{
 		{[]string{"write", "-policy", policyWith(t, form, tenant)}, "example.com.sieve example.net.sieve example.org.sieve"},
-		{[]string{"write", "-policy", policyWith(t, form, tenant, `["example.net"], "Scope": {"Use": "all"}`, `["example.net"], "Scope": {"Use": "none"}`)}, "example.com.sieve example.org.sieve"},
+		{[]string{"write", "-policy", policyWith(t, form, tenant, `["example.net"], "Scope": {"Use": "all"}`,
+			`["example.net"], "Scope": {"Use": "none"}`)}, "example.com.sieve example.org.sieve"},
 		{[]string{"remove", "-policy", policyWith(t)}, "example.org.sieve"},
 	}
 	for _, step := range steps {

@@ -34,7 +34,8 @@ func TestStrangeConditions(t *testing.T) {
 					if what != "" {
 						t.Fatalf("%s with %#v %s", name, predicate, what)
 					}
-					if err, ok := out[0].Interface().(error); name != "Warnings" && wrong && predicate != headers.Predicate(headers.Condition{}) && (!ok || err == nil) {
+					if err, ok := out[0].Interface().(error); name != "Warnings" && wrong && predicate != headers.Predicate(headers.Condition{}) &&
+						(!ok || err == nil) {
 						t.Errorf("%s takes %#v", name, predicate)
 					}
 				}

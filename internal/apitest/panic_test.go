@@ -68,7 +68,8 @@ func whole(t *testing.T) []any {
 	must(err)
 	patterns, _ := postfix.ParsePatternTable("x", "regexp", []byte("/x/ y\nif /a/\n/b/ $1\nendif\n"))
 	return []any{policy, installation, config, rules, rules.MailboxRules(), mainCF, master, tree, parsed, program, document, matcher, markers,
-		headers.CompileGlob("a*b", true), patterns, relay.Message{Origin: config.Origin(relay.RoleGateway), From: "a@example.com", To: "bob@example.com", Raw: []byte("\n")},
+		headers.CompileGlob("a*b", true), patterns, relay.Message{Origin: config.Origin(relay.RoleGateway), From: "a@example.com",
+			To: "bob@example.com", Raw: []byte("\n")},
 		&relay.Message{Origin: config.Origin(relay.RoleGateway), From: "a@example.com", To: "bob@example.com", Raw: []byte("\n")}}
 }
 

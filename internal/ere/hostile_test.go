@@ -34,7 +34,8 @@ func TestHostile(t *testing.T) {
 			t.Errorf("%.20q: %v, want %v", tt.pattern, got[:min(len(got), 10)], tt.want[:min(len(tt.want), 10)])
 		}
 	}
-	for _, pattern := range []string{strings.Repeat("(", 252) + strings.Repeat(")", 252), "((a{1,255}){1,255}){1,255}", "a{1,32767}b{1,32767}c{1,32767}"} {
+	for _, pattern := range []string{strings.Repeat("(", 252) + strings.Repeat(")", 252), "((a{1,255}){1,255}){1,255}",
+		"a{1,32767}b{1,32767}c{1,32767}"} {
 		if _, err := Compile(pattern, Flags{}); err == nil || !err.Taken {
 			t.Errorf("%.20q: %v", pattern, err)
 		}

@@ -54,7 +54,8 @@ func TestNameServer(t *testing.T) {
 		if diff := cmp.Diff(want, got); diff != "" {
 			t.Errorf("%s MX (-want +got):\n%s", network, diff)
 		}
-		for name, want := range map[string]string{"mail.conbool.com": "127.0.2.1", "mx.other.test": "127.0.3.254", "middleware.ox.example.com": "127.0.1.20"} {
+		for name, want := range map[string]string{"mail.conbool.com": "127.0.2.1", "mx.other.test": "127.0.3.254",
+			"middleware.ox.example.com": "127.0.1.20"} {
 			if got, err := resolver.LookupHost(t.Context(), name+"."); err != nil || strings.Join(got, " ") != want {
 				t.Errorf("%s A %s: %v, %v", network, name, got, err)
 			}

@@ -82,7 +82,8 @@ func testOutside(t *testing.T, system System) {
 	if diff := cmp.Diff([]string{"192.0.2.10", "2001:db8::10", "127.0.0.1"}, peers); diff != "" {
 		t.Errorf("peers (-want +got):\n%s", diff)
 	}
-	if log := strings.Join(r.Log, "\n"); !strings.Contains(log, "connect from unknown[2001:db8:2::5]") || strings.Contains(log, "2001:db8:1::7") {
+	if log := strings.Join(r.Log, "\n"); !strings.Contains(log, "connect from unknown[2001:db8:2::5]") ||
+		strings.Contains(log, "2001:db8:1::7") {
 		t.Errorf("log:\n%s", log)
 	}
 	if text := r.Messages["stranger4"].SMTP.Text; !strings.Contains(text, "timeout") {

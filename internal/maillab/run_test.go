@@ -33,7 +33,8 @@ func testRun(t *testing.T, system System) {
 			}, nil, nil}},
 		{Message{ID: "spam", From: "a@remote2.test", Recipients: []string{"bob@example.com"}, Raw: []byte("X-Flag: spam\n\nbody\n")},
 			seen{250, to("bob@example.com", "mailbox:Spam <bob@example.com>"), nil, nil}},
-		{Message{ID: "mx", From: "alice@example.com", Recipients: []string{"x@remote1.test", "y@remote2.test", "z@any.test", `"a b"@remote1.test`}},
+		{Message{ID: "mx", From: "alice@example.com", Recipients: []string{"x@remote1.test", "y@remote2.test", "z@any.test",
+			`"a b"@remote1.test`}},
 			seen{250, map[string][]string{
 				"x@remote1.test":     {"mx:remote1.test <x@remote1.test>"},
 				"y@remote2.test":     {"mx:remote2.test <y@remote2.test>"},
@@ -62,26 +63,31 @@ func testRun(t *testing.T, system System) {
 			}, nil, nil}},
 		{Message{ID: "relay-denied", Source: "127.0.66.6", From: "a@stranger.test", Recipients: []string{"x@remote1.test"}},
 			seen{554, to("x@remote1.test", "rejected:554 <x@remote1.test>"), nil, nil}},
-		{Message{ID: "submission", Source: "127.0.66.6", TLS: "tls", Auth: &[2]string{"alice@example.com", "secret"}, From: "alice@example.com", Recipients: []string{"x@remote1.test"}},
+		{Message{ID: "submission", Source: "127.0.66.6", TLS: "tls", Auth: &[2]string{"alice@example.com", "secret"}, From: "alice@example.com",
+			Recipients: []string{"x@remote1.test"}},
 			seen{250, to("x@remote1.test", "mx:remote1.test <x@remote1.test>"), nil, nil}},
 		{Message{ID: "sendmail", To: "sendmail", From: "alice@example.com", Recipients: []string{"x@remote1.test", "bob@example.com"}},
 			seen{250, map[string][]string{
 				"x@remote1.test":  {"mx:remote1.test <x@remote1.test>"},
 				"bob@example.com": {"mailbox:INBOX <bob@example.com>"},
 			}, nil, nil}},
-		{Message{ID: "sendmail-bounce", To: "sendmail", From: "", NoID: true, Recipients: []string{"x@nxdomain.invalid"}, Raw: []byte("Subject: x\n\n")},
+		{Message{ID: "sendmail-bounce", To: "sendmail", From: "", NoID: true, Recipients: []string{"x@nxdomain.invalid"},
+			Raw: []byte("Subject: x\n\n")},
 			seen{250, to("x@nxdomain.invalid", "bounced <x@nxdomain.invalid>"), nil, nil}},
 		{Message{ID: "redirect", From: "a@remote2.test", Recipients: []string{"fwd@example.com"}, Raw: []byte(id("redirect"))},
 			seen{250, to("fwd@example.com", "consumed <fwd@example.com>"), []string{"mx:remote1.test <out@remote1.test> by fwd@example.com"}, nil}},
 		{Message{ID: "redirect-without-id", NoID: true, From: "a@remote2.test", Recipients: []string{"fwd@example.com"}, Raw: []byte("\n")},
 			seen{250, to("fwd@example.com", "consumed <fwd@example.com>"), []string{"mx:remote1.test <out@remote1.test> by fwd@example.com"}, nil}},
-		{Message{ID: "vacation", From: "v1@remote2.test", Recipients: []string{"vac@example.com"}, Raw: []byte(id("vacation") + "To: vac@example.com\n")},
+		{Message{ID: "vacation", From: "v1@remote2.test", Recipients: []string{"vac@example.com"},
+			Raw: []byte(id("vacation") + "To: vac@example.com\n")},
 			seen{250, to("vac@example.com", "mailbox:INBOX <vac@example.com>", "mailbox:Wäg/Inner <vac@example.com>"), nil,
 				[]string{"reply mx:remote2.test <v1@remote2.test> by vac@example.com"}}},
-		{Message{ID: "vacation-without-id", NoID: true, From: "v2@remote2.test", Recipients: []string{"vac@example.com"}, Raw: []byte("To: vac@example.com\n")},
+		{Message{ID: "vacation-without-id", NoID: true, From: "v2@remote2.test", Recipients: []string{"vac@example.com"},
+			Raw: []byte("To: vac@example.com\n")},
 			seen{250, to("vac@example.com", "mailbox:INBOX <vac@example.com>", "mailbox:Wäg/Inner <vac@example.com>"), nil,
 				[]string{"reply mx:remote2.test <v2@remote2.test> by vac@example.com"}}},
-		{Message{ID: "vacation-bounces", From: "v@nxdomain.invalid", Recipients: []string{"vac@example.com"}, Raw: []byte(id("vb") + "To: vac@example.com\n")},
+		{Message{ID: "vacation-bounces", From: "v@nxdomain.invalid", Recipients: []string{"vac@example.com"},
+			Raw: []byte(id("vb") + "To: vac@example.com\n")},
 			seen{250, to("vac@example.com", "mailbox:INBOX <vac@example.com>", "mailbox:Wäg/Inner <vac@example.com>"), nil,
 				[]string{"reply bounced <v@nxdomain.invalid> by vac@example.com"}}},
 		{Message{ID: "sieve-discard", From: "a@remote2.test", Recipients: []string{"null@example.com"}},
@@ -107,9 +113,11 @@ func testRun(t *testing.T, system System) {
 				"x@remote1.test":    {"mx:remote1.test <x@remote1.test>"},
 				"alice@example.com": {"mailbox:INBOX <alice@example.com>"},
 			}, nil, nil}},
-		{Message{ID: "stripped", From: "alice@example.com", Recipients: []string{"x@remote1.test"}, Raw: []byte("X-Do: nothing\n" + id("stripped") + "\n")},
+		{Message{ID: "stripped", From: "alice@example.com", Recipients: []string{"x@remote1.test"},
+			Raw: []byte("X-Do: nothing\n" + id("stripped") + "\n")},
 			seen{250, to("x@remote1.test", "mx:remote1.test <x@remote1.test>"), nil, nil}},
-		{Message{ID: "odd", NoID: true, From: "alice@example.com", Recipients: []string{"x@remote1.test"}, Raw: []byte(" continued\nX: \x00\xe9\r.\n\n.\n..\n")},
+		{Message{ID: "odd", NoID: true, From: "alice@example.com", Recipients: []string{"x@remote1.test"},
+			Raw: []byte(" continued\nX: \x00\xe9\r.\n\n.\n..\n")},
 			seen{250, to("x@remote1.test", "mx:remote1.test <x@remote1.test>"), nil, nil}},
 		{Message{ID: "no-server", To: "127.0.1.3:25", From: "alice@example.com", Recipients: []string{"x@remote1.test"}},
 			seen{0, to("x@remote1.test", "unreachable <x@remote1.test>"), nil, nil}},
@@ -149,7 +157,8 @@ smtpd_sender_restrictions = check_sender_access inline:{ drop@example.com=DISCAR
 
 	t.Run("details", func(t *testing.T) {
 		p := r.Messages["mx"].Recipients["x@remote1.test"][0]
-		if got := p.Fields(IDHeader); len(got) != 1 || got[0] != " mx" || string(p.Body) != "body\n" || p.Sender != "alice@example.com" || p.Peer != "127.0.0.1" {
+		if got := p.Fields(IDHeader); len(got) != 1 || got[0] != " mx" || string(p.Body) != "body\n" || p.Sender != "alice@example.com" ||
+			p.Peer != "127.0.0.1" {
 			t.Errorf("mx copy: id %q, body %q, sender %q, peer %q", got, p.Body, p.Sender, p.Peer)
 		}
 		p = r.Messages["stripped"].Recipients["x@remote1.test"][0]

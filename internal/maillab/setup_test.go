@@ -93,7 +93,8 @@ func testNothingEscapes(t *testing.T, system System) {
 	site.Exec = []string{"touch /etc/maillab-escape /var/lib/maillab-escape /run/maillab-escape", "touch /usr/maillab-escape"}
 	site.After = []string{"hostname; ls /etc/maillab-escape"}
 	r := Run(t, w, site, nil)
-	if diff := cmp.Diff([]string{"touch /usr/maillab-escape: touch: cannot touch '/usr/maillab-escape': Read-only file system", "touch /usr/maillab-escape: exit status 1"}, r.Complaints); diff != "" {
+	if diff := cmp.Diff([]string{"touch /usr/maillab-escape: touch: cannot touch '/usr/maillab-escape': Read-only file system",
+		"touch /usr/maillab-escape: exit status 1"}, r.Complaints); diff != "" {
 		t.Errorf("complaints (-want +got):\n%s", diff)
 	}
 	if diff := cmp.Diff([]string{"ox.example.com\n/etc/maillab-escape\n"}, r.After); diff != "" {

@@ -20,7 +20,8 @@ func TestSinkAndClient(t *testing.T) {
 		Recipients              []string
 		Data                    string
 	}
-	plain := Message{ID: "m", Source: "127.0.0.1", From: "a@example.com", Recipients: []string{"b@remote1.test", "c@remote1.test"}, Raw: []byte("S: x\n\n.dot\n")}
+	plain := Message{ID: "m", Source: "127.0.0.1", From: "a@example.com", Recipients: []string{"b@remote1.test", "c@remote1.test"},
+		Raw: []byte("S: x\n\n.dot\n")}
 	secured := plain
 	secured.TLS, secured.Certificate = "tls", "ox"
 	stranger := plain
@@ -39,9 +40,11 @@ func TestSinkAndClient(t *testing.T) {
 		{"odd octets", Sink{}, odd, Reply{250, "2.0.0", "Ok: recorded as 0", "end"}, []seen{
 			{Recipients: plain.Recipients, Data: " \x00\xff\r.\r\n..\r\n.\r\nend\r\n"}}},
 		{"tls", Sink{Certificate: "conbool"}, secured, Reply{250, "2.0.0", "Ok: recorded as 0", "end"}, []seen{
-			{Sender: "a@example.com", TLS: "TLSv1.3", ClientCert: "ox.example.com", Verified: true, Recipients: plain.Recipients, Data: "X-Lab-Id: m\r\nS: x\r\n\r\n.dot\r\n"}}},
+			{Sender: "a@example.com", TLS: "TLSv1.3", ClientCert: "ox.example.com", Verified: true, Recipients: plain.Recipients,
+				Data: "X-Lab-Id: m\r\nS: x\r\n\r\n.dot\r\n"}}},
 		{"stranger", Sink{Certificate: "conbool"}, stranger, Reply{250, "2.0.0", "Ok: recorded as 0", "end"}, []seen{
-			{Sender: "a@example.com", TLS: "TLSv1.2", ClientCert: "mail.conbool.com", Recipients: plain.Recipients, Data: "X-Lab-Id: m\r\nS: x\r\n\r\n.dot\r\n"}}},
+			{Sender: "a@example.com", TLS: "TLSv1.2", ClientCert: "mail.conbool.com", Recipients: plain.Recipients,
+				Data: "X-Lab-Id: m\r\nS: x\r\n\r\n.dot\r\n"}}},
 		{"no tls", Sink{}, secured, Reply{502, "5.5.1", "no TLS", "tls"}, nil},
 		{"notls mode", Sink{Certificate: "conbool", Mode: NoTLS}, secured, Reply{502, "5.5.1", "no TLS", "tls"}, nil},
 		{"reject", Sink{Mode: Reject}, plain, Reply{550, "5.7.1", "rejected here", "rcpt"}, nil},

@@ -37,14 +37,18 @@ func TestReadTrace(t *testing.T) {
 	want := &trace{
 		files: map[string]*queueFile{
 			"3689B6D": {id: "3689B6D", uid: -1, active: true, sender: "alice@example.com", messageID: "<out@example.com>", hops: []hop{
-				{agent: "postfix/conbool-gate/smtp", to: "x@remote1.test", orig: "team@example.com", relay: "127.0.0.1[127.0.0.1]:10030", dsn: "2.0.0", status: "sent", text: "250 2.0.0 Ok: queued as 3DB6675"},
+				{agent: "postfix/conbool-gate/smtp", to: "x@remote1.test", orig: "team@example.com", relay: "127.0.0.1[127.0.0.1]:10030", dsn: "2.0.0",
+					status: "sent", text: "250 2.0.0 Ok: queued as 3DB6675"},
 			}},
 			"3DB6675": {id: "3DB6675", uid: -1, hops: []hop{
-				{agent: "postfix/smtp", to: `"a, relay=b"@remote1.test`, relay: "mail.conbool.com[127.0.2.1]:25", dsn: "2.0.0", status: "sent", text: "250 2.0.0 Ok: recorded as 7"},
+				{agent: "postfix/smtp", to: `"a, relay=b"@remote1.test`, relay: "mail.conbool.com[127.0.2.1]:25", dsn: "2.0.0", status: "sent",
+					text: "250 2.0.0 Ok: recorded as 7"},
 			}},
 			"50AD888": {id: "50AD888", uid: -1, notices: []string{"9D823FB"}, hops: []hop{
-				{agent: "postfix/lmtp", to: "dave@example.org", relay: "ox.example.com[private/dovecot-lmtp]", dsn: "2.0.0", status: "sent", text: "250 2.0.0 <dave@example.org> YDhSGvAgA2tiAQAAjco3Ow:R2 Saved"},
-				{agent: "postfix/smtp", to: "y@remote2.test", relay: "mx.remote2.test[127.0.3.2]:25", dsn: "5.7.1", status: "bounced", text: "host mx.remote2.test[127.0.3.2] said: 550 5.7.1 rejected here (in reply to RCPT TO command)"},
+				{agent: "postfix/lmtp", to: "dave@example.org", relay: "ox.example.com[private/dovecot-lmtp]", dsn: "2.0.0", status: "sent",
+					text: "250 2.0.0 <dave@example.org> YDhSGvAgA2tiAQAAjco3Ow:R2 Saved"},
+				{agent: "postfix/smtp", to: "y@remote2.test", relay: "mx.remote2.test[127.0.3.2]:25", dsn: "5.7.1", status: "bounced",
+					text: "host mx.remote2.test[127.0.3.2] said: 550 5.7.1 rejected here (in reply to RCPT TO command)"},
 			}},
 			"3C07073": {id: "3C07073", uid: -1, discarded: "discard: header Subject: x from a[1.2.3.4]; from=<a@b> to=<c@d> proto=ESMTP helo=<h>: why"},
 			"4C07073": {id: "4C07073", uid: 1048576},

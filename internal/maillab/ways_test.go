@@ -106,7 +106,8 @@ func testFilters(t *testing.T, system System) {
 		t.Errorf("(-want +got):\n%s", diff)
 	}
 	// The listener behind the filter is told who the client was.
-	if log := strings.Join(r.Log, "\n"); !strings.Contains(log, "orig_client=middleware.ox.example.com[127.0.1.20]") || len(r.Stray) > 0 || len(r.Complaints) > 0 {
+	if log := strings.Join(r.Log, "\n"); !strings.Contains(log, "orig_client=middleware.ox.example.com[127.0.1.20]") || len(r.Stray) > 0 ||
+		len(r.Complaints) > 0 {
 		t.Errorf("stray %q, complaints %q, log:\n%s", briefs(r.Stray), r.Complaints, log)
 	}
 }
@@ -154,9 +155,12 @@ func testSmartHosts(t *testing.T, system System) {
 	site.Files["postfix/main.cf"] = append(site.Files["postfix/main.cf"], extra+"transport_maps = hash:/etc/postfix/transport\n"...)
 	users := map[string]string{"ox": "right"}
 	w.Sinks = append(w.Sinks,
-		Sink{Address: "127.0.2.1:465", Kind: KindSmartHost, Name: "implicit", Banner: "mail.conbool.com", Certificate: "conbool", ImplicitTLS: true},
-		Sink{Address: "127.0.2.1:587", Kind: KindSmartHost, Name: "login", Banner: "mail.conbool.com", Certificate: "conbool", Login: &Login{Users: users, Mechanisms: []string{"LOGIN"}}},
-		Sink{Address: "127.0.2.1:588", Kind: KindSmartHost, Name: "clear", Banner: "mail.conbool.com", Login: &Login{Users: users, InClear: true}},
+		Sink{Address: "127.0.2.1:465", Kind: KindSmartHost, Name: "implicit", Banner: "mail.conbool.com", Certificate: "conbool",
+			ImplicitTLS: true},
+		Sink{Address: "127.0.2.1:587", Kind: KindSmartHost, Name: "login", Banner: "mail.conbool.com", Certificate: "conbool",
+			Login: &Login{Users: users, Mechanisms: []string{"LOGIN"}}},
+		Sink{Address: "127.0.2.1:588", Kind: KindSmartHost, Name: "clear", Banner: "mail.conbool.com",
+			Login: &Login{Users: users, InClear: true}},
 		Sink{Address: "127.0.2.2:25", Kind: KindSmartHost, Name: "right", Certificate: "conbool"},
 		Sink{Address: "127.0.2.3:25", Kind: KindSmartHost, Name: "wrong", Certificate: "conbool"},
 		Sink{Address: "127.0.2.4:25", Kind: KindSmartHost, Name: "absent", Certificate: "conbool", Extensions: DefaultExtensions("SMTPUTF8")},

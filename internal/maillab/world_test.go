@@ -84,7 +84,8 @@ smtpd_client_restrictions = permit_mynetworks, check_ccert_access hash:/etc/post
 smtpd_delay_reject = yes
 `)
 	site.Files["postfix/ccerts"] = []byte(print + " OK\n")
-	in := Message{ID: "in", Source: "127.0.2.1", TLS: "tls", Certificate: "gw", From: "z@remote2.test", Recipients: []string{"bob@example.com"}, Raw: []byte("\n")}
+	in := Message{ID: "in", Source: "127.0.2.1", TLS: "tls", Certificate: "gw", From: "z@remote2.test",
+		Recipients: []string{"bob@example.com"}, Raw: []byte("\n")}
 	other := in
 	other.ID, other.Certificate = "in-other", "stranger"
 	r := Run(t, w, site, []Message{

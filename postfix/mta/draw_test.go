@@ -344,7 +344,8 @@ func (g *drawer) restriction() string {
 // relayRestrictions is such a list with reject_unauth_destination or its like in
 // it, without which smtpd(8) refuses to work.
 func (g *drawer) relayRestrictions() string {
-	words := append(slices.DeleteFunc(g.list(3, g.restriction), func(w string) bool { return w == "permit" }), pick(g, "reject_unauth_destination", "defer_unauth_destination", "reject"))
+	words := append(slices.DeleteFunc(g.list(3, g.restriction), func(w string) bool { return w == "permit" }),
+		pick(g, "reject_unauth_destination", "defer_unauth_destination", "reject"))
 	return strings.Join(words, ", ")
 }
 

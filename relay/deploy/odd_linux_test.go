@@ -63,7 +63,8 @@ func TestOddFileSystems(t *testing.T) {
 				tt.alter(t, dir)
 			}
 			before := tree(t, dir)
-			files := []relay.File{{Name: "postfix/a", Data: big}, {Name: "postfix/b", Data: []byte("b")}, {Name: "postfix/c", Data: []byte("c")}, {Name: "sieve/d", Data: big}}
+			files := []relay.File{{Name: "postfix/a", Data: big}, {Name: "postfix/b", Data: []byte("b")}, {Name: "postfix/c", Data: []byte("c")},
+				{Name: "sieve/d", Data: big}}
 			for i := range 12 { // with names of their own, for inodes
 				files = append(files, relay.File{Name: fmt.Sprintf("new/%d", i), Data: []byte("n")})
 			}
@@ -136,7 +137,8 @@ func TestOddNames(t *testing.T) {
 		}
 	}
 	before := tree(t, dir)
-	for _, n := range []string{"", ".", "/etc/x", "../x", "a/../b", "a//b", "new\nline", "nul\x00", "esc\x1b", "\xff\xfe", long + "l", ".oxmailroute-x", ".oxmailroute/journal"} {
+	for _, n := range []string{"", ".", "/etc/x", "../x", "a/../b", "a//b", "new\nline", "nul\x00", "esc\x1b", "\xff\xfe", long + "l",
+		".oxmailroute-x", ".oxmailroute/journal"} {
 		_, err := write(dir, deploy.Options{}, relay.File{Name: "fine", Data: []byte("x")}, relay.File{Name: n, Data: []byte("x")})
 		var e *deploy.Error
 		if !errors.As(err, &e) {

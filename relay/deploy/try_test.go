@@ -104,7 +104,8 @@ func newSite(tb testing.TB, root string) *site {
 func (s *site) try() (deploy.Trial, error) {
 	var list []relay.File
 	for _, name := range slices.Sorted(maps.Keys(s.files)) {
-		list = append(list, relay.File{Name: name, Mode: s.modes[name], Data: []byte(strings.NewReplacer("DIR", s.dir, "BUSY", s.busy).Replace(s.files[name]))})
+		list = append(list, relay.File{Name: name, Mode: s.modes[name], Data: []byte(strings.NewReplacer("DIR", s.dir, "BUSY",
+			s.busy).Replace(s.files[name]))})
 	}
 	o := deploy.Options{Places: s.policy.Places(), Ask: []string{"alice@example.com", "nobody@example.com", "x@remote.example"}}
 	return deploy.Try(context.Background(), s.root, list, o)
@@ -175,7 +176,8 @@ var (
 		{name: "missing list", main: "permit_mx_backup_networks = /etc/postfix/nonets\n", want: []string{"permit_mx_backup_networks", "nonets"}},
 		{name: "a row twice", main: "recipient_bcc_maps = hash:/etc/postfix/dup\n",
 			files: map[string]string{"postfix/dup": "a b\na c\n"}, want: []string{"/etc/postfix/dup", "duplicate"}},
-		{name: "a port that somebody has", master: "127.0.0.1:BUSY inet n - n - - smtpd\n", want: []string{"master.cf:", "somebody listens on 127.0.0.1:"}},
+		{name: "a port that somebody has", master: "127.0.0.1:BUSY inet n - n - - smtpd\n", want: []string{"master.cf:",
+			"somebody listens on 127.0.0.1:"}},
 		{name: "a port that Postfix has", master: "0.0.0.0:10030 inet n - n - - smtpd\n", want: []string{"master.cf:",
 			"127.0.0.1:10030 and 0.0.0.0:10030 are the same port"}},
 		{name: "a port without a number", master: "smtpss inet n - n - - smtpd\n", want: []string{"master.cf:", `"smtpss"`, "known to nobody"}},

@@ -350,7 +350,8 @@ func TestLeftovers(t *testing.T) {
 	for name, text := range stay {
 		put(t, dir, "postfix/"+name, text, 0o644)
 	}
-	for name, text := range map[string]string{".main.cf.1": "", ".main.cf.2": "new con", ".main.cf.33": "new contents\n", ".main.cf.4294967295": "old contents\n"} {
+	for name, text := range map[string]string{".main.cf.1": "", ".main.cf.2": "new con", ".main.cf.33": "new contents\n",
+		".main.cf.4294967295": "old contents\n"} {
 		put(t, dir, "postfix/"+name, text, 0o600)
 	}
 	if _, err := write(dir, deploy.Options{}, relay.File{Name: "postfix/main.cf", Data: []byte("new contents\n")}); err != nil {

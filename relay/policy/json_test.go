@@ -44,10 +44,11 @@ func TestParsePolicy(t *testing.T) {
 			`p.json:1:11: Spam.folder: invalid: there is no such field; write Folder, or remove it`,
 			`p.json:1:30: direct: invalid: there is no such field; write Direct, or remove it`,
 			`p.json:1:55: Server.REENTRY: invalid: there is no such field; write ReEntry, or remove it`}},
-		{"a preset that isn't there", `{"Gateway": {"Networks": [], "Preset": "Conbol"}, "Further": [{"Preset": "mimecast"}, {"Preset": 5}]}`, []string{
-			`p.json:1:40: Gateway.Preset: invalid: there is no preset "Conbol"; write conbool, or remove it`,
-			`p.json:1:74: Further[0].Preset: invalid: there is no preset "mimecast"; remove it, or write one of conbool, proofpoint`,
-			`p.json:1:98: Further[1].Preset: invalid: a number, not a text; write it in quotes`}},
+		{"a preset that isn't there", `{"Gateway": {"Networks": [], "Preset": "Conbol"}, "Further": [{"Preset": "mimecast"}, {"Preset": 5}]}`,
+			[]string{
+				`p.json:1:40: Gateway.Preset: invalid: there is no preset "Conbol"; write conbool, or remove it`,
+				`p.json:1:74: Further[0].Preset: invalid: there is no preset "mimecast"; remove it, or write one of conbool, proofpoint`,
+				`p.json:1:98: Further[1].Preset: invalid: a number, not a text; write it in quotes`}},
 		{"a preset in another case, twice, elsewhere", `{"Gateway": {"preset": "conbool"}, "Further": [{"Preset": "conbool", "Preset": "conbool"}], "Server": {"Preset": "conbool"}}`, []string{
 			`p.json:1:14: Gateway.preset: invalid: there is no such field; write Preset, or remove it`,
 			`p.json:1:70: Further[0].Preset: duplicate: the field stands there already; remove one`,

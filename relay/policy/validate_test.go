@@ -40,8 +40,9 @@ func valid() Policy {
 	g.SmartHost.CertFile = "/etc/ssl/lab/ox.pem"
 	g.SmartHost.KeyFile = "/etc/ssl/lab/ox.key"
 	return Policy{
-		Gateway:  g,
-		Server:   Server{Hostname: "ox.example.com", Postfix: "3.7", Dovecot: "2.3", CertFile: "/etc/ssl/lab/ox.pem", KeyFile: "/etc/ssl/lab/ox.key"},
+		Gateway: g,
+		Server: Server{Hostname: "ox.example.com", Postfix: "3.7", Dovecot: "2.3", CertFile: "/etc/ssl/lab/ox.pem",
+			KeyFile: "/etc/ssl/lab/ox.key"},
 		Topology: TopologyMailboxes,
 		Tenants: []Tenant{
 			{Name: "com", Domains: []string{"example.com"}, Scope: Scope{Use: ScopeAll}},
@@ -86,13 +87,18 @@ func TestValidate(t *testing.T) {
 			{"Gateway.Networks", ErrRequired}, {"Gateway.Markers", ErrRequired}, {"Topology", ErrRequired},
 			{"Tenants", ErrRequired}, {"Inbound.Host", ErrRequired},
 		}},
-		{"bad domain", func(p *Policy) { p.Tenants[0].Domains = []string{"exa mple.com"}; p.Mailboxes, p.Aliases = nil, nil }, []want{{"Tenants[0].Domains[0]", ErrInvalid}}},
-		{"duplicate domain", func(p *Policy) { p.Tenants[1].Domains = []string{"example.net", "example.org", "EXAMPLE.com"} }, []want{{"Tenants[1].Domains[2]", ErrDuplicate}}},
-		{"the gateway's own domain", func(p *Policy) { p.Tenants[1].Domains = append(p.Tenants[1].Domains, "conbool.com") }, []want{{"Tenants[1].Domains[2]", ErrConflict}}},
-		{"the gateway's host", func(p *Policy) { p.Tenants[1].Domains = append(p.Tenants[1].Domains, "mail.conbool.com") }, []want{{"Tenants[1].Domains[2]", ErrConflict}}},
+		{"bad domain", func(p *Policy) { p.Tenants[0].Domains = []string{"exa mple.com"}; p.Mailboxes, p.Aliases = nil, nil },
+			[]want{{"Tenants[0].Domains[0]", ErrInvalid}}},
+		{"duplicate domain", func(p *Policy) { p.Tenants[1].Domains = []string{"example.net", "example.org", "EXAMPLE.com"} },
+			[]want{{"Tenants[1].Domains[2]", ErrDuplicate}}},
+		{"the gateway's own domain", func(p *Policy) { p.Tenants[1].Domains = append(p.Tenants[1].Domains, "conbool.com") },
+			[]want{{"Tenants[1].Domains[2]", ErrConflict}}},
+		{"the gateway's host", func(p *Policy) { p.Tenants[1].Domains = append(p.Tenants[1].Domains, "mail.conbool.com") },
+			[]want{{"Tenants[1].Domains[2]", ErrConflict}}},
 		{"no scope", func(p *Policy) { p.Tenants[0].Scope = Scope{} }, []want{{"Tenants[0].Scope.Use", ErrRequired}}},
 		{"unknown scope", func(p *Policy) { p.Tenants[0].Scope.Use = "some" }, []want{{"Tenants[0].Scope.Use", ErrInvalid}}},
-		{"scope of another tenant", func(p *Policy) { p.Tenants[1].Scope.Domains = []string{"example.com"} }, []want{{"Tenants[1].Scope.Domains[0]", ErrConflict}}},
+		{"scope of another tenant", func(p *Policy) { p.Tenants[1].Scope.Domains = []string{"example.com"} },
+			[]want{{"Tenants[1].Scope.Domains[0]", ErrConflict}}},
 		{"foreign sender", func(p *Policy) {
 			p.Tenants[0].Scope = Scope{Use: ScopeSenders, Senders: []string{"a@example.com", "b@remote1.test"}}
 		}, []want{{"Tenants[0].Scope.Senders[1]", ErrConflict}}},
@@ -102,15 +108,20 @@ func TestValidate(t *testing.T) {
 		{"no address", func(p *Policy) {
 			p.Tenants[0].Scope = Scope{Use: ScopeSenders, Senders: []string{"alice"}}
 			p.Mailboxes[0], p.Aliases[0].Members[0], p.Server.Hostname = "a b@example.com", "x", "192.0.2.1"
-		}, []want{{"Server.Hostname", ErrInvalid}, {"Tenants[0].Scope.Senders[0]", ErrInvalid}, {"Mailboxes[0]", ErrInvalid}, {"Aliases[0].Members[0]", ErrInvalid}}},
-		{"exception removes nothing", func(p *Policy) { p.Tenants[1].Scope.Except = []string{"example.org"} }, []want{{"Tenants[1].Scope.Except[0]", ErrConflict}}},
+		}, []want{{"Server.Hostname", ErrInvalid}, {"Tenants[0].Scope.Senders[0]", ErrInvalid}, {"Mailboxes[0]",
+			ErrInvalid}, {"Aliases[0].Members[0]", ErrInvalid}}},
+		{"exception removes nothing", func(p *Policy) { p.Tenants[1].Scope.Except = []string{"example.org"} },
+			[]want{{"Tenants[1].Scope.Except[0]", ErrConflict}}},
 		{"exception removes nothing of what is gone", func(p *Policy) {
 			p.Tenants[1].Scope.Except = []string{"example.net", "a@example.net"}
 		}, []want{{"Tenants[1].Scope.Except[1]", ErrConflict}}},
-		{"host bits", func(p *Policy) { p.Gateway.Networks = []netip.Prefix{netip.MustParsePrefix("127.0.2.1/28")} }, []want{{"Gateway.Networks[0]", ErrInvalid}}},
-		{"everybody", func(p *Policy) { p.Gateway.Networks = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")} }, []want{{"Gateway.Networks[0]", ErrInvalid}}},
+		{"host bits", func(p *Policy) { p.Gateway.Networks = []netip.Prefix{netip.MustParsePrefix("127.0.2.1/28")} },
+			[]want{{"Gateway.Networks[0]", ErrInvalid}}},
+		{"everybody", func(p *Policy) { p.Gateway.Networks = []netip.Prefix{netip.MustParsePrefix("0.0.0.0/0")} },
+			[]want{{"Gateway.Networks[0]", ErrInvalid}}},
 		{"everybody in two halves", func(p *Policy) { p.Gateway.Networks = nets("0.0.0.0/1", "128.0.0.0/1", "::/1", "8000::/1") },
-			[]want{{"Gateway.Networks[0]", ErrInvalid}, {"Gateway.Networks[1]", ErrInvalid}, {"Gateway.Networks[2]", ErrInvalid}, {"Gateway.Networks[3]", ErrInvalid}}},
+			[]want{{"Gateway.Networks[0]", ErrInvalid}, {"Gateway.Networks[1]", ErrInvalid}, {"Gateway.Networks[2]", ErrInvalid},
+				{"Gateway.Networks[3]", ErrInvalid}}},
 		{"all of IPv4 in /8", func(p *Policy) { p.Gateway.Networks = eighths(256) }, []want{{"Gateway.Networks", ErrInvalid}}},
 		{"one /8 too many", func(p *Policy) { p.Gateway.Networks = eighths(17) }, []want{{"Gateway.Networks", ErrInvalid}}},
 		{"a /16 of IPv6 too many", func(p *Policy) {
@@ -121,7 +132,8 @@ func TestValidate(t *testing.T) {
 		}, []want{{"Gateway.Networks", ErrInvalid}}},
 		{"too short by a bit", func(p *Policy) { p.Server.Networks = nets("10.0.0.0/7", "2000::/15", "f800::/6") },
 			[]want{{"Server.Networks[0]", ErrInvalid}, {"Server.Networks[1]", ErrInvalid}, {"Server.Networks[2]", ErrInvalid}}},
-		{"network twice", func(p *Policy) { p.Gateway.Networks = append(p.Gateway.Networks, p.Gateway.Networks[0]) }, []want{{"Gateway.Networks[1]", ErrDuplicate}}},
+		{"network twice", func(p *Policy) { p.Gateway.Networks = append(p.Gateway.Networks, p.Gateway.Networks[0]) },
+			[]want{{"Gateway.Networks[1]", ErrDuplicate}}},
 		{"illegal header name", func(p *Policy) {
 			p.Gateway.Markers.Released = headers.When(headers.Match{Name: "X Released", Op: headers.Is, Values: []string{"yes"}})
 		}, []want{{"Gateway.Markers.Released.Name", ErrInvalid}}},
@@ -134,10 +146,13 @@ func TestValidate(t *testing.T) {
 		{"marker that is not a field", func(p *Policy) {
 			p.Gateway.Markers.Spam = headers.When(headers.ContentType{Types: []string{"text/html"}})
 		}, []want{{"Gateway.Markers.Spam", ErrInvalid}}},
-		{"line break in the domain marker's value", func(p *Policy) { p.Gateway.Markers.Domain.Value = "a\nb" }, []want{{"Gateway.Markers.Domain.Value", ErrInvalid}}},
+		{"line break in the domain marker's value", func(p *Policy) { p.Gateway.Markers.Domain.Value = "a\nb" },
+			[]want{{"Gateway.Markers.Domain.Value", ErrInvalid}}},
 		{"half a domain marker", func(p *Policy) { p.Gateway.Markers.Domain.Value = "" }, []want{{"Gateway.Markers.Domain", ErrRequired}}},
-		{"reserved prefix of everybody", func(p *Policy) { p.Gateway.Markers.Reserved = []string{"X-"} }, []want{{"Gateway.Markers.Reserved[0]", ErrInvalid}}},
-		{"reserved prefix of Dovecot's fields", func(p *Policy) { p.Gateway.Markers.Reserved = []string{"X-Siev"} }, []want{{"Gateway.Markers.Reserved[0]", ErrInvalid}}},
+		{"reserved prefix of everybody", func(p *Policy) { p.Gateway.Markers.Reserved = []string{"X-"} },
+			[]want{{"Gateway.Markers.Reserved[0]", ErrInvalid}}},
+		{"reserved prefix of Dovecot's fields", func(p *Policy) { p.Gateway.Markers.Reserved = []string{"X-Siev"} },
+			[]want{{"Gateway.Markers.Reserved[0]", ErrInvalid}}},
 		{"line break in a folder", func(p *Policy) { p.Spam.Folder = "Spam\"; stop;\r\n" }, []want{{"Spam.Folder", ErrInvalid}}},
 		{"NUL in a tenant's name", func(p *Policy) { p.Tenants[0].Name = "a\x00b" }, []want{{"Tenants[0].Name", ErrInvalid}}},
 		{"relative path", func(p *Policy) { p.Gateway.SmartHost.CertFile = "ox.pem" }, []want{{"Gateway.SmartHost.CertFile", ErrInvalid}}},
@@ -148,9 +163,12 @@ func TestValidate(t *testing.T) {
 		{"names and fingerprints", func(p *Policy) {
 			p.Gateway.Client.Fingerprints = []string{strings.Repeat("AB:", 31) + "AB"}
 		}, []want{{"Gateway.Client", headers.ErrNotExpressible}}},
-		{"certificate name that ends the pattern", func(p *Policy) { p.Gateway.Client.Names = []string{`x", Issuer "y`} }, []want{{"Gateway.Client.Names[0]", ErrInvalid}}},
-		{"strangers on a listener of the gateway's alone", func(p *Policy) { p.Inbound.Anybody = true }, []want{{"Inbound.Anybody", ErrConflict}}},
-		{"a tenant that stays without a way in", func(p *Policy) { p.Tenants[0].Scope = Scope{Use: ScopeNone}; p.Listeners = p.Listeners[:2] }, []want{{"Inbound.Shared", ErrConflict}}},
+		{"certificate name that ends the pattern", func(p *Policy) { p.Gateway.Client.Names = []string{`x", Issuer "y`} },
+			[]want{{"Gateway.Client.Names[0]", ErrInvalid}}},
+		{"strangers on a listener of the gateway's alone", func(p *Policy) { p.Inbound.Anybody = true },
+			[]want{{"Inbound.Anybody", ErrConflict}}},
+		{"a tenant that stays without a way in", func(p *Policy) { p.Tenants[0].Scope = Scope{Use: ScopeNone}; p.Listeners = p.Listeners[:2] },
+			[]want{{"Inbound.Shared", ErrConflict}}},
 		{"a domain that stays without a way in", func(p *Policy) {
 			p.Tenants[0].Domains = append(p.Tenants[0].Domains, "stays.example")
 			p.Tenants[0].Scope = Scope{Use: ScopeDomains, Domains: p.Tenants[0].Domains[:1]}
@@ -164,18 +182,25 @@ func TestValidate(t *testing.T) {
 		}, []want{{"Inbound.Elsewhere", ErrConflict}}},
 		{"inbound host is the gateway", func(p *Policy) { p.Inbound.Host = "mail.conbool.com" }, []want{{"Inbound.Host", ErrConflict}}},
 		{"no use for the spam marker", func(p *Policy) { p.Spam = Spam{} }, []want{{"Spam", ErrRequired}}},
-		{":create in a mailbox's own script", func(p *Policy) { p.Sieve.Form = SievePerMailbox; p.Spam.Create = true }, []want{{"Spam.Create", headers.ErrNotExpressible}}},
+		{":create in a mailbox's own script", func(p *Policy) { p.Sieve.Form = SievePerMailbox; p.Spam.Create = true },
+			[]want{{"Spam.Create", headers.ErrNotExpressible}}},
 		{"an unknown generation of OX", func(p *Policy) { p.Sieve.OX = "7" }, []want{{"Sieve.OX", ErrInvalid}}},
-		{"any domain where users can add headers", func(p *Policy) { p.Loop.AnyDomain = true; p.Sieve.UserEditheader = true }, []want{{"Sieve.UserEditheader", headers.ErrNotExpressible}}},
-		{"unknown version", func(p *Policy) { p.Server.Postfix = "3.11"; p.Server.Dovecot = "2.2.36" }, []want{{"Server.Postfix", ErrUnsupported}, {"Server.Dovecot", ErrUnsupported}}},
+		{"any domain where users can add headers", func(p *Policy) { p.Loop.AnyDomain = true; p.Sieve.UserEditheader = true },
+			[]want{{"Sieve.UserEditheader", headers.ErrNotExpressible}}},
+		{"unknown version", func(p *Policy) { p.Server.Postfix = "3.11"; p.Server.Dovecot = "2.2.36" },
+			[]want{{"Server.Postfix", ErrUnsupported}, {"Server.Dovecot", ErrUnsupported}}},
 		{"direct to a hosted domain", func(p *Policy) { p.Direct = []string{"example.org"} }, []want{{"Direct[0]", ErrConflict}}},
 		{"gateway name of Postfix's own", func(p *Policy) { p.Gateway.Name = "cleanup" }, []want{{"Gateway.Name", ErrConflict}}},
 		{"gateway name of all transports' parameters", func(p *Policy) { p.Gateway.Name = "default" }, []want{{"Gateway.Name", ErrConflict}}},
-		{"origin header the gateway may set", func(p *Policy) { p.Loop.OriginHeader = "X-Conbool-Origin" }, []want{{"Loop.OriginHeader", ErrConflict}}},
-		{"ports collide", func(p *Policy) { p.Server.ReEntry = netip.MustParseAddrPort("127.0.0.1:10030") }, []want{{"Server.ReEntry", ErrDuplicate}}},
+		{"origin header the gateway may set", func(p *Policy) { p.Loop.OriginHeader = "X-Conbool-Origin" },
+			[]want{{"Loop.OriginHeader", ErrConflict}}},
+		{"ports collide", func(p *Policy) { p.Server.ReEntry = netip.MustParseAddrPort("127.0.0.1:10030") },
+			[]want{{"Server.ReEntry", ErrDuplicate}}},
 		{"mailbox of nobody", func(p *Policy) { p.Mailboxes = append(p.Mailboxes, "x@remote1.test") }, []want{{"Mailboxes[2]", ErrConflict}}},
-		{"store without topology", func(p *Policy) { p.Topology = TopologyStore }, []want{{"Tenants[0].Store", ErrRequired}, {"Tenants[1].Store", ErrRequired}, {"Spam.Folder", ErrConflict}}},
-		{"outbound with a gateway listener", func(p *Policy) { p.Topology = TopologyOutbound; p.Spam = Spam{}; p.Direct = []string{"a.test"} }, []want{{"Listeners[0].Role", ErrConflict}}},
+		{"store without topology", func(p *Policy) { p.Topology = TopologyStore }, []want{{"Tenants[0].Store", ErrRequired},
+			{"Tenants[1].Store", ErrRequired}, {"Spam.Folder", ErrConflict}}},
+		{"outbound with a gateway listener", func(p *Policy) { p.Topology = TopologyOutbound; p.Spam = Spam{}; p.Direct = []string{"a.test"} },
+			[]want{{"Listeners[0].Role", ErrConflict}}},
 		{"several at once", func(p *Policy) { p.Gateway.SmartHost.Port = 0; p.Tenants[1].Domains[1] = "x y"; p.Spam.Folder = "" }, []want{
 			{"Gateway.SmartHost.Port", ErrRequired}, {"Tenants[1].Domains[1]", ErrInvalid}, {"Spam", ErrRequired},
 		}},

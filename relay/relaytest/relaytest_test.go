@@ -109,7 +109,8 @@ func TestAssumptions(t *testing.T) {
 		t.Fatal(err)
 	}
 	f := relaytest.Fixture{
-		Name: "f", Message: relay.Message{Origin: c.Origin(relay.RoleInternal), From: "a@example.com", To: "x@remote.test", Raw: []byte("Subject: x\n\n")},
+		Name: "f", Message: relay.Message{Origin: c.Origin(relay.RoleInternal), From: "a@example.com", To: "x@remote.test",
+			Raw: []byte("Subject: x\n\n")},
 		Want: []relaytest.Outcome{{Action: relay.ActionRelay, Target: "[mail.conbool.com]:25", To: "x@remote.test"}},
 	}
 	if err := relaytest.Check(c, f); err != nil {

@@ -40,7 +40,8 @@ func TestSequence(t *testing.T) {
 		{"", "", dovecot.ErrHome},
 	} {
 		for name, text := range map[string]string{"2.3": old, "2.4": new24} {
-			list, err := dovecot.Read([]byte(text)).Sequence("lmtp", dovecot.User{Name: "u@example.com", Home: c.home}, root, func(o *interp.Options) { o.Trace = true })
+			list, err := dovecot.Read([]byte(text)).Sequence("lmtp", dovecot.User{Name: "u@example.com", Home: c.home}, root,
+				func(o *interp.Options) { o.Trace = true })
 			if !errors.Is(err, c.err) || (err == nil) != (c.err == nil) {
 				t.Errorf("%s, home %q: %v, want %v", name, c.home, err, c.err)
 			}

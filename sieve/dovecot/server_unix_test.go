@@ -40,16 +40,19 @@ var settings = []struct {
 }{
 	{"", "", `vacation "x";`, plain, ""},
 	{"sieve_vacation_default_subject = Gone", "", `vacation "x";`, "To: bob@example.com\n", ""},
-	{"sieve_vacation_default_subject_template = Re: %%$ %%{subject}", "sieve_vacation_default_subject_template = Re: %%{subject} %%{subject}", `vacation "x";`, plain, ""},
+	{"sieve_vacation_default_subject_template = Re: %%$ %%{subject}", "sieve_vacation_default_subject_template = Re: %%{subject} %%{subject}",
+		`vacation "x";`, plain, ""},
 	{"sieve_vacation_default_subject_template = Re", "", `vacation :subject "own" "x";`, plain, ""},
 	{"sieve_vacation_max_subject_codepoints = 9", "sieve_vacation_default_subject = x", `vacation "x";`, plain, ""},
 	{"sieve_vacation_to_header_ignore_envelope = yes", "", `vacation "x";`, plain + "Sender: S <s@e.example>\n", ""},
 	{"sieve_vacation_to_header_ignore_envelope = yes", "", `vacation "x";`, plain + "Resent-From: Q <q@e.example>, r@e.example\n", ""},
 	{"sieve_vacation_send_from_recipient = yes", "", `vacation :addresses "me@example.com" "x";`, "To: me@example.com\n", "bob+x@example.com"},
-	{"sieve_vacation_dont_check_recipient = yes\nsieve_user_email = me@example.com", "sieve_vacation_check_recipient = no\nsieve_user_email = me@example.com", `vacation "x";`, "To: z@example.com\n", ""},
+	{"sieve_vacation_dont_check_recipient = yes\nsieve_user_email = me@example.com",
+		"sieve_vacation_check_recipient = no\nsieve_user_email = me@example.com", `vacation "x";`, "To: z@example.com\n", ""},
 	{"sieve_vacation_use_original_recipient = yes", "", `vacation "x";`, "To: bob+x@example.com\n", "bob+x@example.com"},
 	{"", "", `vacation "x";`, "To: bob+x@example.com\n", "bob+x@example.com"},
-	{"sieve_user_email = me@example.com", "", `vacation "x"; notify "mailto:n@e.example"; redirect "r@e.example";`, "To: me@example.com\n", ""},
+	{"sieve_user_email = me@example.com", "", `vacation "x"; notify "mailto:n@e.example"; redirect "r@e.example";`, "To: me@example.com\n",
+		""},
 	{"sieve_notify_mailto_envelope_from = orig_recipient", "", `notify :from "q@e.example" "mailto:n@e.example";`, plain, "bob+x@example.com"},
 	{"sieve_notify_mailto_envelope_from = sender", "", `notify "mailto:n@e.example";`, plain, ""},
 	{"sieve_notify_mailto_envelope_from = user_email", "", `notify "mailto:n@e.example";`, plain, ""},
@@ -74,7 +77,8 @@ var settings = []struct {
 	{"sieve_editheader_forbid_delete = X-P", "sieve_editheader_header X-P {\n  forbid_delete = yes\n}", editing, plain, ""},
 	{"sieve_editheader_max_header_size = 1024", "", long(1025), plain, ""},
 	{"sieve_editheader_max_header_size = 3k", "", long(3000), plain, ""},
-	{"sieve_variables_max_variable_size = 5k", "sieve_variables_max_value_size = 5k", long(4800) + `set :length "l" "${v}"; fileinto :create "L${l}";`, plain, ""},
+	{"sieve_variables_max_variable_size = 5k", "sieve_variables_max_value_size = 5k",
+		long(4800) + `set :length "l" "${v}"; fileinto :create "L${l}";`, plain, ""},
 }
 
 // TestRedirectedHeader: what a redirected message has of its own, and what stays of
@@ -111,7 +115,8 @@ func manyFolders(n int) string {
 
 // long adds a field with a value of n octets.
 func long(n int) string {
-	return `set "v" "` + strings.Repeat("v", n/2) + `"; set "v" "${v}${v}` + strings.Repeat("v", n%2) + `"; addheader "X-Long" "${v}"; if exists "x-long" { fileinto :copy :create "long"; }`
+	return `set "v" "` + strings.Repeat("v", n/2) + `"; set "v" "${v}${v}` + strings.Repeat("v",
+		n%2) + `"; addheader "X-Long" "${v}"; if exists "x-long" { fileinto :copy :create "long"; }`
 }
 
 var (
@@ -138,7 +143,8 @@ func TestSettingsServer(t *testing.T) {
 					if lines != "" {
 						l.Settings = strings.Split(lines, "\n")
 					}
-					d := sievetest.Delivery{Message: message(tt.message), Scripts: []string{require + tt.script}, From: "joe@example.net", To: "bob@example.com", OriginalTo: tt.original}
+					d := sievetest.Delivery{Message: message(tt.message), Scripts: []string{require + tt.script}, From: "joe@example.net",
+						To: "bob@example.com", OriginalTo: tt.original}
 					compare(t, l, d)
 				})
 			}

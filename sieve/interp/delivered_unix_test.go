@@ -101,7 +101,8 @@ var redirectedID atomic.Int64
 
 // redirected is a message with a Message-ID of its own.
 func redirected(field string) string {
-	return fmt.Sprintf("Message-ID: <%d@x>\n", redirectedID.Add(1)) + field + "From: joe@example.net\nTo: bob@example.com\nSubject: s\n\nbody\n"
+	return fmt.Sprintf("Message-ID: <%d@x>\n", redirectedID.Add(1)) + field +
+		"From: joe@example.net\nTo: bob@example.com\nSubject: s\n\nbody\n"
 }
 
 // redirectLoops are messages that a user may have redirected before.
@@ -112,18 +113,22 @@ var redirectLoops = []struct {
 	{"not", sievetest.Delivery{Message: redirected("")}},
 	{"the recipient", sievetest.Delivery{Message: redirected("X-Sieve-Redirected-From: bob@example.com\n")}},
 	{"with another case", sievetest.Delivery{Message: redirected("X-Sieve-Redirected-From: Bob@example.com\n")}},
-	{"with another case of the domain", sievetest.Delivery{Message: redirected("X-Sieve-Redirected-From: bob@example.com\n"), To: "bob@Example.COM"}},
+	{"with another case of the domain", sievetest.Delivery{Message: redirected("X-Sieve-Redirected-From: bob@example.com\n"),
+		To: "bob@Example.COM"}},
 	{"with the same case", sievetest.Delivery{Message: redirected("X-Sieve-Redirected-From: Bob@Example.COM\n"), To: "Bob@Example.COM"}},
 	{"in brackets", sievetest.Delivery{Message: redirected("X-Sieve-Redirected-From: <bob@example.com>\n")}},
 	{"with white space", sievetest.Delivery{Message: redirected("X-Sieve-Redirected-From:\n   bob@example.com \t\n")}},
 	{"the second field", sievetest.Delivery{Message: redirected("X-Sieve-Redirected-From: a@b\nx-sieve-redirected-from: bob@example.com\n")}},
 	{"encoded", sievetest.Delivery{Message: redirected("X-Sieve-Redirected-From: =?utf-8?q?bob=40example.com?=\n")}},
 	{"with a comment", sievetest.Delivery{Message: redirected("X-Sieve-Redirected-From: bob@example.com (c)\n")}},
-	{"the original recipient", sievetest.Delivery{Message: redirected("X-Sieve-Redirected-From: bob+x@example.com\n"), OriginalTo: "bob+x@example.com"}},
-	{"the final recipient", sievetest.Delivery{Message: redirected("X-Sieve-Redirected-From: bob@example.com\n"), OriginalTo: "bob+x@example.com"}},
+	{"the original recipient", sievetest.Delivery{Message: redirected("X-Sieve-Redirected-From: bob+x@example.com\n"),
+		OriginalTo: "bob+x@example.com"}},
+	{"the final recipient", sievetest.Delivery{Message: redirected("X-Sieve-Redirected-From: bob@example.com\n"),
+		OriginalTo: "bob+x@example.com"}},
 	{"quoted", sievetest.Delivery{Message: redirected("X-Sieve-Redirected-From: \"a b\"@example.com\n"), To: `"a b"@example.com`}},
 	{"quoted without need", sievetest.Delivery{Message: redirected("X-Sieve-Redirected-From: \"ab\"@example.com\n"), To: `"ab"@example.com`}},
-	{"quoted without need, and bare", sievetest.Delivery{Message: redirected("X-Sieve-Redirected-From: ab@example.com\n"), To: `"ab"@example.com`}},
+	{"quoted without need, and bare", sievetest.Delivery{Message: redirected("X-Sieve-Redirected-From: ab@example.com\n"),
+		To: `"ab"@example.com`}},
 	{"of the user", sievetest.Delivery{Message: redirected("X-Sieve-Redirected-From: me@example.com\n")}},
 	{"empty", sievetest.Delivery{Message: redirected("X-Sieve-Redirected-From:\n")}},
 }
@@ -165,7 +170,8 @@ func TestRedirectLoopServer(t *testing.T) {
 				if g.IntN(one) > 0 {
 					continue
 				}
-				d := sievetest.Delivery{Message: redirected("X-Sieve-Redirected-From: bob@example.com\n"), Scripts: slices.Clone(scripts), OriginalTo: "bob+x@example.com"}
+				d := sievetest.Delivery{Message: redirected("X-Sieve-Redirected-From: bob@example.com\n"), Scripts: slices.Clone(scripts),
+					OriginalTo: "bob+x@example.com"}
 				t.Run(fmt.Sprint(i), func(t *testing.T) { compareDelivered(t, l, d, o, nil) })
 			}
 			l.Settings = []string{"sieve_user_email = Me@example.com"}
@@ -234,12 +240,17 @@ func compareDeliveredKnown(t *testing.T, l *sievetest.LDA, d sievetest.Delivery,
 }
 
 // storeNames are names that mail stores take or refuse.
-var storeNames = []string{"a..b", ".x", "x.", "a.b", ".", "..", "/", "a/b", "a//b", "/x", "x/", "~", "~x", "a~b", "a/~b", "a.~b", "a/..", "a/../b", "a/./b",
+var storeNames = []string{"a..b", ".x", "x.", "a.b", ".", "..", "/", "a/b", "a//b", "/x", "x/", "~", "~x", "a~b", "a/~b", "a.~b", "a/..",
+	"a/../b", "a/./b",
 	"cur", "a/cur", "new", "a/new/b", "tmp", "a.tmp", "Cur", strings.Repeat("x", 254), strings.Repeat("x", 255), strings.Repeat("x", 256),
-	strings.Repeat("é", 80), strings.Repeat("é", 94), strings.Repeat("é", 95), strings.Repeat("é", 96), strings.Repeat("é", 120), strings.Repeat("é", 127), strings.Repeat("é", 128),
-	strings.Repeat("x", 200) + "." + strings.Repeat("y", 50), strings.Repeat("x", 200) + "." + strings.Repeat("y", 200), strings.Repeat("x", 200) + "/" + strings.Repeat("y", 53),
-	strings.Repeat("x", 200) + "/" + strings.Repeat("y", 54), strings.Repeat("&", 127), strings.Repeat("&", 128), strings.Repeat("\U0001f600", 46), strings.Repeat("\U0001f600", 47),
-	strings.Repeat("aé", 42), strings.Repeat("aé", 43), strings.Repeat("a\x7f", 42), "a\x07b", "a\tb", "a\nb", "a\x7fb", "\u0085", "\u2028", "%*&\\", "#a", " a", "a ", "INBOX.a", "inbox/a", "INBOX", "inbox", "INBOX.",
+	strings.Repeat("é", 80), strings.Repeat("é", 94), strings.Repeat("é", 95), strings.Repeat("é", 96), strings.Repeat("é",
+		120), strings.Repeat("é", 127), strings.Repeat("é", 128),
+	strings.Repeat("x", 200) + "." + strings.Repeat("y", 50), strings.Repeat("x", 200) + "." + strings.Repeat("y", 200), strings.Repeat("x",
+		200) + "/" + strings.Repeat("y", 53),
+	strings.Repeat("x", 200) + "/" + strings.Repeat("y", 54), strings.Repeat("&", 127), strings.Repeat("&", 128), strings.Repeat("\U0001f600",
+		46), strings.Repeat("\U0001f600", 47),
+	strings.Repeat("aé", 42), strings.Repeat("aé", 43), strings.Repeat("a\x7f",
+		42), "a\x07b", "a\tb", "a\nb", "a\x7fb", "\u0085", "\u2028", "%*&\\", "#a", " a", "a ", "INBOX.a", "inbox/a", "INBOX", "inbox", "INBOX.",
 	"inbox/", "", "a\x00b", "dbox-Mails", "dovecot.index", "\uffff", "a.INBOX"}
 
 // TestStoreServer stores under names that stores refuse, by a variable and by
@@ -256,7 +267,8 @@ func TestStoreServer(t *testing.T) {
 		{"fs and dot", ":LAYOUT=fs", ".", true, false, interp.Store{Separator: '.', FS: true}},
 		{"fs in UTF-8", ":LAYOUT=fs:UTF-8", "/", true, true, interp.Store{FS: true, UTF8: true}},
 	}
-	forms := []string{`fileinto :create %s;`, `fileinto :copy :create %s; fileinto :create "B";`, `fileinto :create "A"; redirect "x@example.net"; fileinto :create %s;`,
+	forms := []string{`fileinto :create %s;`, `fileinto :copy :create %s; fileinto :create "B";`,
+		`fileinto :create "A"; redirect "x@example.net"; fileinto :create %s;`,
 		`discard; fileinto :create %s;`, `keep; fileinto :create %s;`, `fileinto "INBOX"; fileinto :create %s;`, `if mailboxexists %s { fileinto :create "Y"; } else { fileinto :create "N"; }`}
 	for _, rel := range drawnReleases(t) {
 		t.Run(rel.name, func(t *testing.T) {
@@ -327,7 +339,8 @@ func compareStored(t *testing.T, l *sievetest.LDA, src string, store interp.Stor
 // TestComparatorServer compares with the comparators that are taken without a
 // name, and with i;unicode-casemap.
 func TestComparatorServer(t *testing.T) {
-	tests := []string{`string "frop" "FrOp"`, `string :contains "frop" "RO"`, `string :matches "frop" "FR*"`, `string "é" "É"`, `string :value "ge" "a" "B"`,
+	tests := []string{`string "frop" "FrOp"`, `string :contains "frop" "RO"`, `string :matches "frop" "FR*"`, `string "é" "É"`,
+		`string :value "ge" "a" "B"`,
 		`string :value "lt" "Z" "a"`, `string :comparator "i;octet" "a" "A"`, `header "subject" "éa"`, `header "subject" "ÉA"`, `header :contains "subject" "É"`,
 		`header :value "lt" "subject" "ÊA"`, `address :localpart "from" "JOE"`, `envelope "from" "JOE@example.net"`, `body :contains "BODY"`, `body :contains "É"`}
 	const unicode = `header :comparator "i;unicode-casemap" "subject" "ÉA"`
@@ -344,7 +357,8 @@ func TestComparatorServer(t *testing.T) {
 			src += fmt.Sprintf("if %s { fileinto :copy :create \"t%d\"; }\n", test, i)
 		}
 		t.Run(rel.name, func(t *testing.T) {
-			d := sievetest.Delivery{Message: "Message-ID: <1@x>\nFrom: joe@example.net\nSubject: =?utf-8?q?=C3=A9a?=\n\nbody é\n", Scripts: []string{src}}
+			d := sievetest.Delivery{Message: "Message-ID: <1@x>\nFrom: joe@example.net\nSubject: =?utf-8?q?=C3=A9a?=\n\nbody é\n",
+				Scripts: []string{src}}
 			compareDelivered(t, sievetest.NewLDA(t, rel.is24), d, interp.Options{Extensions: rel.on}, nil)
 		})
 	}
@@ -357,7 +371,8 @@ func TestNotifySenderServer(t *testing.T) {
 			l := sievetest.NewLDA(t, rel.is24)
 			for _, from := range []string{"root", "", "<>", "a@b.example, c@d.example", "a@b.example", "X <a@b.example>"} {
 				src := `set "v" ` + sievetest.QuoteText(from) + `; notify :from "${v}" "mailto:n@y.example"; fileinto :create "Y";`
-				d := sievetest.Delivery{Message: redirected(""), From: "joe@example.net", To: "bob@example.com", Scripts: []string{deliveredRequire + src}}
+				d := sievetest.Delivery{Message: redirected(""), From: "joe@example.net", To: "bob@example.com",
+					Scripts: []string{deliveredRequire + src}}
 				got := l.Deliver(t, d)
 				r := compileSequence(t, [][]byte{[]byte(d.Scripts[0])}).Run(&interp.Input{Raw: []byte(d.Message), From: d.From, To: d.To})
 				if got.Failed != (r.Err != nil) || len(got.Sent) != len(sentOf(r)) || !slices.Equal(got.Stored, r.Mailboxes()) {

@@ -91,7 +91,8 @@ func drawWorld(g *sievetest.Generator, dovecot24 bool, users, mails int) *drawnW
 				m.Text = u.mails[g.IntN(len(u.mails))].Text // once more
 			}
 			if g.Chance(40) {
-				m.From = sievetest.Pick(g, "", "a@b", "JOE@Example.net", "me@example.com", u.name, "mailer-daemon@x", "owner-l@x", "x-request@x", "\"a b\"@c.example", "joe+d@example.net", "c@d.org")
+				m.From = sievetest.Pick(g, "", "a@b", "JOE@Example.net", "me@example.com", u.name, "mailer-daemon@x", "owner-l@x", "x-request@x",
+					"\"a b\"@c.example", "joe+d@example.net", "c@d.org")
 			}
 			if g.Chance(30) {
 				m.To = fmt.Sprintf("u%d%c%s@example.com", i, delimiter, sievetest.Pick(g, "d", "d+e", "d-e", "x_y", ""))
@@ -233,7 +234,8 @@ func drawnOutcome(r interp.Result, raw string, m sievetest.Mail, email string, l
 				if a.From != "" {
 					from = a.From
 				}
-				out.Sent = append(out.Sent, stripped(interp.Outgoing{From: from, To: []string{a.Address}, Raw: []byte(text.redirected(m, implementation, email, is24))}))
+				out.Sent = append(out.Sent, stripped(interp.Outgoing{From: from, To: []string{a.Address},
+					Raw: []byte(text.redirected(m, implementation, email, is24))}))
 			}
 		case interp.ActionReject:
 			send(a.Message)

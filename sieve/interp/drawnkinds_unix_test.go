@@ -30,7 +30,8 @@ var drawnKinds = []drawnKind{
 	// header, and what they have had remembered, but not what they have sent.
 	{`require ["editheader", "duplicate", "vacation", "enotify"]; addheader "X-New" "1"; if duplicate { notify "mailto:a@b"; } vacation "gone"; redirect "r@b"; keep;`,
 		`require "fileinto"; fileinto "missing";`, "me@example.com", "joe@example.net", "", ""},
-	{`require ["editheader", "fileinto", "mailbox"]; addheader "X-New" "1"; fileinto :create "A"; keep;`, `require "fileinto"; fileinto "missing";`, "", "joe@example.net", "", ""},
+	{`require ["editheader", "fileinto", "mailbox"]; addheader "X-New" "1"; fileinto :create "A"; keep;`,
+		`require "fileinto"; fileinto "missing";`, "", "joe@example.net", "", ""},
 	// A rejection names the original recipient.
 	{"", `require "reject"; reject "no";`, "", "joe@example.net", "o@example.com", ""},
 	// Without a check of the recipient an answer is from the address that is named all the same.
@@ -40,7 +41,8 @@ var drawnKinds = []drawnKind{
 	{"", `require "vacation"; vacation :addresses "ME@Example.com" "gone";`, "me@example.com", "joe@example.net", "", ""},
 	// Whose script it is has logged in.
 	{"", `require ["envelope", "relational"]; if envelope :count "eq" ["auth", "from"] "2" { discard; }`, "", joe, "", ""},
-	{"", `require ["envelope", "variables", "fileinto", "mailbox"]; if envelope :matches "auth" "*" { fileinto :create "${1}"; }`, "", joe, "", ""},
+	{"", `require ["envelope", "variables", "fileinto", "mailbox"]; if envelope :matches "auth" "*" { fileinto :create "${1}"; }`, "", joe, "",
+		""},
 	// No message has a field of an empty name.
 	{"", `require ["duplicate", "variables"]; if duplicate :header "${a}" { discard; }`, "", joe, "", ""},
 	{"", `require "duplicate"; if duplicate :header "" { discard; }`, "", joe, "", ""},
@@ -77,7 +79,8 @@ var drawnKinds = []drawnKind{
 	{"", `require ["fileinto", "imap4flags", "editheader"]; keep :flags "y"; addheader "X-N" "1"; fileinto :flags "x" "inbox"; addheader "X-M" "1";`, "", joe, "", ""},
 	{"", `require ["fileinto", "imap4flags"]; fileinto "INBOX"; keep :flags "y";`, "", joe, "", ""},
 	{`require ["fileinto", "copy", "imap4flags"]; fileinto :copy :flags "x" "INBOX";`, "keep;", "", joe, "", ""},
-	{`require ["fileinto", "copy", "imap4flags"]; fileinto :copy :flags "x" "INBOX";`, `require "fileinto"; fileinto "missing";`, "", joe, "", ""},
+	{`require ["fileinto", "copy", "imap4flags"]; fileinto :copy :flags "x" "INBOX";`, `require "fileinto"; fileinto "missing";`, "", joe, "",
+		""},
 	{"", `require ["fileinto", "imap4flags"]; fileinto :flags "z" ""; keep :flags "y";`, "", joe, "", ""},
 	{"", `require ["fileinto", "imap4flags"]; fileinto :flags "z" ""; fileinto :flags "q" "INBOX"; keep :flags "y";`, "", joe, "", ""},
 	// A variable holds several flags.
@@ -92,8 +95,10 @@ var drawnKinds = []drawnKind{
 	{"", `require ["vnd.dovecot.report", "variables"]; set "a" "x y"; report "${a}" "text" "a@b";`, "", joe, "", ""},
 	{"", `require "vnd.dovecot.report"; report "(c) x (d)" "text" "a@b"; discard;`, "", joe, "", ""},
 	// What a script before has stored in is there.
-	{`require ["fileinto", "mailbox", "copy"]; fileinto :copy :create "Q";`, `require "mailbox"; if mailboxexists "Q" { discard; }`, "", joe, "", ""},
-	{`require ["fileinto", "mailbox", "copy"]; fileinto :copy :create "Q";`, `require "fileinto"; fileinto "Q"; fileinto "R";`, "", joe, "", ""},
+	{`require ["fileinto", "mailbox", "copy"]; fileinto :copy :create "Q";`, `require "mailbox"; if mailboxexists "Q" { discard; }`, "", joe,
+		"", ""},
+	{`require ["fileinto", "mailbox", "copy"]; fileinto :copy :create "Q";`, `require "fileinto"; fileinto "Q"; fileinto "R";`, "", joe, "",
+		""},
 	{"", `require "mboxmetadata"; if metadata :contains "INBOX" "/private/comment" "" { discard; }`, "", joe, "", ""},
 }
 
@@ -153,7 +158,8 @@ func TestDrawnKinds(t *testing.T) {
 			runKinds(t, w, drawnKinds, false)
 			junk := "namespace inbox {\n  inbox = yes\n  mailbox Spam {\n    special_use = \\Junk\n  }\n}"
 			w = &drawnWorld{dovecot24: rel.is24, global: map[string]string{"g": "keep;\n"},
-				settings: []string{"sieve_include_max_includes = 1", junk, "sieve_extensions = +special-use +vacation-seconds -vacation +vnd.dovecot.environment -environment +imapflags"}}
+				settings: []string{"sieve_include_max_includes = 1", junk,
+					"sieve_extensions = +special-use +vacation-seconds -vacation +vnd.dovecot.environment -environment +imapflags"}}
 			if rel.is24 {
 				w.settings[2] = "sieve_extensions {\n  special-use = yes\n  vacation-seconds = yes\n  vacation = no\n  vnd.dovecot.environment = yes\n  environment = no\n  imapflags = yes\n}"
 			}

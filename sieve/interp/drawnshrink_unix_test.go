@@ -221,7 +221,8 @@ func shrink(t *testing.T, w *drawnWorld, u drawnUser, mail int) (small *drawnWor
 	}
 	own.users = []drawnUser{u}
 	for i := len(own.settings) - 1; i >= 0; i-- {
-		if strings.Contains(own.settings[i], "_period") || strings.Contains(own.settings[i], "test_") || strings.Contains(own.settings[i], "sieve_extensions") ||
+		if strings.Contains(own.settings[i], "_period") || strings.Contains(own.settings[i], "test_") ||
+			strings.Contains(own.settings[i], "sieve_extensions") ||
 			strings.Contains(own.settings[i], "recipient_delimiter") {
 			continue // 2.4 doesn't start without some of them; without a delimiter the message is another user's
 		}

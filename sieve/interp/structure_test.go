@@ -23,7 +23,8 @@ var structureCases = []struct {
 	name, message string
 	want, other   []string
 }{
-	{"plain parts", "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/x-a\n\n1\n--b\nContent-Type: text/x-b\n\n2\n--b--\n", []string{"a", "b"}, []string{"a", "b"}},
+	{"plain parts", "Content-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/x-a\n\n1\n--b\nContent-Type: text/x-b\n\n2\n--b--\n",
+		[]string{"a", "b"}, []string{"a", "b"}},
 	{"junk line in the header", "junk\nContent-Type: multipart/mixed; boundary=b\n\n--b\nContent-Type: text/x-a\n\n1\n--b--\n",
 		[]string{"a"}, nil},
 	{"junk line in a part's header",

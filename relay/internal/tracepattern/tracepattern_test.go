@@ -67,7 +67,8 @@ func TestNetwork(t *testing.T) {
 					t.Fatalf("%s: %v", p, err)
 				}
 				re := regexp.MustCompilePOSIX(`\[` + text + `\]`)
-				for _, b := range []netip.Addr{a, p.Addr(), near(a, bits), near(a, bits), near(a, max(bits-1, 0)), near(a, max(bits-3, 0)), near(a, bits/2), draw(six), draw(!six)} {
+				for _, b := range []netip.Addr{a, p.Addr(), near(a, bits), near(a, bits), near(a, max(bits-1, 0)), near(a, max(bits-3, 0)),
+					near(a, bits/2), draw(six), draw(!six)} {
 					if got, want := re.MatchString("["+canonical(b)+"]"), p.Contains(b); got != want {
 						t.Fatalf("%s in %s: %v, want %v; %s", b, p, got, want, text)
 					}
