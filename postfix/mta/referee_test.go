@@ -301,7 +301,12 @@ func (h *heard) asked(t *testing.T, e *mta.Instance, m drawnMessage, id string) 
 	if slices.ContainsFunc(h.draw.Settings, func(s setting) bool { return s.Name == "smtpd_peername_lookup" }) && q.Origin.Name != "" {
 		q.Origin.Name = "unknown"
 	}
+	discarded := false
 	for _, q.To = range l.Recipients {
+		if discarded { // DISCARD is for the whole message, and nothing is asked about further recipients
+			ends = append(ends, "discard")
+			continue
+		}
 		d := e.Route(t.Context(), &q)
 		for _, a := range d.Assumptions {
 			if !strings.HasSuffix(a.Setting, "/.forward") && !slices.Contains(assumed, a.Setting) {
@@ -310,7 +315,13 @@ func (h *heard) asked(t *testing.T, e *mta.Instance, m drawnMessage, id string) 
 		}
 		for _, o := range d.Outcomes {
 			ends = append(ends, wantedEnd(o, &q))
+			discarded = discarded || slices.ContainsFunc(o.Trace, func(s mta.Step) bool { return s.Stage == "smtpd" && s.Note == "discarded" })
 			trace += fmt.Sprintf("%s <%s> %s\n%s", o, o.To, o.Text, o.Trace)
+		}
+	}
+	for i := range ends {
+		if discarded && !strings.HasPrefix(ends[i], "reject") {
+			ends[i] = "discard"
 		}
 	}
 	slices.Sort(ends)

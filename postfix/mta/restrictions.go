@@ -233,6 +233,9 @@ type reply struct{ code, text string }
 func (s *session) run(list restrictions) verdict {
 	skip := false
 	for i := range list {
+		if s.discard { // smtpd(8) asks nothing more
+			break
+		}
 		r := &list[i]
 		lift, putOff := s.lift, s.putOff
 		if skip {

@@ -31,11 +31,12 @@ func (c *compiler) hasFlag(t sieve.HasFlag, step int) condition {
 func (c *flagTest) eval(r *run) bool {
 	m := c.match
 	if m.dynamic && c.split {
-		keys := *m
-		keys.texts = nil
+		keys, own := *m, *m.patterns // the program's stay as they are
+		own.texts = nil
 		for _, k := range imapflag.Split(r.strs(m.texts)) {
-			keys.texts = append(keys.texts, text{lit: k})
+			own.texts = append(own.texts, text{lit: k})
 		}
+		keys.patterns = &own
 		m = &keys
 	}
 	list := r.flags
