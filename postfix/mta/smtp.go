@@ -54,6 +54,11 @@ func (w *Way) agent(h hop, to, domain string) {
 			a.Deliver(w, h.exported(), to)
 			return
 		}
+		if own, literal := literalAddr(domain); h.nexthop == "" && literal && slices.Contains(w.e.router.own, own) {
+			w.step("smtp", w.rule, h.at, domain, "this server's own address")
+			w.end(ActionBounce, "554", to, "5.4.6 mail for "+domain+" loops back to myself")
+			return
+		}
 		if h.nexthop == "" {
 			w.step("smtp", w.rule, h.at, domain, "to the MX")
 			w.end(ActionMX, domain, to, "")
