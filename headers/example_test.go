@@ -36,8 +36,7 @@ func ExampleCompile_notExpressible() {
 	fmt.Println(err)
 	// Output:
 	// true
-	// sieve can't express that a header whose name begins with X-Conbool- is "true" (ignoring case): Sieve can't test header fields by the
-	// beginning of their name; name each field
+	// sieve can't express that a header whose name begins with X-Conbool- is "true" (ignoring case): Sieve can't test header fields by the beginning of their name; name each field
 }
 
 func ExampleMarkerName() {

@@ -22,8 +22,7 @@ func Example() {
 	//   postfix/master.cf
 	//   sieve/before/10-conbool.sieve
 	// commands:
-	//   find -L /etc/ssl/certs/ca-certificates.crt /etc/ssl/ox/ox.key /etc/ssl/ox/ox.pem -maxdepth 0 '(' '!' -type f -o -size 0 ')' -fprint
-	// /dev/stderr
+	//   find -L /etc/ssl/certs/ca-certificates.crt /etc/ssl/ox/ox.key /etc/ssl/ox/ox.pem -maxdepth 0 '(' '!' -type f -o -size 0 ')' -fprint /dev/stderr
 	//   postmap -c /etc/postfix hash:/etc/postfix/conbool_scope
 	//   sievec /etc/dovecot/sieve/before/10-conbool.sieve
 	//   nft -c -f /etc/nftables/conbool.nft
