@@ -75,7 +75,7 @@ func (m marked) text() string {
 	return m.bare() + " [" + base64.RawURLEncoding.EncodeToString(h.Sum(nil))[:6] + "]"
 }
 
-// bare is the mark as files of old have it, without a checksum.
+// bare is the mark as files of former releases have it, without a checksum.
 func (m marked) bare() string { return "# " + m.owner + managedText }
 
 // sealed gives the mark of a file its checksum.
@@ -113,7 +113,8 @@ func intact(data []byte) bool {
 
 // Loses reports whether writing new contents over those that are there would
 // lose what somebody wrote into a file that was emitted, for whatever gateway. A
-// file of old with nothing but what is written now has nothing of somebody's.
+// file without a checksum that has nothing but what is written now has nothing of
+// somebody's.
 func Loses(there, now []byte) bool {
 	if intact(there) || bytes.Equal(there, now) {
 		return false

@@ -31,7 +31,8 @@ func addLine(t *testing.T, dir, line string, names ...string) {
 
 // wholeOnes are the files that are ours alone, one of each kind.
 var wholeOnes = []string{
-	"dovecot/99-conbool.conf", "nftables/conbool.nft", "postfix/conbool_clients.cidr", "postfix/conbool_scope", "sieve/before/10-conbool.sieve",
+	"dovecot/99-conbool.conf", "nftables/conbool.nft", "postfix/conbool_clients.cidr", "postfix/conbool_scope",
+	"sieve/before/10-conbool.sieve",
 }
 
 // TestRemoveKeepsEdited: remove leaves what somebody edited and says where, why, what it

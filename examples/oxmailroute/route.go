@@ -62,7 +62,8 @@ func route(args []string, stdin io.Reader, stdout, stderr io.Writer) error {
 	fs := flags("route", "MESSAGE (- for standard input)", stderr)
 	policyFile := fs.String("policy", "", "policy `file` (JSON)")
 	base := fs.String("base", "", "the existing Postfix configuration `directory`")
-	role := fs.String("origin", "", "where the message enters: gateway, submission, internal, reentry, internet or pickup;\nwith -dir a service of master.cf or pickup")
+	role := fs.String("origin", "", "where the message enters: gateway, submission, internal, reentry, internet or pickup;\n"+
+		"with -dir a service of master.cf or pickup")
 	any := anyServer{}
 	any.flags(fs)
 	service := fs.String("service", "", "the listener by its `name` in the policy, where several have the role")

@@ -93,7 +93,8 @@ func TestSync(t *testing.T) {
 		t.Errorf("status %d: %s", status, errs)
 	}
 	for _, want := range []string{
-		"alice@example.com: unchanged\n", "torn@example.com: failed: ", "torn@example.com:2:1", "refused@example.com: failed: ", "line 1: refused",
+		"alice@example.com: unchanged\n", "torn@example.com: failed: ", "torn@example.com:2:1", "refused@example.com: failed: ",
+		"line 1: refused",
 		"nobody@example.com: no script\n", "dave@example.org: unchanged\n", "x@elsewhere.example: ", "\n6 mailboxes: 2 unchanged, ",
 	} {
 		if !strings.Contains(out, want) {
